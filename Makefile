@@ -1,0 +1,55 @@
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+PYTHON ?= python3
+
+.PHONY: help
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+# Both pip's own build environments and the packages come from the one list of pins.
+$(BIN)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+.PHONY: install
+install: $(BIN)/.installed ## make .venv with everything pinned
+
+.PHONY: run
+run: install ## do the main job on sample data, then serve on PORT (ONCE=1: exit when done)
+	@$(BIN)/diffing demo --port $(PORT) $(if $(ONCE),--once)
+
+.PHONY: serve
+serve: install ## run the API on PORT and a worker
+	@$(BIN)/diffing serve --port $(PORT)
+
+.PHONY: test
+test: install ## lint, types and every test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+.PHONY: bench
+bench: install ## measure time and memory (ROWS="200000 5000000")
+	@$(BIN)/python -m tests.bench $(ROWS)
+
+.PHONY: up
+up: ## build the image and start the API and a worker with compose
+	docker compose up --build --detach --wait
+
+.PHONY: down
+down: ## stop them; the data volume stays
+	docker compose down
+
+.PHONY: logs
+logs: ## follow what they print
+	docker compose logs --follow
+
+.PHONY: clean
+clean: ## remove .venv and caches; the data folder stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,169 @@
+"""The catalogue: which metrics there are, and what a diff of each compares."""
+
+import difflib
+import math
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from service.errors import BadArgument, BadCatalogue, MissingInput, UnknownMetric
+
+BUNDLED = Path(__file__).with_name("metrics.toml")
+
+Tolerance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Columns = Annotated[tuple[str, ...], Field(min_length=1)]
+MetricId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+FileName = Annotated[str, Field(pattern=r"^[^/\\]+\.csv(\.gz)?$")]
+
+
+class Comparison(BaseModel):
+    """What makes two rows the same row, and two values the same value.
+
+    Args:
+        key: columns that name a row, at least one.
+        value: columns that are compared, at least one, none of them in `key`.
+        rel_tol: relative tolerance, as in `math.isclose`.
+        abs_tol: absolute tolerance, as in `math.isclose`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: Columns
+    value: Columns
+    rel_tol: Tolerance = 1e-9
+    abs_tol: Tolerance = 0.0
+
+    @model_validator(mode="after")
+    def _columns_are_named_once(self) -> Self:
+        columns = [*self.key, *self.value]
+        twice = sorted({c for c in columns if columns.count(c) > 1})
+        if twice:
+            raise ValueError(f"column named twice among key and value: {', '.join(twice)}")
+        return self
+
+
+class Metric(Comparison):
+    """A named pair of datasets with its keys, values and tolerances."""
+
+    id: MetricId
+    aliases: tuple[MetricId, ...] = ()
+    old: FileName
+    new: FileName
+
+    @property
+    def comparison(self) -> Comparison:
+        """What a diff of the metric compares."""
+        return Comparison(
+            key=self.key, value=self.value, rel_tol=self.rel_tol, abs_tol=self.abs_tol
+        )
+
+
+class Catalogue:
+    """The metrics of one file, found by id or alias."""
+
+    def __init__(self, metrics: list[Metric]) -> None:
+        self.metrics = {metric.id: metric for metric in metrics}
+        self._by_name = dict(self.metrics)
+        for metric in metrics:
+            for alias in metric.aliases:
+                if alias in self._by_name:
+                    raise BadCatalogue(f"The name {alias} stands for two metrics.")
+                self._by_name[alias] = metric
+
+    def find(self, name: str) -> Metric:
+        """The metric of that id or alias.
+
+        Raises:
+            UnknownMetric: with the metrics there are, and the closest name.
+        """
+        if name in self._by_name:
+            return self._by_name[name]
+        close = difflib.get_close_matches(name, self._by_name, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise UnknownMetric(
+            f"There is no metric {shown(name)}.{hint} The metrics are: {', '.join(self.metrics)}."
+        )
+
+
+def load_catalogue(path: Path | None) -> Catalogue:
+    """Read and check a catalogue.
+
+    Args:
+        path: a TOML file; None for the bundled one.
+
+    Raises:
+        BadCatalogue: it cannot be read, or an entry is wrong; the text names each fault.
+    """
+    path = path or BUNDLED
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadCatalogue(f"Cannot read the catalogue {path}: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadCatalogue(f"The catalogue {path} is not TOML: {error}.") from None
+    entries = document.pop("metric", None)
+    if document or not isinstance(entries, dict) or not entries:
+        raise BadCatalogue(f"The catalogue {path} must hold [metric.<id>] tables and nothing else.")
+    metrics = []
+    for name, entry in entries.items():
+        try:
+            metrics.append(Metric.model_validate({**entry, "id": name}))
+        except (ValidationError, TypeError) as error:
+            raise BadCatalogue(f"The catalogue {path}, metric {name}: {faults(error)}.") from None
+    return Catalogue(metrics)
+
+
+def comparison_of(key: list[str], value: list[str], rel_tol: float, abs_tol: float) -> Comparison:
+    """A comparison from arguments.
+
+    Raises:
+        BadArgument: a tolerance is negative or no number, no column is given, or one twice.
+    """
+    for name, tolerance in (("rel_tol", rel_tol), ("abs_tol", abs_tol)):
+        if not tolerance >= 0 or math.isinf(tolerance):
+            raise BadArgument(f"{name} must be a number, 0 or more, not {tolerance}.")
+    try:
+        return Comparison(key=tuple(key), value=tuple(value), rel_tol=rel_tol, abs_tol=abs_tol)
+    except ValidationError as error:
+        raise BadArgument(f"{faults(error)}.") from None
+
+
+def find_inputs(metric: Metric, folder: Path) -> tuple[Path, Path]:
+    """The paths of a metric's old and new file.
+
+    A file may stand compressed where the catalogue names it plain.
+
+    Raises:
+        MissingInput: naming the file that is not there.
+    """
+    return _find(metric, metric.old, folder), _find(metric, metric.new, folder)
+
+
+def _find(metric: Metric, name: str, folder: Path) -> Path:
+    for path in (folder / name, folder / f"{name}.gz"):
+        if path.is_file():
+            return path
+    raise MissingInput(
+        f"The metric {metric.id} has no input file {name}: put it into the data folder's input/."
+    )
+
+
+def faults(error: Exception) -> str:
+    """The faults that pydantic found, on one line."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    return "; ".join(
+        ": ".join(
+            filter(None, [".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, ")])
+        )
+        for e in error.errors()
+    )
+
+
+def shown(name: str, limit: int = 80) -> str:
+    """A name from outside, safe and short enough to stand in a message."""
+    plain = re.sub(r"[^\x20-\x7e\xa1-\U0010ffff]", "?", name)
+    return plain if len(plain) <= limit else f"{plain[:limit]}…"

@@ -1,0 +1,37 @@
+"""The child process of one diff."""
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from service.catalogue import Metric
+from service.engine import Diff
+from service.errors import DiffingError
+from service.limits import Limits
+_log = logging.getLogger(__name__)
+
+
+def run_diff(
+    old: Path, new: Path, output: Path, metric: Metric, limits: Limits, sender: Connection
+) -> None:
+    """Run a diff and send each stage's word, then the summary as JSON values, or the Failure."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the worker, which decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    diff = Diff(old, new, metric.comparison, limits, on_stage=sender.send)
+    try:
+        sender.send(diff.run(output, metric=metric.id).model_dump(mode="json"))
+    except DiffingError as error:
+        if error.__cause__:
+            _log.error("the diff failed: %s", error, exc_info=error.__cause__)
+        sender.send(error.failure)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)

@@ -1,0 +1,260 @@
+"""CSV files from outside: checked, unpacked, and rewritten where SQL might read them wrong."""
+
+import csv
+import difflib
+import errno
+import gzip
+import os
+import shutil
+import stat
+import tempfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from service.csvscan import LONGEST_RECORD, Records, reads_plainly
+from service.errors import BadInput, OutOfDisk
+
+_GZIP = b"\x1f\x8b"
+_OTHER_DELIMITERS = {";": "semicolon", "\t": "tab", "|": "pipe"}
+_OTHER_FORMATS = {
+    _GZIP: "is compressed with gzip, but its name does not end in .gz. Rename it",
+    b"\x28\xb5\x2f\xfd": "is compressed with zstd. Unpack it, or compress it with gzip",
+    b"PK\x03\x04": "is a ZIP archive or an Excel workbook. Export it as CSV",
+    b"\xff\xfe": "is UTF-16, not UTF-8. Export it again as UTF-8",
+    b"\xfe\xff": "is UTF-16, not UTF-8. Export it again as UTF-8",
+}
+
+
+@dataclass(frozen=True)
+class CsvFile:
+    """A CSV file that SQL may read.
+
+    Args:
+        name: what the user calls it.
+        path: a plain CSV: the file itself, or a copy of it.
+        bytes: size of the original on disk.
+        columns: the header's names, in file order.
+        rewritten: `path` is a copy made by `rewrite`: known to be whole, so DuckDB should read
+            it with `parallel = false`. It reads records of several lines right only then.
+    """
+
+    name: str
+    path: Path
+    bytes: int
+    columns: tuple[str, ...]
+    rewritten: bool = False
+
+
+def open_csv(path: Path, scratch: Path) -> CsvFile:
+    """Check a CSV file, `.csv` or `.csv.gz`, as far as DuckDB does not do it reliably.
+
+    Args:
+        path: the file.
+        scratch: an existing folder for copies.
+
+    Returns:
+        A file that DuckDB reads right or refuses: see `rewrite`.
+
+    Raises:
+        BadInput: there is no such file, it is no UTF-8, no gzip, empty, has no usable header, or
+            is broken where DuckDB would not notice.
+        OutOfDisk: a copy found no room.
+    """
+    name = _printable(path)
+    with _os_errors_translated(name):
+        size = _size_of(path, name)
+        is_gzip = path.suffix.lower() == ".gz"
+        plain = _unpacked(path, name, scratch) if is_gzip else path
+        _refuse_other_formats(plain, name)
+        columns, in_first_line = _read_header(plain, name)
+        surely_right = reads_plainly(plain, name, len(columns))
+    _refuse_repeated(columns, name)
+    file = CsvFile(name, plain, size, columns)
+    return file if surely_right and in_first_line else rewrite(file, scratch)
+
+
+def rewrite(file: CsvFile, scratch: Path) -> CsvFile:
+    """Read a file again, slowly and exactly, and copy it in a form that DuckDB surely reads right.
+
+    Args:
+        file: a file, from `open_csv`, that DuckDB refused or may read wrong.
+        scratch: an existing folder for the copy.
+
+    Returns:
+        The same records in a copy that ends lines in LF and quotes by one rule.
+
+    Raises:
+        BadInput: the file is no CSV; saying where.
+        OutOfDisk: the copy found no room.
+    """
+    try:
+        with _os_errors_translated(file.name), _kept_if_whole(scratch) as copy:
+            _copy_records(file, copy)
+    except BadInput:
+        if len(file.columns) == 1:
+            _refuse_other_delimiter(file.columns[0], file.name)
+        raise
+    return replace(file, path=copy, rewritten=True)
+
+
+def require_columns(file: CsvFile, wanted: Sequence[str]) -> None:
+    """Check that a file has the columns that a comparison needs.
+
+    Raises:
+        BadInput: naming those missing, those there are, and the closest name.
+    """
+    missing = [name for name in wanted if name not in file.columns]
+    if not missing:
+        return
+    if len(file.columns) == 1:
+        _refuse_other_delimiter(file.columns[0], file.name)
+    close = difflib.get_close_matches(missing[0], file.columns, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise BadInput(
+        f"{file.name}: no column {_listed(missing)}.{hint} It has {_listed(file.columns)}."
+    )
+
+
+def _copy_records(file: CsvFile, copy: Path) -> None:
+    expected = len(file.columns)
+    with (
+        file.path.open("rb") as original,
+        copy.open("w", encoding="latin-1", newline="") as target,
+    ):
+        quoting = csv.writer(target, quoting=csv.QUOTE_ALL, lineterminator="\n")
+        records = Records(original, file.name)
+        for fields in records:
+            if len(fields) != expected:
+                raise BadInput(
+                    f"{file.name}, line {records.line}: expected {_count(expected, 'field')} "
+                    f"as in the header, found {len(fields)}. Quote fields that hold a comma."
+                )
+            raw = records.raw
+            if '"' in raw:
+                written = quoting.writerow(fields)
+            else:
+                written = target.write(raw.rstrip("\r\n") + "\n")
+            if written > LONGEST_RECORD:
+                raise BadInput(
+                    f"{file.name}, line {records.line}: "
+                    f"the record is longer than {LONGEST_RECORD:,} bytes."
+                )
+
+
+def _read_header(path: Path, name: str) -> tuple[tuple[str, ...], bool]:
+    """The header's names, and whether it takes the first line and no other."""
+    with path.open("rb") as file:
+        records = Records(file, name)
+        try:
+            header = next(iter(records), None)
+        except BadInput:
+            if "," not in records.raw:
+                _refuse_other_delimiter(records.raw, name)
+            raise
+    if header is None:
+        raise BadInput(f"{name}: the file is empty. Its first line must name the columns.")
+    # what is not UTF-8 here is refused, with its place, by the look at the whole file
+    columns = tuple(column.encode("latin-1").decode(errors="replace") for column in header)
+    return columns, records.line == 1 and "\n" not in records.raw.rstrip("\r\n")
+
+
+def _refuse_repeated(columns: Sequence[str], name: str) -> None:
+    repeated = [column for column, count in Counter(columns).items() if count > 1]
+    if repeated:
+        raise BadInput(
+            f"{name}: the header names {_listed(repeated)} more than once. "
+            "Give each column a name of its own."
+        )
+
+
+def _size_of(path: Path, name: str) -> int:
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: NUL in its name
+        raise BadInput(f"{name}: there is no such file.") from None
+    if stat.S_ISDIR(status.st_mode):
+        raise BadInput(f"{name}: is a folder. Name a CSV file.")
+    if not stat.S_ISREG(status.st_mode):
+        raise BadInput(f"{name}: is not a regular file. Copy the data into one.")
+    return status.st_size
+
+
+def _unpacked(path: Path, name: str, scratch: Path) -> Path:
+    # DuckDB would unpack it itself, but check neither the checksum nor the length
+    try:
+        with (
+            _kept_if_whole(scratch) as copy,
+            gzip.open(path) as packed,
+            copy.open("wb") as plain,
+        ):
+            shutil.copyfileobj(packed, plain, 1024 * 1024)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise BadInput(f"{name}: {_gzip_fault(path, error)}.") from error
+    return copy
+
+
+def _gzip_fault(path: Path, error: Exception) -> str:
+    with path.open("rb") as file:
+        if file.read(len(_GZIP)) != _GZIP:
+            return "is not compressed with gzip, but its name ends in .gz. Rename it"
+    if isinstance(error, EOFError):
+        return "the gzip file ends too early. Export or copy it again"
+    return "the gzip file is damaged. Export or copy it again"
+
+
+def _refuse_other_formats(path: Path, name: str) -> None:
+    with path.open("rb") as file:
+        start = file.read(4)
+    for signature, what in _OTHER_FORMATS.items():
+        if start.startswith(signature):
+            raise BadInput(f"{name}: {what}.")
+
+
+def _refuse_other_delimiter(header: str, name: str) -> None:
+    for character, word in _OTHER_DELIMITERS.items():
+        if character in header:
+            raise BadInput(
+                f"{name}: the fields seem to be separated by a {word}; "
+                "a comma is needed. Export it again."
+            )
+
+
+@contextmanager
+def _os_errors_translated(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OutOfDisk("The disk is full. Free some space and start the job again.") from error
+        raise BadInput(f"{name}: cannot be read: {error.strerror}.") from error
+
+
+@contextmanager
+def _kept_if_whole(scratch: Path) -> Iterator[Path]:
+    """A new file for a copy; it goes away if the block fails, a full disk needs the room."""
+    handle, name = tempfile.mkstemp(suffix=".csv", dir=scratch)
+    os.close(handle)
+    copy = Path(name)
+    with ExitStack() as failed:
+        failed.callback(copy.unlink)
+        yield copy
+        failed.pop_all()
+
+
+def _printable(path: Path) -> str:
+    """The name of a file in one line of text, whatever bytes it is made of."""
+    name = os.fsencode(path.name).decode(errors="replace")
+    return "".join(character if character.isprintable() else "\ufffd" for character in name)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _listed(names: Sequence[str], most: int = 20) -> str:
+    shown = ", ".join(repr(name[:80]) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -1,0 +1,104 @@
+"""Everything that the service refuses or fails with, for a person to read.
+
+DiffingError
+├── BadSetting        a DIFFING_ setting, or a folder it names, cannot be used
+├── BadCatalogue      the metrics file cannot be used
+├── BadArgument       key, value or tolerance make no sense together
+├── NotFound
+│   ├── UnknownMetric
+│   ├── UnknownJob
+│   └── MissingInput
+├── BadInput          a CSV file is not one, or lacks a column
+└── DiffFailed        the inputs are fine, the machine was not up to it
+    ├── OutOfMemory
+    ├── OutOfDisk
+    └── Interrupted
+"""
+
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong, in the words a client may see: no path, no SQL, no traceback."""
+
+    type: str
+    title: str
+    detail: str
+
+    def as_dict(self) -> dict[str, str]:
+        """As JSON values."""
+        return asdict(self)
+
+
+class DiffingError(Exception):
+    """The root of all errors whose text is meant for the user.
+
+    Args:
+        detail: one line that says what happened, where, and what to do.
+    """
+
+    title: ClassVar[str] = "Something went wrong"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+    @property
+    def failure(self) -> Failure:
+        """What a client may see of this error."""
+        return Failure(f"urn:diffing:{self.slug()}", self.title, self.detail)
+
+    @classmethod
+    def slug(cls) -> str:
+        """The class name in kebab case: `UnknownMetric` is `unknown-metric`."""
+        return "".join(f"-{c.lower()}" if c.isupper() else c for c in cls.__name__).lstrip("-")
+
+
+class BadSetting(DiffingError):
+    title = "A setting cannot be used"
+
+
+class BadCatalogue(DiffingError):
+    title = "The catalogue of metrics cannot be used"
+
+
+class BadArgument(DiffingError):
+    title = "The request makes no sense"
+
+
+class NotFound(DiffingError):
+    title = "Not found"
+
+
+class UnknownMetric(NotFound):
+    title = "Unknown metric"
+
+
+class UnknownJob(NotFound):
+    title = "Unknown job"
+
+
+class MissingInput(NotFound):
+    title = "Missing input file"
+
+
+class BadInput(DiffingError):
+    title = "An input file cannot be compared"
+
+
+class DiffFailed(DiffingError):
+    title = "The diff could not be finished"
+
+
+class OutOfMemory(DiffFailed):
+    title = "Out of memory"
+
+
+class OutOfDisk(DiffFailed):
+    title = "Out of disk space"
+
+
+class Interrupted(DiffFailed):
+    title = "Interrupted"

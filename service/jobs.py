@@ -1,0 +1,241 @@
+"""The jobs table: the truth about every job. The queue only carries ids."""
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import sqlalchemy as sa
+
+from service.errors import BadSetting, Failure, UnknownJob
+
+# Ids are 64-bit integers in SQLite and PostgreSQL alike.
+_LARGEST_ID = 2**63 - 1
+
+
+class Status(enum.StrEnum):
+    """The states of a job."""
+
+    QUEUED = "queued"  # recorded; a worker has yet to take it
+    PROCESSING = "processing"  # a worker has it and gives signs of life
+    SUCCEEDED = "succeeded"  # the result is whole and can be fetched
+    FAILED = "failed"  # it ended without a result; the error says why
+
+
+class _Utc(sa.TypeDecorator[datetime]):
+    """Aware UTC datetimes on databases that keep no time zone."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _: sa.Dialect) -> datetime | None:
+        return value.astimezone(UTC).replace(tzinfo=None) if value else None
+
+    def process_result_value(self, value: datetime | None, _: sa.Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value else None
+
+
+_metadata = sa.MetaData()
+_jobs = sa.Table(
+    "jobs",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("metric", sa.String, nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("stage", sa.String),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("created_at", _Utc, nullable=False),
+    sa.Column("started_at", _Utc),
+    sa.Column("finished_at", _Utc),
+    sa.Column("seen_at", _Utc, nullable=False),
+    sa.Column("summary", sa.JSON),
+    sa.Column("error", sa.JSON),
+    sa.Index("jobs_by_status", "status", "seen_at"),
+    sqlite_autoincrement=True,
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A row of the jobs table.
+
+    Args:
+        id: number of the job, from 1.
+        metric: id in the catalogue.
+        status: its state.
+        stage: what a running job is at, a word.
+        attempt: how many times it was started.
+        created_at, started_at, finished_at: UTC; started_at is that of the last attempt.
+        seen_at: last sign of life: when it was queued, taken, or its worker beat.
+        summary: of a succeeded job.
+        error: type, title and detail, of a failed job.
+    """
+
+    id: int
+    metric: str
+    status: Status
+    stage: str | None
+    attempt: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    seen_at: datetime
+    summary: dict[str, Any] | None
+    error: dict[str, str] | None
+
+    @classmethod
+    def from_row(cls, row: sa.Row[Any]) -> Self:
+        """The job in a row of the table."""
+        return cls(**{**row._mapping, "status": Status(row.status)})
+
+
+class Jobs:
+    """Reads and changes the jobs table.
+
+    Each change of state is one statement that names the state, and where it matters the attempt,
+    that it expects: of two workers one wins, and one that comes back from the dead changes nothing.
+
+    Args:
+        url: of the database, as SQLAlchemy takes it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = sa.create_engine(url)
+        if self._engine.dialect.name == "sqlite":
+            sa.event.listen(self._engine, "connect", _use_wal)
+
+    @classmethod
+    def in_file(cls, path: Path) -> Self:
+        """The table in an SQLite file, made if it is not there.
+
+        Raises:
+            BadSetting: the file cannot be used as a database.
+        """
+        jobs = cls(f"sqlite:///{path}")
+        try:
+            with jobs._engine.begin() as connection:
+                connection.execute(sa.schema.CreateTable(_jobs, if_not_exists=True))
+                for index in _jobs.indexes:
+                    connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+        except sa.exc.DatabaseError as error:
+            raise BadSetting(
+                f"Cannot use {path} as the jobs database: {error.orig}. Move it away to start anew."
+            ) from None
+        return jobs
+
+    def create(self, metric: str) -> Job:
+        """Record a job, queued."""
+        now = _now()
+        return self._one(
+            sa.insert(_jobs)
+            .values(metric=metric, status=Status.QUEUED, attempt=0, created_at=now, seen_at=now)
+            .returning(_jobs)
+        )
+
+    def get(self, job_id: int) -> Job:
+        """The job of that id.
+
+        Raises:
+            UnknownJob: there is none.
+        """
+        job = None
+        if 0 < job_id <= _LARGEST_ID:
+            with self._engine.connect() as connection:
+                row = connection.execute(sa.select(_jobs).where(_jobs.c.id == job_id)).first()
+            job = row and Job.from_row(row)
+        if not job:
+            raise UnknownJob(f"There is no job {str(job_id)[:20]}.")
+        return job
+
+    def claim(self, job_id: int) -> Job | None:
+        """Take a queued job; None when another worker has, or it is not queued."""
+        now = _now()
+        return self._change(
+            sa.update(_jobs)
+            .where(_jobs.c.id == job_id, _jobs.c.status == Status.QUEUED)
+            .values(
+                status=Status.PROCESSING,
+                stage=None,
+                attempt=_jobs.c.attempt + 1,
+                started_at=now,
+                seen_at=now,
+            )
+        )
+
+    def beat(self, job: Job, stage: str | None) -> bool:
+        """Give a sign of life; False when the job is no longer this attempt's."""
+        return self._change(_held(job).values(stage=stage, seen_at=_now())) is not None
+
+    def succeed(self, job: Job, summary: dict[str, Any]) -> bool:
+        """Record the result; False when the job is no longer this attempt's."""
+        return self._finish(job, status=Status.SUCCEEDED, summary=summary)
+
+    def fail(self, job: Job, failure: Failure) -> bool:
+        """Record the reason; False when the job is no longer this attempt's."""
+        return self._finish(job, status=Status.FAILED, error=failure.as_dict())
+
+    def give_back(self, job: Job) -> Job | None:
+        """Queue a job again that its worker cannot go on with."""
+        return self._change(_held(job).values(status=Status.QUEUED, stage=None, seen_at=_now()))
+
+    def stale(self, seconds: float) -> Iterable[Job]:
+        """Unfinished jobs that gave no sign of life for so long, oldest first."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(_jobs)
+                .where(
+                    _jobs.c.status.in_([Status.QUEUED, Status.PROCESSING]),
+                    _jobs.c.seen_at < _now() - timedelta(seconds=seconds),
+                )
+                .order_by(_jobs.c.id)
+            ).all()
+        return [Job.from_row(row) for row in rows]
+
+    def take_over(self, job: Job) -> Job | None:
+        """Queue a stale job again; None when another reaper did, or it lives after all."""
+        return self._change(
+            sa.update(_jobs)
+            .where(
+                _jobs.c.id == job.id,
+                _jobs.c.status == job.status,
+                _jobs.c.attempt == job.attempt,
+                _jobs.c.seen_at == job.seen_at,
+            )
+            .values(status=Status.QUEUED, stage=None, seen_at=_now())
+        )
+
+    def _finish(self, job: Job, **values: Any) -> bool:
+        now = _now()
+        return (
+            self._change(_held(job).values(stage=None, seen_at=now, finished_at=now, **values))
+            is not None
+        )
+
+    def _change(self, statement: sa.Update) -> Job | None:
+        with self._engine.begin() as connection:
+            row = connection.execute(statement.returning(_jobs)).first()
+        return Job.from_row(row) if row else None
+
+    def _one(self, statement: Any) -> Job:
+        with self._engine.begin() as connection:
+            return Job.from_row(connection.execute(statement).one())
+
+
+def _held(job: Job) -> sa.Update:
+    return sa.update(_jobs).where(
+        _jobs.c.id == job.id,
+        _jobs.c.status == Status.PROCESSING,
+        _jobs.c.attempt == job.attempt,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _use_wal(connection: Any, _: Any) -> None:
+    connection.execute("pragma busy_timeout = 10000")
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("pragma synchronous = full")

@@ -1,0 +1,21 @@
+"""What one diff may use of the machine."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one diff may use of the machine.
+
+    Args:
+        threads: number of threads.
+        memory: size, such as `512MB`, or a share of the machine's memory, such as `40%`.
+        temp_folder: an existing folder, where it spills to disk when the memory is short.
+        temp: size of what it may spill, such as `20GB`; None for nine tenths of the free space.
+    """
+
+    threads: int
+    memory: str
+    temp_folder: Path
+    temp: str | None = None

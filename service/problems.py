@@ -1,0 +1,52 @@
+"""Errors as `application/problem+json` (RFC 9457)."""
+
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from service.errors import DiffingError, NotFound
+
+
+class ProblemResponse(JSONResponse):
+    """A problem, as JSON."""
+
+    media_type = "application/problem+json"
+
+
+def problem_of_error(_: Request, error: Exception) -> ProblemResponse:
+    """Our own errors: not found is 404, anything else is the server's fault."""
+    if not isinstance(error, DiffingError):
+        raise error
+    status = HTTPStatus.NOT_FOUND if isinstance(error, NotFound) else HTTPStatus.SERVICE_UNAVAILABLE
+    return ProblemResponse({**error.failure.as_dict(), "status": status}, status_code=status)
+
+
+def problem_of_http(request: Request, error: Exception) -> ProblemResponse:
+    """Starlette's errors: no such route, no such method."""
+    if not isinstance(error, HTTPException):
+        raise error
+    return ProblemResponse(
+        {
+            "type": "about:blank",
+            "title": HTTPStatus(error.status_code).phrase,
+            "status": error.status_code,
+            "detail": f"{request.method} {request.url.path}",
+        },
+        status_code=error.status_code,
+        headers=error.headers,
+    )
+
+
+def problem_unforeseen(_: Request, __: Exception) -> ProblemResponse:
+    """Anything else; the server's log has it, the client gets no more than that."""
+    return ProblemResponse(
+        {
+            "type": "about:blank",
+            "title": "Internal Server Error",
+            "status": 500,
+            "detail": "An error that was not foreseen; the server's log has it.",
+        },
+        status_code=500,
+    )

@@ -1,0 +1,170 @@
+"""The processes that serve: the API, a worker, and both together under one parent."""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+
+from service.api import make_app
+from service.catalogue import load_catalogue
+from service.errors import BadSetting
+from service.settings import Settings
+from service.worker import Worker
+
+_log = logging.getLogger(__name__)
+
+
+def serve_api(settings: Settings, listener: socket.socket | None = None) -> None:
+    """Run the API until SIGTERM or SIGINT.
+
+    Args:
+        settings: where to listen, and the folders.
+        listener: a socket that listens already, instead of the host and port of the settings.
+
+    Raises:
+        BadSetting: the address is in use, or a folder cannot be written to.
+    """
+    settings.make_folders()
+    app = make_app(settings, load_catalogue(settings.metrics))
+    listener = listener or listen(settings.host, settings.port)
+    _log.info("listening on %s", url_of(listener))
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, timeout_graceful_shutdown=int(settings.grace)
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def serve_worker(settings: Settings) -> None:
+    """Run a worker until SIGTERM or SIGINT.
+
+    Raises:
+        BadSetting: a folder cannot be written to, or a database not used.
+    """
+    settings.make_folders()
+    Worker(settings, load_catalogue(settings.metrics)).run()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there; port 0 is any free one.
+
+    Raises:
+        BadSetting: the address cannot be used.
+    """
+    try:
+        return socket.create_server((host, port), backlog=2048)
+    except OSError as error:
+        raise BadSetting(
+            f"Cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}. "
+            "Choose another port with --port or DIFFING_PORT."
+        ) from None
+
+
+def url_of(listener: socket.socket) -> str:
+    """The URL of a listening socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://{host}:{port}"
+
+
+class Services:
+    """The API and a worker as two child processes.
+
+    Args:
+        url: where the API listens.
+        children: by name.
+    """
+
+    def __init__(self, url: str, children: dict[str, subprocess.Popen[bytes]]) -> None:
+        self.url = url
+        self._children = children
+        self._ended = threading.Event()
+        self._told = False
+        self._watchers = [
+            threading.Thread(target=self._watch, args=(child,)) for child in children.values()
+        ]
+        for watcher in self._watchers:
+            watcher.start()
+
+    def wait(self) -> None:
+        """Wait until told to stop.
+
+        Raises:
+            BadSetting: one of the two ended by itself; its own output says why.
+        """
+        self._ended.wait()
+        if not self._told:
+            ended = [name for name, child in self._children.items() if child.poll() is not None]
+            raise BadSetting(f"The {' and the '.join(ended)} ended; stopping.")
+
+    def stop(self) -> None:
+        """Ask both to stop, and wait until they have; a second call does not let them finish."""
+        self._told = True
+        for child in self._children.values():
+            child.send_signal(signal.SIGTERM)
+        self._ended.set()
+
+    def join(self) -> None:
+        """Wait until both have ended."""
+        for watcher in self._watchers:
+            watcher.join()
+
+    def _watch(self, child: subprocess.Popen[bytes]) -> None:
+        child.wait()
+        self._ended.set()
+
+
+@contextmanager
+def services(settings: Settings) -> Iterator[Services]:
+    """Run the API and a worker; SIGTERM and SIGINT stop them, and so does leaving the context.
+
+    Raises:
+        BadSetting: the address is in use, or a folder cannot be written to.
+    """
+    settings.make_folders()
+    load_catalogue(settings.metrics)
+    with listen(settings.host, settings.port) as listener:
+        url = url_of(listener)
+        api = _start(settings, "api", "--fd", str(listener.fileno()), fd=listener.fileno())
+    both = Services(url, {"API": api, "worker": _start(settings, "worker")})
+
+    def stop(_: int, __: FrameType | None) -> None:
+        both.stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield both
+    finally:
+        both.stop()
+        both.join()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _start(settings: Settings, *command: str, fd: int | None = None) -> subprocess.Popen[bytes]:
+    # a session of its own: Ctrl-C reaches the parent alone, which then stops both in order;
+    # standard input is the lifeline, which the kernel cuts when the parent dies
+    return subprocess.Popen(
+        [sys.executable, "-m", "service", *command, "--lifeline"],
+        env={**os.environ, **settings.as_environment()},
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+        pass_fds=[] if fd is None else [fd],
+    )
+
+
+def stop_with_parent() -> None:
+    """Stop this process, as SIGTERM does, when its standard input ends."""
+
+    def wait() -> None:
+        while os.read(0, 1024):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()

@@ -1,0 +1,123 @@
+"""A DuckDB connection that runs the files of `sql/` within limits, and reaches nothing else."""
+
+import re
+import shutil
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import duckdb
+
+from service.errors import DiffFailed, DiffingError, Interrupted, OutOfDisk, OutOfMemory
+from service.limits import Limits
+from service.queries import query
+
+ENGINE = f"duckdb {duckdb.__version__}"
+
+
+class CsvRefused(DiffingError):
+    """DuckDB would not read a file; where and why is for `csvfile.rewrite` to find out."""
+
+
+class Session:
+    """A connection of its own, with the macros of `csv.sql` and `equality.sql`.
+
+    Args:
+        limits: what it may use.
+        scratch: an existing folder, private to it, where it spills.
+        files: the files that it may read and write.
+        interrupted: when set, no further statement starts.
+    """
+
+    def __init__(
+        self, limits: Limits, scratch: Path, files: Iterable[Path], interrupted: threading.Event
+    ) -> None:
+        self._interrupted = interrupted
+        self._connection = duckdb.connect()
+        free = f"{shutil.disk_usage(scratch).free * 9 // 10 // 1024} KiB"
+        try:
+            self.run("csv")
+            self.run("equality")
+            self.run(
+                "session",
+                {
+                    "memory_limit": limits.memory,
+                    "threads": limits.threads,
+                    "temp_folder": str(scratch),
+                    "temp_limit": limits.temp or free,
+                    "files": [name for file in files for name in (str(file), as_pattern(file))],
+                },
+            )
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._connection.close()
+
+    def run(self, name: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Run each statement of `sql/<name>.sql` with those of the parameters that it names.
+
+        Returns:
+            The first row of the last statement, by column.
+
+        Raises:
+            CsvRefused: a file is not what DuckDB takes for CSV.
+            OutOfMemory, OutOfDisk, DiffFailed: the machine was not up to it.
+            Interrupted: `interrupt` was called.
+        """
+        result = self._connection
+        for statement in self._connection.extract_statements(query(name)):
+            if self._interrupted.is_set():
+                raise Interrupted("The diff was interrupted.")
+            bound = {p: (parameters or {})[p] for p in statement.named_parameters}
+            with _translated():
+                result = self._connection.execute(statement, bound)
+        with _translated():
+            row = result.fetchone()
+        return dict(zip((column[0] for column in result.description), row or (), strict=False))
+
+    def explain(self, name: str, parameters: Mapping[str, Any]) -> str:
+        """The physical plan of the last statement of `sql/<name>.sql`."""
+        statement = self._connection.extract_statements(query(name))[-1]
+        bound = {p: parameters[p] for p in statement.named_parameters}
+        plan = self._connection.execute(f"explain {statement.query}", bound).fetchall()
+        return "\n".join(row[1] for row in plan)
+
+    def interrupt(self) -> None:
+        """Stop the statement that runs, from another thread."""
+        self._connection.interrupt()
+
+
+def as_pattern(path: Path) -> str:
+    """A path that SQL reads as that very file: it takes `*`, `?` and `[` for a pattern."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """DuckDB's errors as ours: no SQL and no path in them."""
+    try:
+        yield
+    except duckdb.InterruptException:
+        raise Interrupted("The diff was interrupted.") from None
+    except duckdb.OutOfMemoryException as error:
+        if "max_temp_directory_size" in str(error):
+            raise OutOfDisk(
+                "The diff needs more room for temporary files than it may use. "
+                "Free disk space, or raise DIFFING_TEMP_LIMIT or DIFFING_MEMORY_LIMIT."
+            ) from error
+        raise OutOfMemory(
+            "The diff needs more memory than it may use. Raise DIFFING_MEMORY_LIMIT."
+        ) from error
+    except (duckdb.InvalidInputException, duckdb.NotImplementedException) as error:
+        raise CsvRefused("A file could not be read as CSV.") from error
+    except duckdb.Error as error:
+        if "No space left" in str(error):
+            raise OutOfDisk("The disk is full. Free some space and start again.") from error
+        raise DiffFailed("DuckDB failed; the log has its message.") from error

@@ -1,0 +1,136 @@
+"""Every setting, from the environment: `DIFFING_` and the field's name in capitals."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.errors import BadSetting
+
+
+class Settings(BaseSettings):
+    """What an operator may choose. Each default is safe and works as it is."""
+
+    model_config = SettingsConfigDict(env_prefix="DIFFING_", frozen=True)
+
+    data_dir: Path = Field(
+        Path("data"), description="inputs, results, temporary files and the job databases"
+    )
+    metrics: Path | None = Field(
+        None, description="the catalogue, a TOML file; without it the bundled one"
+    )
+    host: str = Field("127.0.0.1", description="address that the API listens on")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="port of the API")
+    workers: Annotated[int, Field(ge=1)] = Field(1, description="diffs that run at once")
+    threads: Annotated[int, Field(ge=1)] = Field(
+        default_factory=lambda: len(os.sched_getaffinity(0)),
+        description="threads of one diff; without it one for each core",
+    )
+    memory_limit: Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*([KMGT]i?B|%)\s*$")] | None = (
+        Field(
+            None,
+            description="memory of one diff, such as `512MB`, `2GiB` or `40%`; beyond it a diff "
+            "spills to disk; without it 70 % of the machine's, shared by the workers",
+        )
+    )
+    temp_limit: Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*[KMGT]i?B\s*$")] | None = Field(
+        None,
+        description="disk that one diff may fill when it spills, such as `20GB`; without it "
+        "nine tenths of what is free",
+    )
+    stale_after: Annotated[float, Field(gt=0)] = Field(
+        15, description="seconds without a sign of life after which a running job is taken over"
+    )
+    max_attempts: Annotated[int, Field(ge=1)] = Field(
+        3, description="times a job is started before it has failed"
+    )
+    grace: Annotated[float, Field(ge=0)] = Field(
+        30, description="seconds that running jobs are given when the worker is told to stop"
+    )
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="the least that is logged to standard error"
+    )
+
+    @property
+    def input_dir(self) -> Path:
+        """The folder of the metrics' files."""
+        return self.data_dir / "input"
+
+    @property
+    def results_dir(self) -> Path:
+        """The folder of results."""
+        return self.data_dir / "results"
+
+    @property
+    def tmp_dir(self) -> Path:
+        """The folder that running diffs spill to."""
+        return self.data_dir / "tmp"
+
+    @property
+    def jobs_file(self) -> Path:
+        """The SQLite file of the jobs table."""
+        return self.data_dir / "jobs.sqlite3"
+
+    @property
+    def queue_file(self) -> Path:
+        """The SQLite file of the queue."""
+        return self.data_dir / "queue.sqlite3"
+
+    def result_file(self, job_id: int, attempt: int) -> Path:
+        """Where an attempt writes its result: two attempts cannot touch each other's."""
+        return self.results_dir / f"{job_id}.{attempt}.csv"
+
+    @property
+    def memory_share(self) -> str:
+        """The memory limit of one diff, as DuckDB reads it."""
+        return self.memory_limit or f"{70 // self.workers}%"
+
+    def as_environment(self) -> dict[str, str]:
+        """The variables that give a child process these very settings."""
+        return {
+            f"{self.model_config['env_prefix']}{name.upper()}": str(value)
+            for name, value in self
+            if value is not None
+        }
+
+    def make_folders(self) -> None:
+        """Create the data folder and those in it.
+
+        Raises:
+            BadSetting: one of them cannot be made or written to.
+        """
+        for folder in (self.data_dir, self.input_dir, self.results_dir, self.tmp_dir):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise BadSetting(
+                    f"Cannot make the folder {folder}: {error.strerror}. "
+                    "Set DIFFING_DATA_DIR to a folder that can be written to."
+                ) from None
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise BadSetting(
+                    f"Cannot write to the folder {folder}. "
+                    "Set DIFFING_DATA_DIR to a folder that can be written to."
+                )
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the environment.
+
+    Args:
+        overrides: settings given on the command line; None means not given.
+
+    Raises:
+        BadSetting: a value cannot be used; the text names each variable.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings.model_validate({**Settings().model_dump(exclude_unset=True), **given})
+    except ValidationError as error:
+        faults = [
+            f"DIFFING_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
+        ]
+        raise BadSetting("; ".join(faults)) from None

@@ -1,0 +1,37 @@
+"""The Huey queue: it carries the ids of jobs and nothing else."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from huey import SqliteHuey
+
+
+class JobQueue:
+    """A queue of job ids in an SQLite file.
+
+    Huey delivers at most once: an id is lost with the worker that took it. The jobs table knows,
+    and the reaper in `worker` queues it again; an id that comes twice is claimed once.
+
+    Args:
+        path: the file.
+        run: what a worker does with an id; a process that only queues leaves it out.
+    """
+
+    def __init__(self, path: Path, run: Callable[[int], None] | None = None) -> None:
+        self.huey = SqliteHuey("diffing", filename=str(path), results=False, fsync=True)
+
+        @self.huey.task()  # type: ignore[untyped-decorator]
+        def run_job(job_id: int) -> None:
+            if run is None:
+                raise RuntimeError("this process queues jobs, it does not run them")
+            run(job_id)
+
+        self._run_job = run_job
+
+    def put(self, job_id: int) -> None:
+        """Queue an id."""
+        self._run_job(job_id)
+
+    def waiting(self) -> set[int]:
+        """The ids that no worker has taken yet."""
+        return {task.args[0] for task in self.huey.pending()}

@@ -1,0 +1,69 @@
+-- Writes one side of a sample pair for the metric revenue: revenue by day, with and without a customer
+-- segment.
+--
+-- parameters  rows  data rows to write
+--             side  'old' or 'new'
+--             path  file to write; .gz and .zst compress
+-- writes      CSV with a header, the columns of the last select; the same bytes on every run
+--
+-- Rows are numbered 0 .. rows + rows/200. The first two-hundredth, spread over the file, stands in old
+-- alone (removed), the last in new alone (added). New is shuffled: i * prime mod n visits each i once,
+-- so both sides stream at any size.
+copy (
+    with
+    size as (
+        select $rows + $rows // 200 as total, $rows // 200 as moved
+    ),
+    numbered as (
+        select
+            if($side = 'new', (range * 1000000007 + 41) % total, range) as i,
+            (i * 2147483647 + 17) % total as scattered
+        from size, range((select total from size))
+        where if($side = 'new', scattered >= moved, scattered < $rows)
+    ),
+    -- 3 stats x 25 segments (the whole, then 4 fields of 6 values) x as many days as it takes; from
+    -- ten years on the fields go by a number
+    placed as (
+        select
+            i,
+            i % 3 as stat,
+            i // 3 % 25 as segment,
+            (segment - 1) // 6 as field,
+            (segment - 1) % 6 as position,
+            date '2016-01-01' + (i // 75 % 3650)::integer as day,
+            i // 75 // 3650 as decade,
+            -- a cheap, portable scramble: SQL's own hash may change between releases
+            (i * 48271 + 54321) * 69621 % 2147483647 as noise
+        from numbered
+    ),
+    valued as (
+        select
+            *,
+            round((noise % 9000000) / 100.0 * if(noise % 37 = 0, -1, 1), 2) / (1 + noise % 7)
+                as amount,
+            -- new: one row in 40 truly moved, every third carries float noise far below the tolerance
+            case
+                when $side = 'new' and noise % 40 = 7 then amount * 1.0125 + 0.01
+                when $side = 'new' and noise % 3 = 1 then amount * (1 + 3e-13)
+                else amount
+            end as value
+        from placed
+    )
+    select
+        day as date,
+        if(
+            segment = 0, if(decade = 0, null, 'all ' || decade),
+            ['country', 'plan', 'channel', 'industry'][field + 1] || if(decade = 0, '', '_' || decade)
+        ) as segment_field,
+        if(segment = 0, null, ['Country', 'Plan', 'Sales channel', 'Industry, main'][field + 1])
+            as segment_name,
+        case
+            when segment = 0 then null
+            when position = 5 then '(not set)'
+            else ['North', 'South', 'East', 'West', 'The "Rest"'][position + 1]
+        end as segment_value,
+        if(segment = 0 or position = 5, null, field * 100 + position) as segment_value_id,
+        ['revenue-30', 'revenue-new-30', 'revenue-ret-30'][stat + 1] as stat,
+        value
+    from valued
+) to $path (format csv, header true);

@@ -1,0 +1,17 @@
+-- Settings of one diff's connection, each statement with the parameter it names. The order matters:
+-- the last two lock the rest, so that no query can reach another file, the network or a setting.
+--
+-- parameters  memory_limit, temp_limit  sizes, such as '512MB' or '40%'
+--             threads                   number of threads
+--             temp_folder               where a diff spills to disk
+--             files                     list of the files it may read and write
+set memory_limit = $memory_limit;
+set threads = $threads;
+set temp_directory = $temp_folder;
+set max_temp_directory_size = $temp_limit;
+-- else try_cast over read_csv becomes a cast that raises (duckdb#23818)
+set disabled_optimizers = 'type_pushdown';
+set preserve_insertion_order = true;
+set allowed_paths = $files;
+set enable_external_access = false;
+set lock_configuration = true;

@@ -1,0 +1,64 @@
+"""What several tests share: a diff of two texts, and the real processes over real HTTP."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import httpx2
+import pytest
+
+from service.catalogue import comparison_of
+from service.engine import Diff
+from service.limits import Limits
+from service.summary import Summary
+
+ROOT = Path(__file__).parent.parent
+PATIENCE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a diff said: the bytes of the result, and the summary."""
+
+    result: bytes
+    summary: Summary
+
+
+DiffTexts = Callable[..., Outcome]
+
+
+@pytest.fixture
+def diff_texts(tmp_path: Path) -> DiffTexts:
+    """A function that diffs two CSV files given as text or bytes."""
+
+    def run(
+        old: str | bytes,
+        new: str | bytes,
+        key: list[str],
+        value: list[str],
+        rel_tol: float = 1e-9,
+        abs_tol: float = 0.0,
+        threads: int = 2,
+        memory: str = "1GB",
+    ) -> Outcome:
+        for name, content in (("old.csv", old), ("new.csv", new)):
+            raw = content.encode() if isinstance(content, str) else content
+            (tmp_path / name).write_bytes(raw)
+        result = tmp_path / "result.csv"
+        work = Diff(
+            tmp_path / "old.csv",
+            tmp_path / "new.csv",
+            comparison_of(key, value, rel_tol, abs_tol),
+            Limits(threads=threads, memory=memory, temp_folder=tmp_path),
+        )
+        return Outcome(summary=work.run(result), result=result.read_bytes())
+
+    return run

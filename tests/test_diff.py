@@ -1,0 +1,318 @@
+"""The rows of new that are new or really differ, as the plain reference says too."""
+
+import csv
+import io
+import random
+import string
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from service.catalogue import comparison_of
+from service.engine import Diff
+from service.errors import BadArgument, BadInput, OutOfMemory
+from service.limits import Limits
+from tests import reference
+from tests.conftest import DiffTexts, Outcome
+
+COUNTS = ("added", "changed", "removed", "unchanged", "within_tolerance")
+
+
+def assert_agrees(expected: reference.Answer, outcome: Outcome) -> None:
+    said = {name: getattr(outcome.summary, name) for name in COUNTS}
+    assert {name: getattr(expected, name) for name in COUNTS} == said
+    assert expected.csv == outcome.result.decode()
+    assert len(expected.emitted) == outcome.summary.emitted
+
+
+def test_new_rows_and_rows_whose_value_differs_come_out_in_the_order_of_new(
+    diff_texts: DiffTexts,
+) -> None:
+    outcome = diff_texts(
+        "id,value\n1,10\n2,20\n3,30\n", "id,value\n9,90\n3,31\n2,20\n8,80\n", ["id"], ["value"]
+    )
+
+    assert b"id,value\n9,90\n3,31\n8,80\n" == outcome.result
+    assert (2, 1, 1, 1) == tuple(getattr(outcome.summary, n) for n in COUNTS[:4])
+
+
+def test_the_same_file_twice_gives_the_header_alone(diff_texts: DiffTexts) -> None:
+    outcome = diff_texts("id,value\n1,10\n,\n", "id,value\n1,10\n,\n", ["id"], ["value"])
+
+    assert b"id,value\n" == outcome.result
+    assert 2 == outcome.summary.unchanged
+
+
+def test_files_without_rows_are_compared(diff_texts: DiffTexts) -> None:
+    assert b"id,value\n1,1\n" == diff_texts("id,value", "id,value\n1,1", ["id"], ["value"]).result
+    assert 1 == diff_texts("id,value\n1,1", "id,value\n", ["id"], ["value"]).summary.removed
+
+
+def test_an_empty_key_equals_an_empty_key(diff_texts: DiffTexts) -> None:
+    outcome = diff_texts(
+        'a,b,value\n,,1\nx,,2\n,x,3\n', 'a,b,value\n"",,1\nx,,2\n,x,4\n', ["a", "b"], ["value"]
+    )
+
+    assert b"a,b,value\n,x,4\n" == outcome.result
+
+
+def test_keys_are_compared_column_by_column_never_joined(diff_texts: DiffTexts) -> None:
+    outcome = diff_texts(
+        "a,b,value\n1,11,x\na-b,c,x\n", "a,b,value\n11,1,x\na,b-c,x\n", ["a", "b"], ["value"]
+    )
+
+    assert 2 == outcome.summary.added
+
+
+def test_keys_are_text(diff_texts: DiffTexts) -> None:
+    outcome = diff_texts(
+        "id,value\n007,1\nA,1\n1.0,1\n", "id,value\n7,1\n A,1\n1,1\n", ["id"], ["value"]
+    )
+
+    assert b"id,value\n7,1\n A,1\n1,1\n" == outcome.result
+
+
+def test_a_value_that_became_empty_differs(diff_texts: DiffTexts) -> None:
+    outcome = diff_texts(
+        "id,value\n1,0\n2,\n3,\n", "id,value\n1,\n2,0\n3,\n", ["id"], ["value"]
+    )
+
+    assert b"id,value\n1,\n2,0\n" == outcome.result
+
+
+def test_noise_within_the_tolerance_is_no_change_but_counted(diff_texts: DiffTexts) -> None:
+    old = "id,value\n1,100\n2,100\n3,1e-20\n4,0.30\n"
+    new = "id,value\n1,100.00000001\n2,100.000001\n3,2e-20\n4,.3\n"
+
+    outcome = diff_texts(old, new, ["id"], ["value"], rel_tol=1e-9)
+
+    assert b"id,value\n2,100.000001\n3,2e-20\n" == outcome.result
+    assert 2 == outcome.summary.within_tolerance
+    assert 3 == diff_texts(old, new, ["id"], ["value"], abs_tol=1e-7).summary.within_tolerance
+
+
+def test_all_value_columns_must_be_equal(diff_texts: DiffTexts) -> None:
+    outcome = diff_texts(
+        "id,v,w\n1,1,a\n2,1,a\n3,1,a\n", "id,v,w\n1,1.0,a\n2,2,a\n3,1,b\n", ["id"], ["w", "v"]
+    )
+
+    assert b"id,v,w\n2,2,a\n3,1,b\n" == outcome.result
+
+
+def test_columns_pair_by_name_and_others_do_not_matter(diff_texts: DiffTexts) -> None:
+    outcome = diff_texts(
+        "gone,value,k0,id\nx,1,p,a\nx,2,q,b\n",
+        "id,came,K0,value,k0\na,y,P,1,p\nb,y,Q,3,q\n",
+        ["id", "k0"],
+        ["value"],
+    )
+
+    assert b"id,came,K0,value,k0\nb,y,Q,3,q\n" == outcome.result
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["select", 'a "quoted" one', "two words", "ordinality", "k0", "row", "a\nb", "Ünï", ".*", "kind"],
+)
+def test_any_name_works(diff_texts: DiffTexts, name: str) -> None:
+    header = io.StringIO()
+    csv.writer(header, lineterminator="\n").writerow([name, "x" + name, name + "x", "[v]"])
+    old, new = header.getvalue() + "1,2,3,4\n5,6,7,8\n", header.getvalue() + "5,0,0,8\n1,2,3,5\n"
+
+    for key, value in (([name], ["[v]"]), (["[v]"], [name])):
+        assert_agrees(
+            reference.diff(old, new, key, value), diff_texts(old, new, key, value)
+        )
+
+
+def test_a_new_row_is_unchanged_when_any_old_row_of_its_key_is_equal(
+    diff_texts: DiffTexts,
+) -> None:
+    old = "id,value\n1,10\n1,20\n1,20\n2,5\n2,6\n"
+    new = "id,value\n1,20\n1,10\n1,20.000000001\n1,30\n2,6\n2,7\n2,7\n"
+
+    outcome = diff_texts(old, new, ["id"], ["value"])
+
+    assert b"id,value\n1,30\n2,7\n2,7\n" == outcome.result
+    assert 1 == outcome.summary.within_tolerance
+
+
+def test_a_key_that_stands_thousands_of_times_on_each_side_is_no_trouble(
+    diff_texts: DiffTexts,
+) -> None:
+    rows = [f",{i % 50}" for i in range(20_000)]
+    old = "\n".join(["id,value", *rows])
+    random.Random(1).shuffle(rows)
+    new = "\n".join(["id,value", *rows, ",50"])
+
+    assert b"id,value\n,50\n" == diff_texts(old, new, ["id"], ["value"]).result
+
+
+def test_fields_come_out_character_for_character(diff_texts: DiffTexts) -> None:
+    fields = [" a ", "#x", "-.5e-07", "007", 'say "so"', "a,b", "a\nb", "a\r\nb", "\ttab", "NULL",
+              "\\N", "é 😀", "\ufeff", "'", "nan", "1_0", "=1+1", "", "a\u2028b"]  # fmt: skip
+    new = io.StringIO()
+    csv.writer(new, lineterminator="\n").writerows(
+        [["id", "text", "value"], *([i, field, 1] for i, field in enumerate(fields))]
+    )
+
+    outcome = diff_texts("id,text,value\n", new.getvalue(), ["id"], ["value"])
+
+    assert new.getvalue().encode() == outcome.result
+
+
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"], ids=["", "BOM"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize("last", [True, False], ids=["ended", "unended"])
+def test_line_ends_and_a_byte_order_mark_are_no_change(
+    diff_texts: DiffTexts, start: bytes, end: bytes, last: bool
+) -> None:
+    rows = [b'"id",value', b"1,10", b'2,"a\nb"', b"3,30"]
+    new = start + end.join(rows) + (end if last else b"")
+
+    outcome = diff_texts("id,value\n1,10\n2,\"a\nb\"\n3,31\n", new, ["id"], ["value"])
+
+    assert b"id,value\n3,30\n" == outcome.result
+    assert 3 == outcome.summary.new.rows
+
+
+def test_text_in_a_numeric_column_is_text_wherever_it_stands(diff_texts: DiffTexts) -> None:
+    rows = [f"{i},{i}.0" for i in range(30_000)]
+    old = "\n".join(["id,value", *rows, "x,n/a"])
+    new = "\n".join(["id,value", *(row[:-2] for row in rows), "x,none"])
+
+    outcome = diff_texts(old, new, ["id"], ["value"])
+
+    assert b"id,value\nx,none\n" == outcome.result
+    assert 30_000 == outcome.summary.within_tolerance
+
+
+def test_the_result_is_the_same_at_any_thread_count_and_when_it_spills(
+    diff_texts: DiffTexts,
+) -> None:
+    random_ = random.Random(7)
+    rows = [
+        f"{i},{''.join(random_.choices(string.ascii_letters, k=60))},{random_.random()}"
+        for i in range(120_000)
+    ]
+    old = "\n".join(["id,text,value", *rows[:100_000]])
+    random_.shuffle(rows)
+    new = "\n".join(["id,text,value", *(f"{row}1" if i % 3 else row for i, row in enumerate(rows))])
+
+    first, *others = (
+        diff_texts(old, new, ["id", "text"], ["value"], threads=threads, memory=memory).result
+        for threads, memory in ((1, "1GB"), (4, "1GB"), (2, "150MB"))
+    )
+
+    assert reference.diff(old, new, ["id", "text"], ["value"]).csv.encode() == first
+    assert [first, first] == others
+
+
+def test_too_little_memory_is_an_error_and_leaves_nothing_behind(
+    diff_texts: DiffTexts, tmp_path: Path
+) -> None:
+    rows = "\n".join(f"{i},{i}" for i in range(200_000))
+
+    with pytest.raises(OutOfMemory, match="DIFFING_MEMORY_LIMIT"):
+        diff_texts(f"id,value\n{rows}\n", f"id,value\n{rows}\n", ["id"], ["value"], memory="20MB")
+
+    assert ["new.csv", "old.csv"] == sorted(path.name for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["n[e]w.csv", "n*.csv", "ne?.csv", "[!x]ew.csv", "a b'c.csv"])
+def test_a_path_with_pattern_characters_is_that_file_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / "new.csv").write_text("id,value\ndecoy,1\n")
+    (tmp_path / "old.csv").write_text("id,value\n1,1\n")
+    (tmp_path / name).write_text("id,value\n1,2\n")
+    work = Diff(
+        tmp_path / "old.csv",
+        tmp_path / name,
+        comparison_of(["id"], ["value"], 0, 0),
+        Limits(threads=2, memory="1GB", temp_folder=tmp_path),
+    )
+
+    work.run(tmp_path / "r[1].csv")
+
+    assert "id,value\n1,2\n" == (tmp_path / "r[1].csv").read_text()
+
+
+def test_a_missing_column_is_named_with_the_closest_there_is(diff_texts: DiffTexts) -> None:
+    with pytest.raises(BadInput, match=r"new\.csv: no column 'value'.*'valu'.*'id', 'valu'"):
+        diff_texts("id,value\n", "id,valu\n", ["id"], ["value"])
+
+
+def test_a_refused_diff_leaves_an_earlier_result_as_it_was(
+    diff_texts: DiffTexts, tmp_path: Path
+) -> None:
+    (tmp_path / "result.csv").write_text("earlier")
+
+    with pytest.raises(BadInput):
+        diff_texts("id,value\n1\n", "id,value\n1,1\n", ["id"], ["value"])
+
+    assert "earlier" == (tmp_path / "result.csv").read_text()
+    assert 3 == len(list(tmp_path.iterdir()))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"rel_tol": -1.0}, "rel_tol must be"),
+        ({"abs_tol": float("nan")}, "abs_tol must be"),
+        ({"abs_tol": float("inf")}, "abs_tol must be"),
+        ({"key": ["id", "id"]}, "twice"),
+        ({"value": ["id"]}, "twice"),
+        ({"key": []}, "key"),
+    ],
+)
+def test_a_comparison_that_makes_no_sense_is_refused(
+    arguments: dict[str, object], said: str
+) -> None:
+    given_ = {"key": ["id"], "value": ["value"], "rel_tol": 0.0, "abs_tol": 0.0, **arguments}
+
+    with pytest.raises(BadArgument, match=said):
+        comparison_of(**given_)  # type: ignore[arg-type]
+
+
+FIELDS = st.one_of(
+    st.sampled_from(["", "0", "1", "1.0", "1.0000000001", "-0", "nan", "inf", "-inf", "1e400"]),
+    st.sampled_from(["a", "A", " a", "007", "7", "NULL", 'q"q', "a,b", "a\nb", "é", "+-1"]),
+    st.floats().map(repr),
+    st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), max_size=4),
+)
+
+
+@st.composite
+def files(draw: st.DrawFn, columns: tuple[str, ...]) -> str:
+    """A CSV file of those columns in any order: few keys, so that they meet and repeat."""
+    header = draw(st.permutations(columns))
+    keys = st.sampled_from(["", "1", "2", "a", "1.0"])
+    rows = draw(
+        st.lists(
+            st.tuples(*(keys if name.startswith("key") else FIELDS for name in header)), max_size=12
+        )
+    )
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    old=files(("key", "key 2", "value", "other")),
+    new=files(("key", "key 2", "value", "more")),
+    rel_tol=st.sampled_from([0.0, 1e-9, 0.1]),
+    abs_tol=st.sampled_from([0.0, 1e-9, 1.0]),
+    threads=st.sampled_from([1, 4]),
+)
+def test_any_pair_of_files_gives_what_the_reference_gives(
+    diff_texts: DiffTexts, old: str, new: str, rel_tol: float, abs_tol: float, threads: int
+) -> None:
+    key, value = ["key", "key 2"], ["value"]
+
+    outcome = diff_texts(old, new, key, value, rel_tol, abs_tol, threads)
+
+    assert_agrees(reference.diff(old, new, key, value, rel_tol, abs_tol), outcome)

@@ -1,0 +1,63 @@
+"""Two values are equal as `math.isclose` says: through the very SQL that a diff runs."""
+
+import itertools
+
+import duckdb
+import pytest
+
+from service.queries import query
+from tests import reference
+
+SPECIAL = (
+    *("0", "-0", "0.0", "1", "1.0", "-1", "1e0", "+1", ".5", "5.", " 1 ", "1_000", "007", "7"),
+    *("1e308", "-1e308", "1.7976931348623157e308", "5e-324", "-5e-324", "1e400", "-1e400"),
+    *("inf", "-inf", "Infinity", "nan", "NaN", "-nan", "NULL", "NA", "x", "", "1.5.2", "+-1", "1e"),
+    *("1.000000001", "1.0000000010000001", "1.0000000009999999", "0.1", "0.30000000000000004"),
+    *("100", "110", "100.0000001", "1e-9", "2e-9", "-.00563", "6.38e-06", "9007199254740993"),
+)
+REL_TOLS = (0.0, 1e-9, 1e-2, 0.1, 1.0, 10.0)
+ABS_TOLS = (0.0, 1e-12, 1e-9, 1.0, 1e308)
+
+
+@pytest.fixture(scope="module")
+def connection() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    for statement in connection.extract_statements(query("equality")):
+        connection.execute(statement)
+    return connection
+
+
+@pytest.mark.parametrize(("rel_tol", "abs_tol"), list(itertools.product(REL_TOLS, ABS_TOLS)))
+def test_values_are_equal_exactly_when_math_isclose_says_so(
+    connection: duckdb.DuckDBPyConnection, rel_tol: float, abs_tol: float
+) -> None:
+    pairs = list(itertools.product(SPECIAL, repeat=2))
+
+    said = connection.execute(
+        "select values_equal(pair[1], pair[2], $rel_tol, $abs_tol)"
+        " from (select unnest($pairs::varchar[][]) as pair)",
+        {"rel_tol": rel_tol, "abs_tol": abs_tol, "pairs": [list(pair) for pair in pairs]},
+    ).fetchall()
+
+    expected = [reference.equal(a, b, rel_tol, abs_tol) for a, b in pairs]
+    assert expected == [row[0] for row in said]
+
+
+def test_null_equals_null_and_nothing_else(connection: duckdb.DuckDBPyConnection) -> None:
+    said = connection.execute(
+        "select values_equal(null, null, 1e-9, 0), values_equal(null, '0', 1e-9, 1e9),"
+        " values_equal('0', null, 1e-9, 1e9), values_equal(null, 'nan', 1e-9, 0)"
+    ).fetchone()
+
+    assert (True, False, False, False) == said
+
+
+def test_rows_of_several_values_are_equal_when_all_are(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    said = connection.execute(
+        "select all_values_equal(['1', 'a', null], ['1.0', 'a', null], 1e-9, 0),"
+        " all_values_equal(['1', 'a', null], ['1.0', 'b', null], 1e-9, 0)"
+    ).fetchone()
+
+    assert (True, False) == said
