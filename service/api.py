@@ -12,9 +12,9 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from service.catalogue import Catalogue, find_inputs
-from service.errors import DiffingError, UnknownJob
+from service.errors import DiffingError, NotFound, UnknownJob
 from service.jobs import Job, Jobs, Status
-from service.problems import problem_of_error, problem_of_http, problem_unforeseen
+from service.problems import problem, problem_of_error, problem_of_http, problem_unforeseen
 from service.settings import Settings
 from service.tasks import JobQueue
 
@@ -36,8 +36,11 @@ class Api:
         """Record and queue a job: 202 with its id."""
         if request.method == "HEAD":  # Starlette sends HEAD to GET routes; it must change nothing
             raise HTTPException(405, headers={"Allow": "GET, POST"})
-        metric = self._catalogue.find(request.path_params["metric_id"])
-        find_inputs(metric, self._settings.input_dir)
+        try:
+            metric = self._catalogue.find(request.path_params["metric_id"])
+            find_inputs(metric, self._settings.input_dir)
+        except NotFound as error:
+            return problem(error, metrics=list(self._catalogue.metrics))
         job = self._jobs.create(metric.id)
         self._queue.put(job.id)
         return JSONResponse(

@@ -12,6 +12,7 @@ from service.catalogue import Metric
 from service.engine import Diff
 from service.errors import DiffingError
 from service.limits import Limits
+
 _log = logging.getLogger(__name__)
 
 

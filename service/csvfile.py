@@ -15,9 +15,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from service.csvscan import LONGEST_RECORD, Records, reads_plainly
+from service.csvscan import BOM, LONGEST_RECORD, Records, reads_plainly
 from service.errors import BadInput, OutOfDisk
 
+_BOM = BOM.decode("latin-1")
 _GZIP = b"\x1f\x8b"
 _OTHER_DELIMITERS = {";": "semicolon", "\t": "tab", "|": "pipe"}
 _OTHER_FORMATS = {
@@ -134,7 +135,8 @@ def _copy_records(file: CsvFile, copy: Path) -> None:
                     f"as in the header, found {len(fields)}. Quote fields that hold a comma."
                 )
             raw = records.raw
-            if '"' in raw:
+            # what looks like a byte order mark at the beginning of the copy would be taken for one
+            if '"' in raw or fields[0].startswith(_BOM):
                 written = quoting.writerow(fields)
             else:
                 written = target.write(raw.rstrip("\r\n") + "\n")

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from service.errors import BadInput
 
 LONGEST_RECORD = 16_000_000
-"""Bytes that a record may take; classify.sql allows DuckDB as many (`max_line_size`)."""
+"""Bytes that a record may take; csv.sql allows DuckDB as many (`max_line_size`)."""
 
 BOM = b"\xef\xbb\xbf"
 
@@ -24,7 +24,7 @@ BOM = b"\xef\xbb\xbf"
 csv.field_size_limit(LONGEST_RECORD)
 
 # Small enough to stay in the processor's cache while it is looked over several times.
-_CHUNK = 64 * 1024
+_CHUNK = 32 * 1024
 
 # DuckDB's threads begin to read at multiples of this, in buffers of 4 x this.
 _STRIDE = 8_000_000

@@ -126,6 +126,8 @@ class Diff:
             "new": as_pattern(new.path),
             "old_columns": dict.fromkeys(self._roles(old), "VARCHAR"),
             "new_columns": dict.fromkeys(self._roles(new), "VARCHAR"),
+            "old_parallel": not old.rewritten,
+            "new_parallel": not new.rewritten,
             "key": [f"k{i}" for i in range(len(self._comparison.key))],
             "value": [f"v{i}" for i in range(len(self._comparison.value))],
             "rel_tol": self._comparison.rel_tol,

@@ -19,8 +19,15 @@ def problem_of_error(_: Request, error: Exception) -> ProblemResponse:
     """Our own errors: not found is 404, anything else is the server's fault."""
     if not isinstance(error, DiffingError):
         raise error
+    return problem(error)
+
+
+def problem(error: DiffingError, **members: object) -> ProblemResponse:
+    """One of our own errors, with further members that help the client."""
     status = HTTPStatus.NOT_FOUND if isinstance(error, NotFound) else HTTPStatus.SERVICE_UNAVAILABLE
-    return ProblemResponse({**error.failure.as_dict(), "status": status}, status_code=status)
+    return ProblemResponse(
+        {**error.failure.as_dict(), "status": status, **members}, status_code=status
+    )
 
 
 def problem_of_http(request: Request, error: Exception) -> ProblemResponse:

@@ -1,7 +1,7 @@
 -- Sorts every row of both files into its kind, in one pass over each file.
 --
 -- parameters  old, new                  files
---             old_columns, new_columns  their columns, as csv.sql takes them
+--             old_columns, new_columns, old_parallel, new_parallel  as csv.sql takes them
 --             key, value                names of the key and value columns
 --             rel_tol, abs_tol          tolerances
 -- makes       outcome, where rows that need no more work are only counted:
@@ -21,7 +21,7 @@ old_keys as (
         first([*columns($value)]) as old_value,
         count(*) as copies,
         max(ordinality) as last
-    from csv_rows($old, $old_columns)
+    from csv_rows($old, $old_columns, $old_parallel)
     group by key
 ),
 new_rows as (
@@ -30,7 +30,7 @@ new_rows as (
         [*columns($value)] as new_value,
         struct_pack(*columns(* exclude (ordinality))) as fields,
         ordinality as row
-    from csv_rows($new, $new_columns)
+    from csv_rows($new, $new_columns, $new_parallel)
 ),
 -- an anti join of new against old that also says what it drops, and why
 classified as (

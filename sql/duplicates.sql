@@ -15,7 +15,7 @@ from (
         select distinct old_rows.key, old_rows.value
         from (
             select struct_pack(*columns($key)) as key, [*columns($value)] as value
-            from csv_rows($old, $old_columns)
+            from csv_rows($old, $old_columns, $old_parallel)
         ) as old_rows
         semi join candidates on old_rows.key is not distinct from candidates.key
     ),

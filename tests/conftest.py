@@ -1,24 +1,16 @@
 """What several tests share: a diff of two texts, and the real processes over real HTTP."""
 
-import json
-import os
-import re
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
 
-import httpx2
 import pytest
 
 from service.catalogue import comparison_of
 from service.engine import Diff
 from service.limits import Limits
 from service.summary import Summary
+from tests.service_under_test import LargePair, Service, write_large_pair
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_SECONDS = 60
@@ -62,3 +54,19 @@ def diff_texts(tmp_path: Path) -> DiffTexts:
         return Outcome(summary=work.run(result), result=result.read_bytes())
 
     return run
+
+
+# --- the real processes, over HTTP ---
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    """A service with a data folder of its own; whatever it starts ends with the test."""
+    with Service(tmp_path / "data") as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def large_pair(tmp_path_factory: pytest.TempPathFactory) -> LargePair:
+    """A pair of files whose diff takes seconds."""
+    return write_large_pair(tmp_path_factory.mktemp("large"))

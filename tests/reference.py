@@ -65,9 +65,7 @@ def diff(
 
     old_values: dict[Row, list[Row]] = {}
     for row in old_rows:
-        old_values.setdefault(pick(old_header, row, key), []).append(
-            pick(old_header, row, value)
-        )
+        old_values.setdefault(pick(old_header, row, key), []).append(pick(old_header, row, value))
     answer = Answer(new_header)
     for row in new_rows:
         here = pick(new_header, row, value)

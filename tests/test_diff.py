@@ -52,7 +52,7 @@ def test_files_without_rows_are_compared(diff_texts: DiffTexts) -> None:
 
 def test_an_empty_key_equals_an_empty_key(diff_texts: DiffTexts) -> None:
     outcome = diff_texts(
-        'a,b,value\n,,1\nx,,2\n,x,3\n', 'a,b,value\n"",,1\nx,,2\n,x,4\n', ["a", "b"], ["value"]
+        "a,b,value\n,,1\nx,,2\n,x,3\n", 'a,b,value\n"",,1\nx,,2\n,x,4\n', ["a", "b"], ["value"]
     )
 
     assert b"a,b,value\n,x,4\n" == outcome.result
@@ -75,9 +75,7 @@ def test_keys_are_text(diff_texts: DiffTexts) -> None:
 
 
 def test_a_value_that_became_empty_differs(diff_texts: DiffTexts) -> None:
-    outcome = diff_texts(
-        "id,value\n1,0\n2,\n3,\n", "id,value\n1,\n2,0\n3,\n", ["id"], ["value"]
-    )
+    outcome = diff_texts("id,value\n1,0\n2,\n3,\n", "id,value\n1,\n2,0\n3,\n", ["id"], ["value"])
 
     assert b"id,value\n1,\n2,0\n" == outcome.result
 
@@ -114,7 +112,10 @@ def test_columns_pair_by_name_and_others_do_not_matter(diff_texts: DiffTexts) ->
 
 @pytest.mark.parametrize(
     "name",
-    ["select", 'a "quoted" one', "two words", "ordinality", "k0", "row", "a\nb", "Ünï", ".*", "kind"],
+    [
+        *("select", "ordinality", "row", "kind", "k0", ".*", "Ünï"),
+        *('a "quoted" one', "two words", "a\nb"),
+    ],
 )
 def test_any_name_works(diff_texts: DiffTexts, name: str) -> None:
     header = io.StringIO()
@@ -122,9 +123,7 @@ def test_any_name_works(diff_texts: DiffTexts, name: str) -> None:
     old, new = header.getvalue() + "1,2,3,4\n5,6,7,8\n", header.getvalue() + "5,0,0,8\n1,2,3,5\n"
 
     for key, value in (([name], ["[v]"]), (["[v]"], [name])):
-        assert_agrees(
-            reference.diff(old, new, key, value), diff_texts(old, new, key, value)
-        )
+        assert_agrees(reference.diff(old, new, key, value), diff_texts(old, new, key, value))
 
 
 def test_a_new_row_is_unchanged_when_any_old_row_of_its_key_is_equal(
@@ -172,7 +171,7 @@ def test_line_ends_and_a_byte_order_mark_are_no_change(
     rows = [b'"id",value', b"1,10", b'2,"a\nb"', b"3,30"]
     new = start + end.join(rows) + (end if last else b"")
 
-    outcome = diff_texts("id,value\n1,10\n2,\"a\nb\"\n3,31\n", new, ["id"], ["value"])
+    outcome = diff_texts('id,value\n1,10\n2,"a\nb"\n3,31\n', new, ["id"], ["value"])
 
     assert b"id,value\n3,30\n" == outcome.result
     assert 3 == outcome.summary.new.rows

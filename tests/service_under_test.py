@@ -1,0 +1,375 @@
+"""The service as its users meet it: real processes, real HTTP, and nothing left running."""
+
+import contextlib
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import httpx2
+
+from service.catalogue import load_catalogue
+from service.jobs import Jobs
+from service.samples import write_sample
+from service.settings import Settings
+from service.tasks import JobQueue
+
+PATIENCE_SECONDS = 60.0
+_POLL_SECONDS = 0.04
+_ROOT = Path(__file__).parent.parent
+_SECRETS = ("traceback", "select", 'file "', ".py", "sqlite", str(_ROOT))
+
+OLD = """\
+date,segment_field,segment_name,segment_value,segment_value_id,stat,value
+2026-01-31,country,Country,Norway,NO,revenue-30,100.5
+2026-01-31,country,Country,Ghana,GH,revenue-30,7
+2026-01-31,,,,,revenue-30,107.5
+2026-01-31,country,Country,Peru,PE,revenue-30,3
+"""
+NEW = """\
+date,segment_field,segment_name,segment_value,segment_value_id,stat,value
+2026-01-31,,,,,revenue-30,107.50000000001
+2026-01-31,country,Country,"Curaçao, island",CW,revenue-30,1
+2026-01-31,country,Country,Ghana,GH,revenue-30,7.25
+2026-01-31,country,Country,Norway,NO,revenue-30,100.5
+"""
+
+
+class Program:
+    """One `diffing …` process; what it and its children say is kept line by line.
+
+    Args:
+        arguments: of the command line.
+        environment: all of it.
+    """
+
+    def __init__(self, arguments: tuple[str, ...], environment: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "service", *arguments],
+            cwd=_ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.pid = self._process.pid
+        self._lines: list[str] = []
+        self._silent = False
+        self._news = threading.Condition()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def saw(self, pattern: str) -> re.Match[str]:
+        """The first match of a line; waits until it is said."""
+        with self._news:
+            self._news.wait_for(lambda: self._silent or self._find(pattern), PATIENCE_SECONDS)
+            found = self._find(pattern)
+        assert found, f"not a word of {pattern!r} in {self._lines}"
+        return found
+
+    def lines(self) -> list[str]:
+        """All that was said, so far."""
+        with self._news:
+            return [*self._lines]
+
+    def signal(self, number: int) -> None:
+        """Send it a signal, and it alone."""
+        self._process.send_signal(number)
+
+    def signal_all(self, number: int) -> None:
+        """Send a signal to it and to the processes of its group."""
+        os.killpg(self.pid, number)
+
+    def ended(self, patience: float = PATIENCE_SECONDS) -> int:
+        """Its exit status; waits until it and all that share its standard error have ended."""
+        status = self._process.wait(patience)
+        self._reader.join(patience)
+        assert not self._reader.is_alive(), "a child outlived it"
+        return status
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+
+    def drain(self) -> None:
+        """Wait for the last word."""
+        self._reader.join(PATIENCE_SECONDS)
+        assert self._process.stderr
+        self._process.stderr.close()
+
+    def _find(self, pattern: str) -> re.Match[str] | None:
+        return next(filter(None, (re.search(pattern, line) for line in self._lines)), None)
+
+    def _read(self) -> None:
+        assert self._process.stderr
+        for line in self._process.stderr:
+            with self._news:
+                self._lines.append(line.rstrip("\n"))
+                self._news.notify_all()
+        with self._news:
+            self._silent = True
+            self._news.notify_all()
+
+
+class Client(httpx2.Client):
+    """Speaks to the API; every error that it is told is looked at for what must not be said.
+
+    Args:
+        url: of the API.
+        folder: the data folder, whose path is nobody's business.
+    """
+
+    def __init__(self, url: str, folder: Path) -> None:
+        super().__init__(
+            base_url=url, timeout=PATIENCE_SECONDS, event_hooks={"response": [self._look_at]}
+        )
+        self._secrets = (*_SECRETS, str(folder))
+
+    def new_job(self, metric: str = "revenue") -> int:
+        """Queue a job."""
+        response = self.post(f"/api/diffing/new/{metric}")
+        assert response.status_code == 202, response.text
+        return int(response.json()["job_id"])
+
+    def status_of(self, job_id: int) -> dict[str, Any]:
+        """What the API says of a job."""
+        response = self.get(f"/api/diffing/job/{job_id}/status")
+        assert response.status_code == 200, response.text
+        return dict(response.json())
+
+    def wait_until(self, job_id: int, reached: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The status of a job once it is as wanted; a job that ended otherwise is an error."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not reached(status := self.status_of(job_id)):
+            assert not status["finished_at"], status
+            assert time.monotonic() < deadline, status
+            time.sleep(_POLL_SECONDS)
+        return status
+
+    def wait_for_success(self, job_id: int) -> dict[str, Any]:
+        """The status of a job once it succeeded."""
+        return self.wait_until(job_id, lambda job: job["status"] == "succeeded")
+
+    def wait_for_failure(self, job_id: int) -> dict[str, Any]:
+        """The status of a job once it failed."""
+        return self.wait_until(job_id, lambda job: job["status"] == "failed")
+
+    def wait_for_diff(self, job_id: int, attempt: int = 1) -> dict[str, Any]:
+        """The status of a job whose diff runs: its process said what it is at."""
+        return self.wait_until(
+            job_id,
+            lambda job: (
+                (job["status"], job["attempt"]) == ("processing", attempt) and bool(job["stage"])
+            ),
+        )
+
+    def result_of(self, job_id: int) -> bytes:
+        """The CSV of a job that succeeded."""
+        response = self.get(f"/api/diffing/job/{job_id}")
+        assert response.status_code == 200, response.text
+        return response.content
+
+    def _look_at(self, response: httpx2.Response) -> None:
+        if response.status_code < 400:
+            return
+        said = response.read().decode().lower()
+        asked = str(response.request.url).lower()
+        leaked = [
+            word for word in self._secrets if word.lower() in said and word.lower() not in asked
+        ]
+        assert leaked == [], said
+
+
+@dataclass(frozen=True)
+class Running:
+    """A process in /proc."""
+
+    pid: int
+    parent: int
+    command: str
+
+
+class Service:
+    """Starts programs on one data folder, and ends them all at the end.
+
+    Args:
+        folder: the data folder; no other service may use it, its path tells whose process is whose.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.settings = Settings(data_dir=folder)
+        self._programs: list[Program] = []
+        self._clients: list[Client] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for client in self._clients:
+            client.close()
+        for program in self._programs:
+            program.close()
+        # some may be stopped, and none may outlive its test
+        self.all_ended(or_kill=True)
+        for program in self._programs:
+            program.drain()
+
+    def write(self, name: str, content: str | bytes) -> Path:
+        """Write an input file."""
+        path = self.settings.input_dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def write_small_pair(self) -> None:
+        """Write OLD and NEW, a pair of the metric revenue that is diffed in no time."""
+        self.write("revenue_old.csv", OLD)
+        self.write("revenue_new.csv", NEW)
+
+    def write_sample(self, metric: str, rows: int) -> tuple[Path, Path]:
+        """Write a sample pair of a bundled metric."""
+        entry = load_catalogue(None).find(metric)
+        old, new = self.settings.input_dir / entry.old, self.settings.input_dir / entry.new
+        write_sample(metric, rows, old, new)
+        return old, new
+
+    def start(self, *arguments: str, **settings: object) -> Program:
+        """Start `diffing` with arguments; settings are those of the service, as keywords."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("DIFFING_")}
+        environment["DIFFING_DATA_DIR"] = str(self.folder)
+        environment |= {f"DIFFING_{k.upper()}": str(v) for k, v in settings.items()}
+        program = Program(arguments, environment)
+        self._programs.append(program)
+        return program
+
+    def api(self, **settings: object) -> Client:
+        """Start an API on a free port."""
+        return self.client_of(self.start("api", "--port", "0", **settings))
+
+    def api_and_worker(self, **settings: object) -> tuple[Client, Program]:
+        """Start an API and a worker, each by itself."""
+        api = self.start("api", "--port", "0", **settings)
+        worker = self.worker(**settings)
+        return self.client_of(api), worker
+
+    def worker(self, **settings: object) -> Program:
+        """Start a worker."""
+        worker = self.start("worker", **settings)
+        worker.saw("working on up to")
+        return worker
+
+    def client_of(self, api: Program) -> Client:
+        """A client of an API that was started on a free port; waits until it listens."""
+        client = Client(api.saw("listening on (http://.*)")[1], self.folder)
+        self._clients.append(client)
+        return client
+
+    def jobs(self) -> Jobs:
+        """The jobs table, to act as a worker would."""
+        self.settings.make_folders()
+        return Jobs.in_file(self.settings.jobs_file)
+
+    def queued_tasks(self) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+        """The arguments of what waits in the queue."""
+        huey = JobQueue(self.settings.queue_file).huey
+        with contextlib.closing(huey.storage):
+            return [(tuple(task.args), dict(task.kwargs)) for task in huey.pending()]
+
+    def running(self) -> list[Running]:
+        """Every process that works on the folder, whoever its parent is by now."""
+        mark = f"\0DIFFING_DATA_DIR={self.folder}\0".encode()
+        found = []
+        for entry in Path("/proc").iterdir():
+            # a process may end while it is looked at
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+                if entry.name.isdigit() and mark in b"\0" + (entry / "environ").read_bytes():
+                    command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                    parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+                    found.append(Running(int(entry.name), int(parent), command))
+        return found
+
+    def child_of(self, program: Program, word: str) -> Running:
+        """The child of a program that has the word in its command line."""
+        (child,) = [r for r in self.running() if r.parent == program.pid and word in r.command]
+        return child
+
+    def diffs_of(self, worker: Program) -> list[Running]:
+        """The processes of the diffs that a worker runs."""
+        server = self.child_of(worker, "forkserver")
+        return [r for r in self.running() if r.parent == server.pid]
+
+    def the_diff_of(self, worker: Program) -> Running:
+        """The process of the one diff that a worker runs."""
+        (diff,) = self.diffs_of(worker)
+        return diff
+
+    def signal(self, process: Running, number: int) -> None:
+        """Send a signal to a process of the service."""
+        assert process in self.running()
+        os.kill(process.pid, number)
+
+    def all_ended(self, *besides: Program, or_kill: bool = False) -> None:
+        """Wait until no process works on the folder, besides those named."""
+        spared = {program.pid for program in besides}
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while left := [r for r in self.running() if r.pid not in spared]:
+            assert time.monotonic() < deadline, left
+            for process in left:
+                _wait_for_end(process.pid, deadline, or_kill=or_kill)
+
+
+def _wait_for_end(pid: int, deadline: float, *, or_kill: bool) -> None:
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        if or_kill:
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+        select.select([handle], [], [], max(deadline - time.monotonic(), 0))
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(handle)
+
+
+@dataclass(frozen=True)
+class LargePair:
+    """A pair of the metric revenue whose diff takes seconds, and its result."""
+
+    old: Path
+    new: Path
+    result: bytes
+
+    def put_into(self, service: Service) -> None:
+        """Make it the input of a service."""
+        service.settings.make_folders()
+        os.link(self.old, service.settings.input_dir / "revenue_old.csv")
+        os.link(self.new, service.settings.input_dir / "revenue_new.csv")
+
+
+def write_large_pair(folder: Path, rows: int = 400_000) -> LargePair:
+    """Write a large pair: new is old backwards, with one value in a thousand changed."""
+    header = "date,segment_field,segment_value_id,stat,value\n"
+    old = [f"2026-01-31,country,{i},revenue-30,{i}.5\n" for i in range(rows)]
+    new = [row if i % 1000 else row.replace(".5\n", ".75\n") for i, row in enumerate(old)][::-1]
+    pair = LargePair(
+        folder / "old.csv",
+        folder / "new.csv",
+        "".join([header, *(row for row in new if row.endswith(".75\n"))]).encode(),
+    )
+    pair.old.write_text(header + "".join(old))
+    pair.new.write_text(header + "".join(new))
+    return pair

@@ -1,0 +1,559 @@
+"""The HTTP API: what it accepts, what it answers in each state of a job, and what it never says."""
+
+import gzip
+import signal
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx2
+import pytest
+
+from service.catalogue import load_catalogue
+from service.errors import BadInput
+from tests import reference
+from tests.service_under_test import NEW, OLD, Client, Service
+
+ABSURD_IDS = {
+    "zero": "0",
+    "negative": "-1",
+    "plus": "+1",
+    "fraction": "1.5",
+    "exponent": "1e3",
+    "word": "abc",
+    "empty": "%20",
+    "past 64 bits": "99999999999999999999",
+    "2**63": str(2**63),
+    "2**63 - 1": str(2**63 - 1),
+    "5,000 digits": "9" * 5_000,
+    "dots": "%2e%2e",
+    "Arabic digit": "١",  # noqa: RUF001 - it is what is tested
+    "superscript": "²",
+    "line end": "1%0a",
+    "NUL": "1%00",
+    "no UTF-8": "%ff",
+    "hexadecimal": "0x1",
+    "underscore": "1_0",
+}
+ODD_METRICS = {
+    "unknown": "profit",
+    "other case": "REVENUE",
+    "space": "revenue%20",
+    "line end": "revenue%0a",
+    "NUL": "revenue%00",
+    "no UTF-8": "%ff%fe",
+    "dots": "%2e%2e",
+    "SQL": "';%20drop%20table%20jobs;--",
+    "markup": "%3Cscript%3E",
+    "emoji": "💥",
+    "accents": "révenue",
+    "file name": "revenue_old.csv",
+    "5,000 characters": "x" * 5_000,
+    "nearly a name, 5,000 characters": "revenue" + "e" * 5_000,
+}
+
+
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """An API with the input files of one metric, revenue, and no worker."""
+    with Service(tmp_path_factory.mktemp("idle")) as service:
+        service.write_small_pair()
+        yield service.api()
+
+
+@pytest.fixture(scope="module")
+def working(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """An API with the input files of all metrics, and a worker."""
+    with Service(tmp_path_factory.mktemp("working")) as service:
+        service.write_small_pair()
+        service.write_sample("c-revenue", 2_000)
+        client, _ = service.api_and_worker()
+        yield client
+
+
+@pytest.fixture(scope="module")
+def done(working: Client) -> int:
+    """The id of a job that succeeded, of OLD and NEW."""
+    job_id = working.new_job()
+    working.wait_for_success(job_id)
+    return job_id
+
+
+def answer() -> reference.Answer:
+    """What the result of OLD and NEW must be."""
+    metric = load_catalogue(None).find("revenue")
+    return reference.diff(OLD, NEW, list(metric.key), list(metric.value))
+
+
+def assert_problem(response: httpx2.Response, status: int, *named: str) -> None:
+    """It is a problem document (RFC 9457) of that status that names those."""
+    problem = response.json()
+
+    assert status == response.status_code
+    assert response.headers["content-type"] == "application/problem+json"
+    assert {"type", "title", "status", "detail"} == set(problem)
+    assert status == problem["status"]
+    assert [name for name in named if name not in problem["detail"]] == [], problem
+    assert len(response.content) < 8_192
+
+
+def assert_waits(response: httpx2.Response, job_id: int, status: str) -> None:
+    """It says that a job is not done, and to ask again."""
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "application/json"
+    assert {"job_id": job_id, "status": status} == response.json()
+    assert int(response.headers["retry-after"]) >= 1
+    assert response.headers["cache-control"] == "no-store"
+
+
+def time_of(text: str) -> datetime:
+    assert text.endswith("Z")
+    return datetime.fromisoformat(text)
+
+
+# a new job
+
+
+@pytest.mark.parametrize("slash", ["", "/"], ids=["plain", "slash"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_new_job_is_accepted_with_its_id_and_where_to_look(
+    idle: Client, method: str, slash: str
+) -> None:
+    response = idle.request(method, f"/api/diffing/new/revenue{slash}")
+
+    assert response.status_code == 202
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["cache-control"] == "no-store"
+    job_id = response.json()["job_id"]
+    assert {"job_id": job_id} == response.json()
+    assert f"/api/diffing/job/{job_id}" == response.headers["location"]
+    assert idle.status_of(job_id)["status"] == "queued"
+
+
+def test_ids_count_from_one_and_go_on_when_the_api_starts_again(service: Service) -> None:
+    service.write_small_pair()
+    api = service.start("api", "--port", "0")
+    client = service.client_of(api)
+    first = [client.new_job(), client.new_job()]
+    api.signal(signal.SIGTERM)
+    api.ended()
+    again = service.api()
+
+    assert [*first, again.new_job()] == [1, 2, 3]
+    assert_waits(again.get("/api/diffing/job/1"), 1, "queued")
+
+
+def test_the_queue_holds_the_id_and_nothing_else(service: Service) -> None:
+    service.write_small_pair()
+    client = service.api()
+    ids = [client.new_job() for _ in range(3)]
+
+    assert [((job_id,), {}) for job_id in ids] == service.queued_tasks()
+
+
+def test_HEAD_makes_no_job(service: Service) -> None:  # noqa: N802 - its name
+    service.write_small_pair()
+    client = service.api()
+    responses = [client.head(f"/api/diffing/new/revenue{slash}") for slash in ("", "/")]
+
+    assert [response.status_code for response in responses] == [405, 405]
+    assert [response.headers["allow"] for response in responses] == ["GET, POST"] * 2
+    assert service.queued_tasks() == []
+    assert_problem(client.get("/api/diffing/job/1"), 404)
+
+
+@pytest.mark.parametrize("name", ODD_METRICS.values(), ids=ODD_METRICS)
+def test_an_unknown_metric_is_a_404_that_names_the_metrics_there_are(
+    idle: Client, name: str
+) -> None:
+    for method in ("GET", "POST"):
+        assert_problem(
+            idle.request(method, f"/api/diffing/new/{name}"), 404, "revenue", "c-revenue"
+        )
+
+
+def test_an_unknown_metric_is_named_with_the_closest_there_is(idle: Client) -> None:
+    assert_problem(
+        idle.post("/api/diffing/new/revenu"), 404, "no metric revenu.", "Did you mean revenue?"
+    )
+
+
+@pytest.mark.parametrize("path", ["", "/", "a/b", "a%2fb", "%2e%2e%2f%2e%2e%2fetc%2fpasswd"])
+def test_what_is_no_name_of_a_metric_is_no_route(idle: Client, path: str) -> None:
+    assert_problem(idle.post(f"/api/diffing/new/{path}"), 404)
+
+
+@pytest.mark.parametrize("gone", ["revenue_old.csv", "revenue_new.csv"])
+def test_a_missing_input_file_is_a_404_that_names_it(service: Service, gone: str) -> None:
+    service.write_small_pair()
+    client = service.api()
+    (service.settings.input_dir / gone).unlink()
+
+    assert_problem(client.post("/api/diffing/new/revenue"), 404, "metric revenue", gone)
+    assert service.queued_tasks() == []
+    service.write(f"{gone}.gz", b"")
+    assert client.new_job() == 1
+
+
+# a job that is not done
+
+
+def test_a_queued_job_is_a_404_with_its_status(idle: Client) -> None:
+    job_id = idle.new_job()
+
+    assert_waits(idle.get(f"/api/diffing/job/{job_id}"), job_id, "queued")
+    assert_waits(idle.get(f"/api/diffing/job/{job_id}/summary"), job_id, "queued")
+    assert {
+        "job_id": job_id,
+        "metric": "revenue",
+        "status": "queued",
+        "stage": None,
+        "attempt": 0,
+        "started_at": None,
+        "finished_at": None,
+        "counts": None,
+        "error": None,
+    } == {k: v for k, v in idle.status_of(job_id).items() if k != "created_at"}
+
+
+def test_a_job_that_a_worker_took_is_a_404_with_its_status(service: Service) -> None:
+    service.write_small_pair()
+    client = service.api()
+    jobs, job_id = service.jobs(), client.new_job()
+    job = jobs.claim(job_id)
+    assert job
+    jobs.beat(job, "comparing")
+
+    assert_waits(client.get(f"/api/diffing/job/{job_id}"), job_id, "processing")
+    assert_waits(client.get(f"/api/diffing/job/{job_id}/summary"), job_id, "processing")
+    status = client.status_of(job_id)
+    assert tuple(status[k] for k in ("status", "stage", "attempt")) == (
+        "processing",
+        "comparing",
+        1,
+    )
+    assert time_of(status["created_at"]) <= time_of(status["started_at"])
+    assert status["finished_at"] is None
+
+
+def test_no_answer_about_a_job_that_may_still_change_is_stored(idle: Client) -> None:
+    job_id = idle.new_job()
+
+    for path in ("", "/status", "/summary"):
+        response = idle.get(f"/api/diffing/job/{job_id}{path}")
+        assert response.headers["cache-control"] == "no-store"
+
+
+# a job that succeeded
+
+
+def test_the_result_is_the_rows_that_are_new_or_differ(working: Client, done: int) -> None:
+    response = working.get(f"/api/diffing/job/{done}")
+
+    assert response.status_code == 200
+    assert answer().csv.encode() == response.content
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    assert (
+        f'attachment; filename="revenue_diff_{done}.csv"' == response.headers["content-disposition"]
+    )
+    assert str(len(response.content)) == response.headers["content-length"]
+    assert response.headers["etag"].startswith('"')
+    assert response.headers["accept-ranges"] == "bytes"
+    assert parsedate_to_datetime(response.headers["last-modified"])
+
+
+def test_HEAD_of_a_result_gives_the_same_headers_and_no_body(  # noqa: N802 - its name
+    working: Client, done: int
+) -> None:
+    whole = working.get(f"/api/diffing/job/{done}")
+    head = working.head(f"/api/diffing/job/{done}")
+
+    assert head.status_code == 200
+    assert head.content == b""
+    for name in ("content-length", "content-type", "content-disposition", "etag"):
+        assert whole.headers[name] == head.headers[name]
+
+
+@pytest.mark.parametrize(
+    ("asked", "part"),
+    [
+        ("bytes=0-9", slice(0, 10)),
+        ("bytes=10-", slice(10, None)),
+        ("bytes=-7", slice(-7, None)),
+        ("bytes=5-99999999", slice(5, None)),
+    ],
+)
+def test_a_part_of_a_result_can_be_fetched(
+    working: Client, done: int, asked: str, part: slice
+) -> None:
+    whole = working.get(f"/api/diffing/job/{done}")
+    response = working.get(f"/api/diffing/job/{done}", headers={"Range": asked})
+
+    assert response.status_code == 206
+    assert whole.content[part] == response.content
+    assert response.headers["content-range"].endswith(f"/{len(whole.content)}")
+    assert whole.headers["etag"] == response.headers["etag"]
+
+
+def test_a_part_is_given_only_of_the_very_result_it_began_with(working: Client, done: int) -> None:
+    whole = working.get(f"/api/diffing/job/{done}")
+
+    def part(etag: str) -> httpx2.Response:
+        return working.get(
+            f"/api/diffing/job/{done}", headers={"Range": "bytes=4-", "If-Range": etag}
+        )
+
+    same, other = part(whole.headers["etag"]), part('"another"')
+    assert (206, whole.content[4:]) == (same.status_code, same.content)
+    assert (200, whole.content) == (other.status_code, other.content)
+
+
+@pytest.mark.parametrize(("asked", "status"), [("bytes=99999999-", 416), ("bytes=9-1-3", 400)])
+def test_a_part_that_is_not_there_is_refused(
+    working: Client, done: int, asked: str, status: int
+) -> None:
+    response = working.get(f"/api/diffing/job/{done}", headers={"Range": asked})
+
+    assert status == response.status_code
+
+
+def test_the_status_of_a_job_that_succeeded_has_times_and_counts(
+    working: Client, done: int
+) -> None:
+    status = working.status_of(done)
+    times = [time_of(status.pop(f"{what}_at")) for what in ("created", "started", "finished")]
+    expected = answer()
+
+    assert sorted(times) == times
+    assert {
+        "job_id": done,
+        "metric": "revenue",
+        "status": "succeeded",
+        "stage": None,
+        "attempt": 1,
+        "counts": {
+            "added": expected.added,
+            "changed": expected.changed,
+            "removed": expected.removed,
+            "unchanged": expected.unchanged,
+            "within_tolerance": expected.within_tolerance,
+            "emitted": len(expected.emitted),
+        },
+        "error": None,
+    } == status
+
+
+def test_the_summary_tells_what_was_compared_found_and_spent(working: Client, done: int) -> None:
+    response = working.get(f"/api/diffing/job/{done}/summary")
+    summary: dict[str, Any] = response.json()
+    spent = [summary.pop(name) for name in ("seconds", "peak_rss_bytes", "engine")]
+
+    assert response.status_code == 200
+    assert {
+        "metric": "revenue",
+        "key": ["date", "segment_field", "segment_value_id", "stat"],
+        "value": ["value"],
+        "rel_tol": 1e-9,
+        "abs_tol": 0.0,
+        "old": {"name": "revenue_old.csv", "rows": 4, "bytes": len(OLD.encode())},
+        "new": {"name": "revenue_new.csv", "rows": 4, "bytes": len(NEW.encode())},
+        "added": 1,
+        "changed": 1,
+        "removed": 1,
+        "unchanged": 2,
+        "within_tolerance": 1,
+        "emitted": 2,
+    } == summary
+    assert 0 < spent[0] < 60
+    assert 10_000_000 < spent[1] < 1_000_000_000
+    assert spent[2].startswith("duckdb ")
+
+
+@pytest.mark.parametrize("name", ["c_revenue", "cohort-revenue", "c%2Drevenue"])
+def test_an_alias_is_the_metric_it_stands_for(working: Client, name: str) -> None:
+    job_id = working.new_job(name)
+    status = working.wait_for_success(job_id)
+    response = working.get(f"/api/diffing/job/{job_id}")
+
+    assert status["metric"] == "c-revenue"
+    assert working.get(f"/api/diffing/job/{job_id}/summary").json()["metric"] == "c-revenue"
+    assert (
+        f'attachment; filename="c-revenue_diff_{job_id}.csv"'
+        == response.headers["content-disposition"]
+    )
+
+
+def test_a_result_of_thousands_of_rows_is_what_the_reference_says(service: Service) -> None:
+    metric = load_catalogue(None).find("c-revenue")
+    old, new = service.write_sample("c-revenue", 5_000)
+    expected = reference.diff(
+        old.read_text(), new.read_text(), list(metric.key), list(metric.value)
+    )
+    client, _ = service.api_and_worker()
+    job_id = client.new_job("c-revenue")
+    client.wait_for_success(job_id)
+
+    assert expected.csv.encode() == client.result_of(job_id)
+    assert expected.added > 10
+    assert expected.changed > 10
+
+
+def test_twenty_jobs_at_once_get_an_id_each_and_all_succeed(working: Client) -> None:
+    with ThreadPoolExecutor(20) as threads:
+        ids = list(threads.map(working.new_job, ["revenue"] * 20))
+        list(threads.map(working.wait_for_success, ids))
+        results = set(threads.map(working.result_of, ids))
+
+    assert len(set(ids)) == 20
+    assert {answer().csv.encode()} == results
+
+
+def test_compressed_inputs_are_read(service: Service) -> None:
+    service.write("revenue_old.csv.gz", gzip.compress(OLD.encode()))
+    service.write("revenue_new.csv.gz", gzip.compress(NEW.encode()))
+    client, _ = service.api_and_worker()
+    job_id = client.new_job()
+    client.wait_for_success(job_id)
+
+    assert answer().csv.encode() == client.result_of(job_id)
+    summary = client.get(f"/api/diffing/job/{job_id}/summary").json()
+    assert summary["new"]["name"] == "revenue_new.csv.gz"
+
+
+@pytest.mark.xfail(reason="the answer is a 500", strict=True)
+def test_a_result_that_someone_removed_is_a_404(service: Service) -> None:
+    service.write_small_pair()
+    client, _ = service.api_and_worker()
+    job_id = client.new_job()
+    client.wait_for_success(job_id)
+    service.settings.result_file(job_id, 1).unlink()
+
+    assert_problem(client.get(f"/api/diffing/job/{job_id}"), 404, "result")
+
+
+# a job that failed
+
+
+BAD_INPUTS = {
+    "no such column": (NEW.replace("stat,value\n", "stat,amount\n").encode(), "no column 'value'"),
+    "empty": (b"", "the file is empty"),
+    "no text": (bytes(range(256)) * 40, "revenue_new.csv"),
+    "broken line": (f"{NEW}1,2,3\n".encode(), "line 6"),
+}
+
+
+def test_a_bad_input_file_is_told_in_the_same_words_everywhere_and_a_good_one_is_diffed(
+    service: Service,
+) -> None:
+    client, _ = service.api_and_worker()
+    for content, said in BAD_INPUTS.values():
+        service.write("revenue_old.csv", OLD)
+        service.write("revenue_new.csv", content)
+        job_id = client.new_job()
+        status = client.wait_for_failure(job_id)
+        error = status["error"]
+
+        assert {"type", "title", "detail"} == set(error)
+        assert error["type"] == "urn:diffing:bad-input"
+        assert BadInput.title == error["title"]
+        assert said in error["detail"]
+        assert "\n" not in error["detail"]
+        assert status["counts"] is None
+        assert time_of(status["started_at"]) <= time_of(status["finished_at"])
+        for path in ("", "/summary"):
+            response = client.get(f"/api/diffing/job/{job_id}{path}")
+            assert response.status_code == 404
+            assert {"job_id": job_id, "status": "failed", "error": error} == response.json()
+            assert response.headers["cache-control"] == "no-store"
+            assert "retry-after" not in response.headers
+
+    service.write_small_pair()
+    after = client.new_job()
+    client.wait_for_success(after)
+    assert answer().csv.encode() == client.result_of(after)
+    assert "failed" == client.status_of(job_id)["status"]
+
+
+def test_an_input_that_went_before_a_worker_came_is_told(service: Service) -> None:
+    service.write_small_pair()
+    client = service.api()
+    job_id = client.new_job()
+    (service.settings.input_dir / "revenue_new.csv").unlink()
+    service.worker()
+    error = client.wait_for_failure(job_id)["error"]
+
+    assert error["type"] == "urn:diffing:missing-input"
+    assert "revenue_new.csv" in error["detail"]
+
+
+# what there is not
+
+HEAD_SAID = pytest.mark.xfail(reason="HEAD is said to be allowed", strict=True)
+
+
+@pytest.mark.parametrize("what", ["", "/status", "/summary"], ids=["result", "status", "summary"])
+@pytest.mark.parametrize("job_id", ABSURD_IDS.values(), ids=ABSURD_IDS)
+def test_an_id_that_never_was_is_a_404(idle: Client, job_id: str, what: str) -> None:
+    assert_problem(idle.get(f"/api/diffing/job/{job_id}{what}"), 404, "no ")
+
+
+def test_an_id_that_never_was_is_named(idle: Client) -> None:
+    assert_problem(idle.get("/api/diffing/job/12345678"), 404, "no job 12345678")
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/api", "/api/diffing", "/api/diffing/job", "/api/diffing/job/1/rows", "/x%0ay"]
+)
+def test_a_path_that_leads_nowhere_is_a_404(idle: Client, path: str) -> None:
+    assert_problem(idle.get(path), 404)
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        pytest.param("/api/diffing/new/revenue", {"GET", "POST"}, marks=HEAD_SAID),
+        pytest.param("/api/diffing/new/revenue/", {"GET", "POST"}, marks=HEAD_SAID),
+        ("/api/diffing/job/1", {"GET", "HEAD"}),
+        ("/api/diffing/job/1/status", {"GET", "HEAD"}),
+        ("/api/diffing/job/1/summary", {"GET", "HEAD"}),
+        ("/health", {"GET", "HEAD"}),
+    ],
+)
+def test_another_method_is_a_405_that_names_those_allowed(
+    idle: Client, method: str, path: str, allowed: set[str]
+) -> None:
+    response = idle.request(method, path)
+
+    assert_problem(response, 405)
+    assert allowed == set(response.headers["allow"].split(", "))
+
+
+def test_POST_to_a_job_is_a_405(idle: Client) -> None:  # noqa: N802 - its name
+    assert_problem(idle.post("/api/diffing/job/1"), 405)
+
+
+def test_a_slash_after_a_job_leads_to_the_job(idle: Client) -> None:
+    job_id = idle.new_job()
+    response = idle.get(f"/api/diffing/job/{job_id}/status/", follow_redirects=True)
+
+    assert idle.status_of(job_id) == response.json()
+
+
+def test_the_api_says_that_it_is_well(idle: Client) -> None:
+    assert idle.get("/health").json() == {"status": "ok"}
+
+
+def test_the_api_answers_an_error_of_its_own_without_a_word_of_its_making(
+    service: Service,
+) -> None:
+    service.write_small_pair()
+    client = service.api()
+    with sqlite3.connect(service.settings.jobs_file) as connection:
+        connection.execute("drop table jobs")
+    connection.close()
+
+    assert_problem(client.get("/api/diffing/job/1"), 500)

@@ -1,0 +1,170 @@
+"""The command line, as its users run it: real processes, files, exit statuses."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import reference
+
+OLD = "id,note,value\n1,a,10\n2,,20\n,c,30\n5,e,50\n"
+NEW = "id,note,value\n9,x,90\n2,new note,20.000000000001\n,c,31\n1,a,10\n"
+DIFF = ("diff", "--old", "old.csv", "--new", "new.csv", "--key", "id", "--value", "value")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "old.csv").write_text(OLD)
+    (tmp_path / "new.csv").write_text(NEW)
+    return tmp_path
+
+
+def diffing(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "service", *arguments],
+        cwd=folder,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def assert_refused(done: subprocess.CompletedProcess[str], said: str, folder: Path) -> None:
+    assert (2, "") == (done.returncode, done.stdout)
+    assert 1 == done.stderr.count("\n")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (folder / "out.csv").exists()
+
+
+def test_the_changed_rows_go_to_standard_output(folder: Path) -> None:
+    done = diffing(folder, *DIFF)
+
+    assert (0, "id,note,value\n9,x,90\n,c,31\n", "") == (done.returncode, done.stdout, done.stderr)
+    assert reference.diff(OLD, NEW, ["id"], ["value"]).csv == done.stdout
+
+
+def test_the_summary_tells_what_was_compared_and_counted(folder: Path) -> None:
+    done = diffing(folder, *DIFF, "--output", "out.csv", "--summary", "s.json", "--abs-tol", "0.5")
+
+    summary = json.loads((folder / "s.json").read_text())
+    measured = {name: summary.pop(name) for name in ("seconds", "peak_rss_bytes", "engine")}
+    assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
+    assert "id,note,value\n9,x,90\n,c,31\n" == (folder / "out.csv").read_text()
+    assert {
+        "metric": None,
+        "key": ["id"],
+        "value": ["value"],
+        "rel_tol": 1e-9,
+        "abs_tol": 0.5,
+        "old": {"name": "old.csv", "rows": 4, "bytes": len(OLD)},
+        "new": {"name": "new.csv", "rows": 4, "bytes": len(NEW)},
+        "added": 1,
+        "changed": 1,
+        "removed": 1,
+        "unchanged": 2,
+        "within_tolerance": 1,
+        "emitted": 2,
+    } == summary
+    assert 0 < measured["seconds"] < 60
+    assert 10e6 < measured["peak_rss_bytes"] < 2e9
+    assert measured["engine"].startswith("duckdb 2.")
+
+
+def test_a_metric_brings_its_columns_and_files(folder: Path) -> None:
+    diffing(folder, "sample", "--rows", "2000", "--out", "data/input")
+
+    by_name = diffing(folder, "diff", "--metric", "cohort_revenue", "--summary", "s.json")
+    by_file = diffing(
+        folder,
+        *("diff", "--metric", "c-revenue", "--old", "data/input/c_revenue_old.csv"),
+        *("--new", "data/input/c_revenue_new.csv"),
+    )
+
+    assert "c-revenue" == json.loads((folder / "s.json").read_text())["metric"]
+    assert by_file.stdout == by_name.stdout
+    assert by_name.stdout.startswith("cohort,cohort_id,month_date,")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--key", "nope"), "no column 'nope'"),
+        (("--rel-tol", "-1"), "rel_tol must be a number, 0 or more"),
+        (("--abs-tol", "nan"), "abs_tol must be a number, 0 or more"),
+        (("--old", "none.csv"), "none.csv"),
+        (("--old", "."), "folder"),
+        (("--metric", "revenue"), "not both"),
+    ],
+)
+def test_bad_arguments_are_one_line_and_status_2(
+    folder: Path, arguments: tuple[str, str], said: str
+) -> None:
+    assert_refused(diffing(folder, *DIFF, "--output", "out.csv", *arguments), said, folder)
+
+
+def test_an_unknown_metric_is_answered_with_those_there_are(folder: Path) -> None:
+    done = diffing(folder, "diff", "--metric", "revenu", "--output", "out.csv")
+
+    assert_refused(done, "Did you mean revenue?", folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "new.csv: the file is empty"),
+        (b"id,value\n1,2,3\n", "new.csv, line 2"),
+        (b"id,value\n1,2\n3\n", "new.csv, line 3"),
+        (b'id,value\n1,"2\n', "new.csv, line 2"),
+        (b"id,value\n1,\xff\n", "UTF-8"),
+        (b"id;value\n1;2\n", "semicolon"),
+        (b"id,id\n1,2\n", "'id'"),
+    ],
+)
+def test_a_file_that_is_no_csv_is_one_line_that_says_where(
+    folder: Path, content: bytes, said: str
+) -> None:
+    (folder / "new.csv").write_bytes(content)
+
+    assert_refused(diffing(folder, *DIFF, "--output", "out.csv"), said, folder)
+
+
+def test_an_output_that_cannot_be_written_is_one_line(folder: Path) -> None:
+    done = diffing(folder, *DIFF, "--output", "none/out.csv")
+
+    assert_refused(done, "Cannot write out.csv: No such file or directory", folder)
+
+
+def test_a_bad_setting_names_its_variable(folder: Path) -> None:
+    done = diffing(folder, "metrics", DIFFING_PORT="99999", DIFFING_MEMORY_LIMIT="much")
+
+    assert 2 == done.returncode
+    assert "DIFFING_PORT: " in done.stderr
+    assert "DIFFING_MEMORY_LIMIT: " in done.stderr
+
+
+def test_metrics_lists_the_catalogue_and_what_is_missing(folder: Path) -> None:
+    done = diffing(folder, "metrics")
+
+    assert 0 == done.returncode
+    assert "c_revenue, cohort-revenue, cohort_revenue" in done.stdout
+    assert "no input file revenue_old.csv" in done.stdout
+
+
+def test_the_demo_does_the_main_job_over_http_and_exits(folder: Path) -> None:
+    first, second = (diffing(folder, "demo", "--once", "--port", "0") for _ in range(2))
+
+    assert (0, "", 0) == (first.returncode, first.stderr, second.returncode)
+    assert "Made sample data" in first.stdout
+    assert "Made sample data" not in second.stdout
+    for metric in ("revenue", "c-revenue"):
+        assert f"\n{metric}: added 1,000, changed 4,9" in first.stdout
+    assert "of 200,000 old and 200,000 new rows" in first.stdout
+    assert "\n  date,segment_field," in first.stdout
+    assert "/api/diffing/job/2" in first.stdout
+    assert "/api/diffing/job/4" in second.stdout

@@ -1,0 +1,552 @@
+import errno
+import gzip
+import io
+import os
+import string
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.csvfile import CsvFile, open_csv, require_columns, rewrite
+from service.errors import BadInput, OutOfDisk
+
+READ = """
+    select * from read_csv(
+        $path, columns = $columns, header = false, auto_detect = false,
+        delim = ',', quote = '"', escape = '"', comment = '', strict_mode = true,
+        nullstr = '<' || chr(10) || '>', allow_quoted_nulls = false, compression = 'none',
+        max_line_size = 16000000, buffer_size = 32000000, parallel = $parallel
+    )
+"""
+REFUSALS = (duckdb.InvalidInputException, duckdb.NotImplementedException)
+
+CONNECTION = duckdb.connect(config={"threads": 4})
+
+Row = tuple[str, ...]
+COUNT = "select count(*)::varchar from ({read})"
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Path:
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data.csv"
+
+
+def sql(file: CsvFile, query: str) -> list[Row]:
+    """What a query says over a file, with DuckDB as the service calls it."""
+    columns = {f"c{i}": "VARCHAR" for i in range(len(file.columns))}
+    parameters = {"path": str(file.path), "columns": columns, "parallel": not file.rewritten}
+    return CONNECTION.execute(query.format(read=READ), parameters).fetchall()
+
+
+def read(path: Path, scratch: Path, query: str = "{read}") -> list[Row]:
+    """All records, the header too, as the engine gets them: a refusal leads to a rewrite."""
+    file = open_csv(path, scratch)
+    try:
+        return sql(file, query)
+    except REFUSALS:
+        return sql(rewrite(file, scratch), query)
+
+
+def refusal(path: Path, scratch: Path) -> str:
+    with pytest.raises(BadInput) as caught:
+        read(path, scratch)
+    assert str(path.parent) not in caught.value.detail
+    assert len(caught.value.detail.splitlines()) == 1
+    return caught.value.detail
+
+
+VALID = {
+    "plain": (b"a,b\n1,2\n", [("a", "b"), ("1", "2")]),
+    "no line end at the end": (b"a,b\n1,2", [("a", "b"), ("1", "2")]),
+    "header only": (b"a,b\n", [("a", "b")]),
+    "header without line end": (b"a,b", [("a", "b")]),
+    "CR LF": (b"a,b\r\n1,2\r\n", [("a", "b"), ("1", "2")]),
+    "LF, then CR LF": (b"a,b\n1,2\r\n3,4\n", [("a", "b"), ("1", "2"), ("3", "4")]),
+    "CR LF, then LF": (b"a,b\r\n1,2\n3,4\r\n", [("a", "b"), ("1", "2"), ("3", "4")]),
+    "BOM": (b"\xef\xbb\xbfa,b\n1,2\n", [("a", "b"), ("1", "2")]),
+    "BOM and a quoted name": (b'\xef\xbb\xbf"a",b\n1,2\n', [("a", "b"), ("1", "2")]),
+    "name of several lines": (b'"a\nb",c\n1,2\n', [("a\nb", "c"), ("1", "2")]),
+    "name of several lines, CR LF": (
+        b'"a\n",b\r\n"1\r\n2\r3",4\r\n',
+        [("a\n", "b"), ("1\r\n2\r3", "4")],
+    ),
+    "blank lines": (b"\n\r\na,b\n\n\n1,2\n\r\n\n", [("a", "b"), ("1", "2")]),
+    "blank lines in one column": (b'a\n\n1\n""\n\n2\n', [("a",), ("1",), ("",), ("2",)]),
+    "names that differ in case": (b"a,A\n1,2\n", [("a", "A"), ("1", "2")]),
+    "empty fields": (b'a,b\n,""\n', [("a", "b"), ("", "")]),
+    "outer blanks": (b"a,b\n 1 ,\t2\t\n", [("a", "b"), (" 1 ", "\t2\t")]),
+    "blanks inside quotes": (b'a,b\n" 1 "," "\n', [("a", "b"), (" 1 ", " ")]),
+    "blank before a quote": (b'a,b\n1, "2"\n', [("a", "b"), ("1", ' "2"')]),
+    "blank before an empty pair of quotes": (b'a,b\n1, ""\n', [("a", "b"), ("1", ' ""')]),
+    "blank before a quote, first field": (b'a,b\n "1",2\n', [("a", "b"), (' "1"', "2")]),
+    "blank before a quote, in a row": (b'a\n" "\n "2"\n', [("a",), (" ",), (' "2"',)]),
+    "quote inside an unquoted field": (b'a,b\n5",x"y"\n', [("a", "b"), ('5"', 'x"y"')]),
+    "doubled quotes": (b'a,b\n"The ""Rest""","""x"""\n', [("a", "b"), ('The "Rest"', '"x"')]),
+    "comma, blank and quotes in a field": (
+        b'a,b\n"x, ""y"" , z","1, ""2"\n',
+        [("a", "b"), ('x, "y" , z', '1, "2')],
+    ),
+    "backslash": (b'a,b\n\\,"\\"\n', [("a", "b"), ("\\", "\\")]),
+    "hash": (b"a,b\n#1,2\n", [("a", "b"), ("#1", "2")]),
+    "beyond ASCII": ("ä,b\né😀\u2028,\u0085\n".encode(), [("ä", "b"), ("é😀\u2028", "\u0085")]),
+    "BOM twice": ("\ufeff\ufeff\n1\n".encode(), [("\ufeff",), ("1",)]),
+    "blank line before a BOM": ("\n\ufeff\n1\n".encode(), [("\ufeff",), ("1",)]),
+    "NUL": (b"a,b\n1\x00,2\n", [("a", "b"), ("1\x00", "2")]),
+}
+
+
+@pytest.mark.parametrize(("content", "rows"), VALID.values(), ids=VALID)
+def test_a_valid_file_is_read_character_for_character(
+    path: Path, scratch: Path, content: bytes, rows: list[Row]
+) -> None:
+    path.write_bytes(content)
+
+    assert rows == read(path, scratch)
+    assert rows[0] == open_csv(path, scratch).columns
+
+
+@pytest.mark.parametrize(("content", "rows"), VALID.values(), ids=VALID)
+def test_a_rewritten_file_holds_the_same_records(
+    path: Path, scratch: Path, content: bytes, rows: list[Row]
+) -> None:
+    path.write_bytes(content)
+
+    assert rows == sql(rewrite(open_csv(path, scratch), scratch), "{read}")
+
+
+USUAL = {
+    "numbers": b"id,x\n" + b"12345,0.125\n" * 20_000,
+    "CR LF": b"id,x\r\n" + b"12345,0.125\r\n" * 20_000,
+    "text": b'id,text\n1,"The ""Rest"""\n2,"a, b"\n3,"He said, ""yes"" to\n\nme"\n',
+    "many lines of text": b"id,text\n" + b'1,"x, ""y"",\nz"\n2,""\n"3","q, "", "" r"\n' * 20_000,
+    "all quoted": b'"id","x"\n' + b'"1","2\n"\n' * 20_000,
+    "beyond ASCII": b"id,x\n" + "1,é\n".encode() * 50_000,
+}
+
+
+@pytest.mark.parametrize("content", USUAL.values(), ids=USUAL)
+def test_a_usual_export_is_read_where_it_lies(path: Path, scratch: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+    file = open_csv(path, scratch)
+
+    assert (path, False) == (file.path, file.rewritten)
+    assert not list(scratch.iterdir())
+    sql(file, COUNT)
+
+
+BROKEN = {
+    "empty": (b"", "data.csv: the file is empty. Its first line must name the columns."),
+    "BOM only": (b"\xef\xbb\xbf", "data.csv: the file is empty"),
+    "blank lines only": (b"\n\r\n\n", "data.csv: the file is empty"),
+    "repeated name": (b"a,b,a\n1,2,3\n", "data.csv: the header names 'a' more than once"),
+    "too few fields": (
+        b"a,b\n1,2\n3\n4,5\n",
+        "line 3: expected 2 fields as in the header, found 1",
+    ),
+    "too few, at the end": (b"a,b\n1,2\n3", "line 3: expected 2 fields as in the header, found 1"),
+    "too many fields": (b"a,b\n1,2,\n", "line 2: expected 2 fields as in the header, found 3"),
+    "too many for one": (b"a\n1,2\n", "line 2: expected 1 field as in the header, found 2"),
+    "too few after lines in quotes": (b'a,b\n"\n\n",2\n3\n', "line 5: expected 2 fields"),
+    "blanks only": (b"a,b\n  \n", "line 2: expected 2 fields as in the header, found 1"),
+    "not UTF-8": (b"a,b\n1,2\ncaf\xe9,4\n", "line 3: byte 4 of the line (0xE9) is not UTF-8"),
+    "not UTF-8, in the header": (b"\xe9,b\n1,2\n", "line 1: byte 1 of the line (0xE9)"),
+    "not UTF-8, cut at the end": (b"a,b\n1,\xe2\x82", "line 2: byte 3 of the line (0xE2)"),
+    "not UTF-8, twice in the header": (b"\xe9,\xe8\n1,2\n", "line 1: byte 1 of the line (0xE9)"),
+    "not UTF-8, and quotes to rewrite": (b'a,b\n1, "2"\n\xff,3\n', "line 3: byte 1 of the line"),
+    "unclosed quote": (b'a,b\n1,2\n3,"4\n5,6\n', "line 3: the quote that opens here is not closed"),
+    "unclosed quote, in a later line": (
+        b'a,b\n"x\n\ny","4\n5,6\n',
+        "line 4 (the record begins in line 2): the quote that opens here is not closed",
+    ),
+    "unclosed quote, one at the end": (b'a,b\n1,2\n"', "line 3: the quote that opens here"),
+    "unclosed quote, in the header": (b'a,"b\n1,2\n', "line 1: the quote that opens here"),
+    "text after a quote": (b'a,b\n1,2\n"abc"def,3\n', "line 3: 'def,3' follows a closing quote"),
+    "text after a quote, in a later line": (
+        b'a,b\n1,"2\n3"4\n',
+        "line 3 (the record begins in line 2): '4' follows a closing quote",
+    ),
+    "blank after a quote": (b'a,b\n"1" ,2\n', "line 2: ' ,2' follows a closing quote"),
+    "blank after a quote, at the end": (b'a,b\n1,"2"  ', "line 2: '  ' follows a closing quote"),
+    "blank between quotes": (b'a,b\n"x" "y",2\n', "line 2: ' \"y\",2' follows a closing quote"),
+    "CR as line end": (b"a,b\r1,2\r3,4\r", "line 1: a carriage return (CR) stands alone"),
+    "CR in a field": (b"a,b\n1\r1,2\n", "line 2: a carriage return (CR) stands alone"),
+    "CR CR LF": (b"a,b\n1,2\r\r\n", "line 2: a carriage return (CR) stands alone"),
+    "CR at the end": (b"a,b\n1,2\r", "line 2: a carriage return (CR) stands alone"),
+    "CR after a quote": (b'a,b\n1,"2"\r\r\n', "line 2: a carriage return (CR) stands alone"),
+    "semicolons": (b"a;b\n1,5;2\n", "data.csv: the fields seem to be separated by a semicolon"),
+    "semicolons and quotes": (b'"a";"b"\n1;2\n', "separated by a semicolon"),
+    "tabs and quotes": (b'a\tb\n"1"\t2\n', "separated by a tab"),
+    "gzip": (gzip.compress(b"a,b\n"), "is compressed with gzip, but its name does not end in .gz"),
+    "workbook": (b"PK\x03\x04...", "is a ZIP archive or an Excel workbook"),
+    "zstd": (b"\x28\xb5\x2f\xfd...", "is compressed with zstd"),
+    "UTF-16": ("\ufeffa,b\n".encode("utf-16-le"), "is UTF-16, not UTF-8"),
+}
+
+
+@pytest.mark.parametrize(("content", "what"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_file_is_refused_with_the_place_of_the_fault(
+    path: Path, scratch: Path, content: bytes, what: str
+) -> None:
+    path.write_bytes(content)
+
+    assert what in refusal(path, scratch)
+
+
+def test_what_is_not_utf8_is_found_far_down(path: Path, scratch: Path) -> None:
+    path.write_bytes(b"a,b\n" + "é,2\n".encode() * 100_000 + b"1,\xff\n")
+
+    assert "line 100002: byte 3 of the line (0xFF)" in refusal(path, scratch)
+
+
+def test_a_refused_file_leaves_no_copy_behind(path: Path, scratch: Path) -> None:
+    path.write_bytes(b'a,b\n1, "2"\n3\n')
+
+    assert "line 3" in refusal(path, scratch)
+    assert not list(scratch.iterdir())
+
+
+@pytest.mark.parametrize(
+    "field", [b"x" * 10_000_000, b'"' + b'yyyyyyyyyyyyyyyyyyyyy\n"",' * 400_000 + b'"']
+)
+def test_a_field_may_take_10_mb(path: Path, scratch: Path, field: bytes) -> None:
+    path.write_bytes(b"a,b\n1,2\n1," + field + b"\n3,4\n")
+
+    rows = read(path, scratch)
+
+    assert len(rows) == 4
+    assert field.decode().strip('"').replace('""', '"') == rows[2][1]
+
+
+@pytest.mark.parametrize(
+    "field", [b"x" * 20_000_000, b'"' + b"yyyyyyyyy\n" * 2_000_000, b"y\r" * 10**7]
+)
+def test_a_longer_record_is_refused_with_its_line(path: Path, scratch: Path, field: bytes) -> None:
+    path.write_bytes(b"a,b\n1,2\n1," + field + b"\n3,4\n")
+
+    assert "data.csv, line 3: " in refusal(path, scratch)
+
+
+def test_there_may_be_2000_columns(path: Path, scratch: Path) -> None:
+    names = [f"c{i}" for i in range(2000)]
+    path.write_text(f"{','.join(names)}\n" + f"{','.join('x' * 2000)}\n" * 10)
+
+    assert [tuple(names), *[tuple("x" * 2000)] * 10] == read(path, scratch)
+
+
+class TestBorders:
+    """Where DuckDB's buffers begin, a broken record can take all that follow with it."""
+
+    @pytest.mark.parametrize("border", [16_000_000, 32_000_000])
+    @pytest.mark.parametrize("broken", [b"x", b"1,2,3", b'"x'])
+    @pytest.mark.parametrize("rows_behind", [0, 50])
+    def test_a_broken_record_past_a_border_is_refused(
+        self, path: Path, scratch: Path, border: int, broken: bytes, rows_behind: int
+    ) -> None:
+        behind = b"\n" + ROW * rows_behind if rows_behind else b""
+        path.write_bytes(filled(border + 3) + broken + behind)
+
+        assert "data.csv, line " in refusal(path, scratch)
+
+    @pytest.mark.parametrize("border", [16_000_000, 32_000_000])
+    @pytest.mark.parametrize("line_end", [b"", b"\n"])
+    @pytest.mark.parametrize(
+        "record", [b'"a,b\nc,d\ne,f\ng,h",i', b'"\r\n,"",""\r""\n\n\nx",', b'y,"a\nb,c\nd,e"']
+    )
+    @pytest.mark.parametrize("before", [1, 9])
+    def test_a_record_of_several_lines_across_a_border_counts_once(
+        self, path: Path, scratch: Path, border: int, line_end: bytes, record: bytes, before: int
+    ) -> None:
+        content = filled(border - before)
+        path.write_bytes(content + record + line_end)
+
+        rows = read(path, scratch, COUNT)
+
+        assert [(str(content.count(b"\n") + 1),)] == rows
+
+    @pytest.mark.parametrize("line_end", [b"", b"\n"])
+    def test_so_it_does_in_a_file_of_one_column(
+        self, path: Path, scratch: Path, line_end: bytes
+    ) -> None:
+        content = b"h\n" + b"a" * 789 + b"\n" + (b"a" * 799 + b"\n") * 39_999
+        path.write_bytes(content + b'"a\nb\nc\nd\ne\nf\ng\nh\ni"' + line_end)
+
+        rows = read(path, scratch, COUNT)
+
+        assert [(str(content.count(b"\n") + 1),)] == rows
+
+
+ROW = b"a" * 400 + b"," + b"b" * 398 + b"\n"
+
+
+def filled(size: int) -> bytes:
+    """A header and rows of two columns, of this size."""
+    rows = (size - 100) // len(ROW)
+    return b"h1,h2\n" + b"p" * (size - 12 - rows * len(ROW)) + b"p,bbb\n" + ROW * rows
+
+
+class TestGzip:
+    @pytest.mark.parametrize("name", ["data.csv.gz", "data.CSV.GZ", "data.gz"])
+    def test_it_is_unpacked_into_scratch(self, tmp_path: Path, scratch: Path, name: str) -> None:
+        path = tmp_path / name
+        path.write_bytes(gzip.compress(b"a,b\n1,2\n") + gzip.compress(b"3,4\n"))
+
+        file = open_csv(path, scratch)
+
+        assert (name, path.stat().st_size, ("a", "b")) == (file.name, file.bytes, file.columns)
+        assert (scratch, b"a,b\n1,2\n3,4\n") == (file.path.parent, file.path.read_bytes())
+
+    def test_old_and_new_may_have_the_same_name(self, tmp_path: Path, scratch: Path) -> None:
+        paths = [tmp_path / "old" / "data.csv.gz", tmp_path / "new" / "data.csv.gz"]
+        for path in paths:
+            path.parent.mkdir()
+            path.write_bytes(gzip.compress(path.parent.name.encode()))
+
+        assert [read_back for path in paths for read_back in read(path, scratch)] == [
+            ("old",),
+            ("new",),
+        ]
+
+    def test_a_file_that_duckdb_would_misread_is_rewritten(
+        self, tmp_path: Path, scratch: Path
+    ) -> None:
+        path = tmp_path / "data.csv.gz"
+        path.write_bytes(gzip.compress(b'a,b\n1, "2"\n'))
+
+        assert read(path, scratch) == [("a", "b"), ("1", ' "2"')]
+
+    whole = gzip.compress(b"".join(b"%d,%d\n" % (i, i * i) for i in range(500)))
+
+    @pytest.mark.parametrize(
+        ("content", "what"),
+        [
+            (b"a,b\n1,2\n", "is not compressed with gzip, but its name ends in .gz"),
+            (b"", "the file is empty"),
+            (gzip.compress(b""), "the file is empty"),
+            (whole[:-1], "the gzip file ends too early"),
+            (whole[:500], "the gzip file ends too early"),
+            (whole[:-8] + b"\0\0\0\0" + whole[-4:], "the gzip file is damaged"),
+            (whole[:-4] + b"\0\0\0\0", "the gzip file is damaged"),
+            (whole[:300] + b"\xff" * 50 + whole[350:], "the gzip file is damaged"),
+            (whole + b"rest", "the gzip file is damaged"),
+            (gzip.compress(b"a,b\n1\n"), "data.csv.gz, line 2: expected 2 fields"),
+        ],
+    )
+    def test_a_broken_one_is_refused(
+        self, tmp_path: Path, scratch: Path, content: bytes, what: str
+    ) -> None:
+        path = tmp_path / "data.csv.gz"
+        path.write_bytes(content)
+
+        assert what in refusal(path, scratch)
+
+
+class TestWhatIsNoFile:
+    def test_a_file_must_exist(self, path: Path, scratch: Path) -> None:
+        assert refusal(path, scratch) == "data.csv: there is no such file."
+
+    def test_it_must_not_lie_below_a_file(self, path: Path, scratch: Path) -> None:
+        path.write_text("a\n")
+
+        assert refusal(path / "x.csv", scratch) == "x.csv: there is no such file."
+
+    def test_its_name_must_be_possible(self, tmp_path: Path, scratch: Path) -> None:
+        assert "there is no such file" in refusal(tmp_path / "a\0b\n.csv", scratch)
+        assert "cannot be read: File name too long" in refusal(tmp_path / ("a" * 300), scratch)
+
+    def test_it_must_not_be_a_folder(self, path: Path, scratch: Path) -> None:
+        path.mkdir()
+
+        assert refusal(path, scratch) == "data.csv: is a folder. Name a CSV file."
+
+    def test_it_must_not_be_a_pipe(self, path: Path, scratch: Path) -> None:
+        os.mkfifo(path)
+
+        assert "data.csv: is not a regular file." in refusal(path, scratch)
+
+    def test_it_must_be_readable(
+        self, path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path.write_text("a\n")
+        # root, who runs the tests in a container, may read everything
+        monkeypatch.setattr(
+            io, "open", refusing(PermissionError(errno.EACCES, "Permission denied"))
+        )
+
+        assert refusal(path, scratch) == "data.csv: cannot be read: Permission denied."
+
+
+def refusing(error: OSError) -> object:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise error
+
+    return refuse
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let no file become larger, as on a full disk."""
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.parametrize("name", ["data.csv", "data.csv.gz"])
+def test_a_full_disk_is_told_from_a_broken_file(
+    tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    path = tmp_path / name
+    content = b'a,b\n1, "2"\n' * 100_000
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    monkeypatch.setattr(errno, "EDQUOT", errno.EFBIG)
+
+    with largest_file(10_000), pytest.raises(OutOfDisk, match="The disk is full"):
+        open_csv(path, scratch)
+    assert not list(scratch.iterdir())
+
+
+class TestRequireColumns:
+    def test_columns_that_are_there_are_fine(self) -> None:
+        require_columns(csv_of("a", "b"), ["b", "a"])
+
+    def test_missing_ones_are_named_with_those_there_are(self) -> None:
+        with pytest.raises(BadInput) as caught:
+            require_columns(csv_of("total", "day"), ["day", "totl", "x"])
+
+        assert caught.value.detail == (
+            "data.csv: no column 'totl', 'x'. Did you mean 'total'? It has 'total', 'day'."
+        )
+
+    @pytest.mark.parametrize(
+        ("header", "word"), [("a;b", "semicolon"), ("a\tb", "tab"), ("a|b", "pipe")]
+    )
+    def test_another_delimiter_is_named(self, header: str, word: str) -> None:
+        with pytest.raises(BadInput, match=f"separated by a {word}; a comma is needed"):
+            require_columns(csv_of(header), ["a"])
+
+
+def csv_of(*columns: str) -> CsvFile:
+    return CsvFile("data.csv", Path("data.csv"), 1, columns)
+
+
+class NoCsv(Exception):
+    pass
+
+
+def reference(content: bytes) -> list[Row]:
+    """The records of a CSV file, read character by character."""
+    try:
+        text = content.decode().removeprefix("\ufeff")
+    except UnicodeDecodeError:
+        raise NoCsv from None
+    records, place = [], 0
+    while place < len(text):
+        record, place = _record(text, place)
+        if record is not None:
+            records.append(record)
+    if not records or len(set(records[0])) < len(records[0]):
+        raise NoCsv
+    if any(len(record) != len(records[0]) for record in records):
+        raise NoCsv
+    return records
+
+
+def _record(text: str, place: int) -> tuple[Row | None, int]:
+    start, fields = place, []
+    while True:
+        field, place = _field(text, place)
+        fields.append(field)
+        if text[place : place + 1] != ",":
+            break
+        place += 1
+    blank = place == start
+    for line_end in ("\n", "\r\n"):
+        if text.startswith(line_end, place):
+            return None if blank else tuple(fields), place + len(line_end)
+    if place < len(text):
+        raise NoCsv
+    return tuple(fields), place
+
+
+def _field(text: str, place: int) -> tuple[str, int]:
+    field = ""
+    if text[place : place + 1] != '"':
+        while place < len(text) and text[place] not in ",\r\n":
+            field += text[place]
+            place += 1
+        return field, place
+    place += 1
+    while True:
+        if place == len(text):
+            raise NoCsv
+        if text.startswith('""', place):
+            field += '"'
+            place += 2
+        elif text[place] == '"':
+            return field, place + 1
+        else:
+            field += text[place]
+            place += 1
+
+
+# what CSV is made of, in the pieces that go wrong together
+pieces = st.sampled_from(
+    [*'"", \n\rx1é\ufeff\0\t', '""', "\r\n", '", "', '" ', ' "', '"a, ""b"""', '"x\ny"', "a,b\n"]
+)
+anything = st.lists(pieces, max_size=30).map(lambda parts: "".join(parts).encode())
+fields = st.text(st.sampled_from("ab\"', \n\r\té;"), max_size=6)
+
+
+@st.composite
+def nearly_valid(draw: st.DrawFn) -> bytes:
+    width = draw(st.integers(1, 3))
+    line_end = draw(st.sampled_from(["\n", "\r\n"]))
+    text = line_end.join(
+        ",".join(_written(draw(fields), draw(st.booleans())) for _ in range(width))
+        for _ in range(draw(st.integers(1, 6)))
+    )
+    header = ",".join(string.ascii_lowercase[:width]) + line_end
+    content = (header + text + draw(st.sampled_from(["", line_end]))).encode()
+    place = draw(st.integers(0, len(content)))
+    wrong = draw(st.sampled_from([b"", b"", b"", b" ", b'"', b",", b"\n", b"\r", b"\xff", b'" "']))
+    return content[:place] + wrong + content[place:]
+
+
+def _written(field: str, quoted: bool) -> str:
+    if quoted or set('"\r\n,') & set(field):
+        return '"' + field.replace('"', '""') + '"'
+    return field
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(content=anything | nearly_valid())
+def test_any_file_is_read_as_the_reference_reads_it_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    path = folder / "any.csv"
+    path.write_bytes(content)
+    try:
+        expected = reference(content)
+    except NoCsv:
+        with pytest.raises(BadInput):
+            read(path, folder)
+    else:
+        assert expected == read(path, folder)
+        assert expected == sql(rewrite(open_csv(path, folder), folder), "{read}")

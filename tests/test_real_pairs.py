@@ -1,0 +1,55 @@
+"""Real datasets on two dates give the counts that an independent, slow reference gave.
+
+The data is not part of the project: DIFFING_REAL_PAIRS names the folder that holds it.
+"""
+
+import csv
+import gzip
+import os
+from pathlib import Path
+
+import pytest
+
+from service.catalogue import comparison_of
+from service.engine import Diff
+from service.limits import Limits
+from tests.conftest import ROOT
+
+FOLDER = Path(os.environ.get("DIFFING_REAL_PAIRS", ROOT.parent / "shared" / "data"))
+EVERY_OTHER = "every other column"
+
+# folder: key, value, (added, changed, removed, within tolerance)
+PAIRS = {
+    "revenue": (
+        ["date", "segment_field", "segment_value_id", "stat"],
+        "value",
+        (34_535, 251_557, 12_906, 0),
+    ),
+    "nga_dimensions": (
+        ["objectid", "element", "dimensiontype"],
+        "dimension",
+        (1_174, 2, 14, 0),
+    ),
+    "nga_text_entries": (["constituentid", "texttype", "year"], "text", (106, 14, 9, 0)),
+    "ourairports_runways": (["id"], EVERY_OTHER, (5_538, 20_942, 178, 21)),
+    "owid_co2": (["country", "year"], EVERY_OTHER, (0, 21_703, 0, 0)),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_real_pair_gives_the_counts_of_the_reference(name: str, tmp_path: Path) -> None:
+    old, new = FOLDER / name / "old.csv.gz", FOLDER / name / "new.csv.gz"
+    if not old.exists():
+        pytest.skip(f"the real pairs are not here: no {name} in DIFFING_REAL_PAIRS")
+    key, value, counts = PAIRS[name]
+    with gzip.open(new, "rt", encoding="utf-8-sig", newline="") as file:
+        header = next(csv.reader(file))
+    values = [c for c in header if c not in key] if value == EVERY_OTHER else [value]
+    limits = Limits(threads=2, memory="2GB", temp_folder=tmp_path)
+
+    summary = Diff(old, new, comparison_of(key, values, 1e-9, 0), limits).run(tmp_path / "out.csv")
+
+    said = (summary.added, summary.changed, summary.removed, summary.within_tolerance)
+    assert counts == said
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+        assert summary.added + summary.changed == sum(1 for _ in csv.reader(file)) - 1

@@ -1,0 +1,439 @@
+"""No job is lost, done twice or left hanging, whichever process dies; and none outlives its parent."""
+
+import re
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from service.catalogue import load_catalogue
+from service.errors import DiffFailed
+from service.tasks import JobQueue
+from service.worker import Worker
+from tests import reference
+from tests.service_under_test import NEW, OLD, LargePair, Program, Service
+
+RESULT = reference.diff(
+    OLD, NEW, ["date", "segment_field", "segment_value_id", "stat"], ["value"]
+).csv.encode()
+# long enough that a worker that lives is not taken for dead, whatever else the machine does
+STALE_AFTER = 3
+SOON_SECONDS = 15
+
+
+def ids_in(worker: Program) -> list[int]:
+    """The ids of the jobs that a worker says it took."""
+    told = (re.search(r"job (\d+): .*, attempt", line) for line in worker.lines())
+    return [int(match[1]) for match in told if match]
+
+
+# the queue and the jobs table
+
+
+def test_a_job_that_was_queued_while_no_worker_ran_is_done_when_one_starts(
+    service: Service,
+) -> None:
+    service.write_small_pair()
+    client = service.api()
+    ids = [client.new_job(), client.new_job()]
+    assert ["queued"] * 2 == [client.status_of(job_id)["status"] for job_id in ids]
+    worker = service.worker()
+
+    for job_id in ids:
+        assert 1 == client.wait_for_success(job_id)["attempt"]
+        assert RESULT == client.result_of(job_id)
+    assert [] == service.queued_tasks()
+    worker.signal(signal.SIGTERM)
+    assert 0 == worker.ended(SOON_SECONDS)
+
+
+def test_a_job_that_never_got_into_the_queue_is_found_and_done(service: Service) -> None:
+    service.write_small_pair()
+    job_id = service.jobs().create("revenue").id
+    client, _ = service.api_and_worker(stale_after=1)
+
+    assert 1 == client.wait_for_success(job_id)["attempt"]
+    assert RESULT == client.result_of(job_id)
+
+
+def test_two_workers_side_by_side_do_each_job_once(service: Service) -> None:
+    service.write_small_pair()
+    client, first = service.api_and_worker(stale_after=STALE_AFTER)
+    second = service.worker(stale_after=STALE_AFTER)
+    ids = [client.new_job() for _ in range(6)]
+
+    assert {1} == {client.wait_for_success(job_id)["attempt"] for job_id in ids}
+    assert ids == sorted([*ids_in(first), *ids_in(second)])
+
+
+def test_a_worker_that_is_busy_leaves_the_next_job_to_another(
+    service: Service, large_pair: LargePair
+) -> None:
+    large_pair.put_into(service)
+    service.write_sample("c-revenue", 100)
+    client, busy = service.api_and_worker()
+    held = client.new_job()
+    client.wait_for_diff(held)
+    (diff,) = service.diffs_of(busy)
+    service.signal(diff, signal.SIGSTOP)
+    other = service.worker()
+    job_id = client.new_job("c-revenue")
+    client.wait_for_success(job_id)
+
+    assert ([held], [job_id]) == (ids_in(busy), ids_in(other))
+    assert "processing" == client.status_of(held)["status"]
+    service.signal(diff, signal.SIGCONT)
+    assert 1 == client.wait_for_success(held)["attempt"]
+
+
+def test_a_worker_of_two_threads_runs_two_diffs_at_once(
+    service: Service, large_pair: LargePair
+) -> None:
+    large_pair.put_into(service)
+    client, worker = service.api_and_worker(workers=2, threads=1)
+    ids = [client.new_job(), client.new_job()]
+    client.wait_for_diff(ids[0])
+    for diff in service.diffs_of(worker):
+        service.signal(diff, signal.SIGSTOP)
+
+    assert "processing" == client.wait_for_diff(ids[1])["status"]
+    assert "processing" == client.status_of(ids[0])["status"]
+
+
+@pytest.mark.xfail(reason="the heartbeat takes two seconds, whatever the setting", strict=True)
+def test_a_job_whose_worker_lives_is_not_taken_over_however_soon_others_are(
+    service: Service, large_pair: LargePair
+) -> None:
+    large_pair.put_into(service)
+    client, _ = service.api_and_worker(stale_after=0.5, threads=1)
+    job_id = client.new_job()
+
+    assert 1 == client.wait_for_success(job_id)["attempt"]
+
+
+# the reaper, by itself: whatever is not finished is stale to it
+
+
+@pytest.fixture
+def reaper(service: Service) -> Worker:
+    """A worker that only reaps."""
+    service.settings.make_folders()
+    return Worker(
+        service.settings.model_copy(update={"stale_after": 1e-6, "max_attempts": 2}),
+        load_catalogue(None),
+    )
+
+
+def test_a_job_that_waits_its_turn_is_not_queued_twice(service: Service, reaper: Worker) -> None:
+    job_id = service.jobs().create("revenue").id
+    JobQueue(service.settings.queue_file).put(job_id)
+    for _ in range(3):
+        reaper.reap()
+
+    assert [((job_id,), {})] == service.queued_tasks()
+
+
+def test_a_job_whose_id_was_lost_is_queued_once(service: Service, reaper: Worker) -> None:
+    job_id = service.jobs().create("revenue").id
+    for _ in range(3):
+        reaper.reap()
+
+    assert [((job_id,), {})] == service.queued_tasks()
+
+
+def test_a_job_whose_worker_died_is_queued_until_it_had_its_attempts(
+    service: Service, reaper: Worker
+) -> None:
+    jobs = service.jobs()
+    job_id = jobs.create("revenue").id
+    seen = []
+    for _ in range(2):
+        assert jobs.claim(job_id)
+        reaper.reap()
+        seen.append(jobs.get(job_id))
+    failed = seen[1]
+
+    assert [("queued", 1), ("failed", 2)] == [(job.status, job.attempt) for job in seen]
+    assert failed.error
+    assert "The worker died while it ran the job." == failed.error["detail"]
+    assert failed.finished_at
+    assert jobs.claim(job_id) is None
+
+
+def test_a_job_that_is_done_is_left_alone(service: Service, reaper: Worker) -> None:
+    jobs = service.jobs()
+    job = jobs.claim(jobs.create("revenue").id)
+    assert job
+    assert jobs.succeed(job, {"emitted": 0})
+    reaper.reap()
+
+    assert "succeeded" == jobs.get(job.id).status
+    assert [] == service.queued_tasks()
+
+
+# kill -9
+
+
+def test_a_job_whose_worker_was_killed_is_done_by_the_next(
+    service: Service, large_pair: LargePair
+) -> None:
+    large_pair.put_into(service)
+    client, worker = service.api_and_worker(stale_after=STALE_AFTER)
+    job_id = client.new_job()
+    client.wait_for_diff(job_id)
+    worker.signal(signal.SIGKILL)
+    worker.ended()
+    assert "processing" == client.status_of(job_id)["status"]
+    service.worker(stale_after=STALE_AFTER)
+
+    assert 2 == client.wait_for_success(job_id)["attempt"]
+    assert large_pair.result == client.result_of(job_id)
+
+
+def test_a_diff_ends_with_its_worker_and_leaves_no_result(
+    service: Service, large_pair: LargePair
+) -> None:
+    large_pair.put_into(service)
+    api = service.start("api", "--port", "0")
+    worker = service.worker(threads=1)
+    client = service.client_of(api)
+    client.wait_for_diff(client.new_job())
+    assert service.the_diff_of(worker)
+    worker.signal(signal.SIGKILL)
+    service.all_ended(api)
+
+    assert not service.settings.result_file(1, 1).exists()
+
+
+def test_a_diff_that_was_killed_is_tried_again(service: Service, large_pair: LargePair) -> None:
+    large_pair.put_into(service)
+    client, worker = service.api_and_worker()
+    job_id = client.new_job()
+    client.wait_for_diff(job_id)
+    service.signal(service.the_diff_of(worker), signal.SIGKILL)
+
+    assert 2 == client.wait_for_success(job_id)["attempt"]
+    assert large_pair.result == client.result_of(job_id)
+    assert worker.saw("attempt 1: .*SIGKILL")
+
+
+def test_a_diff_that_is_killed_each_time_fails_and_says_why(
+    service: Service, large_pair: LargePair
+) -> None:
+    large_pair.put_into(service)
+    client, worker = service.api_and_worker(max_attempts=2)
+    job_id = client.new_job()
+    for attempt in (1, 2):
+        client.wait_for_diff(job_id, attempt)
+        service.signal(service.the_diff_of(worker), signal.SIGKILL)
+    status = client.wait_for_failure(job_id)
+
+    assert 2 == status["attempt"]
+    assert DiffFailed.title == status["error"]["title"]
+    assert "SIGKILL" in status["error"]["detail"]
+    assert "DIFFING_MEMORY_LIMIT" in status["error"]["detail"]
+    response = client.get(f"/api/diffing/job/{job_id}")
+    assert (404, status["error"]) == (response.status_code, response.json()["error"])
+
+
+def test_a_worker_goes_on_after_a_diff_that_was_killed(
+    service: Service, large_pair: LargePair
+) -> None:
+    large_pair.put_into(service)
+    client, worker = service.api_and_worker(max_attempts=1)
+    killed, after = client.new_job(), client.new_job()
+    client.wait_for_diff(killed)
+    service.signal(service.the_diff_of(worker), signal.SIGKILL)
+    client.wait_for_failure(killed)
+
+    assert 1 == client.wait_for_success(after)["attempt"]
+
+
+def test_a_worker_that_comes_back_from_the_dead_changes_nothing(
+    service: Service, large_pair: LargePair
+) -> None:
+    large_pair.put_into(service)
+    client, frozen = service.api_and_worker(stale_after=STALE_AFTER)
+    job_id = client.new_job()
+    client.wait_for_diff(job_id)
+    frozen.signal(signal.SIGSTOP)
+    service.worker(stale_after=STALE_AFTER)
+    done = client.wait_for_success(job_id)
+    frozen.signal(signal.SIGCONT)
+    frozen.signal(signal.SIGTERM)
+
+    assert 0 == frozen.ended()
+    assert 2 == done["attempt"]
+    assert done == client.status_of(job_id)
+    assert large_pair.result == client.result_of(job_id)
+
+
+@pytest.mark.xfail(reason="nothing removes what a killed diff was writing", strict=True)
+def test_nothing_is_left_of_an_attempt_that_was_killed(
+    service: Service, large_pair: LargePair
+) -> None:
+    large_pair.put_into(service)
+    client, worker = service.api_and_worker()
+    job_id = client.new_job()
+    client.wait_for_diff(job_id)
+    service.signal(service.the_diff_of(worker), signal.SIGKILL)
+    client.wait_for_success(job_id)
+
+    assert [] == list(service.settings.tmp_dir.iterdir())
+    assert [f"{job_id}.2.csv"] == [path.name for path in service.settings.results_dir.iterdir()]
+
+
+# SIGTERM
+
+
+def test_a_worker_that_is_told_to_stop_finishes_its_job_first(
+    service: Service, large_pair: LargePair
+) -> None:
+    large_pair.put_into(service)
+    client, worker = service.api_and_worker()
+    first, second = client.new_job(), client.new_job()
+    client.wait_for_diff(first)
+    worker.signal(signal.SIGTERM)
+
+    assert 0 == worker.ended()
+    assert ("succeeded", 1) == tuple(client.status_of(first)[k] for k in ("status", "attempt"))
+    assert large_pair.result == client.result_of(first)
+    assert "queued" == client.status_of(second)["status"]
+    assert [((second,), {})] == service.queued_tasks()
+
+
+def test_a_job_that_is_not_done_after_the_grace_is_queued_again(
+    service: Service, large_pair: LargePair
+) -> None:
+    large_pair.put_into(service)
+    client, worker = service.api_and_worker(grace=0, max_attempts=1)
+    job_id = client.new_job()
+    client.wait_for_diff(job_id)
+    # a diff that would never end by itself
+    service.signal(service.the_diff_of(worker), signal.SIGSTOP)
+    worker.signal(signal.SIGTERM)
+
+    assert 0 == worker.ended(SOON_SECONDS)
+    status = client.status_of(job_id)
+    assert ("queued", None, None) == tuple(status[k] for k in ("status", "stage", "error"))
+    assert [((job_id,), {})] == service.queued_tasks()
+    service.worker()
+    client.wait_for_success(job_id)
+    assert large_pair.result == client.result_of(job_id)
+
+
+@pytest.mark.xfail(reason="the diff's process does not ignore SIGTERM", strict=True)
+def test_a_job_is_finished_first_when_all_processes_are_told_to_stop_at_once(
+    service: Service, large_pair: LargePair
+) -> None:
+    large_pair.put_into(service)
+    client, worker = service.api_and_worker()
+    job_id = client.new_job()
+    client.wait_for_diff(job_id)
+    # as systemd does
+    worker.signal_all(signal.SIGTERM)
+
+    assert 0 == worker.ended()
+    assert ("succeeded", 1) == tuple(client.status_of(job_id)[k] for k in ("status", "attempt"))
+
+
+# diffing serve
+
+
+def test_serve_does_a_job_and_stops_when_told_to(service: Service) -> None:
+    service.write_small_pair()
+    serve = service.start("serve", "--port", "0")
+    client = service.client_of(serve)
+    job_id = client.new_job()
+    client.wait_for_success(job_id)
+    serve.signal(signal.SIGTERM)
+
+    assert 0 == serve.ended(SOON_SECONDS)
+    assert [] == service.running()
+
+
+def test_serve_lets_a_job_finish(service: Service, large_pair: LargePair) -> None:
+    large_pair.put_into(service)
+    serve = service.start("serve", "--port", "0")
+    client = service.client_of(serve)
+    client.wait_for_diff(client.new_job())
+    serve.signal(signal.SIGINT)
+
+    assert 0 == serve.ended()
+    assert large_pair.result == service.settings.result_file(1, 1).read_bytes()
+
+
+@pytest.mark.parametrize(("killed", "name"), [(" api ", "API"), (" worker ", "worker")])
+def test_serve_ends_when_one_of_its_two_does(service: Service, killed: str, name: str) -> None:
+    serve = service.start("serve", "--port", "0")
+    service.client_of(serve)
+    serve.saw("working on up to")
+    service.signal(service.child_of(serve, killed), signal.SIGKILL)
+
+    assert 2 == serve.ended(SOON_SECONDS)
+    assert f"diffing: The {name} ended; stopping." in serve.lines()
+    assert [] == service.running()
+
+
+def test_all_end_when_serve_is_killed(service: Service) -> None:
+    serve = service.start("serve", "--port", "0")
+    service.client_of(serve)
+    serve.saw("working on up to")
+    assert 3 == len(service.running())
+    serve.signal(signal.SIGKILL)
+    serve.ended(SOON_SECONDS)
+
+    service.all_ended()
+
+
+# what cannot start
+
+
+@pytest.mark.parametrize("command", ["api", "serve"])
+def test_a_port_in_use_is_one_line(service: Service, command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        program = service.start(command, "--port", str(port))
+
+        assert 2 == program.ended(SOON_SECONDS)
+
+    (line,) = program.lines()
+    assert line.startswith(f"diffing: Cannot listen on 127.0.0.1:{port}: Address already in use.")
+
+
+def each_refuses(service: Service, **settings: object) -> None:
+    """Every program exits with status 2 and the same single line."""
+    programs = [
+        service.start("api", "--port", "0", **settings),
+        service.start("worker", **settings),
+        service.start("serve", "--port", "0", **settings),
+    ]
+
+    assert [2, 2, 2] == [program.ended() for program in programs]
+    for program in programs:
+        (line,) = program.lines()
+        assert line.startswith("diffing: "), line
+
+
+def test_a_data_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with Service(tmp_path / "file" / "data") as service:
+        each_refuses(service)
+
+
+@pytest.mark.xfail(reason="a queue is not looked at, and serve lets its two find out", strict=True)
+@pytest.mark.parametrize("name", ["jobs", "queue"])
+def test_a_database_that_is_none_is_one_line(service: Service, name: str) -> None:
+    service.settings.make_folders()
+    (service.folder / f"{name}.sqlite3").write_bytes(b"no database" * 1_000)
+    each_refuses(service)
+
+
+def test_a_catalogue_that_cannot_be_used_is_one_line(service: Service, tmp_path: Path) -> None:
+    (tmp_path / "metrics.toml").write_text("[metric.revenue")
+    each_refuses(service, metrics=tmp_path / "metrics.toml")
+
+
+def test_a_setting_that_cannot_be_used_is_one_line(service: Service) -> None:
+    each_refuses(service, stale_after="soon", memory_limit="much")
