@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from service.catalogue import Catalogue, find_inputs
-from service.errors import DiffingError, NotFound, UnknownJob
+from service.errors import DiffingError, NotFound, ResultGone, UnknownJob
 from service.jobs import Job, Jobs, Status
 from service.problems import problem, problem_of_error, problem_of_http, problem_unforeseen
 from service.settings import Settings
@@ -34,8 +35,6 @@ class Api:
 
     def new_job(self, request: Request) -> Response:
         """Record and queue a job: 202 with its id."""
-        if request.method == "HEAD":  # Starlette sends HEAD to GET routes; it must change nothing
-            raise HTTPException(405, headers={"Allow": "GET, POST"})
         try:
             metric = self._catalogue.find(request.path_params["metric_id"])
             find_inputs(metric, self._settings.input_dir)
@@ -54,8 +53,11 @@ class Api:
         job = self._job(request)
         if job.status is not Status.SUCCEEDED:
             return self._not_yet(job)
+        result = self._settings.result_file(job.id, job.attempt)
+        if not result.is_file():
+            raise ResultGone(f"The result of job {job.id} was removed. Start a new job.")
         return FileResponse(
-            self._settings.result_file(job.id, job.attempt),
+            result,
             media_type="text/csv; charset=utf-8",
             filename=f"{job.metric}_diff_{job.id}.csv",
         )
@@ -96,8 +98,8 @@ def make_app(settings: Settings, catalogue: Catalogue) -> Starlette:
     """The ASGI application."""
     api = Api(settings, catalogue)
     routes = [
-        Route("/api/diffing/new/{metric_id}", api.new_job, methods=["GET", "POST"]),
-        Route("/api/diffing/new/{metric_id}/", api.new_job, methods=["GET", "POST"]),
+        _post_or_get("/api/diffing/new/{metric_id}", api.new_job),
+        _post_or_get("/api/diffing/new/{metric_id}/", api.new_job),
         Route("/api/diffing/job/{job_id}", api.result),
         Route("/api/diffing/job/{job_id}/status", api.status),
         Route("/api/diffing/job/{job_id}/summary", api.summary),
@@ -116,6 +118,12 @@ def make_app(settings: Settings, catalogue: Catalogue) -> Starlette:
 def health(_: Request) -> Response:
     """200 while the API answers."""
     return JSONResponse({"status": "ok"}, headers=_NOT_STORED)
+
+
+def _post_or_get(path: str, endpoint: Callable[[Request], Response]) -> Route:
+    route = Route(path, endpoint)
+    route.methods = {"GET", "POST"}  # Starlette adds HEAD to GET, but it must change nothing
+    return route
 
 
 def _status_of(job: Job) -> dict[str, Any]:

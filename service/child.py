@@ -20,7 +20,8 @@ def run_diff(
     old: Path, new: Path, output: Path, metric: Metric, limits: Limits, sender: Connection
 ) -> None:
     """Run a diff and send each stage's word, then the summary as JSON values, or the Failure."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the worker, which decides
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # they reach the worker too, which decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
     diff = Diff(old, new, metric.comparison, limits, on_stage=sender.send)
     try:

@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -230,6 +231,8 @@ def _run(
         work = Diff(
             old, new, comparison, limits, on_stage=lambda stage: progress.update(f"{stage} …")
         )
+        # else SIGTERM would leave temporary files behind
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         with ThreadPoolExecutor(1) as threads:
             future = threads.submit(work.run, output, metric)
             try:

@@ -8,6 +8,7 @@ DiffingError
 │   ├── UnknownMetric
 │   ├── UnknownJob
 │   └── MissingInput
+├── ResultGone        the job succeeded, but its result was removed since
 ├── BadInput          a CSV file is not one, or lacks a column
 └── DiffFailed        the inputs are fine, the machine was not up to it
     ├── OutOfMemory
@@ -82,6 +83,10 @@ class UnknownJob(NotFound):
 
 class MissingInput(NotFound):
     title = "Missing input file"
+
+
+class ResultGone(DiffingError):
+    title = "The result is gone"
 
 
 class BadInput(DiffingError):

@@ -1,7 +1,6 @@
 """The jobs table: the truth about every job. The queue only carries ids."""
 
 import enum
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -180,7 +179,7 @@ class Jobs:
         """Queue a job again that its worker cannot go on with."""
         return self._change(_held(job).values(status=Status.QUEUED, stage=None, seen_at=_now()))
 
-    def stale(self, seconds: float) -> Iterable[Job]:
+    def stale(self, seconds: float) -> list[Job]:
         """Unfinished jobs that gave no sign of life for so long, oldest first."""
         with self._engine.connect() as connection:
             rows = connection.execute(
@@ -196,14 +195,20 @@ class Jobs:
     def take_over(self, job: Job) -> Job | None:
         """Queue a stale job again; None when another reaper did, or it lives after all."""
         return self._change(
-            sa.update(_jobs)
-            .where(
-                _jobs.c.id == job.id,
-                _jobs.c.status == job.status,
-                _jobs.c.attempt == job.attempt,
-                _jobs.c.seen_at == job.seen_at,
+            _unseen_since(job).values(status=Status.QUEUED, stage=None, seen_at=_now())
+        )
+
+    def give_up(self, job: Job, failure: Failure) -> Job | None:
+        """Fail a stale job; None when another reaper did, or it lives after all."""
+        now = _now()
+        return self._change(
+            _unseen_since(job).values(
+                status=Status.FAILED,
+                stage=None,
+                seen_at=now,
+                finished_at=now,
+                error=failure.as_dict(),
             )
-            .values(status=Status.QUEUED, stage=None, seen_at=_now())
         )
 
     def _finish(self, job: Job, **values: Any) -> bool:
@@ -228,6 +233,15 @@ def _held(job: Job) -> sa.Update:
         _jobs.c.id == job.id,
         _jobs.c.status == Status.PROCESSING,
         _jobs.c.attempt == job.attempt,
+    )
+
+
+def _unseen_since(job: Job) -> sa.Update:
+    return sa.update(_jobs).where(
+        _jobs.c.id == job.id,
+        _jobs.c.status == job.status,
+        _jobs.c.attempt == job.attempt,
+        _jobs.c.seen_at == job.seen_at,
     )
 
 

@@ -6,7 +6,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from service.errors import DiffingError, NotFound
+from service.errors import DiffingError, NotFound, ResultGone
+
+_STATUSES = {NotFound: HTTPStatus.NOT_FOUND, ResultGone: HTTPStatus.GONE}
 
 
 class ProblemResponse(JSONResponse):
@@ -16,7 +18,7 @@ class ProblemResponse(JSONResponse):
 
 
 def problem_of_error(_: Request, error: Exception) -> ProblemResponse:
-    """Our own errors: not found is 404, anything else is the server's fault."""
+    """One of our own errors, whichever endpoint it comes from."""
     if not isinstance(error, DiffingError):
         raise error
     return problem(error)
@@ -24,7 +26,10 @@ def problem_of_error(_: Request, error: Exception) -> ProblemResponse:
 
 def problem(error: DiffingError, **members: object) -> ProblemResponse:
     """One of our own errors, with further members that help the client."""
-    status = HTTPStatus.NOT_FOUND if isinstance(error, NotFound) else HTTPStatus.SERVICE_UNAVAILABLE
+    status = next(
+        (status for kind, status in _STATUSES.items() if isinstance(error, kind)),
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    )
     return ProblemResponse(
         {**error.failure.as_dict(), "status": status, **members}, status_code=status
     )

@@ -15,8 +15,6 @@ from service.catalogue import Metric
 from service.errors import DiffFailed, DiffingError, Failure, Interrupted
 from service.limits import Limits
 
-_BEAT_SECONDS = 2.0
-
 
 @dataclass(frozen=True)
 class Request:
@@ -47,9 +45,14 @@ class ChildFailed(DiffingError):
 
 
 class Runner:
-    """Starts children and waits for them; any number of threads may call `run` at once."""
+    """Starts children and waits for them; any number of threads may call `run` at once.
 
-    def __init__(self) -> None:
+    Args:
+        beat_seconds: time between two signs of life.
+    """
+
+    def __init__(self, beat_seconds: float) -> None:
+        self._beat_seconds = beat_seconds
         # a fork server has DuckDB loaded already: a child starts in a few hundredths of a second
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["__main__", "service.child"])
@@ -62,7 +65,7 @@ class Runner:
 
         Args:
             request: what to compare, and where to write.
-            beat: called every two seconds, and at every stage with its word; returns False when
+            beat: called every `beat_seconds`, and at every stage with its word; returns False when
                 the work is no longer wanted.
 
         Returns:
@@ -90,7 +93,7 @@ class Runner:
     ) -> dict[str, Any]:
         stage = None
         while beat(stage):
-            if not receiver.poll(_BEAT_SECONDS):
+            if not receiver.poll(self._beat_seconds):
                 continue
             try:
                 message = receiver.recv()

@@ -16,7 +16,9 @@ import uvicorn
 from service.api import make_app
 from service.catalogue import load_catalogue
 from service.errors import BadSetting
+from service.jobs import Jobs
 from service.settings import Settings
+from service.tasks import JobQueue
 from service.worker import Worker
 
 _log = logging.getLogger(__name__)
@@ -39,6 +41,8 @@ def serve_api(settings: Settings, listener: socket.socket | None = None) -> None
     config = uvicorn.Config(
         app, log_config=None, access_log=False, timeout_graceful_shutdown=int(settings.grace)
     )
+    # uvicorn raises the signal again when it is done: that is a clean end
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.Server(config).run(sockets=[listener])
 
 
@@ -61,8 +65,11 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), backlog=2048)
     except OSError as error:
+        # a name that cannot be resolved has a number of another kind
+        unresolved = isinstance(error, socket.gaierror)
+        reason = error.strerror if unresolved else os.strerror(error.errno or 0)
         raise BadSetting(
-            f"Cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}. "
+            f"Cannot listen on {host}:{port}: {reason}. "
             "Choose another port with --port or DIFFING_PORT."
         ) from None
 
@@ -85,7 +92,7 @@ class Services:
         self.url = url
         self._children = children
         self._ended = threading.Event()
-        self._told = False
+        self.told = False
         self._watchers = [
             threading.Thread(target=self._watch, args=(child,)) for child in children.values()
         ]
@@ -99,13 +106,13 @@ class Services:
             BadSetting: one of the two ended by itself; its own output says why.
         """
         self._ended.wait()
-        if not self._told:
+        if not self.told:
             ended = [name for name, child in self._children.items() if child.poll() is not None]
             raise BadSetting(f"The {' and the '.join(ended)} ended; stopping.")
 
     def stop(self) -> None:
         """Ask both to stop, and wait until they have; a second call does not let them finish."""
-        self._told = True
+        self.told = True
         for child in self._children.values():
             child.send_signal(signal.SIGTERM)
         self._ended.set()
@@ -128,7 +135,10 @@ def services(settings: Settings) -> Iterator[Services]:
         BadSetting: the address is in use, or a folder cannot be written to.
     """
     settings.make_folders()
+    # each of the two would find out too, but then all three would say so
     load_catalogue(settings.metrics)
+    Jobs.in_file(settings.jobs_file)
+    JobQueue(settings.queue_file)
     with listen(settings.host, settings.port) as listener:
         url = url_of(listener)
         api = _start(settings, "api", "--fd", str(listener.fileno()), fd=listener.fileno())
@@ -141,7 +151,8 @@ def services(settings: Settings) -> Iterator[Services]:
     try:
         yield both
     finally:
-        both.stop()
+        if not both.told:  # a second signal would not let them finish
+            both.stop()
         both.join()
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -83,6 +83,10 @@ class Settings(BaseSettings):
         """Where an attempt writes its result: two attempts cannot touch each other's."""
         return self.results_dir / f"{job_id}.{attempt}.csv"
 
+    def scratch_dir(self, job_id: int, attempt: int) -> Path:
+        """Where an attempt spills and unpacks."""
+        return self.tmp_dir / f"{job_id}.{attempt}"
+
     @property
     def memory_share(self) -> str:
         """The memory limit of one diff, as DuckDB reads it."""

@@ -1,9 +1,12 @@
 """The Huey queue: it carries the ids of jobs and nothing else."""
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 from huey import SqliteHuey
+
+from service.errors import BadSetting
 
 
 class JobQueue:
@@ -15,10 +18,18 @@ class JobQueue:
     Args:
         path: the file.
         run: what a worker does with an id; a process that only queues leaves it out.
+
+    Raises:
+        BadSetting: the file cannot be used as a database.
     """
 
     def __init__(self, path: Path, run: Callable[[int], None] | None = None) -> None:
-        self.huey = SqliteHuey("diffing", filename=str(path), results=False, fsync=True)
+        try:
+            self.huey = SqliteHuey("diffing", filename=str(path), results=False, fsync=True)
+        except sqlite3.DatabaseError as error:
+            raise BadSetting(
+                f"Cannot use {path} as the queue: {error}. Move it away to start anew."
+            ) from None
 
         @self.huey.task()  # type: ignore[untyped-decorator]
         def run_job(job_id: int) -> None:

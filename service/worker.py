@@ -1,8 +1,8 @@
 """Takes jobs from the queue, runs each, and takes over those whose worker died."""
 
 import logging
+import shutil
 import threading
-from collections.abc import Callable
 
 from huey.consumer import Consumer
 
@@ -18,6 +18,16 @@ _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.1
 
 
+class _Consumer(Consumer):  # type: ignore[misc]
+    """Huey's consumer, with its signal handlers set before a thread can take a job."""
+
+    def start(self) -> None:
+        """Start the threads."""
+        self._set_signal_handlers()
+        super().start()
+        _log.info("working on up to %d jobs at once", self.workers)
+
+
 class Worker:
     """Runs jobs in `settings.workers` threads, each diff in a child process of its own."""
 
@@ -26,12 +36,12 @@ class Worker:
         self._catalogue = catalogue
         self._jobs = Jobs.in_file(settings.jobs_file)
         self._queue = JobQueue(settings.queue_file, run=self.process)
-        self._runner = Runner()
+        self._runner = Runner(beat_seconds=min(2.0, settings.stale_after / 4))
         self._stopping = threading.Event()
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT; a job that is not done after the grace is queued again."""
-        consumer = Consumer(
+        consumer = _Consumer(
             self._queue.huey,
             workers=self._settings.workers,
             periodic=False,
@@ -41,10 +51,11 @@ class Worker:
         )
         reaper = threading.Thread(target=self._reap_regularly, daemon=True)
         reaper.start()
-        _log.info("working on up to %d jobs at once", self._settings.workers)
-        consumer.run()
-        self._stopping.set()
-        self._runner.close()
+        try:
+            consumer.run()
+        finally:
+            self._stopping.set()
+            self._runner.close()
         for _, thread in consumer.worker_threads:
             thread.join(timeout=5)
         _log.info("stopped")
@@ -75,30 +86,50 @@ class Worker:
         else:
             if self._jobs.succeed(job, summary):
                 _log.info("job %d succeeded: %d rows", job.id, summary["emitted"])
+        finally:
+            self._tidy(job)
 
     def reap(self) -> None:
         """Queue again what gave no sign of life; fail what had all its attempts."""
-        for job in self._jobs.stale(self._settings.stale_after):
+        stale = self._jobs.stale(self._settings.stale_after)
+        waiting = self._queue.waiting() if stale else set()
+        for job in stale:
             if job.status is Status.PROCESSING:
-                self._again(job, DiffFailed("The worker died while it ran the job."), reaped=True)
-            elif job.id not in self._queue.waiting() and self._jobs.take_over(job):
+                self._take_over(job)
+            elif job.id not in waiting and self._jobs.take_over(job):
                 self._queue.put(job.id)
 
-    def _again(self, job: Job, error: DiffingError, *, reaped: bool = False) -> None:
-        """Another attempt, or the end of it."""
-        _log.warning("job %d, attempt %d: %s", job.id, job.attempt, error)
+    def _again(self, job: Job, crash: ChildCrashed) -> None:
+        """Another attempt at a job whose child crashed, or the end of it."""
+        _log.warning("job %d, attempt %d: %s", job.id, job.attempt, crash)
         if job.attempt >= self._settings.max_attempts:
-            self._jobs.fail(job, error.failure)
-            return
-        queue: Callable[[Job], Job | None] = (
-            self._jobs.take_over if reaped else self._jobs.give_back
-        )
-        if queue(job):
+            self._jobs.fail(job, crash.failure)
+        elif self._jobs.give_back(job):
             self._queue.put(job.id)
+
+    def _take_over(self, job: Job) -> None:
+        """Another attempt at a job whose worker died, or the end of it."""
+        _log.warning("job %d, attempt %d: its worker died", job.id, job.attempt)
+        if job.attempt >= self._settings.max_attempts:
+            reason = DiffFailed("The worker died while it ran the job.")
+            taken = self._jobs.give_up(job, reason.failure)
+        elif taken := self._jobs.take_over(job):
+            self._queue.put(job.id)
+        if taken:
+            self._tidy(job)
+
+    def _tidy(self, job: Job) -> None:
+        """Remove what a killed attempt was writing, and what it spilled."""
+        output = self._settings.result_file(job.id, job.attempt)
+        shutil.rmtree(self._settings.scratch_dir(job.id, job.attempt), ignore_errors=True)
+        for part in output.parent.glob(f".*-{output.name}"):
+            part.unlink(missing_ok=True)
 
     def _request(self, job: Job) -> Request:
         metric = self._catalogue.find(job.metric)
         old, new = find_inputs(metric, self._settings.input_dir)
+        scratch = self._settings.scratch_dir(job.id, job.attempt)
+        scratch.mkdir(exist_ok=True)
         return Request(
             old=old,
             new=new,
@@ -107,13 +138,16 @@ class Worker:
             limits=Limits(
                 threads=self._settings.threads,
                 memory=self._settings.memory_share,
-                temp_folder=self._settings.tmp_dir,
+                temp_folder=scratch,
                 temp=self._settings.temp_limit,
             ),
         )
 
     def _reap_regularly(self) -> None:
         while True:
-            self.reap()
+            try:
+                self.reap()
+            except Exception:  # noqa: BLE001 - a database may be busy; the next round may do better
+                _log.exception("could not look for jobs whose worker died")
             if self._stopping.wait(self._settings.stale_after / 3):
                 return

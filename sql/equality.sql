@@ -14,14 +14,22 @@ create or replace temp macro numbers_close(a, b, rel_tol, abs_tol) as
 
 -- The number that a text stands for, else NULL. The cast alone would read '+-1' as -1.
 create or replace temp macro number_in(field) as
-    case when not starts_with(trim(field), '+-') then try_cast(field as double) end;
+    if(contains(field, '+-'), null, try_cast(field as double));
+
+-- Lists of values, one for each value column: all must be equal. Only where texts differ are numbers
+-- looked for, and once each: the engine does not see that a cast inside a lambda repeats.
+create or replace temp macro all_values_equal(a, b, rel_tol, abs_tol) as
+    coalesce(
+        list_bool_and([
+            coalesce(numbers_close(pair.a, pair.b, rel_tol, abs_tol), false)
+            for pair in [
+                {'a': number_in(text[1]), 'b': number_in(text[2])}
+                for text in list_zip(a, b)
+                if text[1] is distinct from text[2]
+            ]
+        ]),
+        true
+    );
 
 create or replace temp macro values_equal(a, b, rel_tol, abs_tol) as
-    case
-        when a is not distinct from b then true
-        else coalesce(numbers_close(number_in(a), number_in(b), rel_tol, abs_tol), false)
-    end;
-
--- Lists of values, one for each value column: all must be equal.
-create or replace temp macro all_values_equal(a, b, rel_tol, abs_tol) as
-    list_bool_and([values_equal(pair[1], pair[2], rel_tol, abs_tol) for pair in list_zip(a, b)]);
+    all_values_equal([a], [b], rel_tol, abs_tol);

@@ -148,18 +148,23 @@ class Client(httpx2.Client):
         assert response.status_code == 200, response.text
         return dict(response.json())
 
-    def wait_until(self, job_id: int, reached: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    def wait_until(
+        self,
+        job_id: int,
+        reached: Callable[[dict[str, Any]], bool],
+        patience: float = PATIENCE_SECONDS,
+    ) -> dict[str, Any]:
         """The status of a job once it is as wanted; a job that ended otherwise is an error."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + patience
         while not reached(status := self.status_of(job_id)):
             assert not status["finished_at"], status
             assert time.monotonic() < deadline, status
             time.sleep(_POLL_SECONDS)
         return status
 
-    def wait_for_success(self, job_id: int) -> dict[str, Any]:
+    def wait_for_success(self, job_id: int, patience: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """The status of a job once it succeeded."""
-        return self.wait_until(job_id, lambda job: job["status"] == "succeeded")
+        return self.wait_until(job_id, lambda job: job["status"] == "succeeded", patience)
 
     def wait_for_failure(self, job_id: int) -> dict[str, Any]:
         """The status of a job once it failed."""
@@ -237,6 +242,12 @@ class Service:
         """Write OLD and NEW, a pair of the metric revenue that is diffed in no time."""
         self.write("revenue_old.csv", OLD)
         self.write("revenue_new.csv", NEW)
+
+    def write_slow_pair(self, rows: int = 60_000) -> None:
+        """Write a pair of revenue that is compared for a minute: all values of one key differ."""
+        header = "date,segment_field,segment_value_id,stat,value\n"
+        for name, first in (("revenue_old.csv", 1), ("revenue_new.csv", rows + 1)):
+            self.write(name, header + "".join(f",,,,{i}\n" for i in range(first, first + rows)))
 
     def write_sample(self, metric: str, rows: int) -> tuple[Path, Path]:
         """Write a sample pair of a bundled metric."""
@@ -320,10 +331,12 @@ class Service:
         assert process in self.running()
         os.kill(process.pid, number)
 
-    def all_ended(self, *besides: Program, or_kill: bool = False) -> None:
+    def all_ended(
+        self, *besides: Program, patience: float = PATIENCE_SECONDS, or_kill: bool = False
+    ) -> None:
         """Wait until no process works on the folder, besides those named."""
         spared = {program.pid for program in besides}
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + patience
         while left := [r for r in self.running() if r.pid not in spared]:
             assert time.monotonic() < deadline, left
             for process in left:

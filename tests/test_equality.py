@@ -1,6 +1,7 @@
 """Two values are equal as `math.isclose` says: through the very SQL that a diff runs."""
 
 import itertools
+from collections.abc import Iterator
 
 import duckdb
 import pytest
@@ -20,11 +21,10 @@ ABS_TOLS = (0.0, 1e-12, 1e-9, 1.0, 1e308)
 
 
 @pytest.fixture(scope="module")
-def connection() -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect()
-    for statement in connection.extract_statements(query("equality")):
-        connection.execute(statement)
-    return connection
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        connection.execute(query("equality"))
+        yield connection
 
 
 @pytest.mark.parametrize(("rel_tol", "abs_tol"), list(itertools.product(REL_TOLS, ABS_TOLS)))
