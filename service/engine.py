@@ -104,7 +104,9 @@ class Diff:
 
     def _compare(self, old: CsvFile, new: CsvFile, part: Path, scratch: Path) -> dict[str, int]:
         parameters = self._parameters(old, new)
-        header = dict(zip(parameters["new_columns"], new.columns, strict=True))
+        # an empty name comes out empty, as any field does
+        names = [name or None for name in new.columns]
+        header = dict(zip(parameters["new_columns"], names, strict=True))
         files = [old.path, new.path, part]
         with Session(self._limits, scratch, files, self._interrupted) as self._session:
             self._on_stage("comparing")

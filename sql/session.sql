@@ -9,9 +9,10 @@ set memory_limit = $memory_limit;
 set threads = $threads;
 set temp_directory = $temp_folder;
 set max_temp_directory_size = $temp_limit;
+-- it would be printed among the rows of the result
+set enable_progress_bar = false;
 -- else try_cast over read_csv becomes a cast that raises (duckdb#23818)
 set disabled_optimizers = 'type_pushdown';
-set preserve_insertion_order = true;
 set allowed_paths = $files;
 set enable_external_access = false;
 set lock_configuration = true;

@@ -126,6 +126,12 @@ def test_any_name_works(diff_texts: DiffTexts, name: str) -> None:
         assert_agrees(reference.diff(old, new, key, value), diff_texts(old, new, key, value))
 
 
+def test_a_column_without_a_name_is_a_column(diff_texts: DiffTexts) -> None:
+    outcome = diff_texts(",id,value\n0,a,1\n", ",id,value\n7,a,2\n", ["id"], ["value"])
+
+    assert b",id,value\n7,a,2\n" == outcome.result
+
+
 def test_a_new_row_is_unchanged_when_any_old_row_of_its_key_is_equal(
     diff_texts: DiffTexts,
 ) -> None:
