@@ -6,7 +6,7 @@ from service.errors import BadArgument, BadSetting
 from service.queries import SQL_DIR, query
 
 METRICS = tuple(sorted(path.stem for path in (SQL_DIR / "samples").glob("*.sql")))
-_CONFIG = {"memory_limit": "1GB", "enable_progress_bar": "false"}
+_MEMORY = "1GB"
 
 
 def write_sample(metric: str, rows: int, old: Path, new: Path) -> None:
@@ -27,7 +27,8 @@ def write_sample(metric: str, rows: int, old: Path, new: Path) -> None:
 
     if metric not in METRICS:
         raise BadArgument(f"There are samples of {', '.join(METRICS)}, not of {metric}.")
-    with duckdb.connect(config=_CONFIG) as connection:
+    with duckdb.connect(config={"memory_limit": _MEMORY}) as connection:
+        connection.execute("set enable_progress_bar = false")  # it would go to standard output
         for side, path in (("old", old), ("new", new)):
             part = path.with_name(f".part-{path.name}")
             try:
