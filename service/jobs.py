@@ -1,6 +1,8 @@
 """The jobs table: the truth about every job. The queue only carries ids."""
 
 import enum
+import sqlite3
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -251,5 +253,14 @@ def _now() -> datetime:
 
 def _use_wal(connection: Any, _: Any) -> None:
     connection.execute("pragma busy_timeout = 10000")
-    connection.execute("pragma journal_mode = wal")
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            connection.execute("pragma journal_mode = wal")
+            break
+        except sqlite3.OperationalError as error:
+            # two processes that start on a new file: the time-out above does not hold for this
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
     connection.execute("pragma synchronous = full")
