@@ -1,9 +1,9 @@
 """The HTTP API: queues jobs, and tells and hands out what became of them."""
 
-import logging
 import re
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -13,13 +13,13 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from service.catalogue import Catalogue, find_inputs
-from service.errors import DiffingError, NotFound, ResultGone, UnknownJob
+from service.errors import BadArgument, DiffingError, NotFound, ResultGone, UnknownJob
 from service.jobs import Job, Jobs, Status
+from service.outputs import Outputs
 from service.problems import problem, problem_of_error, problem_of_http, problem_unforeseen
 from service.settings import Settings
 from service.tasks import JobQueue
 
-_log = logging.getLogger(__name__)
 _NOT_STORED = {"Cache-Control": "no-store"}
 _RETRY_SECONDS = 1
 
@@ -50,16 +50,30 @@ class Api:
 
     def result(self, request: Request) -> Response:
         """The CSV of a job that succeeded; until then 404 with its status."""
+        match request.query_params.get("detail", "0"):
+            case "0":
+                return self._csv(request, "result", "diff")
+            case "1":
+                return self._csv(request, "detail", "detail")
+            case _:
+                raise BadArgument("detail must be 0 or 1.")
+
+    def removed(self, request: Request) -> Response:
+        """The CSV of the rows of old whose key is gone; until then 404 with the status."""
+        return self._csv(request, "removed", "removed")
+
+    def _csv(self, request: Request, output: str, word: str) -> Response:
         job = self._job(request)
         if job.status is not Status.SUCCEEDED:
             return self._not_yet(job)
-        result = self._settings.result_file(job.id, job.attempt)
-        if not result.is_file():
+        outputs = Outputs.of_attempt(self._settings.results_dir, job.id, job.attempt)
+        path: Path = getattr(outputs, output)
+        if not path.is_file():
             raise ResultGone(f"The result of job {job.id} was removed. Start a new job.")
         return FileResponse(
-            result,
+            path,
             media_type="text/csv; charset=utf-8",
-            filename=f"{job.metric}_diff_{job.id}.csv",
+            filename=f"{job.metric}_{word}_{job.id}.csv",
         )
 
     def status(self, request: Request) -> Response:
@@ -101,6 +115,7 @@ def make_app(settings: Settings, catalogue: Catalogue) -> Starlette:
         _post_or_get("/api/diffing/new/{metric_id}", api.new_job),
         _post_or_get("/api/diffing/new/{metric_id}/", api.new_job),
         Route("/api/diffing/job/{job_id}", api.result),
+        Route("/api/diffing/job/{job_id}/removed", api.removed),
         Route("/api/diffing/job/{job_id}/status", api.status),
         Route("/api/diffing/job/{job_id}/summary", api.summary),
         Route("/health", health),

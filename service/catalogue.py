@@ -4,8 +4,9 @@ import difflib
 import math
 import re
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -16,7 +17,17 @@ BUNDLED = Path(__file__).with_name("metrics.toml")
 Tolerance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Columns = Annotated[tuple[str, ...], Field(min_length=1)]
 MetricId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-FileName = Annotated[str, Field(pattern=r"^[^/\\]+\.csv(\.gz)?$")]
+FileName = Annotated[str, Field(pattern=r"^[^/\\]+\.csv(\.gz|\.zst)?$")]
+_PACKED = (".gz", ".zst")
+
+
+class ColumnTolerance(BaseModel):
+    """The tolerances of one value column; None for that of the comparison."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rel_tol: Tolerance | None = None
+    abs_tol: Tolerance | None = None
 
 
 class Comparison(BaseModel):
@@ -26,7 +37,10 @@ class Comparison(BaseModel):
         key: columns that name a row, at least one.
         value: columns that are compared, at least one, none of them in `key`.
         rel_tol: relative tolerance, as in `math.isclose`.
-        abs_tol: absolute tolerance, as in `math.isclose`.
+        abs_tol: absolute tolerance, as in `math.isclose`; where both are 0, numbers are compared
+            as decimals.
+        tolerance: value columns that have tolerances of their own.
+        duplicates: whether keys that stand in several rows of a file are an error.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,30 +49,59 @@ class Comparison(BaseModel):
     value: Columns
     rel_tol: Tolerance = 1e-9
     abs_tol: Tolerance = 0.0
+    tolerance: dict[str, ColumnTolerance] = {}
+    duplicates: Literal["allow", "error"] = "allow"
+
+    @property
+    def rel_tols(self) -> tuple[float, ...]:
+        """The relative tolerance of each value column."""
+        own = (self.tolerance.get(column, ColumnTolerance()).rel_tol for column in self.value)
+        return tuple(self.rel_tol if tolerance is None else tolerance for tolerance in own)
+
+    @property
+    def abs_tols(self) -> tuple[float, ...]:
+        """The absolute tolerance of each value column."""
+        own = (self.tolerance.get(column, ColumnTolerance()).abs_tol for column in self.value)
+        return tuple(self.abs_tol if tolerance is None else tolerance for tolerance in own)
 
     @model_validator(mode="after")
     def _columns_are_named_once(self) -> Self:
         columns = [*self.key, *self.value]
         twice = sorted({c for c in columns if columns.count(c) > 1})
         if twice:
-            raise ValueError(f"column named twice among key and value: {', '.join(twice)}")
+            names = ", ".join(map(shown, twice))
+            raise ValueError(f"column named twice among key and value: {names}")
+        return self
+
+    @model_validator(mode="after")
+    def _tolerances_are_of_value_columns(self) -> Self:
+        others = sorted(set(self.tolerance) - set(self.value))
+        if others:
+            names = ", ".join(map(shown, others))
+            raise ValueError(f"tolerance of what is no value column: {names}")
         return self
 
 
 class Metric(Comparison):
-    """A named pair of datasets with its keys, values and tolerances."""
+    """A named pair of datasets with its keys, values and tolerances.
+
+    Args:
+        id: stands in the URL.
+        aliases: other ids that mean the same.
+        old, new: file names.
+        fingerprint: take a fingerprint of each input.
+    """
 
     id: MetricId
     aliases: tuple[MetricId, ...] = ()
     old: FileName
     new: FileName
+    fingerprint: bool = False
 
     @property
     def comparison(self) -> Comparison:
         """What a diff of the metric compares."""
-        return Comparison(
-            key=self.key, value=self.value, rel_tol=self.rel_tol, abs_tol=self.abs_tol
-        )
+        return Comparison(**self.model_dump(include=set(Comparison.model_fields)))
 
 
 class Catalogue:
@@ -116,17 +159,34 @@ def load_catalogue(path: Path | None) -> Catalogue:
     return Catalogue(metrics)
 
 
-def comparison_of(key: list[str], value: list[str], rel_tol: float, abs_tol: float) -> Comparison:
-    """A comparison from arguments.
+def comparison_of(
+    key: Sequence[str],
+    value: Sequence[str],
+    rel_tol: float = 1e-9,
+    abs_tol: float = 0.0,
+    tolerance: Mapping[str, Mapping[str, float]] | None = None,
+    duplicates: str = "allow",
+) -> Comparison:
+    """A comparison from arguments, which are as those of Comparison.
 
     Raises:
         BadArgument: a tolerance is negative or no number, no column is given, or one twice.
     """
-    for name, tolerance in (("rel_tol", rel_tol), ("abs_tol", abs_tol)):
-        if not tolerance >= 0 or math.isinf(tolerance):
-            raise BadArgument(f"{name} must be a number, 0 or more, not {tolerance}.")
+    given = [("", {"rel_tol": rel_tol, "abs_tol": abs_tol}), *(tolerance or {}).items()]
+    for column, tolerances in given:
+        for name, number in tolerances.items():
+            if not number >= 0 or math.isinf(number):
+                of_column = f" of {shown(column)}" if column else ""
+                raise BadArgument(f"{name}{of_column} must be a number, 0 or more, not {number}.")
     try:
-        return Comparison(key=tuple(key), value=tuple(value), rel_tol=rel_tol, abs_tol=abs_tol)
+        return Comparison(
+            key=tuple(key),
+            value=tuple(value),
+            rel_tol=rel_tol,
+            abs_tol=abs_tol,
+            tolerance={c: ColumnTolerance(**t) for c, t in (tolerance or {}).items()},
+            duplicates=duplicates,
+        )
     except ValidationError as error:
         raise BadArgument(f"{faults(error)}.") from None
 
@@ -137,18 +197,26 @@ def find_inputs(metric: Metric, folder: Path) -> tuple[Path, Path]:
     A file may stand compressed where the catalogue names it plain.
 
     Raises:
-        MissingInput: naming the file that is not there.
+        MissingInput: naming the file that is not there, or those of which it could be either.
     """
     return _find(metric, metric.old, folder), _find(metric, metric.new, folder)
 
 
 def _find(metric: Metric, name: str, folder: Path) -> Path:
-    for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file():
-            return path
-    raise MissingInput(
-        f"The metric {metric.id} has no input file {name}: put it into the data folder's input/."
-    )
+    if (folder / name).is_file():
+        return folder / name
+    packed = [path for suffix in _PACKED if (path := folder / f"{name}{suffix}").is_file()]
+    if not packed:
+        raise MissingInput(
+            f"The metric {metric.id} has no input file {name}: "
+            "put it into the data folder's input/."
+        )
+    if len(packed) > 1:
+        raise MissingInput(
+            f"The metric {metric.id} has no input file {name}, but both "
+            f"{' and '.join(path.name for path in packed)}: remove one of them."
+        )
+    return packed[0]
 
 
 def faults(error: Exception) -> str:

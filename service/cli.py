@@ -10,18 +10,22 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 
 from service import __version__, demo, server
-from service.catalogue import Comparison, comparison_of, find_inputs, load_catalogue
+from service.catalogue import Comparison, Metric, comparison_of, find_inputs, load_catalogue, shown
 from service.errors import BadArgument, DiffingError, MissingInput
 from service.limits import Limits
+from service.outputs import Outputs
 from service.samples import METRICS, write_sample
 from service.settings import Settings, load_settings
 from service.summary import Summary
+
+if TYPE_CHECKING:
+    from service.engine import Diff
 
 app = typer.Typer(
     name="diffing",
@@ -35,8 +39,14 @@ _errors = Console(stderr=True, soft_wrap=True, highlight=False)
 Host = Annotated[str | None, typer.Option(help="Address to listen on [DIFFING_HOST].")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on, 0 for any [DIFFING_PORT].")]
 Workers = Annotated[int | None, typer.Option(help="Diffs that run at once [DIFFING_WORKERS].")]
+Duplicates = Literal["allow", "error"]
 Lifeline = Annotated[bool, typer.Option(hidden=True)]
-Tolerance = Annotated[float | None, typer.Option(help="As in math.isclose.")]
+Tolerances = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[COLUMN=]NUMBER", help="As in math.isclose; with COLUMN= for one value column."
+    ),
+]
 
 
 @contextmanager
@@ -59,19 +69,35 @@ def diff(
     ] = None,
     key: Annotated[list[str] | None, typer.Option(help="A key column; repeat for more.")] = None,
     value: Annotated[list[str] | None, typer.Option(help="A value column; repeat.")] = None,
-    rel_tol: Tolerance = None,
-    abs_tol: Tolerance = None,
+    rel_tol: Tolerances = None,
+    abs_tol: Tolerances = None,
+    duplicates: Annotated[
+        Duplicates | None,
+        typer.Option(help="Whether a key that stands in several rows of a file is an error."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="CSV file to write; standard output without it.")
     ] = None,
+    detail: Annotated[
+        bool, typer.Option("--detail", help="Add what each row was: _change, _old_<column>.")
+    ] = False,
+    removed: Annotated[
+        Path | None, typer.Option(help="CSV file for the rows of OLD whose key is gone.")
+    ] = None,
     summary: Annotated[Path | None, typer.Option(help="JSON file for the summary.")] = None,
+    fingerprint: Annotated[
+        bool, typer.Option("--fingerprint", help="Add a fingerprint of each input to the summary.")
+    ] = False,
 ) -> None:
     """Write the rows of NEW that are new or whose value really differs."""
     with _readable_errors():
         settings = load_settings()
-        name, comparison, (old, new) = _what_to_compare(
-            settings, metric, key or [], value or [], rel_tol, abs_tol, old, new
-        )
+        entry = load_catalogue(settings.metrics).find(metric) if metric else None
+        comparison = _comparison(entry, key, value, rel_tol, abs_tol, duplicates)
+        old, new = _inputs(settings, entry, old, new)
+        # imported here: the API and the worker need no DuckDB
+        from service.engine import Diff
+
         with tempfile.TemporaryDirectory(prefix="diffing-") as folder:
             limits = Limits(
                 threads=settings.threads,
@@ -79,13 +105,20 @@ def diff(
                 temp_folder=Path(folder),
                 temp=settings.temp_limit,
             )
-            result = output or Path(folder) / "result.csv"
-            found = _run(old, new, comparison, limits, result, name)
+            with_fingerprints = fingerprint or bool(entry and entry.fingerprint)
+            work = Diff(old, new, comparison, limits, with_fingerprints)
+            main = output or Path(folder) / "result.csv"
+            outputs = (
+                Outputs(detail=main, removed=removed)
+                if detail
+                else Outputs(result=main, removed=removed)
+            )
+            found = _run(work, outputs, entry.id if entry else None)
             if output is None:
-                with result.open("rb") as file:
+                with main.open("rb") as file:
                     shutil.copyfileobj(file, sys.stdout.buffer)
         if summary:
-            summary.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            _write_summary(found, summary)
 
 
 @app.command()
@@ -187,59 +220,80 @@ def main(
     """Tells which rows of a dataset really changed between two CSV exports."""
 
 
-def _what_to_compare(
-    settings: Settings,
-    metric: str | None,
-    key: list[str],
-    value: list[str],
-    rel_tol: float | None,
-    abs_tol: float | None,
-    old: Path | None,
-    new: Path | None,
-) -> tuple[str | None, Comparison, tuple[Path, Path]]:
-    """The metric's id if there is one, the comparison, and the old and new file."""
-    if metric is None:
-        if not (key and value and old and new):
-            raise BadArgument("Give --old, --new and either --metric, or --key and --value.")
-        close = comparison_of(
-            key, value, 1e-9 if rel_tol is None else rel_tol, 0.0 if abs_tol is None else abs_tol
-        )
-        return None, close, (old, new)
-    if key or value:
+def _comparison(
+    entry: Metric | None,
+    key: list[str] | None,
+    value: list[str] | None,
+    rel_tol: list[str] | None,
+    abs_tol: list[str] | None,
+    duplicates: str | None,
+) -> Comparison:
+    """The comparison of a metric or of arguments; a tolerance given stands over the metric's."""
+    if entry and (key or value):
         raise BadArgument("Give --metric, or --key and --value, not both.")
-    entry = load_catalogue(settings.metrics).find(metric)
-    close = comparison_of(
-        list(entry.key),
-        list(entry.value),
-        entry.rel_tol if rel_tol is None else rel_tol,
-        entry.abs_tol if abs_tol is None else abs_tol,
+    if not entry and not (key and value):
+        raise BadArgument("Give --old, --new and either --metric, or --key and --value.")
+    base = entry.comparison if entry else comparison_of(key or [], value or [])
+    tolerance = {
+        column: own.model_dump(exclude_none=True) for column, own in base.tolerance.items()
+    }
+    of_all = {"rel_tol": base.rel_tol, "abs_tol": base.abs_tol}
+    for name, given in (("rel_tol", rel_tol), ("abs_tol", abs_tol)):
+        for text in given or []:
+            column, separator, number = text.rpartition("=")
+            target = tolerance.setdefault(column, {}) if separator else of_all
+            target[name] = _number(name, number)
+    return comparison_of(
+        base.key,
+        base.value,
+        **of_all,
+        tolerance=tolerance,
+        duplicates=duplicates or base.duplicates,
     )
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise BadArgument(
+            f"{name} must be a number, 0 or more, or COLUMN=NUMBER, not {shown(text)}."
+        ) from None
+
+
+def _inputs(
+    settings: Settings, entry: Metric | None, old: Path | None, new: Path | None
+) -> tuple[Path, Path]:
+    """The old and new file: those given, else those of the metric."""
     if old and new:
-        return entry.id, close, (old, new)
+        return old, new
+    if not entry:
+        raise BadArgument("Give --old, --new and either --metric, or --key and --value.")
     in_catalogue = find_inputs(entry, settings.input_dir)
-    return entry.id, close, (old or in_catalogue[0], new or in_catalogue[1])
+    return old or in_catalogue[0], new or in_catalogue[1]
 
 
-def _run(
-    old: Path, new: Path, comparison: Comparison, limits: Limits, output: Path, metric: str | None
-) -> Summary:
+def _run(work: "Diff", outputs: Outputs, metric: str | None) -> Summary:
     """Run the diff in a thread, so that Ctrl-C can interrupt the SQL."""
-    # imported here: the API and the worker need no DuckDB
-    from service.engine import Diff
-
     with _errors.status("starting") as progress:
-        work = Diff(
-            old, new, comparison, limits, on_stage=lambda stage: progress.update(f"{stage} …")
-        )
         # else SIGTERM would leave temporary files behind
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with ThreadPoolExecutor(1) as threads:
-            future = threads.submit(work.run, output, metric)
+            future = threads.submit(
+                work.run, outputs, metric, on_stage=lambda stage: progress.update(f"{stage} …")
+            )
             try:
                 return future.result()
             except KeyboardInterrupt:
                 work.interrupt()
                 raise
+
+
+def _write_summary(summary: Summary, path: Path) -> None:
+    try:
+        path.write_text(summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise BadArgument(f"Cannot write {path.name}: {error.strerror}.") from None
 
 
 def _log_to_stderr(settings: Settings) -> None:

@@ -7,26 +7,31 @@ import gzip
 import os
 import shutil
 import stat
+import sys
 import tempfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from io import BufferedIOBase
 from pathlib import Path
 
-from service.csvscan import BOM, LONGEST_RECORD, Records, reads_plainly
+from service.csvscan import LONGEST_RECORD, Records, count_rows
 from service.errors import BadInput, OutOfDisk
 
-_BOM = BOM.decode("latin-1")
-_GZIP = b"\x1f\x8b"
 _OTHER_DELIMITERS = {";": "semicolon", "\t": "tab", "|": "pipe"}
+
+# How files begin. What pzstd writes begins with a frame to be skipped.
+_GZIP = (b"\x1f\x8b",)
+_ZSTD = (b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18")
+_ZIP = (b"PK\x03\x04",)
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _OTHER_FORMATS = {
     _GZIP: "is compressed with gzip, but its name does not end in .gz. Rename it",
-    b"\x28\xb5\x2f\xfd": "is compressed with zstd. Unpack it, or compress it with gzip",
-    b"PK\x03\x04": "is a ZIP archive or an Excel workbook. Export it as CSV",
-    b"\xff\xfe": "is UTF-16, not UTF-8. Export it again as UTF-8",
-    b"\xfe\xff": "is UTF-16, not UTF-8. Export it again as UTF-8",
+    _ZSTD: "is compressed with zstd, but its name does not end in .zst. Rename it",
+    _ZIP: "is a ZIP archive or an Excel workbook. Export it as CSV",
+    _UTF_16: "is UTF-16, not UTF-8. Export it again as UTF-8",
 }
 
 
@@ -39,19 +44,22 @@ class CsvFile:
         path: a plain CSV: the file itself, or a copy of it.
         bytes: size of the original on disk.
         columns: the header's names, in file order.
-        rewritten: `path` is a copy made by `rewrite`: known to be whole, so DuckDB should read
-            it with `parallel = false`. It reads records of several lines right only then.
+        rows: records below the header; counted without DuckDB, so that it can be held to them.
+        rewritten: `path` is a copy made by `rewrite`, with a blank line in place of the header:
+            known to be whole, so DuckDB should read it with `parallel = false`. It reads records
+            of several lines right only then.
     """
 
     name: str
     path: Path
     bytes: int
     columns: tuple[str, ...]
+    rows: int
     rewritten: bool = False
 
 
 def open_csv(path: Path, scratch: Path) -> CsvFile:
-    """Check a CSV file, `.csv` or `.csv.gz`, as far as DuckDB does not do it reliably.
+    """Check a CSV file, `.csv`, `.csv.gz` or `.csv.zst`, where DuckDB cannot be relied on.
 
     Args:
         path: the file.
@@ -61,21 +69,22 @@ def open_csv(path: Path, scratch: Path) -> CsvFile:
         A file that DuckDB reads right or refuses: see `rewrite`.
 
     Raises:
-        BadInput: there is no such file, it is no UTF-8, no gzip, empty, has no usable header, or
-            is broken where DuckDB would not notice.
+        BadInput: there is no such file, it is no UTF-8, cannot be unpacked, is empty, has no usable
+            header, or is broken where DuckDB would not notice.
         OutOfDisk: a copy found no room.
     """
     name = _printable(path)
     with _os_errors_translated(name):
         size = _size_of(path, name)
-        is_gzip = path.suffix.lower() == ".gz"
-        plain = _unpacked(path, name, scratch) if is_gzip else path
+        packing = _PACKINGS.get(path.suffix.lower())
+        plain = _unpacked(path, name, packing, scratch) if packing and size else path
         _refuse_other_formats(plain, name)
         columns, in_first_line = _read_header(plain, name)
-        surely_right = reads_plainly(plain, name, len(columns))
+        rows = count_rows(plain, name, len(columns))
     _refuse_repeated(columns, name)
-    file = CsvFile(name, plain, size, columns)
-    return file if surely_right and in_first_line else rewrite(file, scratch)
+    surely_right = rows is not None and in_first_line
+    file = CsvFile(name, plain, size, columns, rows or 0)
+    return file if surely_right else rewrite(file, scratch)
 
 
 def rewrite(file: CsvFile, scratch: Path) -> CsvFile:
@@ -86,20 +95,22 @@ def rewrite(file: CsvFile, scratch: Path) -> CsvFile:
         scratch: an existing folder for the copy.
 
     Returns:
-        The same records in a copy that ends lines in LF and quotes by one rule.
+        The same rows in a copy that has no header, ends lines in LF and quotes by one rule.
 
     Raises:
         BadInput: the file is no CSV; saying where.
         OutOfDisk: the copy found no room.
     """
+    if file.rewritten:
+        return file
     try:
         with _os_errors_translated(file.name), _kept_if_whole(scratch) as copy:
-            _copy_records(file, copy)
+            rows = _copy_rows(file, copy)
     except BadInput:
         if len(file.columns) == 1:
             _refuse_other_delimiter(file.columns[0], file.name)
         raise
-    return replace(file, path=copy, rewritten=True)
+    return replace(file, path=copy, rows=rows, rewritten=True)
 
 
 def require_columns(file: CsvFile, wanted: Sequence[str]) -> None:
@@ -113,30 +124,36 @@ def require_columns(file: CsvFile, wanted: Sequence[str]) -> None:
         return
     if len(file.columns) == 1:
         _refuse_other_delimiter(file.columns[0], file.name)
-    close = difflib.get_close_matches(missing[0], file.columns, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    folded = {column.casefold(): column for column in file.columns}
+    close = difflib.get_close_matches(missing[0].casefold(), folded, n=1)
+    hint = f" Did you mean {folded[close[0]]!r}?" if close else ""
     raise BadInput(
         f"{file.name}: no column {_listed(missing)}.{hint} It has {_listed(file.columns)}."
     )
 
 
-def _copy_records(file: CsvFile, copy: Path) -> None:
-    expected = len(file.columns)
+def _copy_rows(file: CsvFile, copy: Path) -> int:
+    """Write all records but the header to `copy`, and return how many they are."""
+    rows, expected = 0, len(file.columns)
     with (
         file.path.open("rb") as original,
         copy.open("w", encoding="latin-1", newline="") as target,
     ):
         quoting = csv.writer(target, quoting=csv.QUOTE_ALL, lineterminator="\n")
         records = Records(original, file.name)
-        for fields in records:
+        below_header = iter(records)
+        next(below_header)
+        # a blank line: where a file begins, DuckDB looks for a byte order mark, and it takes the
+        # first line end for that of all lines, though it may stand inside quotes
+        target.write("\n")
+        for fields in below_header:
             if len(fields) != expected:
                 raise BadInput(
                     f"{file.name}, line {records.line}: expected {_count(expected, 'field')} "
                     f"as in the header, found {len(fields)}. Quote fields that hold a comma."
                 )
             raw = records.raw
-            # what looks like a byte order mark at the beginning of the copy would be taken for one
-            if '"' in raw or fields[0].startswith(_BOM):
+            if '"' in raw:
                 written = quoting.writerow(fields)
             else:
                 written = target.write(raw.rstrip("\r\n") + "\n")
@@ -145,6 +162,8 @@ def _copy_records(file: CsvFile, copy: Path) -> None:
                     f"{file.name}, line {records.line}: "
                     f"the record is longer than {LONGEST_RECORD:,} bytes."
                 )
+            rows += 1
+    return rows
 
 
 def _read_header(path: Path, name: str) -> tuple[tuple[str, ...], bool]:
@@ -185,34 +204,76 @@ def _size_of(path: Path, name: str) -> int:
     return status.st_size
 
 
-def _unpacked(path: Path, name: str, scratch: Path) -> Path:
-    # DuckDB would unpack it itself, but check neither the checksum nor the length
+_Opener = Callable[[Path], BufferedIOBase]
+_Errors = tuple[type[Exception], ...]
+
+
+@dataclass(frozen=True)
+class _Packing:
+    """A way to compress a file.
+
+    Args:
+        word: its name.
+        beginnings: with one of these a file begins that is compressed so.
+        reader: gives what opens such a file, and the errors that tell of a broken one.
+    """
+
+    word: str
+    beginnings: tuple[bytes, ...]
+    reader: Callable[[], tuple[_Opener, _Errors]]
+
+
+def _gzip_reader() -> tuple[_Opener, _Errors]:
+    return gzip.open, (EOFError, gzip.BadGzipFile, zlib.error)
+
+
+def _zstd_reader() -> tuple[_Opener, _Errors]:
+    # loaded only for those who have such files
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    return zstd.open, (EOFError, zstd.ZstdError)
+
+
+_PACKINGS = {
+    ".gz": _Packing("gzip", _GZIP, _gzip_reader),
+    ".zst": _Packing("zstd", _ZSTD, _zstd_reader),
+}
+
+
+def _unpacked(path: Path, name: str, packing: _Packing, scratch: Path) -> Path:
+    """A plain copy of a file; DuckDB would unpack it, but not notice where it is cut or damaged."""
+    unpacking, errors = packing.reader()
     try:
         with (
             _kept_if_whole(scratch) as copy,
-            gzip.open(path) as packed,
+            unpacking(path) as packed,
             copy.open("wb") as plain,
         ):
             shutil.copyfileobj(packed, plain, 1024 * 1024)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise BadInput(f"{name}: {_gzip_fault(path, error)}.") from error
+    except errors as error:
+        raise BadInput(f"{name}: {_packing_fault(path, packing, error)}.") from error
     return copy
 
 
-def _gzip_fault(path: Path, error: Exception) -> str:
-    with path.open("rb") as file:
-        if file.read(len(_GZIP)) != _GZIP:
-            return "is not compressed with gzip, but its name ends in .gz. Rename it"
+def _packing_fault(path: Path, packing: _Packing, error: Exception) -> str:
+    word = packing.word
     if isinstance(error, EOFError):
-        return "the gzip file ends too early. Export or copy it again"
-    return "the gzip file is damaged. Export or copy it again"
+        return f"the {word} file ends too early. Export or copy it again"
+    with path.open("rb") as file:
+        if not file.read(4).startswith(packing.beginnings):
+            return f"is not compressed with {word}, but its name ends in {path.suffix}. Rename it"
+    if "too much memory" in str(error):
+        return "takes more than 128 MiB to unpack. Compress it with zstd --long=27 at most"
+    return f"the {word} file is damaged. Export or copy it again"
 
 
 def _refuse_other_formats(path: Path, name: str) -> None:
     with path.open("rb") as file:
         start = file.read(4)
-    for signature, what in _OTHER_FORMATS.items():
-        if start.startswith(signature):
+    for beginnings, what in _OTHER_FORMATS.items():
+        if start.startswith(beginnings):
             raise BadInput(f"{name}: {what}.")
 
 

@@ -1,30 +1,31 @@
-"""Runs the SQL of `sql/` on two CSV files: the rows of new that are new or really differ."""
+"""One diff: two files checked, compared within limits, and what came out published when whole."""
 
-import os
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from service.catalogue import Comparison
+from service.checksums import fingerprint, sha256
+from service.compare import Counts, compare
 from service.csvfile import CsvFile, open_csv, require_columns, rewrite
 from service.errors import BadArgument, DiffFailed
 from service.limits import Limits
-from service.session import ENGINE, CsvRefused, Session, as_pattern
-from service.summary import InputSummary, Summary
+from service.outputs import Outputs
+from service.session import ENGINE, CsvRefused, Session
+from service.summary import ColumnsSummary, InputSummary, ResultSummary, SideCounts, Summary
 
 
 class Diff:
     """One diff of two files.
 
     Args:
-        old, new: CSV files, `.csv` or `.csv.gz`.
+        old, new: CSV files, `.csv`, `.csv.gz` or `.csv.zst`.
         comparison: the columns and tolerances.
         limits: what it may use.
-        on_stage: called with one word whenever the next stage begins.
+        with_fingerprints: take a fingerprint of each input.
     """
 
     def __init__(
@@ -33,12 +34,12 @@ class Diff:
         new: Path,
         comparison: Comparison,
         limits: Limits,
-        on_stage: Callable[[str], None] = lambda _: None,
+        with_fingerprints: bool = False,
     ) -> None:
         self._old, self._new = old.absolute(), new.absolute()
         self._comparison = comparison
         self._limits = limits
-        self._on_stage = on_stage
+        self._with_fingerprints = with_fingerprints
         self._session: Session | None = None
         self._interrupted = threading.Event()
 
@@ -48,100 +49,87 @@ class Diff:
         if self._session:
             self._session.interrupt()
 
-    def run(self, output: Path, metric: str | None = None) -> Summary:
-        """Compare the files and write the added and changed rows.
+    def run(
+        self,
+        outputs: Outputs,
+        metric: str | None = None,
+        on_stage: Callable[[str], None] = lambda _: None,
+    ) -> Summary:
+        """Compare the files and write the outputs.
 
-        The result appears under its name only when it is whole.
+        They appear under their names only when all are whole.
 
         Args:
-            output: CSV file to write: the header and columns of new, its rows in its order.
+            outputs: files to write; `result` or `detail`, or both, and what else is wanted.
             metric: id to name in the summary.
+            on_stage: called with one word whenever the next stage begins.
 
         Raises:
-            BadInput: a file is no CSV, or lacks a column.
-            BadArgument: the output cannot be written.
+            BadInput: a file is no CSV, lacks a column, or repeats keys that must not repeat.
+            BadArgument: an output cannot be written.
             OutOfMemory, OutOfDisk, DiffFailed: the machine was not up to it.
             Interrupted: `interrupt` was called.
         """
+        if not (outputs.result or outputs.detail):
+            raise BadArgument("Name a file for the result.")
         started = time.monotonic()
-        with _part_of(output.absolute()) as part, self._scratch() as scratch:
-            self._on_stage("checking")
+        with outputs.parts() as parts, self._scratch() as scratch:
+            on_stage("checking")
             old, new = self._open(self._old, scratch), self._open(self._new, scratch)
             try:
-                counts = self._compare(old, new, part, scratch)
+                counts = self._compare(old, new, parts, scratch, on_stage)
             except CsvRefused:
                 # DuckDB is stricter than RFC 4180 in places: say where the fault is, or, where
                 # there is none, let it read a plain copy
-                self._on_stage("checking")
+                on_stage("checking")
                 old, new = rewrite(old, scratch), rewrite(new, scratch)
-                counts = self._compare(old, new, part, scratch)
+                counts = self._compare(old, new, parts, scratch, on_stage)
+            result = _result_summary(parts, counts)
+            inputs = [self._input(old, self._old), self._input(new, self._new)]
         return Summary(
+            **self._comparison.model_dump(),
             metric=metric,
-            **self._comparison.model_dump(include=set(Comparison.model_fields)),
-            old=InputSummary(name=old.name, rows=counts.pop("old_rows"), bytes=old.bytes),
-            new=InputSummary(name=new.name, rows=counts.pop("new_rows"), bytes=new.bytes),
-            **counts,
-            emitted=counts["added"] + counts["changed"],
+            old=inputs[0],
+            new=inputs[1],
+            columns=_columns_summary(old, new),
+            added=counts.added,
+            changed=counts.changed,
+            removed=counts.removed,
+            unchanged=counts.unchanged,
+            within_tolerance=counts.within_tolerance,
+            emitted=counts.added + counts.changed,
+            duplicate_keys=SideCounts(old=counts.old_surplus, new=counts.new_surplus),
+            not_numbers=SideCounts(old=counts.old_not_numbers, new=counts.new_not_numbers),
+            result=result,
             seconds=round(time.monotonic() - started, 3),
             peak_rss_bytes=peak_rss(),
             engine=ENGINE,
         )
-
-    def explain(self, name: str) -> str:
-        """The physical plan of `sql/<name>.sql` for these files, once those before it have run."""
-        with self._scratch() as scratch:
-            old, new = self._open(self._old, scratch), self._open(self._new, scratch)
-            parameters = self._parameters(old, new)
-            with Session(self._limits, scratch, [old.path, new.path], self._interrupted) as session:
-                if name != "classify":
-                    session.run("classify", parameters)
-                return session.explain(name, parameters)
 
     def _open(self, path: Path, scratch: Path) -> CsvFile:
         file = open_csv(path, scratch)
         require_columns(file, [*self._comparison.key, *self._comparison.value])
         return file
 
-    def _compare(self, old: CsvFile, new: CsvFile, part: Path, scratch: Path) -> dict[str, int]:
-        parameters = self._parameters(old, new)
-        # an empty name comes out empty, as any field does
-        names = [name or None for name in new.columns]
-        header = dict(zip(parameters["new_columns"], names, strict=True))
-        files = [old.path, new.path, part]
+    def _compare(
+        self,
+        old: CsvFile,
+        new: CsvFile,
+        parts: Outputs,
+        scratch: Path,
+        on_stage: Callable[[str], None],
+    ) -> Counts:
+        files = [old.path, new.path, *parts.paths]
         with Session(self._limits, scratch, files, self._interrupted) as self._session:
-            self._on_stage("comparing")
-            self._session.run("classify", parameters)
-            counts = self._session.run("counts")
-            if counts["ambiguous"]:
-                self._session.run("duplicates", parameters)
-                counts = self._session.run("counts")
-            self._on_stage("writing")
-            self._session.run("result", {"header": header, "output": str(part)})
-        if counts["new_rows"] != counts["added"] + counts["changed"] + counts["unchanged"]:
-            raise DiffFailed("The rows of new do not add up; this is a fault of the service.")
-        del counts["ambiguous"]
-        return counts
+            return compare(self._session, old, new, self._comparison, parts, on_stage)
 
-    def _parameters(self, old: CsvFile, new: CsvFile) -> dict[str, Any]:
-        return {
-            "old": as_pattern(old.path),
-            "new": as_pattern(new.path),
-            "old_columns": dict.fromkeys(self._roles(old), "VARCHAR"),
-            "new_columns": dict.fromkeys(self._roles(new), "VARCHAR"),
-            "old_parallel": not old.rewritten,
-            "new_parallel": not new.rewritten,
-            "key": [f"k{i}" for i in range(len(self._comparison.key))],
-            "value": [f"v{i}" for i in range(len(self._comparison.value))],
-            "rel_tol": self._comparison.rel_tol,
-            "abs_tol": self._comparison.abs_tol,
-        }
-
-    def _roles(self, file: CsvFile) -> Iterator[str]:
-        """Names for a file's columns by what they are: names from outside never reach the SQL."""
-        roles = {name: f"k{i}" for i, name in enumerate(self._comparison.key)}
-        roles |= {name: f"v{i}" for i, name in enumerate(self._comparison.value)}
-        for position, name in enumerate(file.columns):
-            yield roles.get(name, f"x{position}")
+    def _input(self, file: CsvFile, path: Path) -> InputSummary:
+        return InputSummary(
+            name=file.name,
+            rows=file.rows,
+            bytes=file.bytes,
+            fingerprint=fingerprint(path) if self._with_fingerprints else None,
+        )
 
     @contextmanager
     def _scratch(self) -> Iterator[Path]:
@@ -149,23 +137,19 @@ class Diff:
             yield Path(folder)
 
 
-@contextmanager
-def _part_of(output: Path) -> Iterator[Path]:
-    """A name beside `output` to write to; what was written takes its place when all went well."""
-    part = output.with_name(f".{os.getpid()}-{threading.get_ident()}-{output.name}")
-    if output.is_dir():
-        raise BadArgument(f"Cannot write {output.name}: it is a folder.")
-    try:
-        part.touch()
-    except OSError as error:
-        raise BadArgument(f"Cannot write {output.name}: {error.strerror}.") from None
-    try:
-        yield part
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(output)
-    finally:
-        part.unlink(missing_ok=True)
+def _result_summary(parts: Outputs, counts: Counts) -> ResultSummary:
+    path = parts.result or parts.detail
+    assert path, "run checks it"  # noqa: S101
+    return ResultSummary(
+        rows=counts.added + counts.changed, bytes=path.stat().st_size, sha256=sha256(path)
+    )
+
+
+def _columns_summary(old: CsvFile, new: CsvFile) -> ColumnsSummary:
+    return ColumnsSummary(
+        only_old=tuple(name for name in old.columns if name not in new.columns),
+        only_new=tuple(name for name in new.columns if name not in old.columns),
+    )
 
 
 def peak_rss() -> int:

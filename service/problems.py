@@ -6,9 +6,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from service.errors import DiffingError, NotFound, ResultGone
+from service.errors import BadArgument, DiffingError, NotFound, ResultGone
 
-_STATUSES = {NotFound: HTTPStatus.NOT_FOUND, ResultGone: HTTPStatus.GONE}
+_STATUSES = {
+    BadArgument: HTTPStatus.BAD_REQUEST,
+    NotFound: HTTPStatus.NOT_FOUND,
+    ResultGone: HTTPStatus.GONE,
+}
 
 
 class ProblemResponse(JSONResponse):

@@ -14,6 +14,7 @@ from typing import Any
 from service.catalogue import Metric
 from service.errors import DiffFailed, DiffingError, Failure, Interrupted
 from service.limits import Limits
+from service.outputs import Outputs
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Request:
 
     old: Path
     new: Path
-    output: Path
+    outputs: Outputs
     metric: Metric
     limits: Limits
 
@@ -141,4 +142,4 @@ def _child_main(request: Request, sender: Connection) -> None:
     # imported here: DuckDB is for the child, the worker stays small
     from service.child import run_diff
 
-    run_diff(request.old, request.new, request.output, request.metric, request.limits, sender)
+    run_diff(request.old, request.new, request.outputs, request.metric, request.limits, sender)

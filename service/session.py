@@ -22,7 +22,7 @@ class CsvRefused(DiffingError):
 
 
 class Session:
-    """A connection of its own, with the macros of `csv.sql` and `equality.sql`.
+    """A connection of its own, with the macros of `macros.sql` and `csv.sql`.
 
     Args:
         limits: what it may use.
@@ -38,8 +38,8 @@ class Session:
         self._connection = duckdb.connect()
         free = f"{shutil.disk_usage(scratch).free * 9 // 10 // 1024} KiB"
         try:
+            self.run("macros")
             self.run("csv")
-            self.run("equality")
             self.run(
                 "session",
                 {
@@ -81,13 +81,6 @@ class Session:
         with _translated():
             row = result.fetchone()
         return dict(zip((column[0] for column in result.description), row or (), strict=False))
-
-    def explain(self, name: str, parameters: Mapping[str, Any]) -> str:
-        """The physical plan of the last statement of `sql/<name>.sql`."""
-        statement = self._connection.extract_statements(query(name))[-1]
-        bound = {p: parameters[p] for p in statement.named_parameters}
-        plan = self._connection.execute(f"explain {statement.query}", bound).fetchall()
-        return "\n".join(row[1] for row in plan)
 
     def interrupt(self) -> None:
         """Stop the statement that runs, from another thread."""

@@ -79,10 +79,6 @@ class Settings(BaseSettings):
         """The SQLite file of the queue."""
         return self.data_dir / "queue.sqlite3"
 
-    def result_file(self, job_id: int, attempt: int) -> Path:
-        """Where an attempt writes its result: two attempts cannot touch each other's."""
-        return self.results_dir / f"{job_id}.{attempt}.csv"
-
     def scratch_dir(self, job_id: int, attempt: int) -> Path:
         """Where an attempt spills and unpacks."""
         return self.tmp_dir / f"{job_id}.{attempt}"

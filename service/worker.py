@@ -10,6 +10,7 @@ from service.catalogue import Catalogue, find_inputs
 from service.errors import DiffFailed, DiffingError, Interrupted
 from service.jobs import Job, Jobs, Status
 from service.limits import Limits
+from service.outputs import Outputs
 from service.runner import ChildCrashed, Request, Runner
 from service.settings import Settings
 from service.tasks import JobQueue
@@ -120,10 +121,11 @@ class Worker:
 
     def _tidy(self, job: Job) -> None:
         """Remove what a killed attempt was writing, and what it spilled."""
-        output = self._settings.result_file(job.id, job.attempt)
         shutil.rmtree(self._settings.scratch_dir(job.id, job.attempt), ignore_errors=True)
-        for part in output.parent.glob(f".*-{output.name}"):
-            part.unlink(missing_ok=True)
+        self._outputs(job).discard_parts()
+
+    def _outputs(self, job: Job) -> Outputs:
+        return Outputs.of_attempt(self._settings.results_dir, job.id, job.attempt)
 
     def _request(self, job: Job) -> Request:
         metric = self._catalogue.find(job.metric)
@@ -133,7 +135,7 @@ class Worker:
         return Request(
             old=old,
             new=new,
-            output=self._settings.result_file(job.id, job.attempt),
+            outputs=self._outputs(job),
             metric=metric,
             limits=Limits(
                 threads=self._settings.threads,

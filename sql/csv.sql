@@ -3,26 +3,42 @@
 -- parameters  file          path; glob characters stand in brackets
 --             file_columns  struct of VARCHAR columns in file order, named by their role in the diff:
 --                           k0, k1 … the key, v0, v1 … the values, x0, x1 … the rest
---             in_parallel   false for a copy that the service made: only then are records that go
+--             roles         the same in the order of k0, k1 … v0, v1 … x0 …: columns of two files pair
+--                           in any order, but columns(…) gives them in that of their table
+--             rewritten     the file is a copy that the service made: only then are records that go
 --                           over a border of the reader's buffers read right; a broken file is
---                           noticed only when true
--- columns     those, as text, NULL where the field is empty; ordinality, the row's place from 1
+--                           noticed only when false
+-- columns     those, in the order of roles, as text, NULL where the field is empty
 -- order       that of the file
 --
--- Nothing is guessed: sniffing drops rows and rounds numbers. The null string cannot stand in a file
+-- Nothing is guessed: sniffing drops rows and rounds numbers, and told that there is a header the
+-- reader finds no rows at all where it misjudges the line ends. The null string cannot stand in a file
 -- without quotes, so that only nullif makes NULLs; with '' a surplus empty field goes unnoticed.
-create or replace temp macro csv_rows(file, file_columns, in_parallel) as table
-    select
-        nullif(columns('([kvx][0-9]+)'), '') as '\1',
-        ordinality - 1 as ordinality
+create or replace temp macro csv_rows(file, file_columns, roles, rewritten) as table
+    select unnest(roles)
+    where false
+    union all by name
+    select nullif(columns('([kvx][0-9]+)'), '') as '\1'
     from
         read_csv(
-            file, columns = file_columns, auto_detect = false, header = false,
+            file, columns = file_columns, auto_detect = false,
+            header = false, skip = 1, -- in a rewritten file that is a blank line
             delim = ',', quote = '"', escape = '"', comment = '', strict_mode = true,
             nullstr = e'\n', allow_quoted_nulls = false,
-            compression = 'none', parallel = in_parallel,
+            compression = 'none', parallel = not rewritten,
             max_line_size = 16000000, buffer_size = 32000000
-        ) with ordinality
-    -- the header is a row like any other to the reader: told that there is one, it finds no rows at
-    -- all where it misjudges the line ends
-    where ordinality > 1;
+        );
+
+-- The same with `not_numbers`, how many of the row's values are neither empty nor a number.
+create or replace temp macro csv_rows_examined(file, file_columns, roles, rewritten) as table
+    select * exclude (cells, numbers), cells - numbers as not_numbers
+    from (
+        select
+            columns('[kvx][0-9]+'),
+            list_count([*columns('v[0-9]+')]) as cells,
+            list_count([*columns('n[0-9]+')]) as numbers
+        from (
+            select *, number_in(columns('v([0-9]+)')) as 'n\1'
+            from csv_rows(file, file_columns, roles, rewritten)
+        )
+    );

@@ -1,23 +1,69 @@
 -- Decides the ambiguous rows: a row of new is unchanged when any row of old with its key is equal.
 --
--- parameters  as in classify.sql, of old and the comparison
+-- parameters  old, old_columns, old_roles, old_rewritten  as csv.sql takes them
+--             key, value          names of the key and value columns
+--             rel_tols, abs_tols  lists of tolerances, one for each value column
+--             with_detail         keep the old values of changed rows: those of the first row in old
 -- changes     outcome: ambiguous becomes unchanged, within_tolerance or changed
+--
+-- A key may stand 100,000 times on each side, so no step compares all its rows with each other: the
+-- distinct values meet by a hash of what equal values surely share, their shape and a bucket.
+
+-- What a value shares with all that are equal to it: a number with a tolerance only that it is one,
+-- others their exact value.
+create or replace temp macro shape_of(field, rel_tol, abs_tol) as
+    case
+        when number_in(field) is null then 'text ' || field
+        when rel_tol = 0 and abs_tol = 0 then 'decimal ' || decimal_in(field)
+        else 'number'
+    end;
+
+-- Where a number stands on a scale on which numbers within tolerance are less than 2 apart: linear
+-- near zero, where abs_tol counts, logarithmic beyond. Tolerances are raised to what doubles resolve,
+-- and from 0.5 on, where there is no such scale, all numbers stand at 0.
+create or replace temp macro place_of(number, rel_tol, abs_tol) as
+    case
+        when rel_tol > 0.5 then 0
+        when abs(number) * greatest(rel_tol, 1e-12) <= greatest(abs_tol, 1e-300)
+            then number / greatest(abs_tol, 1e-300)
+        else
+            sign(number)
+            * (1 + ln(abs(number)) + ln(greatest(rel_tol, 1e-12)) - ln(greatest(abs_tol, 1e-300)))
+            / greatest(rel_tol, 1e-12)
+    end;
+
+-- Far wider than the tolerance, so that few numbers stand near a border and need two buckets.
+create or replace temp macro bucket_of(place) as floor(place / 64);
+
+create or replace temp macro buckets_near(place) as
+    if(
+        bucket_of(place - 4) is distinct from bucket_of(place + 4),
+        [bucket_of(place - 4), bucket_of(place + 4)],
+        [bucket_of(place)]
+    );
+
 update outcome
-set kind = verdict.kind
+set kind = verdict.kind, before = verdict.before
 from (
     with
     candidates as (
         select row, struct_pack(*columns($key)) as key, [*columns($value)] as value
         from (select row, unnest(fields) from outcome where kind = 'ambiguous')
     ),
-    -- distinct: a key may stand 100,000 times on each side, with few values
-    old_values as (
-        select distinct old_rows.key, old_rows.value
+    old_rows as materialized (
+        select old_rows.*
         from (
-            select struct_pack(*columns($key)) as key, [*columns($value)] as value
-            from csv_rows($old, $old_columns, $old_parallel)
+            select
+                struct_pack(*columns($key)) as key,
+                [*columns($value)] as value,
+                columns('v([0-9]+)') as 'o\1',
+                row_number() over () as row
+            from csv_rows($old, $old_columns, $old_roles, $old_rewritten)
         ) as old_rows
         semi join candidates on old_rows.key is not distinct from candidates.key
+    ),
+    old_values as materialized (
+        select distinct key, value from old_rows
     ),
     same_text as materialized (
         select row
@@ -29,20 +75,74 @@ from (
     others as materialized (
         select * from candidates anti join same_text on candidates.row = same_text.row
     ),
+    values_to_place as (
+        select distinct true as is_new, key, value from others
+        union all
+        select false, old_values.key, old_values.value
+        from old_values
+        semi join others on old_values.key is not distinct from others.key
+    ),
+    placed as materialized (
+        select
+            *,
+            [
+                shape_of(field[1], field[2], field[3])
+                for field in list_zip(value, $rel_tols, $abs_tols)
+            ] as shapes,
+            [
+                place_of(number_in(field[1]), field[2], field[3])
+                for field in list_zip(value, $rel_tols, $abs_tols)
+            ] as places
+        from values_to_place
+    ),
+    -- one value column is enough to part them: that which does it best
+    best as (
+        select arg_max(position, buckets) as position
+        from (
+            select position, count(distinct bucket_of(place)) as buckets
+            from (
+                select unnest(places) as place, generate_subscripts(places, 1) as position
+                from placed
+            )
+            group by position
+        )
+    ),
+    new_buckets as (
+        select key, value, shapes, unnest(buckets_near(places[position])) as bucket
+        from placed, best
+        where is_new
+    ),
+    old_buckets as (
+        select key, value, shapes, bucket_of(places[position]) as bucket
+        from placed, best
+        where not is_new
+    ),
     close_values as (
-        select others.key, others.value
-        from (select distinct key, value from others) as others
-        semi join old_values
-            on others.key is not distinct from old_values.key
-            and all_values_equal(others.value, old_values.value, $rel_tol, $abs_tol)
+        select distinct key, value
+        from new_buckets
+        semi join old_buckets
+            on new_buckets.key is not distinct from old_buckets.key
+            and new_buckets.shapes is not distinct from old_buckets.shapes
+            and new_buckets.bucket is not distinct from old_buckets.bucket
+            and all_values_equal(new_buckets.value, old_buckets.value, $rel_tols, $abs_tols)
+    ),
+    first_rows as (
+        select key, arg_min(fields, row) as fields
+        from (select key, row, struct_pack(*columns('o[0-9]+')) as fields from old_rows)
+        where $with_detail
+        group by key
     )
-    select row, 'unchanged' as kind
+    select row, 'unchanged' as kind, null as before
     from same_text
     union all
-    select others.row, if(close_values.key is null, 'changed', 'within_tolerance')
+    select
+        others.row,
+        if(close_values.key is null, 'changed', 'within_tolerance'),
+        if(close_values.key is null, first_rows.fields, null)
     from others
     left join close_values
         on others.key is not distinct from close_values.key
         and others.value is not distinct from close_values.value
+    left join first_rows on others.key is not distinct from first_rows.key
 ) as verdict
 where outcome.row = verdict.row;

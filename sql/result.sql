@@ -4,11 +4,11 @@
 --             output  file to write
 -- reads       outcome
 copy (
-    select unnest(fields)
+    select * exclude (row)
     from (
-        select 0 as row, $header as fields
-        union all
-        select row, fields
+        select 0 as row, unnest($header)
+        union all by name
+        select row, unnest(fields)
         from outcome
         where kind in ('added', 'changed')
     )

@@ -5,12 +5,14 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from service.catalogue import comparison_of
 from service.engine import Diff
 from service.limits import Limits
+from service.outputs import Outputs
 from service.summary import Summary
 from tests.service_under_test import LargePair, Service, write_large_pair
 
@@ -26,9 +28,11 @@ def _end_quietly() -> None:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a diff said: the bytes of the result, and the summary."""
+    """What a diff said: the bytes of each output, and the summary."""
 
     result: bytes
+    detail: bytes
+    removed: bytes
     summary: Summary
 
 
@@ -48,18 +52,23 @@ def diff_texts(tmp_path: Path) -> DiffTexts:
         abs_tol: float = 0.0,
         threads: int = 2,
         memory: str = "1GB",
+        temp: str | None = None,
+        **more: Any,
     ) -> Outcome:
         for name, content in (("old.csv", old), ("new.csv", new)):
             raw = content.encode() if isinstance(content, str) else content
             (tmp_path / name).write_bytes(raw)
-        result = tmp_path / "result.csv"
+        result, detail, removed = (
+            tmp_path / f"{name}.csv" for name in ("result", "detail", "removed")
+        )
         work = Diff(
             tmp_path / "old.csv",
             tmp_path / "new.csv",
-            comparison_of(key, value, rel_tol, abs_tol),
-            Limits(threads=threads, memory=memory, temp_folder=tmp_path),
+            comparison_of(key, value, rel_tol, abs_tol, **more),
+            Limits(threads, memory, tmp_path, temp),
         )
-        return Outcome(summary=work.run(result), result=result.read_bytes())
+        summary = work.run(Outputs(result, detail, removed))
+        return Outcome(result.read_bytes(), detail.read_bytes(), removed.read_bytes(), summary)
 
     return run
 

@@ -3,9 +3,12 @@
 import csv
 import io
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 Row = tuple[str, ...]
+Tolerances = Mapping[str, Mapping[str, float]]
 
 
 @dataclass
@@ -13,27 +16,57 @@ class Answer:
     """The rows and counts that a diff must give."""
 
     header: Row
+    old_header: Row
+    detail_header: Row
     emitted: list[Row] = field(default_factory=list)
+    detail_rows: list[Row] = field(default_factory=list)
+    removed_rows: list[Row] = field(default_factory=list)
+    old_rows: int = 0
+    new_rows: int = 0
     added: int = 0
     changed: int = 0
     removed: int = 0
     unchanged: int = 0
     within_tolerance: int = 0
+    duplicate_keys_old: int = 0
+    duplicate_keys_new: int = 0
+    not_numbers_old: int = 0
+    not_numbers_new: int = 0
+    only_old: Row = ()
+    only_new: Row = ()
 
     @property
     def csv(self) -> str:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([self.header, *self.emitted])
-        return text.getvalue()
+        return csv_of([self.header, *self.emitted])
+
+    @property
+    def detail_csv(self) -> str:
+        return csv_of([self.detail_header, *self.detail_rows])
+
+    @property
+    def removed_csv(self) -> str:
+        return csv_of([self.old_header, *self.removed_rows])
 
 
 def rows_of(text: str) -> list[Row]:
     return [tuple(row) for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
 
 
+def csv_of(rows: list[Row]) -> str:
+    return "".join(",".join(map(written, row)) + "\n" for row in rows)
+
+
+def written(text: str) -> str:
+    """A field as RFC 4180 has it, in quotes only where it needs them."""
+    # csv.writer leaves a lone CR unquoted before Python 3.13
+    if any(character in text for character in ',"\r\n'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
 def number(text: str) -> float | None:
     try:
-        return float(text)
+        return float(text) if text.isascii() else None
     except ValueError:
         return None
 
@@ -46,7 +79,19 @@ def equal(a: str, b: str, rel_tol: float, abs_tol: float) -> bool:
         return False
     if math.isnan(x) and math.isnan(y):
         return True
+    if rel_tol == 0 and abs_tol == 0:
+        return Decimal(a) == Decimal(b)
     return math.isclose(x, y, rel_tol=rel_tol, abs_tol=abs_tol)
+
+
+def not_numbers(rows: list[Row]) -> int:
+    return sum(number(text) is None for row in rows for text in row if text != "")
+
+
+def free_name(wanted: str, taken: Row) -> str:
+    while wanted in taken:
+        wanted = "_" + wanted
+    return wanted
 
 
 def diff(
@@ -56,36 +101,59 @@ def diff(
     value: list[str],
     rel_tol: float = 1e-9,
     abs_tol: float = 0.0,
+    tolerance: Tolerances | None = None,
 ) -> Answer:
     old_header, *old_rows = rows_of(old)
     new_header, *new_rows = rows_of(new)
+    own = [(tolerance or {}).get(name, {}) for name in value]
+    tolerances = [(t.get("rel_tol", rel_tol), t.get("abs_tol", abs_tol)) for t in own]
 
     def pick(header: Row, row: Row, names: list[str]) -> Row:
         return tuple(row[header.index(name)] for name in names)
 
-    old_values: dict[Row, list[Row]] = {}
-    for row in old_rows:
-        old_values.setdefault(pick(old_header, row, key), []).append(pick(old_header, row, value))
-    answer = Answer(new_header)
-    for row in new_rows:
-        here = pick(new_header, row, value)
-        candidates = old_values.get(pick(new_header, row, key))
+    def all_equal(here: Row, there: Row) -> bool:
+        return all(equal(a, b, *t) for a, b, t in zip(here, there, tolerances, strict=True))
+
+    old_keys = [pick(old_header, row, key) for row in old_rows]
+    new_keys = [pick(new_header, row, key) for row in new_rows]
+    old_values = [pick(old_header, row, value) for row in old_rows]
+    new_values = [pick(new_header, row, value) for row in new_rows]
+    values_of: dict[Row, list[Row]] = {}
+    for this_key, values in zip(old_keys, old_values, strict=True):
+        values_of.setdefault(this_key, []).append(values)
+
+    extra = [free_name(name, new_header) for name in ["_change", *(f"_old_{v}" for v in value)]]
+    answer = Answer(
+        header=new_header,
+        old_header=old_header,
+        detail_header=(*new_header, *extra),
+        old_rows=len(old_rows),
+        new_rows=len(new_rows),
+        duplicate_keys_old=len(old_keys) - len(set(old_keys)),
+        duplicate_keys_new=len(new_keys) - len(set(new_keys)),
+        not_numbers_old=not_numbers(old_values),
+        not_numbers_new=not_numbers(new_values),
+        only_old=tuple(name for name in old_header if name not in new_header),
+        only_new=tuple(name for name in new_header if name not in old_header),
+    )
+    for row, this_key, here in zip(new_rows, new_keys, new_values, strict=True):
+        candidates = values_of.get(this_key)
         if candidates is None:
             answer.added += 1
             answer.emitted.append(row)
+            answer.detail_rows.append((*row, "added", *[""] * len(value)))
         elif here in candidates:
             answer.unchanged += 1
-        elif any(
-            all(equal(a, b, rel_tol, abs_tol) for a, b in zip(here, there, strict=True))
-            for there in candidates
-        ):
+        elif any(all_equal(here, there) for there in candidates):
             answer.unchanged += 1
             answer.within_tolerance += 1
         else:
             answer.changed += 1
             answer.emitted.append(row)
-    new_keys = {pick(new_header, row, key) for row in new_rows}
-    answer.removed = sum(
-        len(rows) for this_key, rows in old_values.items() if this_key not in new_keys
-    )
+            answer.detail_rows.append((*row, "changed", *candidates[0]))
+    still_there = set(new_keys)
+    answer.removed_rows = [
+        row for row, this_key in zip(old_rows, old_keys, strict=True) if this_key not in still_there
+    ]
+    answer.removed = len(answer.removed_rows)
     return answer

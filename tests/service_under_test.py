@@ -18,6 +18,7 @@ import httpx2
 
 from service.catalogue import load_catalogue
 from service.jobs import Jobs
+from service.outputs import Outputs
 from service.samples import write_sample
 from service.settings import Settings
 from service.tasks import JobQueue
@@ -235,19 +236,20 @@ class Service:
         """Write an input file."""
         path = self.settings.input_dir / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)  # a large pair is a link to a file that others use
         path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def result_file(self, job_id: int, attempt: int) -> Path:
+        """Where an attempt's result is to stand."""
+        path = Outputs.of_attempt(self.settings.results_dir, job_id, attempt).result
+        assert path
         return path
 
     def write_small_pair(self) -> None:
         """Write OLD and NEW, a pair of the metric revenue that is diffed in no time."""
         self.write("revenue_old.csv", OLD)
         self.write("revenue_new.csv", NEW)
-
-    def write_slow_pair(self, rows: int = 60_000) -> None:
-        """Write a pair of revenue that is compared for a minute: all values of one key differ."""
-        header = "date,segment_field,segment_value_id,stat,value\n"
-        for name, first in (("revenue_old.csv", 1), ("revenue_new.csv", rows + 1)):
-            self.write(name, header + "".join(f",,,,{i}\n" for i in range(first, first + rows)))
 
     def write_sample(self, metric: str, rows: int) -> tuple[Path, Path]:
         """Write a sample pair of a bundled metric."""

@@ -1,6 +1,7 @@
 """The HTTP API: what it accepts, what it answers in each state of a job, and what it never says."""
 
 import gzip
+import hashlib
 import signal
 import sqlite3
 from collections.abc import Iterator
@@ -54,6 +55,7 @@ ODD_METRICS = {
     "5,000 characters": "x" * 5_000,
     "nearly a name, 5,000 characters": "revenue" + "e" * 5_000,
 }
+RESULTS = ("", "?detail=1", "/removed", "/summary")
 
 
 @pytest.fixture(scope="module")
@@ -218,8 +220,8 @@ def test_a_missing_input_file_is_a_404_that_names_it(service: Service) -> None:
 def test_a_queued_job_is_a_404_with_its_status(idle: Client) -> None:
     job_id = idle.new_job()
 
-    assert_waits(idle.get(f"/api/diffing/job/{job_id}"), job_id, "queued")
-    assert_waits(idle.get(f"/api/diffing/job/{job_id}/summary"), job_id, "queued")
+    for path in RESULTS:
+        assert_waits(idle.get(f"/api/diffing/job/{job_id}{path}"), job_id, "queued")
     assert {
         "job_id": job_id,
         "metric": "revenue",
@@ -241,8 +243,8 @@ def test_a_job_that_a_worker_took_is_a_404_with_its_status(
     assert job
     jobs.beat(job, "comparing")
 
-    assert_waits(idle.get(f"/api/diffing/job/{job_id}"), job_id, "processing")
-    assert_waits(idle.get(f"/api/diffing/job/{job_id}/summary"), job_id, "processing")
+    for path in RESULTS:
+        assert_waits(idle.get(f"/api/diffing/job/{job_id}{path}"), job_id, "processing")
     status = idle.status_of(job_id)
     assert tuple(status[k] for k in ("status", "stage", "attempt")) == (
         "processing",
@@ -256,7 +258,7 @@ def test_a_job_that_a_worker_took_is_a_404_with_its_status(
 def test_no_answer_about_a_job_that_may_still_change_is_stored(idle: Client) -> None:
     job_id = idle.new_job()
 
-    for path in ("", "/status", "/summary"):
+    for path in (*RESULTS, "/status"):
         response = idle.get(f"/api/diffing/job/{job_id}{path}")
         assert response.headers["cache-control"] == "no-store"
 
@@ -277,6 +279,33 @@ def test_the_result_is_the_rows_that_are_new_or_differ(working: Client, done: in
     assert response.headers["etag"].startswith('"')
     assert response.headers["accept-ranges"] == "bytes"
     assert parsedate_to_datetime(response.headers["last-modified"])
+
+
+def test_the_detail_says_what_each_row_was(working: Client, done: int) -> None:
+    response = working.get(f"/api/diffing/job/{done}?detail=1")
+
+    assert response.status_code == 200
+    assert answer().detail_csv.encode() == response.content
+    assert response.headers["content-disposition"].endswith(f'"revenue_detail_{done}.csv"')
+
+
+def test_detail_0_is_the_plain_result(working: Client, done: int) -> None:
+    plain = working.get(f"/api/diffing/job/{done}")
+
+    assert plain.content == working.get(f"/api/diffing/job/{done}?detail=0").content
+
+
+def test_another_detail_is_refused(working: Client, done: int) -> None:
+    assert_problem(working.get(f"/api/diffing/job/{done}?detail=yes"), 400, "detail must be 0 or 1")
+
+
+def test_the_removed_rows_are_those_of_old_whose_key_is_gone(working: Client, done: int) -> None:
+    response = working.get(f"/api/diffing/job/{done}/removed")
+
+    assert response.status_code == 200
+    assert answer().removed_csv.encode() == response.content
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    assert response.headers["content-disposition"].endswith(f'"revenue_removed_{done}.csv"')
 
 
 def test_HEAD_of_a_result_gives_the_same_headers_and_no_body(  # noqa: N802 - its name
@@ -364,6 +393,7 @@ def test_the_summary_tells_what_was_compared_found_and_spent(working: Client, do
     response = working.get(f"/api/diffing/job/{done}/summary")
     summary: dict[str, Any] = response.json()
     spent = [summary.pop(name) for name in ("seconds", "peak_rss_bytes", "engine")]
+    result = working.get(f"/api/diffing/job/{done}").content
 
     assert response.status_code == 200
     assert {
@@ -372,14 +402,34 @@ def test_the_summary_tells_what_was_compared_found_and_spent(working: Client, do
         "value": ["value"],
         "rel_tol": 1e-9,
         "abs_tol": 0.0,
-        "old": {"name": "revenue_old.csv", "rows": 4, "bytes": len(OLD.encode())},
-        "new": {"name": "revenue_new.csv", "rows": 4, "bytes": len(NEW.encode())},
+        "tolerance": {},
+        "duplicates": "allow",
+        "old": {
+            "name": "revenue_old.csv",
+            "rows": 4,
+            "bytes": len(OLD.encode()),
+            "fingerprint": None,
+        },
+        "new": {
+            "name": "revenue_new.csv",
+            "rows": 4,
+            "bytes": len(NEW.encode()),
+            "fingerprint": None,
+        },
+        "columns": {"only_old": [], "only_new": []},
         "added": 1,
         "changed": 1,
         "removed": 1,
         "unchanged": 2,
         "within_tolerance": 1,
         "emitted": 2,
+        "duplicate_keys": {"old": 0, "new": 0},
+        "not_numbers": {"old": 0, "new": 0},
+        "result": {
+            "rows": 2,
+            "bytes": len(result),
+            "sha256": hashlib.sha256(result).hexdigest(),
+        },
     } == summary
     assert 0 < spent[0] < 60
     assert 10_000_000 < spent[1] < 1_000_000_000
@@ -434,9 +484,11 @@ def test_compressed_inputs_are_read(service: Service) -> None:
 def test_a_result_that_someone_removed_is_a_410(working: Client, working_service: Service) -> None:
     job_id = working.new_job()
     working.wait_for_success(job_id)
-    working_service.settings.result_file(job_id, 1).unlink()
+    for file in working_service.settings.results_dir.glob(f"{job_id}.*"):
+        file.unlink()
 
-    assert_problem(working.get(f"/api/diffing/job/{job_id}"), 410, "result")
+    for path in ("", "?detail=1", "/removed"):
+        assert_problem(working.get(f"/api/diffing/job/{job_id}{path}"), 410, "result")
 
 
 # a job that failed

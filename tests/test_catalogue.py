@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from service.catalogue import find_inputs, load_catalogue
+from service.catalogue import Metric, find_inputs, load_catalogue
 from service.errors import BadCatalogue, MissingInput, UnknownMetric
 
 GOOD = """
@@ -57,6 +57,7 @@ def test_tolerances_default_to_those_of_math_isclose(tmp_path: Path) -> None:
         (GOOD + "colour = 1\n", "metric sales: colour"),
         (GOOD.replace("a.csv", "../a.csv"), "metric sales: old"),
         (GOOD.replace("a.csv", "a.parquet"), "metric sales: old"),
+        (GOOD.replace("a.csv", "a.zst"), "metric sales: old"),
         (GOOD.replace("sales", '"a b"'), "metric a b: id"),
         (GOOD + GOOD.replace("sales", "other"), "name s stands for two metrics"),
     ],
@@ -75,15 +76,50 @@ def test_a_catalogue_that_is_not_there_is_one_line(tmp_path: Path) -> None:
         load_catalogue(tmp_path / "none.toml")
 
 
-def test_a_file_may_stand_compressed_where_the_catalogue_names_it_plain(tmp_path: Path) -> None:
-    (tmp_path / "revenue_old.csv").touch()
-    metric = load_catalogue(None).find("revenue")
+@pytest.mark.parametrize("name", ["b.csv", "b.csv.gz", "b.csv.zst"])
+def test_an_input_is_a_csv_file_that_may_be_compressed(tmp_path: Path, name: str) -> None:
+    (tmp_path / "metrics.toml").write_text(GOOD.replace("b.csv.gz", name))
 
-    with pytest.raises(MissingInput, match=r"no input file revenue_new\.csv"):
-        find_inputs(metric, tmp_path)
+    assert name == load_catalogue(tmp_path / "metrics.toml").find("s").new
 
-    (tmp_path / "revenue_new.csv.gz").touch()
-    assert [
-        "revenue_old.csv",
-        "revenue_new.csv.gz",
-    ] == [p.name for p in find_inputs(metric, tmp_path)]
+
+class TestFindInputs:
+    @pytest.fixture
+    def metric(self, tmp_path: Path) -> Metric:
+        (tmp_path / "revenue_old.csv").touch()
+        return load_catalogue(None).find("revenue")
+
+    def test_a_file_that_is_not_there_is_named(self, tmp_path: Path, metric: Metric) -> None:
+        (tmp_path / "revenue_new.csv").mkdir()
+
+        with pytest.raises(MissingInput, match=r"no input file revenue_new\.csv: put it into"):
+            find_inputs(metric, tmp_path)
+
+    @pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
+    def test_a_file_may_stand_compressed_where_the_catalogue_names_it_plain(
+        self, tmp_path: Path, metric: Metric, suffix: str
+    ) -> None:
+        new = tmp_path / f"revenue_new.csv{suffix}"
+        new.touch()
+
+        assert (tmp_path / "revenue_old.csv", new) == find_inputs(metric, tmp_path)
+
+    def test_the_file_that_the_catalogue_names_comes_first(
+        self, tmp_path: Path, metric: Metric
+    ) -> None:
+        for suffix in ("", ".gz", ".zst"):
+            (tmp_path / f"revenue_new.csv{suffix}").touch()
+
+        assert tmp_path / "revenue_new.csv" == find_inputs(metric, tmp_path)[1]
+
+    def test_of_two_compressed_files_neither_is_taken(self, tmp_path: Path, metric: Metric) -> None:
+        for suffix in (".gz", ".zst"):
+            (tmp_path / f"revenue_new.csv{suffix}").touch()
+
+        with pytest.raises(MissingInput) as caught:
+            find_inputs(metric, tmp_path)
+
+        assert caught.value.detail == (
+            "The metric revenue has no input file revenue_new.csv, but both revenue_new.csv.gz "
+            "and revenue_new.csv.zst: remove one of them."
+        )

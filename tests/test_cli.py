@@ -4,9 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+import xxhash
 
 from tests import reference
 
@@ -56,24 +58,87 @@ def test_the_summary_tells_what_was_compared_and_counted(folder: Path) -> None:
     measured = {name: summary.pop(name) for name in ("seconds", "peak_rss_bytes", "engine")}
     assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
     assert "id,note,value\n9,x,90\n,c,31\n" == (folder / "out.csv").read_text()
+    result = (folder / "out.csv").read_bytes()
     assert {
         "metric": None,
         "key": ["id"],
         "value": ["value"],
         "rel_tol": 1e-9,
         "abs_tol": 0.5,
-        "old": {"name": "old.csv", "rows": 4, "bytes": len(OLD)},
-        "new": {"name": "new.csv", "rows": 4, "bytes": len(NEW)},
+        "tolerance": {},
+        "duplicates": "allow",
+        "old": {"name": "old.csv", "rows": 4, "bytes": len(OLD), "fingerprint": None},
+        "new": {"name": "new.csv", "rows": 4, "bytes": len(NEW), "fingerprint": None},
+        "columns": {"only_old": [], "only_new": []},
         "added": 1,
         "changed": 1,
         "removed": 1,
         "unchanged": 2,
         "within_tolerance": 1,
         "emitted": 2,
+        "duplicate_keys": {"old": 0, "new": 0},
+        "not_numbers": {"old": 0, "new": 0},
+        "result": {"rows": 2, "bytes": len(result), "sha256": sha256(result).hexdigest()},
     } == summary
     assert 0 < measured["seconds"] < 60
     assert 10e6 < measured["peak_rss_bytes"] < 2e9
     assert measured["engine"].startswith("duckdb 2.")
+
+
+def test_detail_adds_what_each_row_was(folder: Path) -> None:
+    done = diffing(folder, *DIFF, "--detail")
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert (
+        "id,note,value,_change,_old_value\n9,x,90,added,\n,c,31,changed,30\n"
+        == done.stdout
+        == reference.diff(OLD, NEW, ["id"], ["value"]).detail_csv
+    )
+
+
+def test_the_summary_of_a_detailed_result_is_of_that_file(folder: Path) -> None:
+    done = diffing(folder, *DIFF, "--detail", "--summary", "s.json")
+
+    said = json.loads((folder / "s.json").read_text())["result"]
+    assert sha256(done.stdout.encode()).hexdigest() == said["sha256"]
+    assert (2, len(done.stdout)) == (said["rows"], said["bytes"])
+
+
+def test_removed_rows_go_to_a_file_of_their_own(folder: Path) -> None:
+    done = diffing(folder, *DIFF, "--removed", "removed.csv")
+
+    assert "id,note,value\n9,x,90\n,c,31\n" == done.stdout
+    assert "id,note,value\n5,e,50\n" == (folder / "removed.csv").read_text()
+
+
+def test_a_fingerprint_of_each_input_is_taken_when_asked_for(folder: Path) -> None:
+    diffing(folder, *DIFF, "--fingerprint", "--summary", "s.json")
+
+    summary = json.loads((folder / "s.json").read_text())
+    assert xxhash.xxh3_128_hexdigest(OLD.encode()) == summary["old"]["fingerprint"]
+    assert xxhash.xxh3_128_hexdigest(NEW.encode()) == summary["new"]["fingerprint"]
+
+
+def test_a_tolerance_may_be_of_one_value_column(folder: Path) -> None:
+    (folder / "old.csv").write_text("id,a,b=c\n1,1,1\n2,1,1\n3,1,1\n4,1,1\n")
+    (folder / "new.csv").write_text("id,a,b=c\n1,1.5,1\n2,1,1.5\n3,1.5,1.5\n4,1.05,1.4\n")
+    two = ("--old", "old.csv", "--new", "new.csv", "--key", "id", "--value", "a", "--value", "b=c")
+
+    one = diffing(folder, "diff", *two, "--abs-tol", "b=c=0.5")
+    both = diffing(folder, "diff", *two, "--rel-tol", "0.1", "--abs-tol", "b=c=0.5")
+
+    assert "id,a,b=c\n1,1.5,1\n3,1.5,1.5\n4,1.05,1.4\n" == one.stdout
+    assert "id,a,b=c\n1,1.5,1\n3,1.5,1.5\n" == both.stdout
+
+
+def test_repeated_keys_are_an_error_when_asked_for(folder: Path) -> None:
+    (folder / "new.csv").write_text(NEW + ",d,1\n9,y,1\n,e,2\n")
+
+    done = diffing(folder, *DIFF, "--output", "out.csv", "--duplicates", "error")
+
+    said = "new.csv: 3 rows repeat the key of an earlier row"
+    assert_refused(done, said, folder)
+    assert "for example id='9' (2 rows); id=NULL (3 rows). " in done.stderr
 
 
 def test_a_metric_brings_its_columns_and_files(folder: Path) -> None:
@@ -97,6 +162,12 @@ def test_a_metric_brings_its_columns_and_files(folder: Path) -> None:
         (("--key", "nope"), "no column 'nope'"),
         (("--rel-tol", "-1"), "rel_tol must be a number, 0 or more"),
         (("--abs-tol", "nan"), "abs_tol must be a number, 0 or more"),
+        (("--abs-tol", "value=-1"), "abs_tol of value must be a number, 0 or more"),
+        (("--rel-tol", "much"), "rel_tol must be a number, 0 or more, or COLUMN=NUMBER, not much"),
+        (("--rel-tol", "id=1"), "tolerance of what is no value column: id"),
+        (("--removed", "out.csv"), "Two outputs have the same name"),
+        (("--removed", "none/gone.csv"), "Cannot write gone.csv: No such file or directory"),
+        (("--removed", "."), "it is a folder"),
         (("--old", "none.csv"), "none.csv"),
         (("--old", "."), "folder"),
         (("--metric", "revenue"), "not both"),
@@ -138,6 +209,12 @@ def test_an_output_that_cannot_be_written_is_one_line(folder: Path) -> None:
     done = diffing(folder, *DIFF, "--output", "none/out.csv")
 
     assert_refused(done, "Cannot write out.csv: No such file or directory", folder)
+
+
+def test_a_summary_that_cannot_be_written_is_one_line(folder: Path) -> None:
+    done = diffing(folder, *DIFF, "--output", "result.csv", "--summary", "none/s.json")
+
+    assert_refused(done, "Cannot write s.json: No such file or directory", folder)
 
 
 def test_a_bad_setting_names_its_variable(folder: Path) -> None:

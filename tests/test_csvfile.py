@@ -1,9 +1,12 @@
+import csv
 import errno
 import gzip
 import io
 import os
 import string
-from collections.abc import Iterator
+import sys
+import tracemalloc
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,16 +16,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service import csvscan
 from service.csvfile import CsvFile, open_csv, require_columns, rewrite
 from service.errors import BadInput, OutOfDisk
 from service.queries import query
 
-ROWS = "from csv_rows($path, $columns, $parallel)"
-FIELDS = f"select coalesce(columns(* exclude (ordinality)), '') {ROWS}"
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+ROWS = "from csv_rows($path, $columns, $columns, $rewritten)"
+FIELDS = f"select coalesce(columns(*), '') {ROWS}"
 COUNT = f"select count(*) {ROWS}"
 REFUSALS = (duckdb.InvalidInputException, duckdb.NotImplementedException)
 
 CONNECTION = duckdb.connect(config={"threads": 4})
+CONNECTION.execute(query("macros"))
 CONNECTION.execute(query("csv"))
 
 Row = tuple[Any, ...]
@@ -43,7 +53,7 @@ def path(tmp_path: Path) -> Path:
 def fetch(file: CsvFile, sql: str) -> list[Row]:
     """What a query says over a file, which it reads as a diff does."""
     columns = {f"x{i}": "VARCHAR" for i in range(len(file.columns))}
-    parameters = {"path": str(file.path), "columns": columns, "parallel": not file.rewritten}
+    parameters = {"path": str(file.path), "columns": columns, "rewritten": file.rewritten}
     return CONNECTION.execute(sql, parameters).fetchall()
 
 
@@ -61,12 +71,15 @@ def read(path: Path, scratch: Path) -> list[Row]:
 
 
 def count(path: Path, scratch: Path) -> int:
+    """The rows of a file, which DuckDB and the look at its bytes agree upon."""
     file = open_csv(path, scratch)
     try:
-        [(rows,)] = fetch(file, COUNT)
+        counted = fetch(file, COUNT)
     except REFUSALS:
-        [(rows,)] = fetch(rewrite(file, scratch), COUNT)
-    return int(rows)
+        file = rewrite(file, scratch)
+        counted = fetch(file, COUNT)
+    assert [(file.rows,)] == counted
+    return file.rows
 
 
 def refusal(path: Path, scratch: Path) -> str:
@@ -125,6 +138,7 @@ def test_a_valid_file_is_read_character_for_character(
 
     assert rows == read(path, scratch)
     assert rows[0] == open_csv(path, scratch).columns
+    assert len(rows) - 1 == count(path, scratch)
 
 
 @pytest.mark.parametrize(("content", "rows"), VALID.values(), ids=VALID)
@@ -134,6 +148,13 @@ def test_a_rewritten_file_holds_the_same_records(
     path.write_bytes(content)
 
     assert rows == records(rewrite(open_csv(path, scratch), scratch))
+
+
+def test_a_rewritten_file_is_not_rewritten_again(path: Path, scratch: Path) -> None:
+    path.write_bytes(b"a,b\n1,2\n")
+    file = rewrite(open_csv(path, scratch), scratch)
+
+    assert file == rewrite(file, scratch)
 
 
 USUAL = {
@@ -154,7 +175,81 @@ def test_a_usual_export_is_read_where_it_lies(path: Path, scratch: Path, content
 
     assert (path, False) == (file.path, file.rewritten)
     assert not list(scratch.iterdir())
-    fetch(file, COUNT)
+    assert [(file.rows,)] == fetch(file, COUNT)
+
+
+COUNTED = {
+    "header": (b"a,b\n", 0),
+    "header without line end": (b"a,b", 0),
+    "header, then blank lines": (b"a,b\n\n\n", 0),
+    "no line end at the end": (b"a,b\n1,2\n3,4", 2),
+    "BOM": (b"\xef\xbb\xbfa,b\n1,2\n", 1),
+    "blank lines": (b"a,b\n\n1,2\n\n\n3,4\n\n", 2),
+    "blank lines, CR LF": (b"a,b\r\n\r\n1,2\r\n\r\n\r\n3,4\r\n\r\n", 2),
+    "blank lines, then no line end": (b"a,b\n1,2\n\n\n3,4", 2),
+    "line ends in quotes": (b'a,b\n1,"\n2\n"\n3,"4\r\n5"\n', 2),
+    "line ends in quotes, then no line end": (b'a,b\n1,"2\n3"', 1),
+    "blank lines in quotes": (b'a,b\n1,"\n\n2\n\n"\n3,"\r\n\r\n"\n', 2),
+    "blank lines in and after quotes": (b'a,b\n1,"\n\n"\n\n\n3,4\n', 2),
+    "line ends between doubled quotes": (b'a,b\n1,"x""\n""y"\n2,"""\n"""\n', 2),
+    "all quoted": (b'"a","b"\n"1","2"\n"","3,4"\n', 2),
+    "all quoted, CR LF": (b'"a","b"\r\n"1","2"\r\n"""3""","4"\r\n', 2),
+    "all quoted, line ends in quotes": (b'"a","b"\n"1\n","2"\n"3","\n\n4"\n', 2),
+    "all quoted, blank lines": (b'"a","b"\n\n"1","2"\n\n\n"3","4"\n\n', 2),
+    "all quoted, no line end at the end": (b'"a","b"\n"1","2"', 1),
+    "all quoted, then not": (b'"a","b"\n"1","2"\n3,4\n"5","6"\n', 3),
+    "all quoted, then line ends in quotes": (b'"a","b"\n"1","2"\n3,"\n4"\n', 2),
+    "blank lines in one column": (b'a\n""\n\n""\n1\n\n""', 4),
+    "blank before a quote": (b'a,b\n\n1, "2"\n\n3,4', 2),
+}
+
+
+@pytest.mark.parametrize("chunk", [1, 9, 32 * 1024])
+@pytest.mark.parametrize(("content", "rows"), COUNTED.values(), ids=COUNTED)
+def test_rows_are_records_below_the_header(
+    path: Path,
+    scratch: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: bytes,
+    rows: int,
+    chunk: int,
+) -> None:
+    path.write_bytes(content)
+    monkeypatch.setattr(csvscan, "_CHUNK", chunk)
+
+    assert rows == count(path, scratch)
+    assert rows == rewrite(open_csv(path, scratch), scratch).rows
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'a,b\n1, "2"\n',
+        b'a,b\n1,2"\n',
+        b'a,b\n1,"2" \n',
+        b'a,b\n1,"2"x"3"\n',
+        b'a,b\n1,"2\n"x,3\n',
+        b'a,b\n"1","2\n',
+        b'a,b\n1,"2\n3',
+        b"a,b\n1,2\r",
+    ],
+)
+def test_rows_are_not_counted_where_duckdb_may_read_others(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+    assert csvscan.count_rows(path, "data.csv", 2) is None
+
+
+@pytest.mark.parametrize("before", [b"1,", b'"1",'])
+@pytest.mark.parametrize("text", [b"x\n", b'""x""\n', b"x\n\n"])
+def test_a_field_of_many_lines_belongs_to_one_row(
+    path: Path, scratch: Path, before: bytes, text: bytes
+) -> None:
+    path.write_bytes(b"a,b\n" + (before + b'"' + text * 20_000 + b'"\n') * 3)
+
+    file = open_csv(path, scratch)
+
+    assert (3, False) == (file.rows, file.rewritten)
 
 
 BROKEN = {
@@ -201,7 +296,7 @@ BROKEN = {
     "tabs and quotes": (b'a\tb\n"1"\t2\n', "separated by a tab"),
     "gzip": (gzip.compress(b"a,b\n"), "is compressed with gzip, but its name does not end in .gz"),
     "workbook": (b"PK\x03\x04...", "is a ZIP archive or an Excel workbook"),
-    "zstd": (b"\x28\xb5\x2f\xfd...", "is compressed with zstd"),
+    "zstd": (zstd.compress(b"a,b\n"), "is compressed with zstd, but its name does not end in .zst"),
     "UTF-16": ("\ufeffa,b\n".encode("utf-16-le"), "is UTF-16, not UTF-8"),
 }
 
@@ -247,6 +342,17 @@ def test_a_longer_record_is_refused_with_its_line(path: Path, scratch: Path, fie
     path.write_bytes(b"a,b\n1,2\n1," + field + b"\n3,4\n")
 
     assert "data.csv, line 3: " in refusal(path, scratch)
+
+
+@pytest.mark.parametrize("begun", [b"a,b\n1,", b"", b'a,b\n1,"'])
+def test_an_endless_line_is_refused_with_little_memory(
+    path: Path, scratch: Path, begun: bytes
+) -> None:
+    path.write_bytes(begun)
+    os.truncate(path, 200_000_000)
+
+    with allocating_at_most(100_000_000):
+        assert "data.csv, line " in refusal(path, scratch)
 
 
 def test_there_may_be_2000_columns(path: Path, scratch: Path) -> None:
@@ -298,6 +404,30 @@ class TestBorders:
         assert content.count(b"\n") == rows
 
 
+class TestSmallBorders:
+    """The same where a file of a few lines has many borders."""
+
+    @pytest.fixture(autouse=True, params=[1, 90, 32 * 1024])
+    def _stride(self, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+        monkeypatch.setattr(csvscan, "_STRIDE", 1000)
+        monkeypatch.setattr(csvscan, "_CHUNK", request.param)
+
+    @pytest.mark.parametrize(
+        "row", [b'1,"two\n\n3, four\nfive"\n', b'"","1\n\n""2"""\r\n', b"1,2\n", b"\n1,2\n\n"]
+    )
+    def test_whole_records_past_each_border_are_fine(self, path: Path, row: bytes) -> None:
+        path.write_bytes(b"a,b\n" + row * (9900 // len(row)))
+
+        assert 9900 // len(row) == csvscan.count_rows(path, "data.csv", 2)
+
+    @pytest.mark.parametrize("place", [2000, 2090])
+    def test_a_broken_one_is_seen_near_them(self, path: Path, place: int) -> None:
+        rows = b"ab,cd,efg\n" + b"12,34,567\n" * 540
+        path.write_bytes(rows[:place] + b"1234567890\n" + rows[place:])
+
+        assert csvscan.count_rows(path, "data.csv", 3) is None
+
+
 ROW = b"a" * 400 + b"," + b"b" * 398 + b"\n"
 
 
@@ -307,60 +437,150 @@ def filled(size: int) -> bytes:
     return b"h1,h2\n" + b"p" * (size - 12 - rows * len(ROW)) + b"p,bbb\n" + ROW * rows
 
 
-class TestGzip:
-    @pytest.mark.parametrize("name", ["data.csv.gz", "data.CSV.GZ", "data.gz"])
-    def test_it_is_unpacked_into_scratch(self, tmp_path: Path, scratch: Path, name: str) -> None:
-        path = tmp_path / name
-        path.write_bytes(gzip.compress(b"a,b\n1,2\n") + gzip.compress(b"3,4\n"))
+PACK: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.compress, ".zst": zstd.compress}
+
+
+def zstd_frame(window: int, content: bytes) -> bytes:
+    """A frame that is unpacked with a window of 2 ** `window` bytes."""
+    block = (len(content) << 3 | 1).to_bytes(3, "little") + content
+    return b"\x28\xb5\x2f\xfd" + bytes([0, window - 10 << 3]) + block
+
+
+@pytest.mark.parametrize("suffix", PACK)
+class TestPacked:
+    @pytest.mark.parametrize("name", ["data.csv{}", "data", "data.csv"])
+    @pytest.mark.parametrize("case", [str.lower, str.upper])
+    def test_it_is_unpacked_into_scratch(
+        self, tmp_path: Path, scratch: Path, suffix: str, name: str, case: Callable[[str], str]
+    ) -> None:
+        path = tmp_path / f"{name}{case(suffix)}"
+        path.write_bytes(PACK[suffix](b"a,b\n1,2\n") + PACK[suffix](b"3,4\n"))
 
         file = open_csv(path, scratch)
 
-        assert (name, path.stat().st_size, ("a", "b")) == (file.name, file.bytes, file.columns)
+        assert (path.name, path.stat().st_size, 2) == (file.name, file.bytes, file.rows)
         assert (scratch, b"a,b\n1,2\n3,4\n") == (file.path.parent, file.path.read_bytes())
 
-    def test_old_and_new_may_have_the_same_name(self, tmp_path: Path, scratch: Path) -> None:
-        paths = [tmp_path / "old" / "data.csv.gz", tmp_path / "new" / "data.csv.gz"]
+    def test_old_and_new_may_have_the_same_name(
+        self, tmp_path: Path, scratch: Path, suffix: str
+    ) -> None:
+        paths = [tmp_path / side / f"data.csv{suffix}" for side in ("old", "new")]
         for path in paths:
             path.parent.mkdir()
-            path.write_bytes(gzip.compress(path.parent.name.encode()))
+            path.write_bytes(PACK[suffix](path.parent.name.encode()))
 
-        assert [read_back for path in paths for read_back in read(path, scratch)] == [
-            ("old",),
-            ("new",),
-        ]
+        assert [("old",), ("new",)] == [row for path in paths for row in read(path, scratch)]
 
-    def test_a_file_that_duckdb_would_misread_is_rewritten(
-        self, tmp_path: Path, scratch: Path
+    def test_what_duckdb_would_misread_is_rewritten(
+        self, tmp_path: Path, scratch: Path, suffix: str
     ) -> None:
-        path = tmp_path / "data.csv.gz"
-        path.write_bytes(gzip.compress(b'a,b\n1, "2"\n'))
+        path = tmp_path / f"data.csv{suffix}"
+        path.write_bytes(PACK[suffix](b'a,b\n1, "2"\n'))
 
-        assert read(path, scratch) == [("a", "b"), ("1", ' "2"')]
+        assert [("a", "b"), ("1", ' "2"')] == read(path, scratch)
 
-    whole = gzip.compress(b"".join(b"%d,%d\n" % (i, i * i) for i in range(500)))
+    def test_it_is_unpacked_bit_by_bit(self, tmp_path: Path, scratch: Path, suffix: str) -> None:
+        path = tmp_path / f"data.csv{suffix}"
+        path.write_bytes(PACK[suffix]((b"x" * 1_000_000 + b"\n") * 40))
 
-    @pytest.mark.parametrize(
-        ("content", "what"),
-        [
-            (b"a,b\n1,2\n", "is not compressed with gzip, but its name ends in .gz"),
-            (b"", "the file is empty"),
-            (gzip.compress(b""), "the file is empty"),
-            (whole[:-1], "the gzip file ends too early"),
-            (whole[:500], "the gzip file ends too early"),
-            (whole[:-8] + b"\0\0\0\0" + whole[-4:], "the gzip file is damaged"),
-            (whole[:-4] + b"\0\0\0\0", "the gzip file is damaged"),
-            (whole[:300] + b"\xff" * 50 + whole[350:], "the gzip file is damaged"),
-            (whole + b"rest", "the gzip file is damaged"),
-            (gzip.compress(b"a,b\n1\n"), "data.csv.gz, line 2: expected 2 fields"),
-        ],
-    )
-    def test_a_broken_one_is_refused(
-        self, tmp_path: Path, scratch: Path, content: bytes, what: str
+        with allocating_at_most(20_000_000):
+            file = open_csv(path, scratch)
+
+        assert 39 == file.rows
+
+    @pytest.mark.parametrize("content", [b"", b"\n"])
+    def test_it_may_be_empty(
+        self, tmp_path: Path, scratch: Path, suffix: str, content: bytes
     ) -> None:
-        path = tmp_path / "data.csv.gz"
-        path.write_bytes(content)
+        path = tmp_path / f"data.csv{suffix}"
 
-        assert what in refusal(path, scratch)
+        for packed in (content.strip(), PACK[suffix](content)):
+            path.write_bytes(packed)
+            assert f"data.csv{suffix}: the file is empty" in refusal(path, scratch)
+
+    def test_a_fault_in_it_has_its_line(self, tmp_path: Path, scratch: Path, suffix: str) -> None:
+        path = tmp_path / f"data.csv{suffix}"
+        path.write_bytes(PACK[suffix](b"a,b\n1\n"))
+
+        assert f"data.csv{suffix}, line 2: expected 2 fields" in refusal(path, scratch)
+
+
+NUMBERS = b"a,b\n" + b"".join(b"%d,%d\n" % (i, i * i) for i in range(500))
+GZIP = gzip.compress(NUMBERS)
+ZSTD = zstd.compress(NUMBERS, options={zstd.CompressionParameter.checksum_flag: 1})
+PZSTD = b"\x50\x2a\x4d\x18\4\0\0\0size" + ZSTD
+
+BADLY_PACKED = {
+    "not gzip": (".gz", b"a\n1\n", "is not compressed with gzip, but its name ends in .gz. Rename"),
+    "zstd named gzip": (".gz", ZSTD, "is not compressed with gzip, but its name ends in .gz"),
+    "gzip without its end": (".gz", GZIP[:-1], "the gzip file ends too early"),
+    "gzip without its half": (".gz", GZIP[:500], "the gzip file ends too early"),
+    "gzip of another checksum": (
+        ".gz",
+        GZIP[:-8] + b"\0\0\0\0" + GZIP[-4:],
+        "the gzip file is damaged",
+    ),
+    "gzip of another length": (".gz", GZIP[:-4] + b"\0\0\0\0", "the gzip file is damaged"),
+    "gzip with a hole": (
+        ".gz",
+        GZIP[:300] + b"\xff" * 50 + GZIP[350:],
+        "the gzip file is damaged",
+    ),
+    "gzip and more": (".gz", GZIP + b"rest", "the gzip file is damaged"),
+    "not zstd": (
+        ".zst",
+        b"a\n1\n",
+        "is not compressed with zstd, but its name ends in .zst. Rename",
+    ),
+    "gzip named zstd": (".ZST", GZIP, "is not compressed with zstd, but its name ends in .ZST"),
+    "zstd without its end": (".zst", ZSTD[:-1], "the zstd file ends too early"),
+    "zstd without its half": (".zst", ZSTD[:500], "the zstd file ends too early"),
+    "zstd without all but 3 bytes": (".zst", ZSTD[:3], "the zstd file ends too early"),
+    "zstd without the end of a frame": (".zst", ZSTD + ZSTD[:9], "the zstd file ends too early"),
+    "zstd of another checksum": (".zst", ZSTD[:-4] + b"\0\0\0\0", "the zstd file is damaged"),
+    "zstd with a hole": (
+        ".zst",
+        ZSTD[:300] + b"\xff" * 50 + ZSTD[350:],
+        "the zstd file is damaged",
+    ),
+    "zstd and more": (".zst", ZSTD + b"rest", "the zstd file is damaged"),
+    "pzstd and more": (".zst", PZSTD + b"rest", "the zstd file is damaged"),
+    "zstd of too large a window": (
+        ".zst",
+        zstd_frame(28, NUMBERS),
+        "takes more than 128 MiB to unpack. Compress it with zstd --long=27 at most",
+    ),
+}
+
+
+@pytest.mark.parametrize(("suffix", "content", "what"), BADLY_PACKED.values(), ids=BADLY_PACKED)
+def test_what_is_badly_packed_is_refused(
+    tmp_path: Path, scratch: Path, suffix: str, content: bytes, what: str
+) -> None:
+    path = tmp_path / f"data.csv{suffix}"
+    path.write_bytes(content)
+
+    assert f"data.csv{suffix}: {what}" in refusal(path, scratch)
+    assert not list(scratch.iterdir())
+
+
+@pytest.mark.parametrize("content", [ZSTD, PZSTD, ZSTD + PZSTD, zstd_frame(27, NUMBERS)])
+def test_zstd_may_have_frames_of_all_kinds(tmp_path: Path, scratch: Path, content: bytes) -> None:
+    path = tmp_path / "data.csv.zst"
+    path.write_bytes(content)
+
+    assert open_csv(path, scratch).path.read_bytes().startswith(NUMBERS)
+
+
+@contextmanager
+def allocating_at_most(size: int) -> Iterator[None]:
+    """Let Python objects never take more than this at once."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < size
+    finally:
+        tracemalloc.stop()
 
 
 class TestWhatIsNoFile:
@@ -417,13 +637,13 @@ def largest_file(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-@pytest.mark.parametrize("name", ["data.csv", "data.csv.gz"])
+@pytest.mark.parametrize("suffix", ["", *PACK])
 def test_a_full_disk_is_told_from_a_broken_file(
-    tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
-    path = tmp_path / name
+    path = tmp_path / f"data.csv{suffix}"
     content = b'a,b\n1, "2"\n' * 100_000
-    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    path.write_bytes(PACK[suffix](content) if suffix else content)
     monkeypatch.setattr(errno, "EDQUOT", errno.EFBIG)
 
     with largest_file(10_000), pytest.raises(OutOfDisk, match="The disk is full"):
@@ -452,7 +672,7 @@ class TestRequireColumns:
 
 
 def csv_of(*columns: str) -> CsvFile:
-    return CsvFile("data.csv", Path("data.csv"), 1, columns)
+    return CsvFile("data.csv", Path("data.csv"), 1, columns, 0)
 
 
 class NoCsv(Exception):
@@ -559,4 +779,34 @@ def test_any_file_is_read_as_the_reference_reads_it_or_refused(
             read(path, folder)
     else:
         assert expected == read(path, folder)
+        assert len(expected) - 1 == count(path, folder)
         assert expected == records(rewrite(open_csv(path, folder), folder))
+
+
+line_ends = st.sampled_from(["\n", "\r\n"])
+written_fields = st.builds(_written, fields | st.just("\n\n"), st.booleans())
+
+
+@st.composite
+def exports(draw: st.DrawFn) -> str:
+    """A file with blank lines and line ends of both kinds, wherever they may stand."""
+    row = st.tuples(written_fields, written_fields).map(",".join)
+    blank = st.sampled_from(["", "", "", "\n", "\n\n", "\r\n", "\n\r\n"])
+    text = "".join(draw(st.lists(st.tuples(row, line_ends, blank).map("".join), max_size=8)))
+    return f"a,b{draw(line_ends)}{draw(blank)}{text}{draw(st.just('') | row)}"
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(text=exports(), chunk=st.sampled_from([1, 10, 100]))
+def test_rows_are_as_many_as_the_csv_module_finds(
+    tmp_path_factory: pytest.TempPathFactory, text: str, chunk: int
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "rows.csv"
+    path.write_text(text, newline="")
+    rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csvscan, "_CHUNK", chunk)
+        counted = csvscan.count_rows(path, "rows.csv", 2)
+
+    assert counted == len(rows) - 1

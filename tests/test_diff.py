@@ -2,18 +2,20 @@
 
 import csv
 import io
+import math
 import random
 import string
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from service.catalogue import comparison_of
 from service.engine import Diff
-from service.errors import BadArgument, BadInput, OutOfMemory
+from service.errors import BadArgument, BadInput, OutOfDisk, OutOfMemory
 from service.limits import Limits
+from service.outputs import Outputs
 from tests import reference
 from tests.conftest import DiffTexts, Outcome
 
@@ -21,10 +23,17 @@ COUNTS = ("added", "changed", "removed", "unchanged", "within_tolerance")
 
 
 def assert_agrees(expected: reference.Answer, outcome: Outcome) -> None:
-    said = {name: getattr(outcome.summary, name) for name in COUNTS}
-    assert {name: getattr(expected, name) for name in COUNTS} == said
+    summary = outcome.summary
+    assert {n: getattr(expected, n) for n in COUNTS} == {n: getattr(summary, n) for n in COUNTS}
+    assert (expected.old_rows, expected.new_rows) == (summary.old.rows, summary.new.rows)
+    assert expected.duplicate_keys_old == summary.duplicate_keys.old
+    assert expected.duplicate_keys_new == summary.duplicate_keys.new
+    assert expected.not_numbers_old == summary.not_numbers.old
+    assert expected.not_numbers_new == summary.not_numbers.new
+    assert len(expected.emitted) == summary.emitted == summary.result.rows
     assert expected.csv == outcome.result.decode()
-    assert len(expected.emitted) == outcome.summary.emitted
+    assert expected.detail_csv == outcome.detail.decode()
+    assert expected.removed_csv == outcome.removed.decode()
 
 
 def test_new_rows_and_rows_whose_value_differs_come_out_in_the_order_of_new(
@@ -155,6 +164,46 @@ def test_a_key_that_stands_thousands_of_times_on_each_side_is_no_trouble(
     assert b"id,value\n,50\n" == diff_texts(old, new, ["id"], ["value"]).result
 
 
+@pytest.mark.parametrize(
+    ("rel_tol", "abs_tol"),
+    [
+        *((0.0, 0.0), (1e-9, 0.0), (1e-15, 0.0), (0.1, 0.0), (0.5, 0.0), (0.51, 0.0), (2.0, 0.0)),
+        *((0.0, 1e-9), (0.0, 10.0), (1e-9, 1e-6), (0.01, 1.0), (1e-300, 1e-300), (0.3, 1e300)),
+    ],
+)
+def test_each_of_many_values_of_one_key_finds_its_like(
+    diff_texts: DiffTexts, rel_tol: float, abs_tol: float
+) -> None:
+    random_ = random.Random(f"{rel_tol} {abs_tol}")
+    numbers = [
+        random_.choice((1, -1)) * random_.random() * 10 ** random_.randint(-12, 12)
+        for _ in range(300)
+    ]
+    numbers += [0.0, 5e-324, -5e-324, 1e308, -1e308, math.inf, -math.inf, math.nan]
+    others = [
+        number + random_.uniform(-1.2, 1.2) * max(rel_tol * abs(number), abs_tol)
+        for number in numbers
+    ]
+    old = "".join(f",{number},{random_.randint(1, 3)}\n" for number in [*numbers, *numbers[::3]])
+    new = "".join(f",{number},{random_.randint(1, 3)}.0\n" for number in others) + ",n/a,1\n"
+    files = (f"id,v,w\n{old}", f"id,v,w\n{new}")
+
+    for value in (["v"], ["w", "v"]):
+        arguments = (*files, ["id"], value, rel_tol, abs_tol)
+        assert_agrees(reference.diff(*arguments), diff_texts(*arguments))
+
+
+def test_a_thousand_times_more_distinct_values_of_a_key_are_no_trouble(
+    diff_texts: DiffTexts,
+) -> None:
+    old = "".join(f",{i}\n" for i in range(50_000))
+    new = "".join(f",{i}.{'5' if i % 2 else '0'}\n" for i in range(50_000))
+
+    summary = diff_texts(f"id,value\n{old}", f"id,value\n{new}", ["id"], ["value"]).summary
+
+    assert (25_000, 25_000) == (summary.changed, summary.within_tolerance)
+
+
 def test_fields_come_out_character_for_character(diff_texts: DiffTexts) -> None:
     fields = [" a ", "#x", "-.5e-07", "007", 'say "so"', "a,b", "a\nb", "a\r\nb", "\ttab", "NULL",
               "\\N", "é 😀", "\ufeff", "'", "nan", "1_0", "=1+1", "", "a\u2028b"]  # fmt: skip
@@ -238,7 +287,7 @@ def test_a_path_with_pattern_characters_is_that_file_alone(tmp_path: Path, name:
         Limits(threads=2, memory="1GB", temp_folder=tmp_path),
     )
 
-    work.run(tmp_path / "r[1].csv")
+    work.run(Outputs(result=tmp_path / "r[1].csv"))
 
     assert "id,value\n1,2\n" == (tmp_path / "r[1].csv").read_text()
 
@@ -307,17 +356,57 @@ def files(draw: st.DrawFn, columns: tuple[str, ...]) -> str:
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    old=files(("key", "key 2", "value", "other")),
-    new=files(("key", "key 2", "value", "more")),
+    old=files(("key", "key 2", "value", "value 2", "other")),
+    new=files(("key", "key 2", "value", "value 2", "more")),
     rel_tol=st.sampled_from([0.0, 1e-9, 0.1]),
     abs_tol=st.sampled_from([0.0, 1e-9, 1.0]),
+    tolerance=st.sampled_from([{}, {"value": {"abs_tol": 0.5}}, {"value 2": {"rel_tol": 0.0}}]),
+    value=st.permutations(["value", "value 2"]),
     threads=st.sampled_from([1, 4]),
 )
 def test_any_pair_of_files_gives_what_the_reference_gives(
-    diff_texts: DiffTexts, old: str, new: str, rel_tol: float, abs_tol: float, threads: int
+    diff_texts: DiffTexts,
+    old: str,
+    new: str,
+    rel_tol: float,
+    abs_tol: float,
+    tolerance: reference.Tolerances,
+    value: list[str],
+    threads: int,
 ) -> None:
-    key, value = ["key", "key 2"], ["value"]
+    arguments = (old, new, ["key", "key 2"], value, rel_tol, abs_tol)
 
-    outcome = diff_texts(old, new, key, value, rel_tol, abs_tol, threads)
+    outcome = diff_texts(*arguments, threads, tolerance=tolerance)
 
-    assert_agrees(reference.diff(old, new, key, value, rel_tol, abs_tol), outcome)
+    assert_agrees(reference.diff(*arguments, tolerance), outcome)
+
+
+@settings(
+    max_examples=3,
+    deadline=None,
+    phases=[Phase.generate],  # such a pair is too large to be made smaller step by step
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(seed=st.integers(0, 2**32), repeats=st.sampled_from([0, 3]), threads=st.sampled_from([1, 4]))
+def test_any_pair_of_files_larger_than_the_memory_gives_what_the_reference_gives(
+    diff_texts: DiffTexts, seed: int, repeats: int, threads: int
+) -> None:
+    random_ = random.Random(seed)
+    texts = ["".join(random_.choices('abcé,\n"', k=200)) for _ in range(50)]
+    rows = [
+        (f"{i % 50_000 if repeats else i}", random_.choice(texts), f"{random_.gauss():.12f}")
+        for i in range(60_000)
+    ]
+    old = reference.csv_of([("id", "text", "value"), *rows])
+    for i in range(0, len(rows), 7):
+        rows[i] = (*rows[i][:2], f"{float(rows[i][2]) * (1 + random_.choice((1e-12, 1e-3)))}")
+    random_.shuffle(rows)
+    new = reference.csv_of([("id", "text", "value"), *rows[:50_000], *rows[:repeats]])
+
+    files = (old, new, ["id", "text"], ["value"])
+
+    with pytest.raises(OutOfDisk):
+        diff_texts(*files, threads=threads, memory="75MB", temp="1KB")
+    outcome = diff_texts(*files, threads=threads, memory="75MB")
+
+    assert_agrees(reference.diff(*files), outcome)

@@ -14,7 +14,20 @@ SPECIAL = (
     *("1e308", "-1e308", "1.7976931348623157e308", "5e-324", "-5e-324", "1e400", "-1e400"),
     *("inf", "-inf", "Infinity", "nan", "NaN", "-nan", "NULL", "NA", "x", "", "1.5.2", "+-1", "1e"),
     *("1.000000001", "1.0000000010000001", "1.0000000009999999", "0.1", "0.30000000000000004"),
-    *("100", "110", "100.0000001", "1e-9", "2e-9", "-.00563", "6.38e-06", "9007199254740993"),
+    *(
+        "100",
+        "110",
+        "100.0000001",
+        "1e-9",
+        "2e-9",
+        "-.00563",
+        "6.38e-06",
+        "9007199254740992",
+        "9007199254740993",
+    ),
+    *("1.50", "1.5", "150e-2", "-1.50", "0.00", "0e5", "1e401", "1e-400", "-1e-400", "10_0", "1e2"),
+    *("1234567890123456789012345678901234", "1234567890123456789012345678901235"),
+    *("123456789012345678901234567890.1234", "123456789012345678901234567890.12340", "1E+02"),
 )
 REL_TOLS = (0.0, 1e-9, 1e-2, 0.1, 1.0, 10.0)
 ABS_TOLS = (0.0, 1e-12, 1e-9, 1.0, 1e308)
@@ -23,7 +36,7 @@ ABS_TOLS = (0.0, 1e-12, 1e-9, 1.0, 1e308)
 @pytest.fixture(scope="module")
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
-        connection.execute(query("equality"))
+        connection.execute(query("macros"))
         yield connection
 
 
@@ -56,8 +69,8 @@ def test_rows_of_several_values_are_equal_when_all_are(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
     said = connection.execute(
-        "select all_values_equal(['1', 'a', null], ['1.0', 'a', null], 1e-9, 0),"
-        " all_values_equal(['1', 'a', null], ['1.0', 'b', null], 1e-9, 0)"
+        "select all_values_equal(['1', 'a', null], ['1.0', 'a', null], [0, 0, 0], [0, 0, 0]),"
+        " all_values_equal(['1', 'a', null], ['1.0', 'b', null], [0, 0, 0], [0, 0, 0])"
     ).fetchone()
 
     assert (True, False) == said

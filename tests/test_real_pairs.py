@@ -13,6 +13,7 @@ import pytest
 from service.catalogue import comparison_of
 from service.engine import Diff
 from service.limits import Limits
+from service.outputs import Outputs
 from tests.conftest import ROOT
 
 FOLDER = Path(os.environ.get("DIFFING_REAL_PAIRS", ROOT.parent / "shared" / "data"))
@@ -47,7 +48,8 @@ def test_a_real_pair_gives_the_counts_of_the_reference(name: str, tmp_path: Path
     values = [c for c in header if c not in key] if value == EVERY_OTHER else [value]
     limits = Limits(threads=2, memory="2GB", temp_folder=tmp_path)
 
-    summary = Diff(old, new, comparison_of(key, values, 1e-9, 0), limits).run(tmp_path / "out.csv")
+    work = Diff(old, new, comparison_of(key, values), limits)
+    summary = work.run(Outputs(result=tmp_path / "out.csv"))
 
     said = (summary.added, summary.changed, summary.removed, summary.within_tolerance)
     assert counts == said

@@ -11,6 +11,7 @@ from service.catalogue import load_catalogue
 from service.engine import Diff
 from service.errors import BadArgument
 from service.limits import Limits
+from service.outputs import Outputs
 from service.samples import METRICS, write_sample
 
 HEADERS = {
@@ -44,7 +45,7 @@ def test_a_sample_holds_all_that_a_diff_has_to_deal_with(metric: str, tmp_path: 
 
     limits = Limits(threads=2, memory="1GB", temp_folder=tmp_path)
     work = Diff(tmp_path / "old.csv", tmp_path / "new.csv", entry.comparison, limits)
-    summary = work.run(tmp_path / "out.csv")
+    summary = work.run(Outputs(result=tmp_path / "out.csv"))
     assert min(summary.added, summary.changed, summary.removed, summary.within_tolerance) > 50
     in_old, in_new = set(sides["old"]), set(sides["new"])
     kept_in_old_order = [key for key in sides["old"] if key in in_new]

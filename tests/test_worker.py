@@ -225,8 +225,10 @@ def test_a_job_that_is_done_is_left_alone(service: Service, reaper: Worker) -> N
 # kill -9
 
 
-def test_a_diff_ends_with_its_worker_and_the_next_worker_does_the_job(service: Service) -> None:
-    service.write_slow_pair()
+def test_a_diff_ends_with_its_worker_and_the_next_worker_does_the_job(
+    service: Service, large_pair: LargePair
+) -> None:
+    large_pair.put_into(service)
     api = service.start("api", "--port", "0")
     worker = service.worker()
     client = service.client_of(api)
@@ -236,7 +238,7 @@ def test_a_diff_ends_with_its_worker_and_the_next_worker_does_the_job(service: S
     worker.signal(signal.SIGKILL)
     service.all_ended(api, patience=SOON_SECONDS)
 
-    assert not service.settings.result_file(job_id, 1).exists()
+    assert [] == list(service.settings.results_dir.glob("[!.]*"))
     assert "processing" == client.status_of(job_id)["status"]
     service.write_small_pair()
     service.worker(stale_after=STALE_AFTER)
@@ -307,7 +309,8 @@ def test_nothing_is_left_of_an_attempt_that_was_killed(
     client.wait_for_success(job_id)
 
     assert [] == list(service.settings.tmp_dir.iterdir())
-    assert [f"{job_id}.2.csv"] == [path.name for path in service.settings.results_dir.iterdir()]
+    left = sorted(path.name for path in service.settings.results_dir.iterdir())
+    assert [f"{job_id}.2.csv", f"{job_id}.2.detail.csv", f"{job_id}.2.removed.csv"] == left
 
 
 # SIGTERM
@@ -386,7 +389,7 @@ def test_serve_lets_a_job_finish(service: Service, large_pair: LargePair) -> Non
     serve.signal(signal.SIGINT)
 
     assert 0 == serve.ended()
-    assert large_pair.result == service.settings.result_file(1, 1).read_bytes()
+    assert large_pair.result == service.result_file(1, 1).read_bytes()
 
 
 @pytest.mark.parametrize(("killed", "name"), [(" api ", "API"), (" worker ", "worker")])

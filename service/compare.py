@@ -1,0 +1,195 @@
+"""Runs the queries of `sql/` in their order on two checked files."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from service.catalogue import Comparison, shown
+from service.csvfile import CsvFile
+from service.errors import BadInput, DiffFailed
+from service.outputs import Outputs
+from service.session import CsvRefused, Session, as_pattern
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Rows, and values, by what they are; as the columns of `sql/counts.sql`."""
+
+    old_rows: int
+    new_rows: int
+    old_surplus: int
+    new_surplus: int
+    old_not_numbers: int
+    new_not_numbers: int
+    added: int
+    changed: int
+    removed: int
+    unchanged: int
+    within_tolerance: int
+    ambiguous: int
+
+
+def compare(
+    session: Session,
+    old: CsvFile,
+    new: CsvFile,
+    comparison: Comparison,
+    outputs: Outputs,
+    on_stage: Callable[[str], None],
+) -> Counts:
+    """Compare two files and write the outputs.
+
+    Args:
+        session: may read both files and write the outputs.
+        old: has the columns of the comparison.
+        new: likewise.
+        comparison: the columns and tolerances.
+        outputs: files to write.
+        on_stage: called with a word when the next stage begins.
+
+    Raises:
+        CsvRefused: DuckDB does not read a file, or not all of it.
+        BadInput: keys repeat, and the comparison does not allow it.
+        OutOfMemory, OutOfDisk, DiffFailed: the machine was not up to it.
+        Interrupted: the session was interrupted.
+    """
+    bound = parameters(old, new, comparison, outputs)
+    on_stage("comparing")
+    session.run("old_keys", bound)
+    session.run("classify", bound)
+    counts = _counts(session, bound)
+    _require_all_rows(counts, old, new)
+    if comparison.duplicates == "error" and (counts.old_surplus or counts.new_surplus):
+        raise _repeated(session, bound, old, new, counts)
+    if counts.ambiguous:
+        session.run("duplicates", bound)
+        counts = _counts(session, bound)
+    if counts.new_rows != counts.added + counts.changed + counts.unchanged:
+        raise DiffFailed("The rows of new do not add up; this is a fault of the service.")
+    on_stage("writing")
+    _write(session, bound, outputs, counts)
+    return counts
+
+
+def parameters(
+    old: CsvFile, new: CsvFile, comparison: Comparison, outputs: Outputs
+) -> dict[str, Any]:
+    """What the queries of `sql/` name, for two files and a comparison."""
+    old_roles, new_roles = _roles(old, comparison), _roles(new, comparison)
+    extra = extra_columns(new.columns, comparison.value)
+    return {
+        "old": as_pattern(old.path),
+        "new": as_pattern(new.path),
+        "old_columns": dict.fromkeys(old_roles, "VARCHAR"),
+        "new_columns": dict.fromkeys(new_roles, "VARCHAR"),
+        "old_roles": _in_order(old_roles),
+        "new_roles": _in_order(new_roles),
+        "old_rewritten": old.rewritten,
+        "new_rewritten": new.rewritten,
+        "key": [f"k{i}" for i in range(len(comparison.key))],
+        "value": [f"v{i}" for i in range(len(comparison.value))],
+        "rel_tols": list(comparison.rel_tols),
+        "abs_tols": list(comparison.abs_tols),
+        "with_detail": outputs.detail is not None,
+        "with_removed": outputs.removed is not None,
+        # an empty name comes out empty, as any field does
+        "old_header": {role: name or None for role, name in old_roles.items()},
+        "new_header": {role: name or None for role, name in new_roles.items()},
+        "change_header": extra[0],
+        "before_header": {f"o{i}": name for i, name in enumerate(extra[1:])},
+    }
+
+
+def extra_columns(columns: Sequence[str], value: Sequence[str]) -> list[str]:
+    """Names for the columns that detail adds: the change, and each value before it.
+
+    Args:
+        columns: the columns there are; a name that is taken gets one more underscore in front.
+        value: the value columns.
+    """
+    taken, names = set(columns), []
+    for wanted in ["_change", *(f"_old_{column}" for column in value)]:
+        name = wanted
+        while name in taken:
+            name = f"_{name}"
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def _roles(file: CsvFile, comparison: Comparison) -> dict[str, str]:
+    """A file's columns by what they are: names from outside never reach the SQL."""
+    roles = {name: f"k{i}" for i, name in enumerate(comparison.key)}
+    roles |= {name: f"v{i}" for i, name in enumerate(comparison.value)}
+    return {roles.get(name, f"x{i}"): name for i, name in enumerate(file.columns)}
+
+
+def _in_order(roles: dict[str, str]) -> dict[str, str]:
+    """The roles in the order of the comparison, whatever that of the file: k0, k1 … v0, v1 … x0."""
+    return dict.fromkeys(sorted(roles, key=lambda role: (role[0], int(role[1:]))), "VARCHAR")
+
+
+def _counts(session: Session, bound: dict[str, Any]) -> Counts:
+    return Counts(**session.run("counts", bound))
+
+
+def _require_all_rows(counts: Counts, old: CsvFile, new: CsvFile) -> None:
+    """Compare DuckDB's numbers of rows with those counted in the bytes, without it."""
+    for file, rows in ((old, counts.old_rows), (new, counts.new_rows)):
+        if file.rows != rows:
+            raise CsvRefused(
+                f"{file.name}: it has {file.rows:,} rows, but DuckDB read {rows:,}; "
+                "this is a fault of the service."
+            )
+
+
+def _repeated(
+    session: Session, bound: dict[str, Any], old: CsvFile, new: CsvFile, counts: Counts
+) -> BadInput:
+    """The error that says which keys stand in several rows."""
+    faults = []
+    for side, file, surplus in (
+        ("old", old, counts.old_surplus),
+        ("new", new, counts.new_surplus),
+    ):
+        if surplus:
+            found = session.run(
+                "repeated_keys",
+                {
+                    "file": bound[side],
+                    "file_columns": bound[f"{side}_columns"],
+                    "roles": bound[f"{side}_roles"],
+                    "rewritten": file.rewritten,
+                    "key": bound["key"],
+                },
+            )
+            names = bound[f"{side}_header"]
+            examples = "; ".join(_example(e["key"], e["copies"], names) for e in found["examples"])
+            rows = "row repeats" if surplus == 1 else "rows repeat"
+            faults.append(
+                f"{file.name}: {surplus:,} {rows} the key of an earlier row, for example {examples}"
+            )
+    return BadInput(f'{". ".join(faults)}. duplicates = "error" refuses that.')
+
+
+def _example(key: dict[str, str | None], copies: int, names: dict[str, str | None]) -> str:
+    columns = ", ".join(
+        f"{shown(names[role] or '')}={'NULL' if field is None else repr(field[:80])}"
+        for role, field in key.items()
+    )
+    return f"{columns} ({copies:,} rows)"
+
+
+def _write(session: Session, bound: dict[str, Any], outputs: Outputs, counts: Counts) -> None:
+    emitted = counts.added + counts.changed
+    for name, path, header, rows in (
+        ("result", outputs.result, bound["new_header"], emitted),
+        ("detail", outputs.detail, bound["new_header"], emitted),
+        ("removed", outputs.removed, bound["old_header"], counts.removed),
+    ):
+        if path:
+            written = session.run(name, {**bound, "header": header, "output": str(path)})
+            if written["Count"] != rows + 1:
+                raise DiffFailed(
+                    f"The rows of {name} do not add up; this is a fault of the service."
+                )

@@ -1,0 +1,89 @@
+"""The files that a diff writes: under their names only when all of them are whole."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Self
+
+from service.errors import BadArgument
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The CSV files to write; None for one that nobody asked for.
+
+    Args:
+        result: the added and changed rows, columns of new, in its order.
+        detail: the same with columns that say what they were before.
+        removed: the rows of old whose key is gone, columns of old, in its order.
+    """
+
+    result: Path | None = None
+    detail: Path | None = None
+    removed: Path | None = None
+
+    @classmethod
+    def of_attempt(cls, folder: Path, job_id: int, attempt: int) -> Self:
+        """Where an attempt at a job writes: two attempts cannot touch each other's files."""
+        return cls(
+            result=folder / f"{job_id}.{attempt}.csv",
+            detail=folder / f"{job_id}.{attempt}.detail.csv",
+            removed=folder / f"{job_id}.{attempt}.removed.csv",
+        )
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files asked for; the result last, so that whoever sees it may count on the rest."""
+        return [path for path in (self.detail, self.removed, self.result) if path]
+
+    @contextmanager
+    def parts(self) -> Iterator[Self]:
+        """Names beside these to write to; they take the place of these when all went well.
+
+        Raises:
+            BadArgument: one cannot be written.
+        """
+        if len({path.absolute() for path in self.paths}) < len(self.paths):
+            raise BadArgument("Two outputs have the same name. Give each file a name of its own.")
+        parts = {
+            field.name: path and _part_of(path.absolute())
+            for field in fields(self)
+            for path in [getattr(self, field.name)]
+        }
+        unfinished = type(self)(**parts)
+        with ExitStack() as stack:
+            for part, path in zip(unfinished.paths, self.paths, strict=True):
+                _make_empty(part, path)
+                stack.callback(part.unlink, missing_ok=True)
+            yield unfinished
+            for part in unfinished.paths:
+                _sync(part)
+            for part, path in zip(unfinished.paths, self.paths, strict=True):
+                part.replace(path)
+
+    def discard_parts(self) -> None:
+        """Remove what a killed process was writing."""
+        for path in self.paths:
+            for part in path.parent.glob(f".*-{path.name}"):
+                part.unlink(missing_ok=True)
+
+
+def _part_of(path: Path) -> Path:
+    return path.with_name(f".{os.getpid()}-{threading.get_ident()}-{path.name}")
+
+
+def _make_empty(part: Path, path: Path) -> None:
+    if path.is_dir():
+        raise BadArgument(f"Cannot write {path.name}: it is a folder.")
+    try:
+        part.touch()
+    except OSError as error:
+        raise BadArgument(f"Cannot write {path.name}: {error.strerror}.") from None
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
