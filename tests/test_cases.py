@@ -1,0 +1,188 @@
+"""Named edge cases: each folder of `tests/cases` holds two files and what a diff must say of them.
+
+In `case.toml`, `about` tells what is dangerous; the comparison follows, and then either the counts
+(`[summary]`) or words that the error must contain (`refused`). `expected.csv` is the result;
+`detail.csv` and `removed.csv` stand where they matter. The reference has to agree with every case,
+so that neither can be wrong alone.
+"""
+
+import gzip
+import hashlib
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from service.catalogue import comparison_of
+from service.engine import Diff
+from service.errors import BadArgument, BadInput
+from service.limits import Limits
+from service.outputs import Outputs
+from service.summary import ResultSummary, Summary
+from tests import reference
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+OUTPUTS = ("result", "detail", "removed")
+UNPACK: dict[str, Callable[[bytes], bytes]] = {
+    ".csv": bytes,
+    ".gz": gzip.decompress,
+    ".zst": zstd.decompress,
+}
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Sides(Strict):
+    old: int
+    new: int
+
+
+class Columns(Strict):
+    only_old: tuple[str, ...]
+    only_new: tuple[str, ...]
+
+
+class Counts(Strict):
+    """The part of a summary that a case foretells; None where it is beside the point."""
+
+    added: int
+    changed: int
+    removed: int
+    unchanged: int
+    within_tolerance: int
+    duplicate_keys: Sides | None = None
+    not_numbers: Sides | None = None
+    columns: Columns | None = None
+
+
+class Case(Strict):
+    """One folder of `tests/cases`."""
+
+    folder: Path
+    about: str
+    key: list[str]
+    value: list[str]
+    rel_tol: float = 1e-9
+    abs_tol: float = 0.0
+    tolerance: dict[str, dict[str, float]] = {}
+    duplicates: str = "allow"
+    summary: Counts | None = None
+    refused: list[str] = []
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def input(self, side: str) -> Path:
+        [path] = self.folder.glob(f"{side}.csv*")
+        return path
+
+    def expected(self, output: str, otherwise: str) -> bytes:
+        """What a file of the case holds; where it has none, what the reference says."""
+        path = self.folder / f"{output}.csv"
+        return path.read_bytes() if path.exists() else otherwise.encode()
+
+    def answer(self) -> reference.Answer:
+        old, new = text_in(self.input("old")), text_in(self.input("new"))
+        return reference.diff(
+            old, new, self.key, self.value, self.rel_tol, self.abs_tol, self.tolerance
+        )
+
+    def run(self, folder: Path, threads: int) -> Summary:
+        """Diff the files for real, with every output in that folder."""
+        comparison = comparison_of(
+            self.key, self.value, self.rel_tol, self.abs_tol, self.tolerance, self.duplicates
+        )
+        limits = Limits(threads=threads, memory="1GB", temp_folder=folder)
+        outputs = Outputs(**{name: folder / f"{name}.csv" for name in OUTPUTS})
+        return Diff(self.input("old"), self.input("new"), comparison, limits).run(outputs)
+
+
+def text_in(path: Path) -> str:
+    return UNPACK[path.suffix](path.read_bytes()).decode("utf-8-sig")
+
+
+def counts_of(answer: reference.Answer) -> dict[str, Any]:
+    return {
+        "added": answer.added,
+        "changed": answer.changed,
+        "removed": answer.removed,
+        "unchanged": answer.unchanged,
+        "within_tolerance": answer.within_tolerance,
+        "duplicate_keys": {"old": answer.duplicate_keys_old, "new": answer.duplicate_keys_new},
+        "not_numbers": {"old": answer.not_numbers_old, "new": answer.not_numbers_new},
+        "columns": {"only_old": answer.only_old, "only_new": answer.only_new},
+    }
+
+
+CASES = [
+    Case(folder=path.parent, **tomllib.loads(path.read_text(encoding="utf-8")))
+    for path in sorted(Path(__file__).with_name("cases").glob("*/case.toml"))
+]
+ANSWERED = [pytest.param(case, id=case.name) for case in CASES if not case.refused]
+REFUSED = [pytest.param(case, id=case.name) for case in CASES if case.refused]
+
+
+@pytest.mark.parametrize("case", ANSWERED)
+def test_the_reference_says_what_the_case_expects(case: Case) -> None:
+    answer = case.answer()
+
+    assert case.summary is not None
+    foretold = case.summary.model_dump(exclude_none=True)
+    assert foretold == {name: counts_of(answer)[name] for name in foretold}
+    assert case.expected("expected", "no such file") == answer.csv.encode()
+    assert case.expected("detail", answer.detail_csv) == answer.detail_csv.encode()
+    assert case.expected("removed", answer.removed_csv) == answer.removed_csv.encode()
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("case", ANSWERED)
+def test_a_diff_says_what_the_case_expects(case: Case, threads: int, tmp_path: Path) -> None:
+    answer = case.answer()
+
+    summary = case.run(tmp_path, threads)
+
+    written = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    result = case.expected("expected", "no such file")
+    assert {
+        "result.csv": result,
+        "detail.csv": case.expected("detail", answer.detail_csv),
+        "removed.csv": case.expected("removed", answer.removed_csv),
+    } == written
+    counts = counts_of(answer)
+    assert counts == summary.model_dump(include=set(counts))
+    assert len(answer.emitted) == summary.emitted
+    assert answer.new_rows == summary.added + summary.changed + summary.unchanged
+    assert summary.result == ResultSummary(
+        rows=len(answer.emitted), bytes=len(result), sha256=hashlib.sha256(result).hexdigest()
+    )
+    for path, rows, side in (
+        (case.input("old"), answer.old_rows, summary.old),
+        (case.input("new"), answer.new_rows, summary.new),
+    ):
+        assert (path.name, path.stat().st_size, rows) == (side.name, side.bytes, side.rows)
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_refusal_says_why_in_one_line_and_leaves_nothing_behind(
+    case: Case, tmp_path: Path
+) -> None:
+    with pytest.raises((BadInput, BadArgument)) as caught:
+        case.run(tmp_path, threads=4)
+
+    said = caught.value.detail
+    assert [] == [words for words in case.refused if words not in said]
+    assert [said] == said.splitlines()
+    assert str(case.folder) not in said
+    assert str(tmp_path) not in said
+    assert [] == list(tmp_path.iterdir())

@@ -1,0 +1,194 @@
+"""Each line of SQL that decides is held by a case: broken, that case fails.
+
+Not among them are changes that change no answer: `=` for `is not distinct from` between structs of
+keys (structs with NULL fields are equal to their like either way), and the `distinct` in
+duplicates.sql, which only saves work (test_plan.py holds it).
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from service import queries
+from service.errors import DiffingError
+from tests import test_cases
+
+CASES = {case.name: case for case in test_cases.CASES}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A query with one thing changed, and the case that notices."""
+
+    file: str
+    original: str
+    changed: str
+    case: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {' '.join(self.original.split())}"
+
+
+MUTANTS = [
+    # when two values are equal
+    Mutant(
+        "macros",
+        "<= greatest(rel_tol",
+        "< greatest(rel_tol",
+        "values_at_the_absolute_tolerance",
+    ),
+    Mutant(
+        "macros",
+        "<= greatest(rel_tol",
+        "< greatest(rel_tol",
+        "values_at_the_relative_tolerance",
+    ),
+    Mutant("macros", "isfinite(a) and isfinite(b)", "true", "values_nan_and_infinity"),
+    Mutant("macros", "isfinite(a) and isfinite(b)", "isfinite(a)", "values_nan_and_infinity"),
+    Mutant("macros", "a = b\n    or (", "(", "values_nan_and_infinity"),
+    Mutant("macros", "greatest(abs(a), abs(b))", "abs(a)", "values_tolerance_is_symmetric"),
+    Mutant("macros", "greatest(abs(a), abs(b))", "abs(b)", "values_tolerance_is_symmetric"),
+    Mutant("macros", "contains(field, '+-') or", "", "values_that_are_no_numbers"),
+    Mutant("macros", "or contains(field, '(')", "", "values_that_are_no_numbers"),
+    Mutant(
+        "macros",
+        "rel_tol = 0 and abs_tol = 0,",
+        "false,",
+        "values_without_tolerance_are_decimals",
+    ),
+    Mutant(
+        "macros",
+        "rel_tol = 0 and abs_tol = 0,",
+        "rel_tol = 0,",
+        "values_with_one_tolerance_are_doubles",
+    ),
+    Mutant("macros", "(isnan(a) or ", "(", "values_nan_without_tolerance"),
+    Mutant(
+        "macros",
+        "rtrim(number.digits, '0') || 'e'",
+        "number.digits || 'e'",
+        "values_without_tolerance_are_decimals",
+    ),
+    Mutant(
+        "macros",
+        "ltrim(part.whole || part.fraction, '0')",
+        "part.whole || part.fraction",
+        "values_without_tolerance_are_decimals",
+    ),
+    Mutant("macros", "- length(part.fraction)", "", "values_without_tolerance_are_decimals"),
+    Mutant("macros", "replace(field, '_', '')", "field", "values_without_tolerance_are_decimals"),
+    Mutant("macros", "if text[1] is distinct from text[2]", "if text[1] <> text[2]", "values_null"),
+    Mutant(
+        "macros",
+        "), false\n            )",
+        "), true\n            )",
+        "values_number_against_text",
+    ),
+    Mutant("macros", "list_bool_and", "list_bool_or", "values_all_columns_must_be_equal"),
+    # how a file is read
+    Mutant(
+        "csv",
+        "nullif(columns('([kvx][0-9]+)'), '')",
+        "columns('([kvx][0-9]+)')",
+        "keys_null_equals_null",
+    ),
+    Mutant(
+        "csv",
+        "select unnest(roles)\n    where false\n    union all by name\n",
+        "",
+        "values_tolerance_per_column",
+    ),
+    Mutant("csv", "comment = ''", "comment = '#'", "text_signs_that_begin_comments"),
+    Mutant("csv", "cells - numbers", "cells", "values_ways_to_write_a_number"),
+    # how rows are sorted into added, changed, removed, unchanged
+    Mutant("classify", "full join", "left join", "rows_none_in_new"),
+    Mutant("classify", "when copies > 1 then 'ambiguous'", "", "duplicates_shuffled"),
+    Mutant(
+        "classify",
+        "when new_value = old_value",
+        "when new_value[1] = old_value[1]",
+        "values_all_columns_must_be_equal",
+    ),
+    Mutant(
+        "classify",
+        "$with_detail and kind = 'changed'",
+        "false",
+        "output_detail_shows_old_values",
+    ),
+    Mutant("classify", "row_number() over ()", "-row_number() over ()", "rows_in_the_order_of_new"),
+    Mutant(
+        "classify",
+        "sum(if(row is null, copies, 0))",
+        "count_if(row is null)",
+        "duplicates_added_and_removed",
+    ),
+    Mutant("old_keys", "count(*) as copies", "1 as copies", "duplicates_in_old_only"),
+    # keys that stand several times
+    Mutant(
+        "duplicates",
+        "select row, 'unchanged' as kind",
+        "select row, 'changed' as kind",
+        "duplicates_shuffled",
+    ),
+    Mutant(
+        "duplicates",
+        "close_values.key is null, 'changed'",
+        "true, 'changed'",
+        "duplicates_within_tolerance",
+    ),
+    Mutant(
+        "duplicates",
+        "and all_values_equal(new_buckets.value, old_buckets.value, $rel_tols, $abs_tols)",
+        "",
+        "duplicates_near_but_not_within_tolerance",
+    ),
+    Mutant(
+        "duplicates",
+        "arg_min(fields, row)",
+        "arg_max(fields, row)",
+        "duplicates_detail_shows_the_first",
+    ),
+    Mutant("counts", "- added_keys.keys", "", "duplicates_added_and_removed"),
+    Mutant(
+        "counts",
+        "- (old_side.keys - removed_keys)",
+        "- old_side.keys",
+        "duplicates_added_and_removed",
+    ),
+    # what is written
+    Mutant("result", "order by row", "order by row desc", "rows_in_the_order_of_new"),
+    Mutant("result", "('added', 'changed')", "('added')", "rows_in_the_order_of_new"),
+    Mutant("detail", "order by row", "order by row desc", "output_detail_shows_old_values"),
+    Mutant("removed", "order by row", "order by row desc", "output_removed_is_old"),
+    Mutant("removed", "semi join", "anti join", "output_removed_is_old"),
+]
+
+
+@pytest.fixture
+def sql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the queries, which a diff runs instead of those of the project."""
+    copy = shutil.copytree(queries.SQL_DIR, tmp_path / "sql")
+    monkeypatch.setattr(queries, "SQL_DIR", copy)
+    queries.query.cache_clear()
+    yield copy
+    queries.query.cache_clear()
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+def test_a_query_that_is_broken_is_noticed(mutant: Mutant, sql: Path, tmp_path: Path) -> None:
+    query = sql / f"{mutant.file}.sql"
+    text = query.read_text()
+    assert mutant.original in text
+    query.write_text(text.replace(mutant.original, mutant.changed, 1))
+    folder = tmp_path / "outputs"
+    folder.mkdir()
+
+    with pytest.raises((AssertionError, DiffingError)) as caught:
+        test_cases.test_a_diff_says_what_the_case_expects(CASES[mutant.case], 4, folder)
+
+    # a query that does not run at all proves nothing
+    noticed_itself = "a fault of the service" in str(caught.value)
+    assert noticed_itself or isinstance(caught.value, AssertionError)
