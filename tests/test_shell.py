@@ -1,0 +1,307 @@
+"""The macros of `sql/macros.sql` say what a diff says: in the duckdb shell and in the library."""
+
+import csv
+import io
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from service.catalogue import Metric, load_catalogue
+from service.queries import SQL_DIR, query
+from service.samples import write_sample
+from service.session import as_pattern
+from tests import reference
+from tests.test_cases import CASES, Case
+
+SHELL = Path(sys.executable).with_name("duckdb")
+METRICS = list(load_catalogue(None).metrics.values())
+
+Row = dict[str, str]
+Ask = Callable[[str], list[Row]]
+
+
+def shell(sql: str, home: Path) -> str:
+    done = subprocess.run(
+        [SHELL, "-init", SQL_DIR / "macros.sql", "-csv", "-nullvalue", "", "-c", sql],
+        env={"HOME": str(home)},  # no ~/.duckdbrc
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        raise duckdb.Error(done.stderr.decode())
+    return done.stdout.decode()
+
+
+def ask_shell(sql: str, home: Path) -> list[Row]:
+    return list(csv.DictReader(io.StringIO(shell(sql, home), newline="")))
+
+
+def ask_library(sql: str, home: Path) -> list[Row]:
+    with duckdb.connect(config={"home_directory": str(home)}) as connection:
+        connection.execute(query("macros"))
+        answer = connection.execute(sql)
+        names = [column[0] for column in answer.description]
+        rows = [["" if field is None else str(field) for field in row] for row in answer.fetchall()]
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+@pytest.fixture(params=[ask_shell, ask_library])
+def ask(request: pytest.FixtureRequest, tmp_path: Path) -> Ask:
+    """A function that runs SQL; the rows by column, NULL as an empty text."""
+    return lambda sql: request.param(sql, tmp_path)
+
+
+def literal(value: object) -> str:
+    if isinstance(value, str | Path):
+        return "'" + str(value).replace("'", "''") + "'"
+    if isinstance(value, Sequence):
+        return f"[{', '.join(map(literal, value))}]"
+    return repr(value)
+
+
+def call(macro: str, old: Path, new: Path, **named: object) -> str:
+    arguments = [literal(as_pattern(old)), literal(as_pattern(new))]
+    arguments += [f"{name} := {literal(value)}" for name, value in named.items()]
+    return f"from {macro}({', '.join(arguments)})"
+
+
+def expected_rows(answer: reference.Answer, value: Sequence[str]) -> list[Row]:
+    """Added and changed rows as in the detail; then the removed ones, with values of old alone."""
+    blank = dict.fromkeys((*answer.detail_header, *answer.only_old), "")
+    rows = [blank | dict(zip(answer.detail_header, row, strict=True)) for row in answer.detail_rows]
+    for row in answer.removed_rows:
+        fields = dict(zip(answer.old_header, row, strict=True))
+        before = {f"_old_{name}": fields.pop(name) for name in value}
+        rows.append(blank | fields | before | {"_change": "removed"})
+    return rows
+
+
+@pytest.fixture
+def write_pair(tmp_path: Path) -> Callable[[str, str], tuple[Path, Path]]:
+    """A function that writes two texts to old.csv and new.csv."""
+
+    def write(old: str, new: str) -> tuple[Path, Path]:
+        paths = tmp_path / "old.csv", tmp_path / "new.csv"
+        for path, text in zip(paths, (old, new), strict=True):
+            path.write_text(text, encoding="utf-8", newline="")
+        return paths
+
+    return write
+
+
+WritePair = Callable[[str, str], tuple[Path, Path]]
+
+OLD = "id,note,value\n1,a,10\n2,,20\n,c,30\n5,e,50\n"
+NEW = "id,note,value\n9,x,90\n2,new note,20.000000000001\n,c,31\n1,a,10\n"
+
+
+def test_a_diff_shows_what_stands_in_new_and_what_stood_in_old(
+    ask: Ask, write_pair: WritePair
+) -> None:
+    said = ask(call("diff", *write_pair(OLD, NEW), key=["id"], value=["value"]))
+
+    assert ["_change", "id", "note", "value", "_old_value"] == list(said[0])
+    assert [
+        ("added", "9", "x", "90", ""),
+        ("changed", "", "c", "31", "30"),
+        ("removed", "5", "e", "", "50"),
+    ] == [tuple(row.values()) for row in said]
+
+
+# --- every named case, but for those that the macros are not made for ---
+
+BEYOND = {
+    "columns_names_that_differ_in_case": "DuckDB renames all but the first",
+    "columns_names_with_quotes_and_line_ends": "DuckDB drops the spaces around a name",
+    "columns_on_one_side": "names that differ in case alone are one name to DuckDB",
+    "columns_without_a_name": "DuckDB names it column1",
+    "columns_without_a_name_as_key": "DuckDB names it column1",
+    "output_detail_names_that_are_free": "a column named _change is an error",
+    "output_detail_names_that_are_taken": "a column named _change is an error",
+    "output_detail_of_detail": "a column named _change is an error",
+    "text_blank_lines": "DuckDB takes a header behind a blank line for a row, too",
+    "text_blanks_are_kept": "DuckDB drops the spaces around a name",
+    "text_mixed_line_ends": "DuckDB refuses them",
+    "values_tolerance_falls_back": "tolerances are those of all value columns",
+    "values_tolerance_per_column": "tolerances are those of all value columns",
+}
+
+
+def test_what_is_beyond_the_macros_has_a_case() -> None:
+    assert set() == set(BEYOND) - {case.name for case in CASES}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=case.name)
+        for case in CASES
+        if not case.refused and case.name not in BEYOND
+    ],
+)
+def test_a_diff_says_what_the_case_expects(ask: Ask, case: Case) -> None:
+    said = ask(
+        call(
+            "diff",
+            case.input("old"),
+            case.input("new"),
+            key=case.key,
+            value=case.value,
+            rel_tol=case.rel_tol,
+            abs_tol=case.abs_tol,
+        )
+    )
+
+    assert expected_rows(case.answer(), case.value) == said
+
+
+# --- what takes many rows, or other names ---
+
+
+def test_text_after_30_000_numbers_is_text(ask: Ask, write_pair: WritePair) -> None:
+    old = "id,value\n" + "".join(f"{i},{i}.5\n" for i in range(30_000))
+    new = old.replace("\n29000,29000.5\n", "\n29000,n/a\n")
+    changed = call("diff", *write_pair(old, new), key=["id"], value=["value"])
+
+    assert [{"_change": "changed", "id": "29000", "value": "n/a", "_old_value": "29000.5"}] == ask(
+        changed
+    )
+    assert [{"a": "", "b": "29000.5"}] == ask(
+        f"select try_cast(value as double) as a, try_cast(_old_value as double) as b {changed}"
+    )
+
+
+def test_repeated_keys_in_any_order_give_what_the_reference_gives(
+    ask: Ask, write_pair: WritePair
+) -> None:
+    chance = random.Random(7)
+    ways = ["", "0", "1", "1.0", "1e0", "2", "2.0000000001", "x", "X", "nan", "-inf"]
+
+    def rows(header: str) -> str:
+        columns = header.split(",")
+        lines = [
+            ",".join(
+                chance.choice(["", "1", "2", "3", "1.0"] if name.startswith("k") else ways)
+                for name in columns
+            )
+            for _ in range(3_000)
+        ]
+        return "\n".join([header, *lines, ""])
+
+    old, new = rows("k 1,k2,k3,a,b"), rows("b,k3,a,more,k2,k 1")
+    key, value = ["k 1", "k2", "k3"], ["a", "b"]
+
+    said = ask(call("diff", *write_pair(old, new), key=key, value=value))
+
+    answer = reference.diff(old, new, key, value)
+    assert min(answer.changed, answer.unchanged, answer.within_tolerance) > 10
+    assert expected_rows(answer, value) == said
+
+
+def test_names_that_the_macro_uses_itself_are_names_like_any_other(
+    ask: Ask, write_pair: WritePair
+) -> None:
+    names = [
+        *("old", "new", "key", "value", "rel_tol", "abs_tol", "file", "model", "row_key", "texts"),
+        *("before", "fields", "row", "candidates", "candidate", "old_key", "change", "others"),
+        *("name", "v", "old_rows", "new_rows", "old_keys", "changes", "removed", "named", "a", "b"),
+    ]
+    old = "\n".join([",".join(names), *(",".join(f"{i}{j}" for j in names) for i in "123"), ""])
+    new = old.replace("1before", "!").replace("3value", "gone").replace("2change", "!")
+    key, value = ["value", "row", "key", "texts", "v"], ["before", "fields", "change", "row_key"]
+
+    said = ask(call("diff", *write_pair(old, new), key=key, value=value))
+
+    assert expected_rows(reference.diff(old, new, key, value), value) == said
+
+
+@pytest.mark.parametrize("side", ["old", "new"])
+@pytest.mark.parametrize("missing", ["id", "value"])
+def test_a_column_that_one_file_lacks_is_an_error(
+    ask: Ask, write_pair: WritePair, side: str, missing: str
+) -> None:
+    texts = {"old": OLD, "new": NEW}
+    texts[side] = texts[side].replace(missing, "other")
+    old, new = write_pair(texts["old"], texts["new"])
+
+    with pytest.raises(duckdb.Error, match=f'"{missing}"'):
+        ask(call("diff", old, new, key=["id"], value=["value"]))
+
+
+@pytest.mark.parametrize(("key", "value"), [("id", ["value"]), (["id"], "value")])
+def test_columns_are_a_list_for_a_text_would_be_a_pattern(
+    ask: Ask, write_pair: WritePair, key: object, value: object
+) -> None:
+    old, new = write_pair(OLD, NEW)
+
+    with pytest.raises(duckdb.Error, match="does not support the supplied arguments"):
+        ask(call("diff", old, new, key=key, value=value))
+
+
+# --- plans ---
+
+
+def plan_in_shell(sql: str, home: Path) -> str:
+    return shell(f"explain {sql}", home)
+
+
+def plan_in_library(sql: str, home: Path) -> str:
+    return "\n".join(row["explain_value"] for row in ask_library(f"explain {sql}", home))
+
+
+@pytest.mark.parametrize("plan_of", [plan_in_shell, plan_in_library])
+def test_rows_meet_in_hash_joins_alone(
+    plan_of: Callable[[str, Path], str], write_pair: WritePair, tmp_path: Path
+) -> None:
+    # in new the columns stand in another order, so that the keys are structs of other types
+    old, new = write_pair("a,b,value\n1,2,3\n", "value,b,a\n3,2,1\n")
+
+    plan = plan_of(call("diff", old, new, key=["a", "b"], value=["value"]), tmp_path)
+
+    plan = plan.upper().replace(" ", "_")
+    assert 2 == plan.count("HASH_JOIN")
+    for slow in ("NL_JOIN", "NESTED_LOOP", "PIECEWISE", "IE_JOIN", "CROSS_PRODUCT"):
+        assert slow not in plan
+
+
+# --- the bundled metrics ---
+
+
+def macro_of(metric: Metric) -> str:
+    return f"diff_{metric.id.replace('-', '_')}"
+
+
+def test_each_bundled_metric_has_a_macro(ask: Ask) -> None:
+    said = ask(
+        "select function_name as name from duckdb_functions()"
+        " where function_type = 'table_macro' and starts_with(function_name, 'diff_')"
+    )
+
+    assert {macro_of(metric) for metric in METRICS} == {row["name"] for row in said}
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.id)
+def test_the_macro_of_a_metric_compares_as_the_catalogue_says(
+    ask: Ask, metric: Metric, tmp_path: Path
+) -> None:
+    old, new = tmp_path / "old.csv", tmp_path / "new.csv"
+    write_sample(metric.id, 5_000, old, new)
+
+    said = ask(call(macro_of(metric), old, new))
+
+    answer = reference.diff(
+        old.read_text(encoding="utf-8"),
+        new.read_text(encoding="utf-8"),
+        key=list(metric.key),
+        value=list(metric.value),
+        rel_tol=metric.rel_tol,
+        abs_tol=metric.abs_tol,
+        tolerance=metric.model_dump()["tolerance"],
+    )
+    assert {"added", "changed", "removed"} == {row["_change"] for row in said}
+    assert expected_rows(answer, metric.value) == said
