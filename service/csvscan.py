@@ -161,7 +161,7 @@ def _whole_past(border: int, path: Path, offset: int, inside: bool, columns: int
                 past += bool(fields) and file.tell() > border + _BORDER
                 if past > _RECORDS_PAST_BORDER:
                     return True
-        except (csv.Error, StopIteration):
+        except csv.Error:
             return False
     # A last record of several lines that crosses a border may be counted twice.
     return False

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx2
 import pytest
+import xxhash
 
 from service.catalogue import load_catalogue
 from service.errors import BadInput
@@ -489,6 +490,43 @@ def test_a_result_that_someone_removed_is_a_410(working: Client, working_service
 
     for path in ("", "?detail=1", "/removed"):
         assert_problem(working.get(f"/api/diffing/job/{job_id}{path}"), 410, "result")
+
+
+METRICS = """
+[metric.revenue]
+old = "revenue_old.csv"
+new = "revenue_new.csv"
+key = ["date", "stat"]
+value = ["segment_name", "value"]
+tolerance = { value = { abs_tol = 50 } }
+fingerprint = true
+
+[metric.strict]
+old = "revenue_old.csv"
+new = "revenue_new.csv"
+key = ["date", "stat"]
+value = ["value"]
+duplicates = "error"
+"""
+
+
+def test_a_metric_has_its_options(service: Service) -> None:
+    service.write_small_pair()
+    client, _ = service.api_and_worker(metrics=service.write("metrics.toml", METRICS))
+    job_id, strict_id = client.new_job(), client.new_job("strict")
+    client.wait_for_success(job_id)
+    key, value = ["date", "stat"], ["segment_name", "value"]
+    expected = reference.diff(OLD, NEW, key, value, tolerance={"value": {"abs_tol": 50}})
+
+    summary = client.get(f"/api/diffing/job/{job_id}/summary").json()
+    assert expected.csv.encode() == client.result_of(job_id)
+    assert expected.detail_csv.encode() == client.get(f"/api/diffing/job/{job_id}?detail=1").content
+    assert {"old": 3, "new": 3} == summary["duplicate_keys"]
+    assert {"value": {"rel_tol": None, "abs_tol": 50.0}} == summary["tolerance"]
+    for side, text in (("old", OLD), ("new", NEW)):
+        assert xxhash.xxh3_128_hexdigest(text.encode()) == summary[side]["fingerprint"]
+    detail = client.wait_for_failure(strict_id)["error"]["detail"]
+    assert "revenue_old.csv: 3 rows repeat the key of an earlier row" in detail
 
 
 # a job that failed

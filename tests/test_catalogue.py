@@ -40,6 +40,20 @@ def test_tolerances_default_to_those_of_math_isclose(tmp_path: Path) -> None:
     assert ("sales", 1e-9, 0.0) == (metric.id, metric.rel_tol, metric.abs_tol)
 
 
+def test_a_value_column_may_have_tolerances_of_its_own(tmp_path: Path) -> None:
+    own = """
+abs_tol = 0.5
+value = ["v", "w", "x"]
+tolerance = { w = { rel_tol = 0 }, x = { rel_tol = 0.1, abs_tol = 0 } }
+"""
+    (tmp_path / "metrics.toml").write_text(GOOD.replace('value = ["v"]', own))
+
+    comparison = load_catalogue(tmp_path / "metrics.toml").find("sales").comparison
+
+    assert (1e-9, 0.0, 0.1) == comparison.rel_tols
+    assert (0.5, 0.5, 0.0) == comparison.abs_tols
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -55,6 +69,11 @@ def test_tolerances_default_to_those_of_math_isclose(tmp_path: Path) -> None:
         (GOOD + "abs_tol = nan\n", "metric sales: abs_tol"),
         (GOOD + "abs_tol = inf\n", "metric sales: abs_tol"),
         (GOOD + "colour = 1\n", "metric sales: colour"),
+        (GOOD + 'duplicates = "no"\n', "metric sales: duplicates"),
+        (GOOD + "fingerprint = 7\n", "metric sales: fingerprint"),
+        (GOOD + "tolerance.v.abs_tol = -1\n", r"metric sales: tolerance\.v\.abs_tol"),
+        (GOOD + "tolerance.v.abs = 1\n", r"metric sales: tolerance\.v\.abs"),
+        (GOOD + "tolerance.id.abs_tol = 1\n", "tolerance of what is no value column: id"),
         (GOOD.replace("a.csv", "../a.csv"), "metric sales: old"),
         (GOOD.replace("a.csv", "a.parquet"), "metric sales: old"),
         (GOOD.replace("a.csv", "a.zst"), "metric sales: old"),

@@ -292,6 +292,8 @@ BROKEN = {
     "CR at the end": (b"a,b\n1,2\r", "line 2: a carriage return (CR) stands alone"),
     "CR after a quote": (b'a,b\n1,"2"\r\r\n', "line 2: a carriage return (CR) stands alone"),
     "semicolons": (b"a;b\n1,5;2\n", "data.csv: the fields seem to be separated by a semicolon"),
+    "semicolon in a name": (b"a;b,c\n1\n", "line 2: expected 2 fields as in the header, found 1"),
+    "semicolon in a broken name": (b'"a;b"c,d\n1,2\n', "line 1: 'c,d' follows a closing quote"),
     "semicolons and quotes": (b'"a";"b"\n1;2\n', "separated by a semicolon"),
     "tabs and quotes": (b'a\tb\n"1"\t2\n', "separated by a tab"),
     "gzip": (gzip.compress(b"a,b\n"), "is compressed with gzip, but its name does not end in .gz"),
@@ -336,18 +338,29 @@ def test_a_field_may_take_10_mb(path: Path, scratch: Path, field: bytes) -> None
 
 
 @pytest.mark.parametrize(
-    "field", [b"x" * 20_000_000, b'"' + b"yyyyyyyyy\n" * 2_000_000, b"y\r" * 10**7]
+    ("rest", "what"),
+    [
+        (b"x" * 20_000_000, "line 3: the record is longer than 16,000,000 bytes"),
+        (b"x" + b'"' * 9_000_000, "line 3: the record is longer than 16,000,000 bytes"),
+        (b'"' + b"yyyyyyyyy\n" * 2_000_000, "line 3: the quote that opens here is not closed"),
+        (b'"%s\n",' % (b"y" * 200) * 100_000, "(the record begins in line 3): the quote that"),
+        (b"y\r" * 10**7, "line 3: a carriage return (CR) stands alone"),
+    ],
 )
-def test_a_longer_record_is_refused_with_its_line(path: Path, scratch: Path, field: bytes) -> None:
-    path.write_bytes(b"a,b\n1,2\n1," + field + b"\n3,4\n")
-
-    assert "data.csv, line 3: " in refusal(path, scratch)
-
-
-@pytest.mark.parametrize("begun", [b"a,b\n1,", b"", b'a,b\n1,"'])
-def test_an_endless_line_is_refused_with_little_memory(
-    path: Path, scratch: Path, begun: bytes
+def test_a_longer_record_is_refused_with_its_line(
+    path: Path, scratch: Path, rest: bytes, what: str
 ) -> None:
+    path.write_bytes(b"a,b\n1,2\n1," + rest + b"\n3,4\n")
+
+    assert what in refusal(path, scratch)
+
+
+@pytest.mark.parametrize("begun", [b"", b"a,b\n1,", b'a,b\n1,"', b"a,b\n" + b"1,2\n" * 30])
+def test_an_endless_line_is_refused_with_little_memory(
+    path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr(csvscan, "_CHUNK", 1)
+    monkeypatch.setattr(csvscan, "_STRIDE", 100)
     path.write_bytes(begun)
     os.truncate(path, 200_000_000)
 
@@ -420,10 +433,19 @@ class TestSmallBorders:
 
         assert 9900 // len(row) == csvscan.count_rows(path, "data.csv", 2)
 
+    @pytest.mark.parametrize("broken", [b"1234567890\n", b"1\r2,34,567\n"])
+    @pytest.mark.parametrize("blank_lines", [0, 80])
     @pytest.mark.parametrize("place", [2000, 2090])
-    def test_a_broken_one_is_seen_near_them(self, path: Path, place: int) -> None:
+    def test_a_broken_one_is_seen_near_them(
+        self, path: Path, broken: bytes, blank_lines: int, place: int
+    ) -> None:
         rows = b"ab,cd,efg\n" + b"12,34,567\n" * 540
-        path.write_bytes(rows[:place] + b"1234567890\n" + rows[place:])
+        path.write_bytes(rows[:place] + b"\n" * blank_lines + broken + rows[place:])
+
+        assert csvscan.count_rows(path, "data.csv", 3) is None
+
+    def test_the_file_does_not_end_near_them(self, path: Path) -> None:
+        path.write_bytes(b"ab,cd,efg\n" + b"12,34,567\n" * 500)
 
         assert csvscan.count_rows(path, "data.csv", 3) is None
 
@@ -669,6 +691,10 @@ class TestRequireColumns:
     def test_another_delimiter_is_named(self, header: str, word: str) -> None:
         with pytest.raises(BadInput, match=f"separated by a {word}; a comma is needed"):
             require_columns(csv_of(header), ["a"])
+
+    def test_a_name_may_hold_what_others_take_for_a_delimiter(self) -> None:
+        with pytest.raises(BadInput, match=r"no column 'a'\. It has 'a;b', 'c'\."):
+            require_columns(csv_of("a;b", "c"), ["a"])
 
 
 def csv_of(*columns: str) -> CsvFile:

@@ -1,6 +1,9 @@
 """The README says what there is, and what it says is so."""
 
+import json
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -9,6 +12,7 @@ from starlette.routing import Route
 
 from service.api import make_app
 from service.catalogue import load_catalogue
+from service.queries import SQL_DIR
 from service.settings import Settings
 from tests.conftest import ROOT
 
@@ -49,3 +53,55 @@ def test_every_make_target_of_the_readme_is_there() -> None:
 
     for target in set(re.findall(r"[`$] ?make ([a-z]+)", README)):
         assert f"\n{target}:" in makefile
+
+
+def test_the_session_in_the_duckdb_shell_is_as_shown(tmp_path: Path) -> None:
+    for name in ("old.csv", "new.csv"):
+        shown = re.search(rf"^\$ cat {name}\n(.*?)\$ ", README, re.MULTILINE | re.DOTALL)
+        assert shown
+        (tmp_path / name).write_text(shown[1])
+    session = README.split("$ duckdb -init sql/macros.sql\n")[1].split("```")[0]
+    turns = re.findall(r"^D (.*?;)\n(.*?)(?=^D |\Z)", session, re.MULTILINE | re.DOTALL)
+
+    assert len(turns) == 2
+    for asked, answered in turns:
+        done = subprocess.run(
+            [
+                Path(sys.executable).with_name("duckdb"),
+                "-init",
+                SQL_DIR / "macros.sql",
+                "-c",
+                asked,
+            ],
+            cwd=tmp_path,
+            env={"HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert answered == done.stdout
+
+
+def test_the_command_line_does_as_shown(tmp_path: Path) -> None:
+    block = next(b for b in README.split("```console\n") if b.startswith("$ cat old.csv"))
+    turns = re.findall(r"^\$ (.*?)\n(.*?)(?=^\$ |^```)", block, re.MULTILINE | re.DOTALL)
+    files = {c.removeprefix("cat "): text for c, text in turns if c.endswith("csv")}
+    [(command, result)] = [(c, text) for c, text in turns if c.startswith("diffing")]
+    [summary] = [text for c, text in turns if c == "cat summary.json"]
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "service", *command.split()[1:]],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    said, shown = json.loads((tmp_path / "summary.json").read_text()), json.loads(summary)
+    assert result == done.stdout
+    assert list(shown) == list(said)
+    for spent in ("seconds", "peak_rss_bytes"):
+        shown[spent] = said[spent]
+    assert shown == said
