@@ -3,35 +3,26 @@
 import csv
 import difflib
 import errno
-import gzip
 import os
-import shutil
 import stat
-import sys
-import tempfile
-import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from io import BufferedIOBase
 from pathlib import Path
 
 from service.csvscan import LONGEST_RECORD, Records, count_rows
 from service.errors import BadInput, OutOfDisk
+from service.packing import GZIP, ZSTD, kept_if_whole, unpacked
 
 _OTHER_DELIMITERS = {";": "semicolon", "\t": "tab", "|": "pipe"}
 
-# How files begin. What pzstd writes begins with a frame to be skipped.
-_GZIP = (b"\x1f\x8b",)
-_ZSTD = (b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18")
-_ZIP = (b"PK\x03\x04",)
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+# by how their files begin
 _OTHER_FORMATS = {
-    _GZIP: "is compressed with gzip, but its name does not end in .gz. Rename it",
-    _ZSTD: "is compressed with zstd, but its name does not end in .zst. Rename it",
-    _ZIP: "is a ZIP archive or an Excel workbook. Export it as CSV",
-    _UTF_16: "is UTF-16, not UTF-8. Export it again as UTF-8",
+    GZIP: "is compressed with gzip, but its name does not end in .gz. Rename it",
+    ZSTD: "is compressed with zstd, but its name does not end in .zst. Rename it",
+    (b"PK\x03\x04",): "is a ZIP archive or an Excel workbook. Export it as CSV",
+    (b"\xff\xfe", b"\xfe\xff"): "is UTF-16, not UTF-8. Export it again as UTF-8",
 }
 
 
@@ -76,8 +67,7 @@ def open_csv(path: Path, scratch: Path) -> CsvFile:
     name = _printable(path)
     with _os_errors_translated(name):
         size = _size_of(path, name)
-        packing = _PACKINGS.get(path.suffix.lower())
-        plain = _unpacked(path, name, packing, scratch) if packing and size else path
+        plain = unpacked(path, name, scratch) if size else path
         _refuse_other_formats(plain, name)
         columns, in_first_line = _read_header(plain, name)
         rows = count_rows(plain, name, len(columns))
@@ -104,7 +94,7 @@ def rewrite(file: CsvFile, scratch: Path) -> CsvFile:
     if file.rewritten:
         return file
     try:
-        with _os_errors_translated(file.name), _kept_if_whole(scratch) as copy:
+        with _os_errors_translated(file.name), kept_if_whole(scratch) as copy:
             rows = _copy_rows(file, copy)
     except BadInput:
         if len(file.columns) == 1:
@@ -204,71 +194,6 @@ def _size_of(path: Path, name: str) -> int:
     return status.st_size
 
 
-_Opener = Callable[[Path], BufferedIOBase]
-_Errors = tuple[type[Exception], ...]
-
-
-@dataclass(frozen=True)
-class _Packing:
-    """A way to compress a file.
-
-    Args:
-        word: its name.
-        beginnings: with one of these a file begins that is compressed so.
-        reader: gives what opens such a file, and the errors that tell of a broken one.
-    """
-
-    word: str
-    beginnings: tuple[bytes, ...]
-    reader: Callable[[], tuple[_Opener, _Errors]]
-
-
-def _gzip_reader() -> tuple[_Opener, _Errors]:
-    return gzip.open, (EOFError, gzip.BadGzipFile, zlib.error)
-
-
-def _zstd_reader() -> tuple[_Opener, _Errors]:
-    # loaded only for those who have such files
-    if sys.version_info >= (3, 14):
-        from compression import zstd
-    else:
-        from backports import zstd
-    return zstd.open, (EOFError, zstd.ZstdError)
-
-
-_PACKINGS = {
-    ".gz": _Packing("gzip", _GZIP, _gzip_reader),
-    ".zst": _Packing("zstd", _ZSTD, _zstd_reader),
-}
-
-
-def _unpacked(path: Path, name: str, packing: _Packing, scratch: Path) -> Path:
-    """A plain copy of a file; DuckDB would unpack it, but not notice where it is cut or damaged."""
-    unpacking, errors = packing.reader()
-    try:
-        with (
-            _kept_if_whole(scratch) as copy,
-            unpacking(path) as packed,
-            copy.open("wb") as plain,
-        ):
-            shutil.copyfileobj(packed, plain, 1024 * 1024)
-    except errors as error:
-        raise BadInput(f"{name}: {_packing_fault(path, packing, error)}.") from error
-    return copy
-
-
-def _packing_fault(path: Path, packing: _Packing, error: Exception) -> str:
-    word = packing.word
-    if isinstance(error, EOFError):
-        return f"the {word} file ends too early. Export or copy it again"
-    with path.open("rb") as file:
-        if not file.read(4).startswith(packing.beginnings):
-            return f"is not compressed with {word}, but its name ends in {path.suffix}. Rename it"
-    if "too much memory" in str(error):
-        return "takes more than 128 MiB to unpack. Compress it with zstd --long=27 at most"
-    return f"the {word} file is damaged. Export or copy it again"
-
-
 def _refuse_other_formats(path: Path, name: str) -> None:
     with path.open("rb") as file:
         start = file.read(4)
@@ -294,18 +219,6 @@ def _os_errors_translated(name: str) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OutOfDisk("The disk is full. Free some space and start the job again.") from error
         raise BadInput(f"{name}: cannot be read: {error.strerror}.") from error
-
-
-@contextmanager
-def _kept_if_whole(scratch: Path) -> Iterator[Path]:
-    """A new file for a copy; it goes away if the block fails, a full disk needs the room."""
-    handle, name = tempfile.mkstemp(suffix=".csv", dir=scratch)
-    os.close(handle)
-    copy = Path(name)
-    with ExitStack() as failed:
-        failed.callback(copy.unlink)
-        yield copy
-        failed.pop_all()
 
 
 def _printable(path: Path) -> str:

@@ -300,6 +300,7 @@ BROKEN = {
     "workbook": (b"PK\x03\x04...", "is a ZIP archive or an Excel workbook"),
     "zstd": (zstd.compress(b"a,b\n"), "is compressed with zstd, but its name does not end in .zst"),
     "UTF-16": ("\ufeffa,b\n".encode("utf-16-le"), "is UTF-16, not UTF-8"),
+    "UTF-16, big end first": ("\ufeffa,b\n".encode("utf-16-be"), "is UTF-16, not UTF-8"),
 }
 
 
@@ -548,6 +549,11 @@ BADLY_PACKED = {
         GZIP[:300] + b"\xff" * 50 + GZIP[350:],
         "the gzip file is damaged",
     ),
+    "gzip with a hole at its beginning": (
+        ".gz",
+        GZIP[:10] + b"\xff" * 50 + GZIP[60:],
+        "the gzip file is damaged",
+    ),
     "gzip and more": (".gz", GZIP + b"rest", "the gzip file is damaged"),
     "not zstd": (
         ".zst",
@@ -659,14 +665,15 @@ def largest_file(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
+@pytest.mark.parametrize("full", ["ENOSPC", "EDQUOT"])
 @pytest.mark.parametrize("suffix", ["", *PACK])
 def test_a_full_disk_is_told_from_a_broken_file(
-    tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+    tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, full: str
 ) -> None:
     path = tmp_path / f"data.csv{suffix}"
     content = b'a,b\n1, "2"\n' * 100_000
     path.write_bytes(PACK[suffix](content) if suffix else content)
-    monkeypatch.setattr(errno, "EDQUOT", errno.EFBIG)
+    monkeypatch.setattr(errno, full, errno.EFBIG)
 
     with largest_file(10_000), pytest.raises(OutOfDisk, match="The disk is full"):
         open_csv(path, scratch)
