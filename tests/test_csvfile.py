@@ -692,6 +692,10 @@ class TestRequireColumns:
             "data.csv: no column 'totl', 'x'. Did you mean 'total'? It has 'total', 'day'."
         )
 
+    def test_of_many_columns_the_first_20_are_named(self) -> None:
+        with pytest.raises(BadInput, match=r" 'c19' and 5 more\.$"):
+            require_columns(csv_of(*(f"c{i}" for i in range(25))), ["x"])
+
     @pytest.mark.parametrize(
         ("header", "word"), [("a;b", "semicolon"), ("a\tb", "tab"), ("a|b", "pipe")]
     )
