@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
-from service import __version__, demo, server
+from service import __version__
 from service.catalogue import Comparison, Metric, comparison_of, find_inputs, load_catalogue, shown
 from service.errors import BadArgument, DiffingError, MissingInput
 from service.limits import Limits
@@ -104,6 +104,7 @@ def diff(
                 memory=settings.memory_share,
                 temp_folder=Path(folder),
                 temp=settings.temp_limit,
+                exact_keys=settings.exact_keys,
             )
             with_fingerprints = fingerprint or bool(entry and entry.fingerprint)
             work = Diff(old, new, comparison, limits, with_fingerprints)
@@ -163,6 +164,9 @@ def serve(host: Host = None, port: Port = None, workers: Workers = None) -> None
     with _readable_errors():
         settings = load_settings(host=host, port=port, workers=workers)
         _log_to_stderr(settings)
+        # imported in the commands that need it: a diff starts in half the time
+        from service import server
+
         with server.services(settings) as both:
             both.wait()
 
@@ -178,6 +182,8 @@ def api(
     with _readable_errors():
         settings = load_settings(host=host, port=port)
         _log_to_stderr(settings)
+        from service import server
+
         if lifeline:
             server.stop_with_parent()
         server.serve_api(settings, None if fd is None else socket.socket(fileno=fd))
@@ -189,6 +195,8 @@ def worker(workers: Workers = None, lifeline: Lifeline = False) -> None:
     with _readable_errors():
         settings = load_settings(workers=workers)
         _log_to_stderr(settings)
+        from service import server
+
         if lifeline:
             server.stop_with_parent()
         server.serve_worker(settings)
@@ -202,6 +210,8 @@ def demo_command(
 ) -> None:
     """Do the main job on sample data over HTTP, show it, and go on serving."""
     with _readable_errors():
+        from service import demo
+
         demo.run(load_settings(host=host, port=port, log_level="WARNING"), once=once)
 
 

@@ -1,13 +1,16 @@
 """Runs the queries of `sql/` in their order on two checked files."""
 
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from service.catalogue import Comparison, shown
 from service.csvfile import CsvFile
-from service.errors import BadInput, DiffFailed
+from service.errors import BadInput, DiffFailed, DiffingError
+from service.inspection import Inspection
 from service.outputs import Outputs
+from service.parts import Parts
 from service.session import CsvRefused, Session, as_pattern
 
 
@@ -29,38 +32,68 @@ class Counts:
     ambiguous: int
 
 
+class KeysNotHashable(DiffingError):
+    """A character that should stand between the columns of a key stands in a file."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two files.
+
+    Args:
+        file: has the columns of the comparison.
+        parts: the same in pieces.
+    """
+
+    file: CsvFile
+    parts: Parts
+
+
 def compare(
     session: Session,
-    old: CsvFile,
-    new: CsvFile,
+    old: Side,
+    new: Side,
+    inspection: Inspection,
     comparison: Comparison,
     outputs: Outputs,
     on_stage: Callable[[str], None],
+    exact_keys: bool = False,
 ) -> Counts:
     """Compare two files and write the outputs.
 
     Args:
         session: may read both files and write the outputs.
-        old: has the columns of the comparison.
-        new: likewise.
+        old: the old file.
+        new: the new file.
+        inspection: of both files.
         comparison: the columns and tolerances.
         outputs: files to write.
         on_stage: called with a word when the next stage begins.
+        exact_keys: keep keys themselves, not 128 bits for each.
 
     Raises:
-        CsvRefused: DuckDB does not read a file, or not all of it.
+        CsvRefused: DuckDB does not read a file, not all of it, or may read it wrong.
+        KeysNotHashable: `exact_keys` is needed.
         BadInput: keys repeat, and the comparison does not allow it.
         OutOfMemory, OutOfDisk, DiffFailed: the machine was not up to it.
         Interrupted: the session was interrupted.
     """
     bound = parameters(old, new, comparison, outputs)
+    session.run("keys_exact" if exact_keys else "keys_hashed")
+    on_stage("reading old")
+    session.run("old_rows", bound)
+    found = session.run("old_counts")
+    session.run("old_keys_once" if found["rows"] == found["keys"] else "old_keys_repeated")
     on_stage("comparing")
-    session.run("old_keys", bound)
     session.run("classify", bound)
     counts = _counts(session, bound)
-    _require_all_rows(counts, old, new)
+    _require_all_rows(inspection, old.file, counts.old_rows)
+    _require_all_rows(inspection, new.file, counts.new_rows)
+    joined_keys = not exact_keys and len(comparison.key) > 1
+    if joined_keys and any(inspection.contents(side.file).has_separator for side in (old, new)):
+        raise KeysNotHashable("A file has U+001F in it.")
     if comparison.duplicates == "error" and (counts.old_surplus or counts.new_surplus):
-        raise _repeated(session, bound, old, new, counts)
+        raise _repeated(session, bound, old.file, new.file, counts)
     if counts.ambiguous:
         session.run("duplicates", bound)
         counts = _counts(session, bound)
@@ -71,22 +104,22 @@ def compare(
     return counts
 
 
-def parameters(
-    old: CsvFile, new: CsvFile, comparison: Comparison, outputs: Outputs
-) -> dict[str, Any]:
+def parameters(old: Side, new: Side, comparison: Comparison, outputs: Outputs) -> dict[str, Any]:
     """What the queries of `sql/` name, for two files and a comparison."""
-    old_roles, new_roles = _roles(old, comparison), _roles(new, comparison)
-    extra = extra_columns(new.columns, comparison.value)
+    old_roles, new_roles = _roles(old.file, comparison), _roles(new.file, comparison)
+    extra = extra_columns(new.file.columns, comparison.value)
     return {
-        "old": as_pattern(old.path),
-        "new": as_pattern(new.path),
+        "old": old.parts.names[0],
+        "new": list(new.parts.names),
+        "salt": secrets.token_urlsafe(6),
         "old_columns": dict.fromkeys(old_roles, "VARCHAR"),
         "new_columns": dict.fromkeys(new_roles, "VARCHAR"),
         "old_roles": _in_order(old_roles),
         "new_roles": _in_order(new_roles),
-        "old_rewritten": old.rewritten,
-        "new_rewritten": new.rewritten,
+        "old_rewritten": old.file.rewritten,
+        "new_rewritten": new.file.rewritten,
         "key": [f"k{i}" for i in range(len(comparison.key))],
+        "single": len(comparison.value) == 1,
         "value": [f"v{i}" for i in range(len(comparison.value))],
         "rel_tols": list(comparison.rel_tols),
         "abs_tols": list(comparison.abs_tols),
@@ -133,14 +166,16 @@ def _counts(session: Session, bound: dict[str, Any]) -> Counts:
     return Counts(**session.run("counts", bound))
 
 
-def _require_all_rows(counts: Counts, old: CsvFile, new: CsvFile) -> None:
-    """Compare DuckDB's numbers of rows with those counted in the bytes, without it."""
-    for file, rows in ((old, counts.old_rows), (new, counts.new_rows)):
-        if file.rows != rows:
-            raise CsvRefused(
-                f"{file.name}: it has {file.rows:,} rows, but DuckDB read {rows:,}; "
-                "this is a fault of the service."
-            )
+def _require_all_rows(inspection: Inspection, file: CsvFile, rows: int) -> None:
+    """Compare DuckDB's number of rows with that counted in the bytes, without it."""
+    counted = inspection.contents(file).rows
+    if counted is None:
+        raise CsvRefused(f"{file.name}: DuckDB may read it wrong.")
+    if counted != rows:
+        raise CsvRefused(
+            f"{file.name}: it has {counted:,} rows, but DuckDB read {rows:,}; "
+            "this is a fault of the service."
+        )
 
 
 def _repeated(
@@ -156,7 +191,7 @@ def _repeated(
             found = session.run(
                 "repeated_keys",
                 {
-                    "file": bound[side],
+                    "file": as_pattern(file.path),
                     "file_columns": bound[f"{side}_columns"],
                     "roles": bound[f"{side}_roles"],
                     "rewritten": file.rewritten,
@@ -172,9 +207,9 @@ def _repeated(
     return BadInput(f'{". ".join(faults)}. duplicates = "error" refuses that.')
 
 
-def _example(key: dict[str, str | None], copies: int, names: dict[str, str | None]) -> str:
+def _example(key: dict[str, str], copies: int, names: dict[str, str | None]) -> str:
     columns = ", ".join(
-        f"{shown(names[role] or '')}={'NULL' if field is None else repr(field[:80])}"
+        f"{shown(names[role] or '')}={repr(field[:80]) if field else 'NULL'}"
         for role, field in key.items()
     )
     return f"{columns} ({copies:,} rows)"

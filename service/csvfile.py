@@ -6,12 +6,12 @@ import errno
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from service.csvscan import LONGEST_RECORD, Records, count_rows
+from service.csvscan import LONGEST_RECORD, Contents, Records, count_rows
 from service.errors import BadInput, OutOfDisk
 from service.packing import GZIP, ZSTD, kept_if_whole, unpacked
 
@@ -35,7 +35,8 @@ class CsvFile:
         path: a plain CSV: the file itself, or a copy of it.
         bytes: size of the original on disk.
         columns: the header's names, in file order.
-        rows: records below the header; counted without DuckDB, so that it can be held to them.
+        rows: records below the header, counted without DuckDB; None until it is known, see
+            `contents_of`.
         rewritten: `path` is a copy made by `rewrite`, with a blank line in place of the header:
             known to be whole, so DuckDB should read it with `parallel = false`. It reads records
             of several lines right only then.
@@ -45,7 +46,7 @@ class CsvFile:
     path: Path
     bytes: int
     columns: tuple[str, ...]
-    rows: int
+    rows: int | None = None
     rewritten: bool = False
 
 
@@ -57,11 +58,10 @@ def open_csv(path: Path, scratch: Path) -> CsvFile:
         scratch: an existing folder for copies.
 
     Returns:
-        A file that DuckDB reads right or refuses: see `rewrite`.
+        A file that DuckDB reads right or refuses, or one that `contents_of` tells: see `rewrite`.
 
     Raises:
-        BadInput: there is no such file, it is no UTF-8, cannot be unpacked, is empty, has no usable
-            header, or is broken where DuckDB would not notice.
+        BadInput: there is no such file, it cannot be unpacked, is empty, or has no usable header.
         OutOfDisk: a copy found no room.
     """
     name = _printable(path)
@@ -70,11 +70,33 @@ def open_csv(path: Path, scratch: Path) -> CsvFile:
         plain = unpacked(path, name, scratch) if size else path
         _refuse_other_formats(plain, name)
         columns, in_first_line = _read_header(plain, name)
-        rows = count_rows(plain, name, len(columns))
+    file = CsvFile(name, plain, size, columns)
+    if not in_first_line or any("\ufffd" in column for column in columns):
+        contents_of(file)  # which says where the file is not UTF-8
     _refuse_repeated(columns, name)
-    surely_right = rows is not None and in_first_line
-    file = CsvFile(name, plain, size, columns, rows or 0)
-    return file if surely_right else rewrite(file, scratch)
+    return file if in_first_line else rewrite(file, scratch)
+
+
+def contents_of(
+    file: CsvFile, cuts: Sequence[int] = (), on_chunk: Callable[[], None] = lambda: None
+) -> Contents:
+    """Look over all bytes of a file.
+
+    Args:
+        file: the file.
+        cuts: offsets, ascending, at which a record must begin; else `rows` is None.
+        on_chunk: called again and again; what it raises ends the look.
+
+    Returns:
+        What stands in it; `rows` is None where DuckDB may read the file wrong: see `rewrite`.
+
+    Raises:
+        BadInput: the file is not UTF-8.
+    """
+    with _os_errors_translated(file.name):
+        found = count_rows(file.path, file.name, cuts, on_chunk)
+    # a rewritten file has no header, and is right
+    return found if file.rows is None else replace(found, rows=file.rows)
 
 
 def rewrite(file: CsvFile, scratch: Path) -> CsvFile:
@@ -168,7 +190,6 @@ def _read_header(path: Path, name: str) -> tuple[tuple[str, ...], bool]:
             raise
     if header is None:
         raise BadInput(f"{name}: the file is empty. Its first line must name the columns.")
-    # what is not UTF-8 here is refused, with its place, by the look at the whole file
     columns = tuple(column.encode("latin-1").decode(errors="replace") for column in header)
     return columns, records.line == 1 and "\n" not in records.raw.rstrip("\r\n")
 

@@ -8,9 +8,10 @@ there it drops all rows up to the end of the file.
 
 import csv
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from io import BytesIO
-from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +20,9 @@ from service.errors import BadInput
 LONGEST_RECORD = 16_000_000
 """Bytes that a record may take; csv.sql allows DuckDB as many (`max_line_size`)."""
 
+SEPARATOR = b"\x1f"
+"""Stands between the columns of a key where the queries make one text of them."""
+
 BOM = b"\xef\xbb\xbf"
 
 # This holds for the whole process, and is 128 KiB unless set: too little for fields of 10 MB.
@@ -26,13 +30,7 @@ csv.field_size_limit(LONGEST_RECORD)
 
 # Small enough to stay in the processor's cache while it is looked over several times.
 _CHUNK = 32 * 1024
-
-# DuckDB's threads begin to read at multiples of this, in buffers of 4 x this.
-_STRIDE = 8_000_000
-# A byte order mark and the like may move a border by a few bytes.
-_BORDER = 64
-# It reads wrong when the first record past a border is broken; look at a few more.
-_RECORDS_PAST_BORDER = 3
+_BLOCK = 1024 * 1024
 
 # A record whose fields are all quoted; or else the whole rest of the text. After a quote inside a
 # quoted field, both `"` and `,"` lead on into a quoted field: taking them in one loop makes files
@@ -55,35 +53,82 @@ _QUOTED_FIELD = re.compile(r'"[^"]*+(?>(?:""[^"]*+)*)"')
 _UNQUOTED_FIELD = re.compile(r"[^,\r\n]*+")
 
 
-def count_rows(path: Path, name: str, columns: int) -> int | None:
-    """Count the rows of a file that DuckDB reads right or refuses; None if that is not sure.
+@dataclass(frozen=True)
+class Contents:
+    """What stands in a file.
+
+    Args:
+        rows: records below the header; None if DuckDB may read the file wrong.
+        has_separator: U+001F stands in it.
+    """
+
+    rows: int | None
+    has_separator: bool
+
+
+def count_rows(
+    path: Path,
+    name: str,
+    cuts: Sequence[int] = (),
+    on_chunk: Callable[[], None] = lambda: None,
+) -> Contents:
+    """Count the rows of a file that DuckDB reads right or refuses.
 
     Args:
         path: a plain CSV file with a header.
         name: what errors call it.
-        columns: number of fields that its records should have.
+        cuts: offsets, ascending, at which a record must begin.
+        on_chunk: called again and again; what it raises ends the count.
 
     Raises:
         BadInput: the file is not UTF-8.
     """
     rows: int | None = -1  # the header is a record, but no row
-    inside, offset, chunk = False, 0, b""
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            # whole lines: no character and no pair of characters is cut in two
-            rest = file.readline(LONGEST_RECORD + 1)
+    inside, has_separator, last = False, False, b""
+    for offset, chunk in _whole_lines(path, cuts):
+        on_chunk()
+        if not chunk:
+            return Contents(None, has_separator)
+        if not chunk.isascii():
+            _refuse_other_encodings(chunk, offset, path, name)
+        has_separator = has_separator or SEPARATOR in chunk
+        if offset in cuts and (inside or last != b"\n"):
+            rows = None
+        if rows is not None:
+            ended, inside = _count_records(chunk, inside)
+            rows = None if ended is None else rows + ended
+        last = chunk[-1:]
+    return Contents(None if inside or last == b"\r" else rows, has_separator)
+
+
+def _whole_lines(path: Path, cuts: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+    """A file in chunks of whole lines: no character and no pair of characters is cut in two.
+
+    Args:
+        path: the file.
+        cuts: offsets, ascending, of lines at which a chunk should begin.
+
+    Yields:
+        Offset and bytes of each; an empty chunk at last if a line is too long.
+    """
+    offset, rest = 0, b""
+    ends = [*cuts, sys.maxsize]
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(_BLOCK):
+            block = rest + block
+            start = 0
+            while (end := block.find(b"\n", start + _CHUNK) + 1) or offset + len(block) >= ends[0]:
+                end = min(end or len(block), ends[0] - offset)
+                if offset + end == ends[0]:
+                    ends.pop(0)
+                yield offset + start, block[start:end]
+                start = end
+            offset, rest = offset + start, block[start:]
             if len(rest) > LONGEST_RECORD:
-                return None
-            chunk += rest
-            if not chunk.isascii():
-                _refuse_other_encodings(chunk, offset, path, name)
-            end = offset + len(chunk)
-            if rows is not None:
-                whole = _whole_past_borders(path, offset, end, inside, columns)
-                ended, inside = _count_records(chunk, inside)
-                rows = rows + ended if whole and ended is not None else None
-            offset, last = end, chunk[-1:]
-    return None if inside or last == b"\r" else rows
+                yield offset, b""
+                return
+    if rest:
+        yield offset, rest
 
 
 def _count_records(chunk: bytes, inside: bool) -> tuple[int | None, bool]:
@@ -127,44 +172,6 @@ def _count_lines(text: bytes) -> int:
     if b"\r" in text:
         blank += lines.count(b"\r\n")
     return len(lines) - blank
-
-
-def _whole_past_borders(path: Path, start: int, end: int, inside: bool, columns: int) -> bool:
-    """Whether the records around each border between two offsets are whole: see `_whole_past`."""
-    borders = range((start // _STRIDE + 1) * _STRIDE, end + 1, _STRIDE)
-    return all(_whole_past(border, path, start, inside, columns) for border in borders)
-
-
-def _whole_past(border: int, path: Path, offset: int, inside: bool, columns: int) -> bool:
-    """Whether the records around a border are whole, and the file does not end beside it.
-
-    Args:
-        border: where a buffer of DuckDB may begin.
-        path: the file.
-        offset: where to begin, at the start of a line.
-        inside: that line begins inside quotes.
-        columns: fields in a record.
-    """
-    past = 0
-    with path.open("rb") as file:
-        file.seek(offset)
-        lines = (
-            line.decode("latin-1") for line in iter(lambda: file.readline(LONGEST_RECORD), b"")
-        )
-        reader = csv.reader(chain(['"'] if inside else [], lines), strict=True)
-        try:
-            if inside:
-                next(reader)
-            for fields in reader:
-                if fields and len(fields) != columns:
-                    return False
-                past += bool(fields) and file.tell() > border + _BORDER
-                if past > _RECORDS_PAST_BORDER:
-                    return True
-        except csv.Error:
-            return False
-    # A last record of several lines that crosses a border may be counted twice.
-    return False
 
 
 def _refuse_other_encodings(chunk: bytes, offset: int, path: Path, name: str) -> None:

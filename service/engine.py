@@ -9,11 +9,13 @@ from pathlib import Path
 
 from service.catalogue import Comparison
 from service.checksums import fingerprint, sha256
-from service.compare import Counts, compare
+from service.compare import Counts, KeysNotHashable, Side, compare
 from service.csvfile import CsvFile, open_csv, require_columns, rewrite
 from service.errors import BadArgument, DiffFailed
+from service.inspection import Inspection
 from service.limits import Limits
 from service.outputs import Outputs
+from service.parts import Parts
 from service.session import ENGINE, CsvRefused, Session
 from service.summary import ColumnsSummary, InputSummary, ResultSummary, SideCounts, Summary
 
@@ -81,11 +83,14 @@ class Diff:
             except CsvRefused:
                 # DuckDB is stricter than RFC 4180 in places: say where the fault is, or, where
                 # there is none, let it read a plain copy
-                on_stage("checking")
+                on_stage("rewriting")
                 old, new = rewrite(old, scratch), rewrite(new, scratch)
                 counts = self._compare(old, new, parts, scratch, on_stage)
             result = _result_summary(parts, counts)
-            inputs = [self._input(old, self._old), self._input(new, self._new)]
+            inputs = (
+                self._input(old, self._old, counts.old_rows),
+                self._input(new, self._new, counts.new_rows),
+            )
         return Summary(
             **self._comparison.model_dump(),
             metric=metric,
@@ -119,14 +124,44 @@ class Diff:
         scratch: Path,
         on_stage: Callable[[str], None],
     ) -> Counts:
-        files = [old.path, new.path, *parts.paths]
-        with Session(self._limits, scratch, files, self._interrupted) as self._session:
-            return compare(self._session, old, new, self._comparison, parts, on_stage)
+        sides = (
+            Side(old, Parts(old, "old", most=1)),
+            Side(new, Parts(new, "new", most=self._limits.threads)),
+        )
+        cuts = {side.file: side.parts.cuts for side in sides}
+        with Inspection(cuts, self._interrupted) as inspection:
+            try:
+                return self._run_queries(*sides, inspection, parts, scratch, on_stage)
+            except CsvRefused:
+                for side in sides:  # that a file is not UTF-8 is the better word
+                    inspection.contents(side.file)
+                raise
+            except KeysNotHashable:
+                return self._run_queries(*sides, inspection, parts, scratch, on_stage, True)
 
-    def _input(self, file: CsvFile, path: Path) -> InputSummary:
+    def _run_queries(
+        self,
+        old: Side,
+        new: Side,
+        inspection: Inspection,
+        outputs: Outputs,
+        scratch: Path,
+        on_stage: Callable[[str], None],
+        exact_keys: bool = False,
+    ) -> Counts:
+        files = [old.file.path, new.file.path, *outputs.paths]
+        exact = exact_keys or self._limits.exact_keys
+        with Session(
+            self._limits, scratch, files, [old.parts, new.parts], self._interrupted
+        ) as self._session:
+            return compare(
+                self._session, old, new, inspection, self._comparison, outputs, on_stage, exact
+            )
+
+    def _input(self, file: CsvFile, path: Path, rows: int) -> InputSummary:
         return InputSummary(
             name=file.name,
-            rows=file.rows,
+            rows=rows,
             bytes=file.bytes,
             fingerprint=fingerprint(path) if self._with_fingerprints else None,
         )

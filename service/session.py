@@ -3,7 +3,7 @@
 import re
 import shutil
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -12,6 +12,7 @@ import duckdb
 
 from service.errors import DiffFailed, DiffingError, Interrupted, OutOfDisk, OutOfMemory
 from service.limits import Limits
+from service.parts import Parts
 from service.queries import query
 
 ENGINE = f"duckdb {duckdb.__version__}"
@@ -28,16 +29,26 @@ class Session:
         limits: what it may use.
         scratch: an existing folder, private to it, where it spills.
         files: the files that it may read and write.
+        parts: files in pieces, which it may read too.
         interrupted: when set, no further statement starts.
     """
 
     def __init__(
-        self, limits: Limits, scratch: Path, files: Iterable[Path], interrupted: threading.Event
+        self,
+        limits: Limits,
+        scratch: Path,
+        files: Iterable[Path],
+        parts: Sequence[Parts],
+        interrupted: threading.Event,
     ) -> None:
         self._interrupted = interrupted
+        self._parts = parts
         self._connection = duckdb.connect()
         free = f"{shutil.disk_usage(scratch).free * 9 // 10 // 1024} KiB"
+        names = [name for file in files for name in (str(file), as_pattern(file))]
         try:
+            for file in parts:
+                self._connection.register_filesystem(file)
             self.run("macros")
             self.run("csv")
             self.run(
@@ -47,17 +58,23 @@ class Session:
                     "threads": limits.threads,
                     "temp_folder": str(scratch),
                     "temp_limit": limits.temp or free,
-                    "files": [name for file in files for name in (str(file), as_pattern(file))],
+                    "files": [*names, *(name for file in parts for name in file.names)],
                 },
             )
         except BaseException:
-            self._connection.close()
+            self._close()
             raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        for file in self._parts:  # or they would never be freed
+            if self._connection.filesystem_is_registered(file.protocol):
+                self._connection.unregister_filesystem(file.protocol)
         self._connection.close()
 
     def run(self, name: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -40,6 +40,11 @@ class Settings(BaseSettings):
         description="disk that one diff may fill when it spills, such as `20GB`; without it "
         "nine tenths of what is free",
     )
+    exact_keys: bool = Field(
+        False,
+        description="hold the keys themselves in memory, not 128 bits for each: more memory, and "
+        "not even a chance of 10^-24 that two keys are taken for one",
+    )
     stale_after: Annotated[float, Field(gt=0)] = Field(
         15, description="seconds without a sign of life after which a running job is taken over"
     )

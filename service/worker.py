@@ -142,6 +142,7 @@ class Worker:
                 memory=self._settings.memory_share,
                 temp_folder=scratch,
                 temp=self._settings.temp_limit,
+                exact_keys=self._settings.exact_keys,
             ),
         )
 

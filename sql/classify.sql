@@ -1,8 +1,11 @@
 -- Sorts every row of both files into its kind: an anti join of new against old that also says what it
 -- drops, and why.
 --
--- parameters  new, new_columns, new_roles, new_rewritten  as csv.sql takes them
---             key                 names of the key columns
+-- parameters  new                 a list of four files, which are new cut in pieces; or in fewer, then
+--                                 the last are empty: rows of a file are numbered by one thread, so
+--                                 several threads need several files
+--             new_columns, new_roles, new_rewritten  as csv.sql takes them
+--             key, salt           names of the key columns, and what keys_hashed.sql needs
 --             rel_tols, abs_tols  lists of tolerances, one for each value column
 --             with_removed        keep the keys of removed rows
 --             with_detail         keep the old values of changed rows
@@ -11,58 +14,100 @@
 --               kind         added, changed, removed, unchanged, within_tolerance, or ambiguous: the
 --                            key stands several times in old, so duplicates.sql must look at all of
 --                            those rows
---               row          place in new, from 1, of an added, changed or ambiguous row
---               fields       that row as it is to be written
+--               row          number of an added, changed or ambiguous row, in the order of new
+--               fields       that row as it stands in new
 --               before       struct of the old values of a changed row, when with_detail
---               removed_key  key of removed rows, when with_removed
+--               removed_key  key of removed rows, as key_of makes it, when with_removed
 --               new_rows     rows of new that this stands for
 --               old_keys, old_rows  removed: keys and rows of old that this stands for
 --               not_numbers  values of new, in those rows, that are neither empty nor a number
 create or replace temp table outcome as
 with
+numbered as (
+    select *, row_number() over () as row
+    from csv_rows($new[1], $new_columns, $new_roles, $new_rewritten)
+    union all
+    select *, (1::bigint << 40) + row_number() over ()
+    from csv_rows($new[2], $new_columns, $new_roles, $new_rewritten)
+    union all
+    select *, (2::bigint << 40) + row_number() over ()
+    from csv_rows($new[3], $new_columns, $new_roles, $new_rewritten)
+    union all
+    select *, (3::bigint << 40) + row_number() over ()
+    from csv_rows($new[4], $new_columns, $new_roles, $new_rewritten)
+),
+-- coalesce(*columns(…)) is the first of those columns, as no text is NULL. With a single value column,
+-- as most metrics have, it is all there is, and nothing needs lists; what no branch uses is not made.
 new_rows as (
     select
-        struct_pack(*columns($key)) as key,
-        columns('v[0-9]+'),
+        key_of(struct_pack(*columns($key)), concat_ws(e'\x1f', $salt, *columns($key))) as key,
+        coalesce(*columns('v[0-9]+')) as new_text,
+        [*columns('v[0-9]+')] as new_texts,
         struct_pack(*columns('[kvx][0-9]+')) as fields,
-        not_numbers,
-        row_number() over () as row
-    from csv_rows_examined($new, $new_columns, $new_roles, $new_rewritten)
+        row
+    from numbered
 ),
+-- in this order: the rows on the right are those that are held in memory
 joined as (
     select
-        row,
-        fields,
-        new_rows.not_numbers,
+        new_rows.* exclude (key),
         old_keys.key as old_key,
         copies,
-        [*columns('v[0-9]+')] as new_value,
-        [*columns('o[0-9]+')] as old_value,
-        struct_pack(*columns('o[0-9]+')) as old_fields
+        coalesce(*columns('o[0-9]+')) as old_text,
+        [*columns('o[0-9]+')] as old_texts,
+        columns('o[0-9]+')
     from new_rows
     full join old_keys on new_rows.key is not distinct from old_keys.key
 ),
-classified as (
+examined as (
     select
         *,
+        number_in(new_text) as new_number,
+        number_in(old_text) as old_number,
+        numbers_in(new_texts) as new_numbers,
+        numbers_in(old_texts) as old_numbers,
+        if($single, new_text = old_text, new_texts = old_texts) as same
+    from joined
+),
+classified as (
+    select
+        row,
+        fields,
+        columns('o[0-9]+'),
+        old_key,
+        copies,
+        if(
+            $single,
+            (new_text <> '' and new_number is null)::integer,
+            list_count(list_filter(new_texts, lambda text: text <> ''))
+            - list_count(new_numbers)
+        ) as not_numbers,
         case
             when row is null then 'removed'
-            when copies is null then 'added'
-            when new_value = old_value then 'unchanged'
+            when old_key is null then 'added'
+            when same then 'unchanged'
             when copies > 1 then 'ambiguous'
-            when all_values_equal(new_value, old_value, $rel_tols, $abs_tols)
-                then 'within_tolerance'
+            when if(
+                $single,
+                numbers_equal(
+                    new_text, old_text, new_number, old_number, $rel_tols[1], $abs_tols[1]
+                ),
+                all_values_equal(
+                    new_texts, old_texts, new_numbers, old_numbers, $rel_tols, $abs_tols
+                )
+            ) then 'within_tolerance'
             else 'changed'
         end as kind,
         kind in ('added', 'changed', 'ambiguous') as kept
-    from joined
+    from examined
 )
--- a kept row is a group of its own; all others fall together and cost no memory
+-- A kept row is a group of its own; all others fall together and cost no memory. Structs stand in
+-- lists, for it takes longer to group by many columns, though they are all NULL.
 select
     kind,
     if(kept, row, null) as row,
-    if(kept, fields, null) as fields,
-    if($with_detail and kind = 'changed', old_fields, null) as before,
+    if(kept, [fields], null) as fields,
+    if($with_detail and kind = 'changed', [struct_pack(*columns('o[0-9]+'))], null) as before,
     if($with_removed and row is null, old_key, null) as removed_key,
     count(row) as new_rows,
     count_if(row is null) as old_keys,

@@ -12,7 +12,7 @@ old_side as (
 -- keys of new: those that stand in old, and those that do not
 added_keys as (
     select count(distinct struct_pack(*columns($key))) as keys
-    from (select unnest(fields) from outcome where kind = 'added')
+    from (select unnest(fields[1]) from outcome where kind = 'added')
 ),
 kinds as (
     select

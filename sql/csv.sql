@@ -8,17 +8,17 @@
 --             rewritten     the file is a copy that the service made: only then are records that go
 --                           over a border of the reader's buffers read right; a broken file is
 --                           noticed only when false
--- columns     those, in the order of roles, as text, NULL where the field is empty
+-- columns     those, in the order of roles, as text; an empty field is '', never NULL
 -- order       that of the file
 --
 -- Nothing is guessed: sniffing drops rows and rounds numbers, and told that there is a header the
 -- reader finds no rows at all where it misjudges the line ends. The null string cannot stand in a file
--- without quotes, so that only nullif makes NULLs; with '' a surplus empty field goes unnoticed.
+-- without quotes, so nothing is NULL; with '' a surplus empty field goes unnoticed. Buffers are as
+-- small as the longest line allows: each thread holds some.
 create or replace temp macro csv_rows(file, file_columns, roles, rewritten) as table
     select unnest(roles)
     where false
     union all by name
-    select nullif(columns('([kvx][0-9]+)'), '') as '\1'
     from
         read_csv(
             file, columns = file_columns, auto_detect = false,
@@ -26,19 +26,5 @@ create or replace temp macro csv_rows(file, file_columns, roles, rewritten) as t
             delim = ',', quote = '"', escape = '"', comment = '', strict_mode = true,
             nullstr = e'\n', allow_quoted_nulls = false,
             compression = 'none', parallel = not rewritten,
-            max_line_size = 16000000, buffer_size = 32000000
+            max_line_size = 16000000, buffer_size = 16000000
         );
-
--- The same with `not_numbers`, how many of the row's values are neither empty nor a number.
-create or replace temp macro csv_rows_examined(file, file_columns, roles, rewritten) as table
-    select * exclude (cells, numbers), cells - numbers as not_numbers
-    from (
-        select
-            columns('[kvx][0-9]+'),
-            list_count([*columns('v[0-9]+')]) as cells,
-            list_count([*columns('n[0-9]+')]) as numbers
-        from (
-            select *, number_in(columns('v([0-9]+)')) as 'n\1'
-            from csv_rows(file, file_columns, roles, rewritten)
-        )
-    );

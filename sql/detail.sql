@@ -6,11 +6,11 @@
 --             output         file to write
 -- reads       outcome, made with_detail
 copy (
-    select * exclude (row)
+    select nullif(columns('[kvxo][0-9]+|kind'), '')
     from (
         select 0 as row, unnest($header), $change_header as kind, unnest($before_header)
         union all by name
-        select row, unnest(fields), kind, unnest(before)
+        select row, unnest(fields[1]), kind, unnest(before[1])
         from outcome
         where kind in ('added', 'changed')
     )

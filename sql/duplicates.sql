@@ -48,7 +48,7 @@ from (
     with
     candidates as (
         select row, struct_pack(*columns($key)) as key, [*columns($value)] as value
-        from (select row, unnest(fields) from outcome where kind = 'ambiguous')
+        from (select row, unnest(fields[1]) from outcome where kind = 'ambiguous')
     ),
     old_rows as materialized (
         select old_rows.*
@@ -124,11 +124,15 @@ from (
             on new_buckets.key is not distinct from old_buckets.key
             and new_buckets.shapes is not distinct from old_buckets.shapes
             and new_buckets.bucket is not distinct from old_buckets.bucket
-            and all_values_equal(new_buckets.value, old_buckets.value, $rel_tols, $abs_tols)
+            and all_values_equal(
+                new_buckets.value, old_buckets.value,
+                numbers_in(new_buckets.value), numbers_in(old_buckets.value),
+                $rel_tols, $abs_tols
+            )
     ),
     first_rows as (
         select key, arg_min(fields, row) as fields
-        from (select key, row, struct_pack(*columns('o[0-9]+')) as fields from old_rows)
+        from (select key, row, [struct_pack(*columns('o[0-9]+'))] as fields from old_rows)
         where $with_detail
         group by key
     )

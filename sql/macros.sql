@@ -53,26 +53,25 @@ create or replace temp macro numbers_equal(text_a, text_b, a, b, rel_tol, abs_to
         numbers_close(a, b, rel_tol, abs_tol)
     );
 
--- Lists of values and of their tolerances, one for each value column: all must be equal. Only where
--- texts differ are numbers looked for, and once each: the engine does not see that a cast inside a
--- lambda repeats.
-create or replace temp macro all_values_equal(a, b, rel_tol, abs_tol) as
-    coalesce(
-        list_bool_and([
-            coalesce(
-                numbers_equal(pair[1], pair[2], pair[3], pair[4], pair[5], pair[6]), false
-            )
-            for pair in [
-                row(text[1], text[2], number_in(text[1]), number_in(text[2]), text[3], text[4])
-                for text in list_zip(a, b, rel_tol, abs_tol)
-                if text[1] is distinct from text[2]
-            ]
-        ]),
-        true
-    );
+-- Lists of texts, of their numbers and of their tolerances, one for each value column: all must be
+-- equal. The numbers come from outside, for the engine would not see that a cast in here repeats.
+create or replace temp macro all_values_equal(a, b, numbers_a, numbers_b, rel_tol, abs_tol) as
+    list_bool_and([
+        pair[1] is not distinct from pair[2]
+        or coalesce(
+            numbers_equal(pair[1], pair[2], pair[3], pair[4], pair[5], pair[6]), false
+        )
+        for pair in list_zip(a, b, numbers_a, numbers_b, rel_tol, abs_tol)
+    ]);
+
+create or replace temp macro numbers_in(texts) as [number_in(text) for text in texts];
 
 create or replace temp macro values_equal(a, b, rel_tol, abs_tol) as
-    all_values_equal([a], [b], [rel_tol], [abs_tol]);
+    all_values_equal([a], [b], [number_in(a)], [number_in(b)], [rel_tol], [abs_tol]);
+
+-- True for a value that is neither empty nor a number, else NULL: count() counts it.
+create or replace temp macro no_number(field) as
+    if(field = '' or number_in(field) is not null, null, true);
 
 -- For analysts: a diff of two CSV files in the duckdb shell, 1.5 or later.
 --
@@ -170,7 +169,8 @@ create or replace temp macro diff(
                 when list_contains(candidates, texts) then 'unchanged'
                 when list_bool_or([
                     all_values_equal(
-                        texts, candidate, [rel_tol for _ in value], [abs_tol for _ in value]
+                        texts, candidate, numbers_in(texts), numbers_in(candidate),
+                        [rel_tol for _ in value], [abs_tol for _ in value]
                     )
                     for candidate in candidates
                 ]) then 'unchanged'

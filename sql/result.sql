@@ -4,11 +4,11 @@
 --             output  file to write
 -- reads       outcome
 copy (
-    select * exclude (row)
+    select nullif(columns('[kvx][0-9]+'), '')
     from (
         select 0 as row, unnest($header)
         union all by name
-        select row, unnest(fields)
+        select row, unnest(fields[1])
         from outcome
         where kind in ('added', 'changed')
     )

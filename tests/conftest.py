@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from service import parts
 from service.catalogue import comparison_of
 from service.engine import Diff
 from service.limits import Limits
@@ -24,6 +25,12 @@ def _end_quietly() -> None:
     # DuckDB's binding prints pages about references that hypothesis still holds at exit; the last
     # line of a run shall be pytest's
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+@pytest.fixture(autouse=True)
+def _small_files_are_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as there are threads, as large files are."""
+    monkeypatch.setattr(parts, "_SMALLEST", 1)
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,7 @@ def diff_texts(tmp_path: Path) -> DiffTexts:
         threads: int = 2,
         memory: str = "1GB",
         temp: str | None = None,
+        exact_keys: bool = False,
         **more: Any,
     ) -> Outcome:
         for name, content in (("old.csv", old), ("new.csv", new)):
@@ -65,7 +73,7 @@ def diff_texts(tmp_path: Path) -> DiffTexts:
             tmp_path / "old.csv",
             tmp_path / "new.csv",
             comparison_of(key, value, rel_tol, abs_tol, **more),
-            Limits(threads, memory, tmp_path, temp),
+            Limits(threads, memory, tmp_path, temp, exact_keys),
         )
         summary = work.run(Outputs(result, detail, removed))
         return Outcome(result.read_bytes(), detail.read_bytes(), removed.read_bytes(), summary)

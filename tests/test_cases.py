@@ -98,12 +98,12 @@ class Case(Strict):
             old, new, self.key, self.value, self.rel_tol, self.abs_tol, self.tolerance
         )
 
-    def run(self, folder: Path, threads: int) -> Summary:
+    def run(self, folder: Path, threads: int, exact_keys: bool = False) -> Summary:
         """Diff the files for real, with every output in that folder."""
         comparison = comparison_of(
             self.key, self.value, self.rel_tol, self.abs_tol, self.tolerance, self.duplicates
         )
-        limits = Limits(threads=threads, memory="1GB", temp_folder=folder)
+        limits = Limits(threads, memory="1GB", temp_folder=folder, exact_keys=exact_keys)
         outputs = Outputs(**{name: folder / f"{name}.csv" for name in OUTPUTS})
         return Diff(self.input("old"), self.input("new"), comparison, limits).run(outputs)
 
@@ -145,12 +145,14 @@ def test_the_reference_says_what_the_case_expects(case: Case) -> None:
     assert case.expected("removed", answer.removed_csv) == answer.removed_csv.encode()
 
 
-@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize(("threads", "exact_keys"), [(1, False), (4, False), (4, True)])
 @pytest.mark.parametrize("case", ANSWERED)
-def test_a_diff_says_what_the_case_expects(case: Case, threads: int, tmp_path: Path) -> None:
+def test_a_diff_says_what_the_case_expects(
+    case: Case, threads: int, exact_keys: bool, tmp_path: Path
+) -> None:
     answer = case.answer()
 
-    summary = case.run(tmp_path, threads)
+    summary = case.run(tmp_path, threads, exact_keys)
 
     written = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     result = case.expected("expected", "no such file")

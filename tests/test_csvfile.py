@@ -8,6 +8,7 @@ import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service import csvscan
-from service.csvfile import CsvFile, open_csv, require_columns, rewrite
+from service.csvfile import CsvFile, contents_of, open_csv, require_columns, rewrite
 from service.errors import BadInput, OutOfDisk
 from service.queries import query
 
@@ -27,7 +28,7 @@ else:
     from backports import zstd
 
 ROWS = "from csv_rows($path, $columns, $columns, $rewritten)"
-FIELDS = f"select coalesce(columns(*), '') {ROWS}"
+FIELDS = f"select * {ROWS}"
 COUNT = f"select count(*) {ROWS}"
 REFUSALS = (duckdb.InvalidInputException, duckdb.NotImplementedException)
 
@@ -50,6 +51,13 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "data.csv"
 
 
+def checked(path: Path, scratch: Path) -> CsvFile:
+    """A file as a diff has it once its bytes were looked over."""
+    file = open_csv(path, scratch)
+    rows = contents_of(file).rows
+    return rewrite(file, scratch) if rows is None else replace(file, rows=rows)
+
+
 def fetch(file: CsvFile, sql: str) -> list[Row]:
     """What a query says over a file, which it reads as a diff does."""
     columns = {f"x{i}": "VARCHAR" for i in range(len(file.columns))}
@@ -61,24 +69,26 @@ def records(file: CsvFile) -> list[Row]:
     return [file.columns, *fetch(file, FIELDS)]
 
 
-def read(path: Path, scratch: Path) -> list[Row]:
-    """All records, the header too, as the engine gets them: a refusal leads to a rewrite."""
-    file = open_csv(path, scratch)
+def accepted(path: Path, scratch: Path) -> CsvFile:
+    """A file that DuckDB reads whole; as in the engine, a rewritten one if it would not."""
+    file = checked(path, scratch)
     try:
-        return records(file)
+        whole = [(file.rows,)] == fetch(file, COUNT)
     except REFUSALS:
-        return records(rewrite(file, scratch))
+        whole = False
+    return file if whole else rewrite(file, scratch)
+
+
+def read(path: Path, scratch: Path) -> list[Row]:
+    """All records, the header too, as the engine gets them."""
+    return records(accepted(path, scratch))
 
 
 def count(path: Path, scratch: Path) -> int:
     """The rows of a file, which DuckDB and the look at its bytes agree upon."""
-    file = open_csv(path, scratch)
-    try:
-        counted = fetch(file, COUNT)
-    except REFUSALS:
-        file = rewrite(file, scratch)
-        counted = fetch(file, COUNT)
-    assert [(file.rows,)] == counted
+    file = accepted(path, scratch)
+    assert [(file.rows,)] == fetch(file, COUNT)
+    assert file.rows is not None
     return file.rows
 
 
@@ -137,7 +147,7 @@ def test_a_valid_file_is_read_character_for_character(
     path.write_bytes(content)
 
     assert rows == read(path, scratch)
-    assert rows[0] == open_csv(path, scratch).columns
+    assert rows[0] == checked(path, scratch).columns
     assert len(rows) - 1 == count(path, scratch)
 
 
@@ -147,12 +157,12 @@ def test_a_rewritten_file_holds_the_same_records(
 ) -> None:
     path.write_bytes(content)
 
-    assert rows == records(rewrite(open_csv(path, scratch), scratch))
+    assert rows == records(rewrite(checked(path, scratch), scratch))
 
 
 def test_a_rewritten_file_is_not_rewritten_again(path: Path, scratch: Path) -> None:
     path.write_bytes(b"a,b\n1,2\n")
-    file = rewrite(open_csv(path, scratch), scratch)
+    file = rewrite(checked(path, scratch), scratch)
 
     assert file == rewrite(file, scratch)
 
@@ -171,7 +181,7 @@ USUAL = {
 def test_a_usual_export_is_read_where_it_lies(path: Path, scratch: Path, content: bytes) -> None:
     path.write_bytes(content)
 
-    file = open_csv(path, scratch)
+    file = checked(path, scratch)
 
     assert (path, False) == (file.path, file.rewritten)
     assert not list(scratch.iterdir())
@@ -218,7 +228,7 @@ def test_rows_are_records_below_the_header(
     monkeypatch.setattr(csvscan, "_CHUNK", chunk)
 
     assert rows == count(path, scratch)
-    assert rows == rewrite(open_csv(path, scratch), scratch).rows
+    assert rows == rewrite(checked(path, scratch), scratch).rows
 
 
 @pytest.mark.parametrize(
@@ -237,7 +247,7 @@ def test_rows_are_records_below_the_header(
 def test_rows_are_not_counted_where_duckdb_may_read_others(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
-    assert csvscan.count_rows(path, "data.csv", 2) is None
+    assert csvscan.count_rows(path, "data.csv").rows is None
 
 
 @pytest.mark.parametrize("before", [b"1,", b'"1",'])
@@ -247,7 +257,7 @@ def test_a_field_of_many_lines_belongs_to_one_row(
 ) -> None:
     path.write_bytes(b"a,b\n" + (before + b'"' + text * 20_000 + b'"\n') * 3)
 
-    file = open_csv(path, scratch)
+    file = checked(path, scratch)
 
     assert (3, False) == (file.rows, file.rewritten)
 
@@ -361,7 +371,6 @@ def test_an_endless_line_is_refused_with_little_memory(
     path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
     monkeypatch.setattr(csvscan, "_CHUNK", 1)
-    monkeypatch.setattr(csvscan, "_STRIDE", 100)
     path.write_bytes(begun)
     os.truncate(path, 200_000_000)
 
@@ -418,37 +427,33 @@ class TestBorders:
         assert content.count(b"\n") == rows
 
 
-class TestSmallBorders:
-    """The same where a file of a few lines has many borders."""
+class TestCuts:
+    """A file may be read in pieces, which must end and begin between records."""
 
-    @pytest.fixture(autouse=True, params=[1, 90, 32 * 1024])
-    def _stride(self, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-        monkeypatch.setattr(csvscan, "_STRIDE", 1000)
+    HEADER = b"a,b\n"
+    ROWS = b'1,2\n"3\n,""4","5"\n\n6,7\n'
+
+    @pytest.fixture(autouse=True, params=[1, 9, 32 * 1024])
+    def _chunk(self, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
         monkeypatch.setattr(csvscan, "_CHUNK", request.param)
+        monkeypatch.setattr(csvscan, "_BLOCK", request.param + 3)
 
-    @pytest.mark.parametrize(
-        "row", [b'1,"two\n\n3, four\nfive"\n', b'"","1\n\n""2"""\r\n', b"1,2\n", b"\n1,2\n\n"]
-    )
-    def test_whole_records_past_each_border_are_fine(self, path: Path, row: bytes) -> None:
-        path.write_bytes(b"a,b\n" + row * (9900 // len(row)))
+    def counted(self, path: Path, cuts: list[int]) -> int | None:
+        path.write_bytes(self.HEADER + self.ROWS * 20)
+        return csvscan.count_rows(path, "data.csv", cuts).rows
 
-        assert 9900 // len(row) == csvscan.count_rows(path, "data.csv", 2)
+    @pytest.mark.parametrize("after", [b"", b"1,2\n", b'1,2\n"3\n,""4","5"\n', ROWS, ROWS * 20])
+    def test_between_records_they_change_nothing(self, path: Path, after: bytes) -> None:
+        cut = len(self.HEADER + after)
 
-    @pytest.mark.parametrize("broken", [b"1234567890\n", b"1\r2,34,567\n"])
-    @pytest.mark.parametrize("blank_lines", [0, 80])
-    @pytest.mark.parametrize("place", [2000, 2090])
-    def test_a_broken_one_is_seen_near_them(
-        self, path: Path, broken: bytes, blank_lines: int, place: int
+        assert 60 == self.counted(path, [cut])
+        assert 60 == self.counted(path, sorted({cut, len(self.HEADER + self.ROWS * 10)}))
+
+    @pytest.mark.parametrize("after", [b'1,2\n"3\n', b"1,2", b'1,2\n"3\n,"', ROWS * 9 + b"1"])
+    def test_elsewhere_the_file_is_not_sure_to_be_read_right(
+        self, path: Path, after: bytes
     ) -> None:
-        rows = b"ab,cd,efg\n" + b"12,34,567\n" * 540
-        path.write_bytes(rows[:place] + b"\n" * blank_lines + broken + rows[place:])
-
-        assert csvscan.count_rows(path, "data.csv", 3) is None
-
-    def test_the_file_does_not_end_near_them(self, path: Path) -> None:
-        path.write_bytes(b"ab,cd,efg\n" + b"12,34,567\n" * 500)
-
-        assert csvscan.count_rows(path, "data.csv", 3) is None
+        assert self.counted(path, [len(self.HEADER + after)]) is None
 
 
 ROW = b"a" * 400 + b"," + b"b" * 398 + b"\n"
@@ -479,7 +484,7 @@ class TestPacked:
         path = tmp_path / f"{name}{case(suffix)}"
         path.write_bytes(PACK[suffix](b"a,b\n1,2\n") + PACK[suffix](b"3,4\n"))
 
-        file = open_csv(path, scratch)
+        file = checked(path, scratch)
 
         assert (path.name, path.stat().st_size, 2) == (file.name, file.bytes, file.rows)
         assert (scratch, b"a,b\n1,2\n3,4\n") == (file.path.parent, file.path.read_bytes())
@@ -507,7 +512,7 @@ class TestPacked:
         path.write_bytes(PACK[suffix]((b"x" * 1_000_000 + b"\n") * 40))
 
         with allocating_at_most(20_000_000):
-            file = open_csv(path, scratch)
+            file = checked(path, scratch)
 
         assert 39 == file.rows
 
@@ -597,7 +602,7 @@ def test_zstd_may_have_frames_of_all_kinds(tmp_path: Path, scratch: Path, conten
     path = tmp_path / "data.csv.zst"
     path.write_bytes(content)
 
-    assert open_csv(path, scratch).path.read_bytes().startswith(NUMBERS)
+    assert checked(path, scratch).path.read_bytes().startswith(NUMBERS)
 
 
 @contextmanager
@@ -676,7 +681,7 @@ def test_a_full_disk_is_told_from_a_broken_file(
     monkeypatch.setattr(errno, full, errno.EFBIG)
 
     with largest_file(10_000), pytest.raises(OutOfDisk, match="The disk is full"):
-        open_csv(path, scratch)
+        checked(path, scratch)
     assert not list(scratch.iterdir())
 
 
@@ -817,7 +822,7 @@ def test_any_file_is_read_as_the_reference_reads_it_or_refused(
     else:
         assert expected == read(path, folder)
         assert len(expected) - 1 == count(path, folder)
-        assert expected == records(rewrite(open_csv(path, folder), folder))
+        assert expected == records(rewrite(checked(path, folder), folder))
 
 
 line_ends = st.sampled_from(["\n", "\r\n"])
@@ -844,6 +849,6 @@ def test_rows_are_as_many_as_the_csv_module_finds(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(csvscan, "_CHUNK", chunk)
-        counted = csvscan.count_rows(path, "rows.csv", 2)
+        counted = csvscan.count_rows(path, "rows.csv").rows
 
     assert counted == len(rows) - 1

@@ -69,8 +69,9 @@ def test_rows_of_several_values_are_equal_when_all_are(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
     said = connection.execute(
-        "select all_values_equal(['1', 'a', null], ['1.0', 'a', null], [0, 0, 0], [0, 0, 0]),"
-        " all_values_equal(['1', 'a', null], ['1.0', 'b', null], [0, 0, 0], [0, 0, 0])"
+        "select all_values_equal(a, b, numbers_in(a), numbers_in(b), [0, 0, 0], [0, 0, 0]),"
+        " all_values_equal(a, c, numbers_in(a), numbers_in(c), [0, 0, 0], [0, 0, 0])"
+        " from (select ['1', 'a', null] as a, ['1.0', 'a', null] as b, ['1.0', 'b', null] as c)"
     ).fetchone()
 
     assert (True, False) == said

@@ -80,21 +80,12 @@ MUTANTS = [
     ),
     Mutant("macros", "- length(part.fraction)", "", "values_without_tolerance_are_decimals"),
     Mutant("macros", "replace(field, '_', '')", "field", "values_without_tolerance_are_decimals"),
-    Mutant("macros", "if text[1] is distinct from text[2]", "if text[1] <> text[2]", "values_null"),
     Mutant(
-        "macros",
-        "), false\n            )",
-        "), true\n            )",
-        "values_number_against_text",
+        "macros", "), false\n        )", "), true\n        )", "values_all_columns_must_be_equal"
     ),
+    Mutant("macros", "field = '' or", "", "values_null"),
     Mutant("macros", "list_bool_and", "list_bool_or", "values_all_columns_must_be_equal"),
     # how a file is read
-    Mutant(
-        "csv",
-        "nullif(columns('([kvx][0-9]+)'), '')",
-        "columns('([kvx][0-9]+)')",
-        "keys_null_equals_null",
-    ),
     Mutant(
         "csv",
         "select unnest(roles)\n    where false\n    union all by name\n",
@@ -102,16 +93,30 @@ MUTANTS = [
         "values_tolerance_per_column",
     ),
     Mutant("csv", "comment = ''", "comment = '#'", "text_signs_that_begin_comments"),
-    Mutant("csv", "cells - numbers", "cells", "values_ways_to_write_a_number"),
+    Mutant("old_rows", "no_number(columns(", "(columns(", "values_ways_to_write_a_number"),
+    # what stands for a key
+    Mutant(
+        "keys_hashed",
+        "md5_number(text)",
+        "md5_number(replace(text, e'\\x1f', ''))",
+        "keys_are_never_joined",
+    ),
+    Mutant(
+        "keys_hashed",
+        "md5_number(text)",
+        "md5_number(lower(text))",
+        "keys_differ_in_case_or_blanks",
+    ),
     # how rows are sorted into added, changed, removed, unchanged
     Mutant("classify", "full join", "left join", "rows_none_in_new"),
     Mutant("classify", "when copies > 1 then 'ambiguous'", "", "duplicates_shuffled"),
     Mutant(
         "classify",
-        "when new_value = old_value",
-        "when new_value[1] = old_value[1]",
+        "new_texts = old_texts)",
+        "new_text = old_text)",
         "values_all_columns_must_be_equal",
     ),
+    Mutant("classify", "new_text <> '' and ", "", "values_null"),
     Mutant(
         "classify",
         "$with_detail and kind = 'changed'",
@@ -125,7 +130,7 @@ MUTANTS = [
         "count_if(row is null)",
         "duplicates_added_and_removed",
     ),
-    Mutant("old_keys", "count(*) as copies", "1 as copies", "duplicates_in_old_only"),
+    Mutant("old_keys_repeated", "count(*) as copies", "1 as copies", "duplicates_in_old_only"),
     # keys that stand several times
     Mutant(
         "duplicates",
@@ -141,8 +146,8 @@ MUTANTS = [
     ),
     Mutant(
         "duplicates",
-        "and all_values_equal(new_buckets.value, old_buckets.value, $rel_tols, $abs_tols)",
-        "",
+        "and all_values_equal(",
+        "or all_values_equal(",
         "duplicates_near_but_not_within_tolerance",
     ),
     Mutant(
@@ -160,6 +165,7 @@ MUTANTS = [
     ),
     # what is written
     Mutant("result", "order by row", "order by row desc", "rows_in_the_order_of_new"),
+    Mutant("result", "nullif(columns('[kvx][0-9]+'), '')", "columns('[kvx][0-9]+')", "values_null"),
     Mutant("result", "('added', 'changed')", "('added')", "rows_in_the_order_of_new"),
     Mutant("detail", "order by row", "order by row desc", "output_detail_shows_old_values"),
     Mutant("removed", "order by row", "order by row desc", "output_removed_is_old"),
@@ -187,7 +193,9 @@ def test_a_query_that_is_broken_is_noticed(mutant: Mutant, sql: Path, tmp_path: 
     folder.mkdir()
 
     with pytest.raises((AssertionError, DiffingError)) as caught:
-        test_cases.test_a_diff_says_what_the_case_expects(CASES[mutant.case], 4, folder)
+        test_cases.test_a_diff_says_what_the_case_expects(
+            CASES[mutant.case], 4, exact_keys=False, tmp_path=folder
+        )
 
     # a query that does not run at all proves nothing
     noticed_itself = "a fault of the service" in str(caught.value)
