@@ -107,6 +107,7 @@ def compare(
 def parameters(old: Side, new: Side, comparison: Comparison, outputs: Outputs) -> dict[str, Any]:
     """What the queries of `sql/` name, for two files and a comparison."""
     old_roles, new_roles = _roles(old.file, comparison), _roles(new.file, comparison)
+    tolerances = set(zip(comparison.rel_tols, comparison.abs_tols, strict=True))
     extra = extra_columns(new.file.columns, comparison.value)
     return {
         "old": old.parts.names[0],
@@ -120,6 +121,7 @@ def parameters(old: Side, new: Side, comparison: Comparison, outputs: Outputs) -
         "new_rewritten": new.file.rewritten,
         "key": [f"k{i}" for i in range(len(comparison.key))],
         "single": len(comparison.value) == 1,
+        "uniform": len(comparison.value) > 1 and len(tolerances) == 1 and (0, 0) not in tolerances,
         "value": [f"v{i}" for i in range(len(comparison.value))],
         "rel_tols": list(comparison.rel_tols),
         "abs_tols": list(comparison.abs_tols),

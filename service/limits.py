@@ -1,7 +1,16 @@
 """What one diff may use of the machine."""
 
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from service.errors import BadSetting
+
+_UNITS = {"K": 10, "M": 20, "G": 30, "T": 40}
+
+# Python, DuckDB's libraries, blocks of the files on their way: measured beside what DuckDB counts.
+_BESIDE = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -10,7 +19,8 @@ class Limits:
 
     Args:
         threads: number of threads.
-        memory: size, such as `512MB`, or a share of the machine's memory, such as `40%`.
+        memory: of the process: size, such as `512MB`, or a share of the machine's memory, such as
+            `40%`.
         temp_folder: an existing folder, where it spills to disk when the memory is short.
         temp: size of what it may spill, such as `20GB`; None for nine tenths of the free space.
         exact_keys: keep the keys themselves in memory, not 128 bits for each.
@@ -21,3 +31,22 @@ class Limits:
     temp_folder: Path
     temp: str | None = None
     exact_keys: bool = False
+
+    @property
+    def memory_of_duckdb(self) -> str:
+        """What is left of `memory` for DuckDB, as it reads it."""
+        size = _bytes_in(self.memory)
+        return f"{max(size - _BESIDE, size * 3 // 4)}B"
+
+
+def _bytes_in(text: str) -> int:
+    """A size as DuckDB reads it: KB is 1,000, KiB 1,024."""
+    found = re.fullmatch(r"\s*([\d.]+)\s*(%|[KMGT]i?B)\s*", text)
+    if found is None:
+        raise BadSetting(f"{text!r} is no size of memory, such as 512MB or 40%.")
+    number, unit = found.groups()
+    if unit == "%":
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return int(machine * float(number) / 100)
+    power = _UNITS[unit[0].upper()]
+    return int(float(number) * (2**power if "i" in unit else 10 ** (power * 3 // 10)))

@@ -54,7 +54,7 @@ class Session:
             self.run(
                 "session",
                 {
-                    "memory_limit": limits.memory,
+                    "memory_limit": limits.memory_of_duckdb,
                     "threads": limits.threads,
                     "temp_folder": str(scratch),
                     "temp_limit": limits.temp or free,

@@ -7,6 +7,8 @@
 --             new_columns, new_roles, new_rewritten  as csv.sql takes them
 --             key, salt           names of the key columns, and what keys_hashed.sql needs
 --             rel_tols, abs_tols  lists of tolerances, one for each value column
+--             single              there is one value column
+--             uniform             there are several, all with the same tolerance, which is not 0
 --             with_removed        keep the keys of removed rows
 --             with_detail         keep the old values of changed rows
 -- reads       old_keys
@@ -43,9 +45,17 @@ new_rows as (
         key_of(struct_pack(*columns($key)), concat_ws(e'\x1f', $salt, *columns($key))) as key,
         coalesce(*columns('v[0-9]+')) as new_text,
         [*columns('v[0-9]+')] as new_texts,
+        [*columns('n[0-9]+')] as new_numbers,
+        list_count([*columns('t[0-9]+')]) as new_cells,
         struct_pack(*columns('[kvx][0-9]+')) as fields,
         row
-    from numbered
+    from (
+        select
+            *,
+            number_in(columns('v([0-9]+)')) as 'n\1',
+            nullif(columns('v([0-9]+)'), '') as 't\1'
+        from numbered
+    )
 ),
 -- in this order: the rows on the right are those that are held in memory
 joined as (
@@ -64,10 +74,11 @@ examined as (
         *,
         number_in(new_text) as new_number,
         number_in(old_text) as old_number,
-        numbers_in(new_texts) as new_numbers,
-        numbers_in(old_texts) as old_numbers,
-        if($single, new_text = old_text, new_texts = old_texts) as same
-    from joined
+        if(same, null, numbers_in(old_texts)) as old_numbers
+    from (
+        select *, if($single, new_text = old_text, new_texts = old_texts) as same
+        from joined
+    )
 ),
 classified as (
     select
@@ -79,14 +90,17 @@ classified as (
         if(
             $single,
             (new_text <> '' and new_number is null)::integer,
-            list_count(list_filter(new_texts, lambda text: text <> ''))
-            - list_count(new_numbers)
+            new_cells - list_count(new_numbers)
         ) as not_numbers,
         case
             when row is null then 'removed'
             when old_key is null then 'added'
             when same then 'unchanged'
             when copies > 1 then 'ambiguous'
+            when
+                $uniform
+                and all_numbers_close(new_numbers, old_numbers, $rel_tols[1], $abs_tols[1])
+                then 'within_tolerance'
             when if(
                 $single,
                 numbers_equal(

@@ -14,9 +14,13 @@ create or replace temp macro numbers_close(a, b, rel_tol, abs_tol) as
     );
 
 -- The number that a text stands for, else NULL. The cast alone would read '+-1' as -1 and 'nan(1)' as
--- NaN.
+-- NaN; of texts that begin with a digit it reads none wrong.
 create or replace temp macro number_in(field) as
-    if(contains(field, '+-') or contains(field, '('), null, try_cast(field as double));
+    case
+        when field >= '0' and field < ':' then try_cast(field as double)
+        when contains(field, '+-') or contains(field, '(') then null
+        else try_cast(field as double)
+    end;
 
 -- A number's exact value as text, the same for all ways to write it: '-1.50' and '-15e-1' are both
 -- '-15e-1'. Zero, and what has no digits, is the double's text.
@@ -62,6 +66,14 @@ create or replace temp macro all_values_equal(a, b, numbers_a, numbers_b, rel_to
             numbers_equal(pair[1], pair[2], pair[3], pair[4], pair[5], pair[6]), false
         )
         for pair in list_zip(a, b, numbers_a, numbers_b, rel_tol, abs_tol)
+    ]);
+
+-- The same for numbers alone, with one tolerance that is not 0 for all: three times as fast. Where it is
+-- false or NULL, all_values_equal decides.
+create or replace temp macro all_numbers_close(numbers_a, numbers_b, rel_tol, abs_tol) as
+    list_bool_and([
+        coalesce(numbers_close(pair[1], pair[2], rel_tol, abs_tol), false)
+        for pair in list_zip(numbers_a, numbers_b)
     ]);
 
 create or replace temp macro numbers_in(texts) as [number_in(text) for text in texts];

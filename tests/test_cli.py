@@ -6,10 +6,12 @@ import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 import xxhash
 
+from service.samples import write_sample
 from tests import reference
 
 OLD = "id,note,value\n1,a,10\n2,,20\n,c,30\n5,e,50\n"
@@ -129,6 +131,25 @@ def test_a_tolerance_may_be_of_one_value_column(folder: Path) -> None:
 
     assert "id,a,b=c\n1,1.5,1\n3,1.5,1.5\n4,1.05,1.4\n" == one.stdout
     assert "id,a,b=c\n1,1.5,1\n3,1.5,1.5\n" == both.stdout
+
+
+def test_a_memory_limit_is_kept_to_and_changes_no_answer(folder: Path) -> None:
+    write_sample("c-revenue", 1_000_000, folder / "c_old.csv", folder / "c_new.csv")
+
+    def summary(**limit: str) -> dict[str, Any]:
+        files = ("--old", "c_old.csv", "--new", "c_new.csv", "--output", "out.csv")
+        done = diffing(
+            folder, "diff", "--metric", "c-revenue", *files, "--summary", "s.json",
+            DIFFING_EXACT_KEYS="true", DIFFING_THREADS="2", **limit,
+        )  # fmt: skip
+        assert (0, "") == (done.returncode, done.stderr)
+        return dict(json.loads((folder / "s.json").read_text()))
+
+    free, limited = summary(), summary(DIFFING_MEMORY_LIMIT="300MB")
+
+    assert free["result"] == limited["result"]
+    # what Python and the blocks of the files take comes on top where a limit is small
+    assert limited["peak_rss_bytes"] < 500e6 < free["peak_rss_bytes"]
 
 
 def test_repeated_keys_are_an_error_when_asked_for(folder: Path) -> None:

@@ -406,19 +406,19 @@ def test_any_pair_of_files_larger_than_the_memory_gives_what_the_reference_gives
     random_ = random.Random(seed)
     texts = ["".join(random_.choices('abcé,\n"', k=200)) for _ in range(50)]
     rows = [
-        (f"{i % 50_000 if repeats else i}", random_.choice(texts), f"{random_.gauss():.12f}")
-        for i in range(60_000)
+        (f"{i % 70_000 if repeats else i}", random_.choice(texts), f"{random_.gauss():.12f}")
+        for i in range(80_000)
     ]
     old = reference.csv_of([("id", "text", "value"), *rows])
     for i in range(0, len(rows), 7):
         rows[i] = (*rows[i][:2], f"{float(rows[i][2]) * (1 + random_.choice((1e-12, 1e-3)))}")
     random_.shuffle(rows)
-    new = reference.csv_of([("id", "text", "value"), *rows[:50_000], *rows[:repeats]])
+    new = reference.csv_of([("id", "text", "value"), *rows[:70_000], *rows[:repeats]])
 
     files = (old, new, ["id", "text"], ["value"])
 
     with pytest.raises(OutOfDisk):
-        diff_texts(*files, threads=threads, memory="75MB", temp="1KB", exact_keys=True)
-    outcome = diff_texts(*files, threads=threads, memory="75MB", exact_keys=True)
+        diff_texts(*files, threads=threads, memory="118MB", temp="1KB", exact_keys=True)
+    outcome = diff_texts(*files, threads=threads, memory="118MB", exact_keys=True)
 
     assert_agrees(reference.diff(*files), outcome)
