@@ -149,6 +149,8 @@ def _status_of(job: Job) -> dict[str, Any]:
         "metric": job.metric,
         "status": job.status,
         "stage": job.stage,
+        "bytes_read": job.bytes_read,
+        "bytes_total": job.bytes_total,
         "attempt": job.attempt,
         "created_at": _iso(job.created_at),
         "started_at": _iso(job.started_at),

@@ -20,14 +20,14 @@ _log = logging.getLogger(__name__)
 def run_diff(
     old: Path, new: Path, outputs: Outputs, metric: Metric, limits: Limits, sender: Connection
 ) -> None:
-    """Run a diff and send each stage's word, then the summary as JSON values, or the Failure."""
+    """Run a diff and send how far it is, then the summary as JSON values, or the Failure."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # they reach the worker too, which decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
     diff = Diff(old, new, metric.comparison, limits, metric.fingerprint)
     try:
         sender.send(
-            diff.run(outputs, metric=metric.id, on_stage=sender.send).model_dump(mode="json")
+            diff.run(outputs, metric=metric.id, on_progress=sender.send).model_dump(mode="json")
         )
     except DiffingError as error:
         if error.__cause__:

@@ -290,7 +290,7 @@ def _run(work: "Diff", outputs: Outputs, metric: str | None) -> Summary:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with ThreadPoolExecutor(1) as threads:
             future = threads.submit(
-                work.run, outputs, metric, on_stage=lambda stage: progress.update(f"{stage} …")
+                work.run, outputs, metric, on_progress=lambda now: progress.update(str(now))
             )
             try:
                 return future.result()

@@ -3,7 +3,7 @@
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,8 +16,11 @@ from service.inspection import Inspection
 from service.limits import Limits
 from service.outputs import Outputs
 from service.parts import Parts
+from service.progress import Progress
 from service.session import ENGINE, CsvRefused, Session
 from service.summary import ColumnsSummary, InputSummary, ResultSummary, SideCounts, Summary
+
+_TELL_SECONDS = 0.5
 
 
 class Diff:
@@ -55,7 +58,7 @@ class Diff:
         self,
         outputs: Outputs,
         metric: str | None = None,
-        on_stage: Callable[[str], None] = lambda _: None,
+        on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> Summary:
         """Compare the files and write the outputs.
 
@@ -64,7 +67,8 @@ class Diff:
         Args:
             outputs: files to write; `result` or `detail`, or both, and what else is wanted.
             metric: id to name in the summary.
-            on_stage: called with one word whenever the next stage begins.
+            on_progress: called whenever the next stage begins or more was read, from any thread,
+                but never from two at once.
 
         Raises:
             BadInput: a file is no CSV, lacks a column, or repeats keys that must not repeat.
@@ -76,16 +80,17 @@ class Diff:
             raise BadArgument("Name a file for the result.")
         started = time.monotonic()
         with outputs.parts() as parts, self._scratch() as scratch:
-            on_stage("checking")
+            reporter = _Reporter(on_progress)
+            reporter.stage("checking")
             old, new = self._open(self._old, scratch), self._open(self._new, scratch)
             try:
-                counts = self._compare(old, new, parts, scratch, on_stage)
+                counts = self._compare(old, new, parts, scratch, reporter)
             except CsvRefused:
                 # DuckDB is stricter than RFC 4180 in places: say where the fault is, or, where
                 # there is none, let it read a plain copy
-                on_stage("rewriting")
+                reporter.stage("rewriting")
                 old, new = rewrite(old, scratch), rewrite(new, scratch)
-                counts = self._compare(old, new, parts, scratch, on_stage)
+                counts = self._compare(old, new, parts, scratch, reporter)
             result = _result_summary(parts, counts)
             inputs = (
                 self._input(old, self._old, counts.old_rows),
@@ -122,22 +127,25 @@ class Diff:
         new: CsvFile,
         parts: Outputs,
         scratch: Path,
-        on_stage: Callable[[str], None],
+        reporter: "_Reporter",
     ) -> Counts:
         sides = (
             Side(old, Parts(old, "old", most=1)),
             Side(new, Parts(new, "new", most=self._limits.threads)),
         )
         cuts = {side.file: side.parts.cuts for side in sides}
-        with Inspection(cuts, self._interrupted) as inspection:
+        with (
+            Inspection(cuts, self._interrupted) as inspection,
+            reporter.watching([side.parts for side in sides]),
+        ):
             try:
-                return self._run_queries(*sides, inspection, parts, scratch, on_stage)
+                return self._run_queries(*sides, inspection, parts, scratch, reporter.stage)
             except CsvRefused:
                 for side in sides:  # that a file is not UTF-8 is the better word
                     inspection.contents(side.file)
                 raise
             except KeysNotHashable:
-                return self._run_queries(*sides, inspection, parts, scratch, on_stage, True)
+                return self._run_queries(*sides, inspection, parts, scratch, reporter.stage, True)
 
     def _run_queries(
         self,
@@ -170,6 +178,53 @@ class Diff:
     def _scratch(self) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="diff-", dir=self._limits.temp_folder) as folder:
             yield Path(folder)
+
+
+class _Reporter:
+    """Tells how far a diff is: when a stage begins, and twice a second while files are read."""
+
+    def __init__(self, on_progress: Callable[[Progress], None]) -> None:
+        self._on_progress = on_progress
+        self._files: Sequence[Parts] = ()
+        self._latest = Progress("")
+        self._lock = threading.Lock()
+
+    def stage(self, stage: str) -> None:
+        """A stage begins."""
+        with self._lock:
+            self._tell(stage)
+
+    @contextmanager
+    def watching(self, files: Sequence[Parts]) -> Iterator[None]:
+        """Tell how much of these files was read, as long as the block runs."""
+        ended = threading.Event()
+
+        def watch() -> None:
+            while not ended.wait(_TELL_SECONDS):
+                with self._lock:
+                    self._tell(self._latest.stage)
+
+        thread = threading.Thread(target=watch, daemon=True)
+        self._files = files
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+            self._files = ()
+
+    def _tell(self, stage: str) -> None:
+        progress = Progress(stage)
+        if self._files:
+            read, total = (
+                sum(f.bytes_read for f in self._files),
+                sum(f.bytes_total for f in self._files),
+            )
+            progress = Progress(stage, read, total)
+        if progress != self._latest:
+            self._latest = progress
+            self._on_progress(progress)
 
 
 def _result_summary(parts: Outputs, counts: Counts) -> ResultSummary:

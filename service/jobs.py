@@ -3,7 +3,7 @@
 import enum
 import sqlite3
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -11,6 +11,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from service.errors import BadSetting, Failure, UnknownJob
+from service.progress import Progress
 
 # Ids are 64-bit integers in SQLite and PostgreSQL alike.
 _LARGEST_ID = 2**63 - 1
@@ -46,6 +47,8 @@ _jobs = sa.Table(
     sa.Column("metric", sa.String, nullable=False),
     sa.Column("status", sa.String, nullable=False),
     sa.Column("stage", sa.String),
+    sa.Column("bytes_read", sa.BigInteger),
+    sa.Column("bytes_total", sa.BigInteger),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("created_at", _Utc, nullable=False),
     sa.Column("started_at", _Utc),
@@ -58,6 +61,9 @@ _jobs = sa.Table(
 )
 
 
+_NO_PROGRESS = {"stage": None, "bytes_read": None, "bytes_total": None}
+
+
 @dataclass(frozen=True)
 class Job:
     """A row of the jobs table.
@@ -66,7 +72,8 @@ class Job:
         id: number of the job, from 1.
         metric: id in the catalogue.
         status: its state.
-        stage: what a running job is at, a word.
+        stage: what a running job is at, a word or two.
+        bytes_read, bytes_total: how much of its inputs, unpacked, it has read; None when unknown.
         attempt: how many times it was started.
         created_at, started_at, finished_at: UTC; started_at is that of the last attempt.
         seen_at: last sign of life: when it was queued, taken, or its worker beat.
@@ -78,6 +85,8 @@ class Job:
     metric: str
     status: Status
     stage: str | None
+    bytes_read: int | None
+    bytes_total: int | None
     attempt: int
     created_at: datetime
     started_at: datetime | None
@@ -117,7 +126,11 @@ class Jobs:
         jobs = cls(f"sqlite:///{path}")
         try:
             with jobs._engine.begin() as connection:
+                if jobs._engine.dialect.name == "sqlite":
+                    # of two processes that start, the second waits and finds all done
+                    connection.exec_driver_sql("begin immediate")
                 connection.execute(sa.schema.CreateTable(_jobs, if_not_exists=True))
+                _add_columns(connection)
                 for index in _jobs.indexes:
                     connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
         except sa.exc.DatabaseError as error:
@@ -158,16 +171,17 @@ class Jobs:
             .where(_jobs.c.id == job_id, _jobs.c.status == Status.QUEUED)
             .values(
                 status=Status.PROCESSING,
-                stage=None,
+                **_NO_PROGRESS,
                 attempt=_jobs.c.attempt + 1,
                 started_at=now,
                 seen_at=now,
             )
         )
 
-    def beat(self, job: Job, stage: str | None) -> bool:
+    def beat(self, job: Job, progress: Progress | None) -> bool:
         """Give a sign of life; False when the job is no longer this attempt's."""
-        return self._change(_held(job).values(stage=stage, seen_at=_now())) is not None
+        values = {**_NO_PROGRESS, **(asdict(progress) if progress else {})}
+        return self._change(_held(job).values(seen_at=_now(), **values)) is not None
 
     def succeed(self, job: Job, summary: dict[str, Any]) -> bool:
         """Record the result; False when the job is no longer this attempt's."""
@@ -179,7 +193,7 @@ class Jobs:
 
     def give_back(self, job: Job) -> Job | None:
         """Queue a job again that its worker cannot go on with."""
-        return self._change(_held(job).values(status=Status.QUEUED, stage=None, seen_at=_now()))
+        return self._change(_held(job).values(status=Status.QUEUED, seen_at=_now(), **_NO_PROGRESS))
 
     def stale(self, seconds: float) -> list[Job]:
         """Unfinished jobs that gave no sign of life for so long, oldest first."""
@@ -197,7 +211,7 @@ class Jobs:
     def take_over(self, job: Job) -> Job | None:
         """Queue a stale job again; None when another reaper did, or it lives after all."""
         return self._change(
-            _unseen_since(job).values(status=Status.QUEUED, stage=None, seen_at=_now())
+            _unseen_since(job).values(status=Status.QUEUED, seen_at=_now(), **_NO_PROGRESS)
         )
 
     def give_up(self, job: Job, failure: Failure) -> Job | None:
@@ -206,7 +220,7 @@ class Jobs:
         return self._change(
             _unseen_since(job).values(
                 status=Status.FAILED,
-                stage=None,
+                **_NO_PROGRESS,
                 seen_at=now,
                 finished_at=now,
                 error=failure.as_dict(),
@@ -216,7 +230,7 @@ class Jobs:
     def _finish(self, job: Job, **values: Any) -> bool:
         now = _now()
         return (
-            self._change(_held(job).values(stage=None, seen_at=now, finished_at=now, **values))
+            self._change(_held(job).values(seen_at=now, finished_at=now, **_NO_PROGRESS, **values))
             is not None
         )
 
@@ -245,6 +259,15 @@ def _unseen_since(job: Job) -> sa.Update:
         _jobs.c.attempt == job.attempt,
         _jobs.c.seen_at == job.seen_at,
     )
+
+
+def _add_columns(connection: sa.Connection) -> None:
+    """Give a table of an earlier release the columns that it lacks; all of them may be NULL."""
+    there = {column["name"] for column in sa.inspect(connection).get_columns(_jobs.name)}
+    for column in _jobs.columns:
+        if column.name not in there:
+            wanted = sa.schema.CreateColumn(column).compile(connection)
+            connection.execute(sa.text(f"alter table {_jobs.name} add column {wanted}"))
 
 
 def _now() -> datetime:

@@ -34,6 +34,7 @@ class Parts(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
 
     Attributes:
         names: of the pieces, in order; always as many.
+        bytes_total: of the file.
         cuts: where the second and later pieces begin, in bytes from the beginning of the file. That
             these are beginnings of records is very likely, but not sure.
     """
@@ -44,14 +45,14 @@ class Parts(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
         super().__init__()
         self.protocol = protocol
         self._path = file.path
-        self._size = file.path.stat().st_size
+        self.bytes_total = file.path.stat().st_size
         with file.path.open("rb") as start:
             self._header = start.readline()
         body = len(self._header)
         # of a rewritten file one thread must read all
-        wanted = 1 if file.rewritten else min(most, PARTS, self._size // _SMALLEST)
-        self.cuts = _cuts(file, body, self._size, wanted)
-        bounds = [body, *self.cuts, *[self._size] * (PARTS - len(self.cuts))]
+        wanted = 1 if file.rewritten else min(most, PARTS, self.bytes_total // _SMALLEST)
+        self.cuts = _cuts(file, body, self.bytes_total, wanted)
+        bounds = [body, *self.cuts, *[self.bytes_total] * (PARTS - len(self.cuts))]
         self._bounds = {
             f"{protocol}://{i}": (start, end) for i, (start, end) in enumerate(pairwise(bounds))
         }
@@ -60,8 +61,9 @@ class Parts(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
 
     @property
     def bytes_read(self) -> int:
-        """How many bytes of the pieces were read, those read again not counted."""
-        return sum(self._furthest.values())
+        """How many bytes of the file were read, those read again not counted."""
+        below_header = sum(self._furthest.values())
+        return below_header + len(self._header) if below_header else 0
 
     def open(self, path: str, mode: str = "rb", **_: Any) -> "_Part":
         """Open a piece to read."""

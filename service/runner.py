@@ -15,6 +15,7 @@ from service.catalogue import Metric
 from service.errors import DiffFailed, DiffingError, Failure, Interrupted
 from service.limits import Limits
 from service.outputs import Outputs
+from service.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,13 @@ class Runner:
         self._lock = threading.Lock()
         self._closed = False
 
-    def run(self, request: Request, beat: Callable[[str | None], bool]) -> dict[str, Any]:
+    def run(self, request: Request, beat: Callable[[Progress | None], bool]) -> dict[str, Any]:
         """Run a diff.
 
         Args:
             request: what to compare, and where to write.
-            beat: called every `beat_seconds`, and at every stage with its word; returns False when
-                the work is no longer wanted.
+            beat: called every `beat_seconds`, and whenever it is known how far the diff is; returns
+                False when the work is no longer wanted.
 
         Returns:
             The summary, as JSON values.
@@ -90,10 +91,10 @@ class Runner:
                 child.kill()
 
     def _wait(
-        self, child: BaseProcess, receiver: Connection, beat: Callable[[str | None], bool]
+        self, child: BaseProcess, receiver: Connection, beat: Callable[[Progress | None], bool]
     ) -> dict[str, Any]:
-        stage = None
-        while beat(stage):
+        progress = None
+        while beat(progress):
             if not receiver.poll(self._beat_seconds):
                 continue
             try:
@@ -101,8 +102,8 @@ class Runner:
             except EOFError:
                 raise self._ended(child) from None
             match message:
-                case str():
-                    stage = message
+                case Progress():
+                    progress = message
                 case Failure():
                     raise ChildFailed(message)
                 case _:

@@ -31,8 +31,9 @@ class Settings(BaseSettings):
     memory_limit: Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*([KMGT]i?B|%)\s*$")] | None = (
         Field(
             None,
-            description="memory of the process of one diff, such as `512MB`, `2GiB` or `40%`; beyond it a diff "
-            "spills to disk; without it 70 % of the machine's, shared by the workers",
+            description="memory of the process of one diff, such as `512MB`, `2GiB` or `40%`; "
+            "beyond it a diff spills to disk; without it 70 % of the machine's, shared by the "
+            "workers",
         )
     )
     temp_limit: Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*[KMGT]i?B\s*$")] | None = Field(

@@ -69,7 +69,7 @@ class Worker:
         _log.info("job %d: %s, attempt %d", job.id, job.metric, job.attempt)
         try:
             summary = self._runner.run(
-                self._request(job), beat=lambda stage: self._jobs.beat(job, stage)
+                self._request(job), beat=lambda progress: self._jobs.beat(job, progress)
             )
         except Interrupted:
             if self._jobs.give_back(job):

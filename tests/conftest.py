@@ -14,6 +14,7 @@ from service.catalogue import comparison_of
 from service.engine import Diff
 from service.limits import Limits
 from service.outputs import Outputs
+from service.progress import Progress
 from service.summary import Summary
 from tests.service_under_test import LargePair, Service, write_large_pair
 
@@ -61,6 +62,7 @@ def diff_texts(tmp_path: Path) -> DiffTexts:
         memory: str = "1GB",
         temp: str | None = None,
         exact_keys: bool = False,
+        on_progress: Callable[[Progress], None] = lambda _: None,
         **more: Any,
     ) -> Outcome:
         for name, content in (("old.csv", old), ("new.csv", new)):
@@ -75,7 +77,7 @@ def diff_texts(tmp_path: Path) -> DiffTexts:
             comparison_of(key, value, rel_tol, abs_tol, **more),
             Limits(threads, memory, tmp_path, temp, exact_keys),
         )
-        summary = work.run(Outputs(result, detail, removed))
+        summary = work.run(Outputs(result, detail, removed), on_progress=on_progress)
         return Outcome(result.read_bytes(), detail.read_bytes(), removed.read_bytes(), summary)
 
     return run

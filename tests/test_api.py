@@ -16,6 +16,7 @@ import xxhash
 
 from service.catalogue import load_catalogue
 from service.errors import BadInput
+from service.progress import Progress
 from tests import reference
 from tests.service_under_test import NEW, OLD, Client, Service
 
@@ -228,6 +229,8 @@ def test_a_queued_job_is_a_404_with_its_status(idle: Client) -> None:
         "metric": "revenue",
         "status": "queued",
         "stage": None,
+        "bytes_read": None,
+        "bytes_total": None,
         "attempt": 0,
         "started_at": None,
         "finished_at": None,
@@ -242,7 +245,7 @@ def test_a_job_that_a_worker_took_is_a_404_with_its_status(
     jobs, job_id = idle_service.jobs(), idle.new_job()
     job = jobs.claim(job_id)
     assert job
-    jobs.beat(job, "comparing")
+    jobs.beat(job, Progress("comparing", 10, 20))
 
     for path in RESULTS:
         assert_waits(idle.get(f"/api/diffing/job/{job_id}{path}"), job_id, "processing")
@@ -252,6 +255,7 @@ def test_a_job_that_a_worker_took_is_a_404_with_its_status(
         "comparing",
         1,
     )
+    assert (10, 20) == (status["bytes_read"], status["bytes_total"])
     assert time_of(status["created_at"]) <= time_of(status["started_at"])
     assert status["finished_at"] is None
 
@@ -377,6 +381,8 @@ def test_the_status_of_a_job_that_succeeded_has_times_and_counts(
         "metric": "revenue",
         "status": "succeeded",
         "stage": None,
+        "bytes_read": None,
+        "bytes_total": None,
         "attempt": 1,
         "counts": {
             "added": expected.added,

@@ -16,6 +16,7 @@ from service.engine import Diff
 from service.errors import BadArgument, BadInput, OutOfDisk, OutOfMemory
 from service.limits import Limits
 from service.outputs import Outputs
+from service.progress import Progress
 from tests import reference
 from tests.conftest import DiffTexts, Outcome
 
@@ -300,6 +301,25 @@ def test_a_path_with_pattern_characters_is_that_file_alone(tmp_path: Path, name:
     work.run(Outputs(result=tmp_path / "r[1].csv"))
 
     assert "id,value\n1,2\n" == (tmp_path / "r[1].csv").read_text()
+
+
+def test_progress_is_told_stage_by_stage_in_bytes_that_were_read(
+    diff_texts: DiffTexts, tmp_path: Path
+) -> None:
+    rows = "".join(f"{i},{i}\n" for i in range(100_000))
+    told: list[Progress] = []
+
+    diff_texts(
+        f"id,value\n{rows}", f"id,value\n{rows}1,2\n", ["id"], ["value"], on_progress=told.append
+    )
+
+    stages = [progress.stage for progress in told]
+    assert ["checking", "reading old", "comparing", "writing"] == list(dict.fromkeys(stages))
+    total = sum((tmp_path / name).stat().st_size for name in ("old.csv", "new.csv"))
+    assert {None, total} == {progress.bytes_total for progress in told}
+    read = [progress.bytes_read for progress in told if progress.bytes_read is not None]
+    assert sorted(read) == read
+    assert total == read[-1]
 
 
 def test_a_missing_column_is_named_with_the_closest_there_is(diff_texts: DiffTexts) -> None:
