@@ -35,8 +35,8 @@ test: install ## lint, types and every test
 	$(BIN)/pytest
 
 .PHONY: bench
-bench: install ## measure time and memory (ROWS="200000 5000000")
-	@$(BIN)/python -m tests.bench $(ROWS)
+bench: install ## measure time and memory beside other tools (ROWS="200000 1000000", PEERS="polars pandas" or none)
+	@$(BIN)/python -m tests.bench $(ROWS) $(if $(filter none,$(PEERS)),--no-peers,$(if $(PEERS),--peers $(PEERS)))
 
 .PHONY: up
 up: ## build the image and start the API and a worker with compose

@@ -80,6 +80,7 @@ def compare(
     """
     bound = parameters(old, new, comparison, outputs)
     session.run("keys_exact" if exact_keys else "keys_hashed")
+    session.run("pieces_four" if new.parts.cuts else "pieces_one")
     on_stage("reading old")
     session.run("old_rows", bound)
     found = session.run("old_counts")

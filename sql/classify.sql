@@ -1,9 +1,7 @@
 -- Sorts every row of both files into its kind: an anti join of new against old that also says what it
 -- drops, and why.
 --
--- parameters  new                 a list of four files, which are new cut in pieces; or in fewer, then
---                                 the last are empty: rows of a file are numbered by one thread, so
---                                 several threads need several files
+-- parameters  new                 list of files, as pieces_four.sql takes it
 --             new_columns, new_roles, new_rewritten  as csv.sql takes them
 --             key, salt           names of the key columns, and what keys_hashed.sql needs
 --             rel_tols, abs_tols  lists of tolerances, one for each value column
@@ -25,19 +23,6 @@
 --               not_numbers  values of new, in those rows, that are neither empty nor a number
 create or replace temp table outcome as
 with
-numbered as (
-    select *, row_number() over () as row
-    from csv_rows($new[1], $new_columns, $new_roles, $new_rewritten)
-    union all
-    select *, (1::bigint << 40) + row_number() over ()
-    from csv_rows($new[2], $new_columns, $new_roles, $new_rewritten)
-    union all
-    select *, (2::bigint << 40) + row_number() over ()
-    from csv_rows($new[3], $new_columns, $new_roles, $new_rewritten)
-    union all
-    select *, (3::bigint << 40) + row_number() over ()
-    from csv_rows($new[4], $new_columns, $new_roles, $new_rewritten)
-),
 -- coalesce(*columns(…)) is the first of those columns, as no text is NULL. With a single value column,
 -- as most metrics have, it is all there is, and nothing needs lists; what no branch uses is not made.
 new_rows as (
@@ -54,7 +39,7 @@ new_rows as (
             *,
             number_in(columns('v([0-9]+)')) as 'n\1',
             nullif(columns('v([0-9]+)'), '') as 't\1'
-        from numbered
+        from numbered_rows($new, $new_columns, $new_roles, $new_rewritten)
     )
 ),
 -- in this order: the rows on the right are those that are held in memory

@@ -123,7 +123,10 @@ MUTANTS = [
         "false",
         "output_detail_shows_old_values",
     ),
-    Mutant("classify", "row_number() over ()", "-row_number() over ()", "rows_in_the_order_of_new"),
+    Mutant(
+        "pieces_four", "row_number() over ()", "-row_number() over ()", "rows_in_the_order_of_new"
+    ),
+    Mutant("pieces_four", "(1::bigint << 40) +", "-", "rows_in_the_order_of_new"),
     Mutant(
         "classify",
         "sum(if(row is null, copies, 0))",

@@ -43,7 +43,7 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plans]:
     with duckdb.connect() as connection:
         for side in sides:
             connection.register_filesystem(side.parts)
-        for name in ("macros", "csv", "keys_hashed"):
+        for name in ("macros", "csv", "keys_hashed", "pieces_four"):
             connection.execute(query(name))
         connection.execute(OPTIMIZERS)
         yield {name: explained(connection, name, bound) for name in NAMES}
