@@ -53,16 +53,16 @@ class Comparison(BaseModel):
     duplicates: Literal["allow", "error"] = "allow"
 
     @property
-    def rel_tols(self) -> tuple[float, ...]:
-        """The relative tolerance of each value column."""
-        own = (self.tolerance.get(column, ColumnTolerance()).rel_tol for column in self.value)
-        return tuple(self.rel_tol if tolerance is None else tolerance for tolerance in own)
-
-    @property
-    def abs_tols(self) -> tuple[float, ...]:
-        """The absolute tolerance of each value column."""
-        own = (self.tolerance.get(column, ColumnTolerance()).abs_tol for column in self.value)
-        return tuple(self.abs_tol if tolerance is None else tolerance for tolerance in own)
+    def tolerances(self) -> tuple[tuple[float, float], ...]:
+        """The relative and the absolute tolerance of each value column."""
+        own = (self.tolerance.get(column, ColumnTolerance()) for column in self.value)
+        return tuple(
+            (
+                self.rel_tol if column.rel_tol is None else column.rel_tol,
+                self.abs_tol if column.abs_tol is None else column.abs_tol,
+            )
+            for column in own
+        )
 
     @model_validator(mode="after")
     def _columns_are_named_once(self) -> Self:

@@ -80,6 +80,8 @@ def compare(
     """
     bound = parameters(old, new, comparison, outputs)
     session.run("keys_exact" if exact_keys else "keys_hashed")
+    if not any(rel_tol == abs_tol == 0 for rel_tol, abs_tol in comparison.tolerances):
+        session.run("numbers_with_tolerance")
     session.run("pieces_four" if new.parts.cuts else "pieces_one")
     on_stage("reading old")
     session.run("old_rows", bound)
@@ -108,7 +110,7 @@ def compare(
 def parameters(old: Side, new: Side, comparison: Comparison, outputs: Outputs) -> dict[str, Any]:
     """What the queries of `sql/` name, for two files and a comparison."""
     old_roles, new_roles = _roles(old.file, comparison), _roles(new.file, comparison)
-    tolerances = set(zip(comparison.rel_tols, comparison.abs_tols, strict=True))
+    tolerances = set(comparison.tolerances)
     extra = extra_columns(new.file.columns, comparison.value)
     return {
         "old": old.parts.names[0],
@@ -124,8 +126,8 @@ def parameters(old: Side, new: Side, comparison: Comparison, outputs: Outputs) -
         "single": len(comparison.value) == 1,
         "uniform": len(comparison.value) > 1 and len(tolerances) == 1 and (0, 0) not in tolerances,
         "value": [f"v{i}" for i in range(len(comparison.value))],
-        "rel_tols": list(comparison.rel_tols),
-        "abs_tols": list(comparison.abs_tols),
+        "rel_tols": [rel_tol for rel_tol, _ in comparison.tolerances],
+        "abs_tols": [abs_tol for _, abs_tol in comparison.tolerances],
         "with_detail": outputs.detail is not None,
         "with_removed": outputs.removed is not None,
         # an empty name comes out empty, as any field does

@@ -1,8 +1,10 @@
 """Runs each diff in a child process: its memory is its own, and no crash reaches the worker."""
 
+import math
 import multiprocessing
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +18,9 @@ from service.errors import DiffFailed, DiffingError, Failure, Interrupted
 from service.limits import Limits
 from service.outputs import Outputs
 from service.progress import Progress
+
+# Each beat is a transaction: jobs of a few milliseconds need not tell all their stages.
+_BEATS_APART = 0.2
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class Runner:
 
         Args:
             request: what to compare, and where to write.
-            beat: called every `beat_seconds`, and whenever it is known how far the diff is; returns
+            beat: called every `beat_seconds`, and sooner when the diff is further; returns
                 False when the work is no longer wanted.
 
         Returns:
@@ -94,8 +99,14 @@ class Runner:
         self, child: BaseProcess, receiver: Connection, beat: Callable[[Progress | None], bool]
     ) -> dict[str, Any]:
         progress = None
-        while beat(progress):
-            if not receiver.poll(self._beat_seconds):
+        beaten, due = -math.inf, 0.0
+        while True:
+            now = time.monotonic()
+            if now >= due:
+                if not beat(progress):
+                    raise Interrupted("The job was taken away from this worker.")
+                beaten, due = now, now + self._beat_seconds
+            if not receiver.poll(max(0, due - now)):
                 continue
             try:
                 message = receiver.recv()
@@ -103,12 +114,11 @@ class Runner:
                 raise self._ended(child) from None
             match message:
                 case Progress():
-                    progress = message
+                    progress, due = message, beaten + _BEATS_APART
                 case Failure():
                     raise ChildFailed(message)
                 case _:
                     return dict(message)
-        raise Interrupted("The job was taken away from this worker.")
 
     def _ended(self, child: BaseProcess) -> DiffingError:
         child.join()

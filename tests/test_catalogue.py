@@ -50,8 +50,7 @@ tolerance = { w = { rel_tol = 0 }, x = { rel_tol = 0.1, abs_tol = 0 } }
 
     comparison = load_catalogue(tmp_path / "metrics.toml").find("sales").comparison
 
-    assert (1e-9, 0.0, 0.1) == comparison.rel_tols
-    assert (0.5, 0.5, 0.0) == comparison.abs_tols
+    assert ((1e-9, 0.5), (0.0, 0.5), (0.1, 0.0)) == comparison.tolerances
 
 
 @pytest.mark.parametrize(
