@@ -63,7 +63,13 @@ MUTANTS = [
         "macros",
         "rel_tol = 0 and abs_tol = 0,",
         "rel_tol = 0,",
-        "values_with_one_tolerance_are_doubles",
+        "values_tolerance_per_column",
+    ),
+    Mutant(
+        "numbers_with_tolerance",
+        "numbers_close(a, b, rel_tol, abs_tol)",
+        "a = b",
+        "values_default_tolerance",
     ),
     Mutant("macros", "(isnan(a) or ", "(", "values_nan_without_tolerance"),
     Mutant(
