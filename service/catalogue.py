@@ -14,6 +14,7 @@ from service.errors import BadArgument, BadCatalogue, MissingInput, UnknownMetri
 
 BUNDLED = Path(__file__).with_name("metrics.toml")
 
+Duplicates = Literal["allow", "error"]
 Tolerance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Columns = Annotated[tuple[str, ...], Field(min_length=1)]
 MetricId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -50,7 +51,7 @@ class Comparison(BaseModel):
     rel_tol: Tolerance = 1e-9
     abs_tol: Tolerance = 0.0
     tolerance: dict[str, ColumnTolerance] = {}
-    duplicates: Literal["allow", "error"] = "allow"
+    duplicates: Duplicates = "allow"
 
     @property
     def tolerances(self) -> tuple[tuple[float, float], ...]:
@@ -63,6 +64,11 @@ class Comparison(BaseModel):
             )
             for column in own
         )
+
+    @property
+    def compares_decimals(self) -> bool:
+        """Whether a value column has both tolerances 0: its numbers are compared exactly."""
+        return any(rel_tol == abs_tol == 0 for rel_tol, abs_tol in self.tolerances)
 
     @model_validator(mode="after")
     def _columns_are_named_once(self) -> Self:

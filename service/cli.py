@@ -10,13 +10,21 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from service import __version__
-from service.catalogue import Comparison, Metric, comparison_of, find_inputs, load_catalogue, shown
+from service.catalogue import (
+    Comparison,
+    Duplicates,
+    Metric,
+    comparison_of,
+    find_inputs,
+    load_catalogue,
+    shown,
+)
 from service.errors import BadArgument, DiffingError, MissingInput
 from service.limits import Limits
 from service.outputs import Outputs
@@ -39,7 +47,6 @@ _errors = Console(stderr=True, soft_wrap=True, highlight=False)
 Host = Annotated[str | None, typer.Option(help="Address to listen on [DIFFING_HOST].")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on, 0 for any [DIFFING_PORT].")]
 Workers = Annotated[int | None, typer.Option(help="Diffs that run at once [DIFFING_WORKERS].")]
-Duplicates = Literal["allow", "error"]
 Lifeline = Annotated[bool, typer.Option(hidden=True)]
 Tolerances = Annotated[
     list[str] | None,
@@ -99,13 +106,7 @@ def diff(
         from service.engine import Diff
 
         with tempfile.TemporaryDirectory(prefix="diffing-") as folder:
-            limits = Limits(
-                threads=settings.threads,
-                memory=settings.memory_share,
-                temp_folder=Path(folder),
-                temp=settings.temp_limit,
-                exact_keys=settings.exact_keys,
-            )
+            limits = Limits.of(settings, Path(folder))
             with_fingerprints = fingerprint or bool(entry and entry.fingerprint)
             work = Diff(old, new, comparison, limits, with_fingerprints)
             main = output or Path(folder) / "result.csv"

@@ -10,7 +10,7 @@ from service.csvfile import CsvFile
 from service.errors import BadInput, DiffFailed, DiffingError
 from service.inspection import Inspection
 from service.outputs import Outputs
-from service.parts import Parts
+from service.pieces import Pieces
 from service.session import CsvRefused, Session, as_pattern
 
 
@@ -42,11 +42,11 @@ class Side:
 
     Args:
         file: has the columns of the comparison.
-        parts: the same in pieces.
+        pieces: the same, in pieces.
     """
 
     file: CsvFile
-    parts: Parts
+    pieces: Pieces
 
 
 def compare(
@@ -80,9 +80,9 @@ def compare(
     """
     bound = parameters(old, new, comparison, outputs)
     session.run("keys_exact" if exact_keys else "keys_hashed")
-    if not any(rel_tol == abs_tol == 0 for rel_tol, abs_tol in comparison.tolerances):
+    if not comparison.compares_decimals:
         session.run("numbers_with_tolerance")
-    session.run("pieces_four" if new.parts.cuts else "pieces_one")
+    session.run("pieces_four" if new.pieces.cuts else "pieces_one")
     on_stage("reading old")
     session.run("old_rows", bound)
     found = session.run("old_counts")
@@ -110,11 +110,10 @@ def compare(
 def parameters(old: Side, new: Side, comparison: Comparison, outputs: Outputs) -> dict[str, Any]:
     """What the queries of `sql/` name, for two files and a comparison."""
     old_roles, new_roles = _roles(old.file, comparison), _roles(new.file, comparison)
-    tolerances = set(comparison.tolerances)
     extra = extra_columns(new.file.columns, comparison.value)
     return {
-        "old": old.parts.names[0],
-        "new": list(new.parts.names),
+        "old": old.pieces.names[0],
+        "new": list(new.pieces.names),
         "salt": secrets.token_urlsafe(6),
         "old_columns": dict.fromkeys(old_roles, "VARCHAR"),
         "new_columns": dict.fromkeys(new_roles, "VARCHAR"),
@@ -124,7 +123,9 @@ def parameters(old: Side, new: Side, comparison: Comparison, outputs: Outputs) -
         "new_rewritten": new.file.rewritten,
         "key": [f"k{i}" for i in range(len(comparison.key))],
         "single": len(comparison.value) == 1,
-        "uniform": len(comparison.value) > 1 and len(tolerances) == 1 and (0, 0) not in tolerances,
+        "uniform": len(comparison.value) > 1
+        and len(set(comparison.tolerances)) == 1
+        and not comparison.compares_decimals,
         "value": [f"v{i}" for i in range(len(comparison.value))],
         "rel_tols": [rel_tol for rel_tol, _ in comparison.tolerances],
         "abs_tols": [abs_tol for _, abs_tol in comparison.tolerances],

@@ -15,7 +15,7 @@ from service.errors import BadArgument, DiffFailed
 from service.inspection import Inspection
 from service.limits import Limits
 from service.outputs import Outputs
-from service.parts import Parts
+from service.pieces import Pieces
 from service.progress import Progress
 from service.session import ENGINE, CsvRefused, Session
 from service.summary import ColumnsSummary, InputSummary, ResultSummary, SideCounts, Summary
@@ -125,27 +125,29 @@ class Diff:
         self,
         old: CsvFile,
         new: CsvFile,
-        parts: Outputs,
+        outputs: Outputs,
         scratch: Path,
         reporter: "_Reporter",
     ) -> Counts:
         sides = (
-            Side(old, Parts(old, "old", most=1)),
-            Side(new, Parts(new, "new", most=self._limits.threads)),
+            Side(old, Pieces(old, "old", most=1)),
+            Side(new, Pieces(new, "new", most=self._limits.threads)),
         )
-        cuts = {side.file: side.parts.cuts for side in sides}
+        cuts = {side.file: side.pieces.cuts for side in sides}
         with (
             Inspection(cuts, self._interrupted) as inspection,
-            reporter.watching([side.parts for side in sides]),
+            reporter.watching([side.pieces for side in sides]),
         ):
             try:
-                return self._run_queries(*sides, inspection, parts, scratch, reporter.stage)
+                return self._run_queries(*sides, inspection, outputs, scratch, reporter.stage)
             except CsvRefused:
                 for side in sides:  # that a file is not UTF-8 is the better word
                     inspection.contents(side.file)
                 raise
             except KeysNotHashable:
-                return self._run_queries(*sides, inspection, parts, scratch, reporter.stage, True)
+                return self._run_queries(
+                    *sides, inspection, outputs, scratch, reporter.stage, exact_keys=True
+                )
 
     def _run_queries(
         self,
@@ -160,7 +162,7 @@ class Diff:
         files = [old.file.path, new.file.path, *outputs.paths]
         exact = exact_keys or self._limits.exact_keys
         with Session(
-            self._limits, scratch, files, [old.parts, new.parts], self._interrupted
+            self._limits, scratch, files, [old.pieces, new.pieces], self._interrupted
         ) as self._session:
             return compare(
                 self._session, old, new, inspection, self._comparison, outputs, on_stage, exact
@@ -185,7 +187,7 @@ class _Reporter:
 
     def __init__(self, on_progress: Callable[[Progress], None]) -> None:
         self._on_progress = on_progress
-        self._files: Sequence[Parts] = ()
+        self._files: Sequence[Pieces] = ()
         self._latest = Progress("")
         self._lock = threading.Lock()
 
@@ -195,7 +197,7 @@ class _Reporter:
             self._tell(stage)
 
     @contextmanager
-    def watching(self, files: Sequence[Parts]) -> Iterator[None]:
+    def watching(self, files: Sequence[Pieces]) -> Iterator[None]:
         """Tell how much of these files was read, as long as the block runs."""
         ended = threading.Event()
 

@@ -4,8 +4,10 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from service.errors import BadSetting
+from service.settings import Settings
 
 _UNITS = {"K": 10, "M": 20, "G": 30, "T": 40}
 
@@ -31,6 +33,17 @@ class Limits:
     temp_folder: Path
     temp: str | None = None
     exact_keys: bool = False
+
+    @classmethod
+    def of(cls, settings: Settings, temp_folder: Path) -> Self:
+        """What the settings give one diff, and a folder for it."""
+        return cls(
+            threads=settings.threads,
+            memory=settings.memory_share,
+            temp_folder=temp_folder,
+            temp=settings.temp_limit,
+            exact_keys=settings.exact_keys,
+        )
 
     @property
     def memory_of_duckdb(self) -> str:

@@ -12,7 +12,7 @@ import duckdb
 
 from service.errors import DiffFailed, DiffingError, Interrupted, OutOfDisk, OutOfMemory
 from service.limits import Limits
-from service.parts import Parts
+from service.pieces import Pieces
 from service.queries import query
 
 ENGINE = f"duckdb {duckdb.__version__}"
@@ -29,7 +29,7 @@ class Session:
         limits: what it may use.
         scratch: an existing folder, private to it, where it spills.
         files: the files that it may read and write.
-        parts: files in pieces, which it may read too.
+        pieces: files in pieces, which it may read too.
         interrupted: when set, no further statement starts.
     """
 
@@ -38,16 +38,16 @@ class Session:
         limits: Limits,
         scratch: Path,
         files: Iterable[Path],
-        parts: Sequence[Parts],
+        pieces: Sequence[Pieces],
         interrupted: threading.Event,
     ) -> None:
         self._interrupted = interrupted
-        self._parts = parts
+        self._pieces = pieces
         self._connection = duckdb.connect()
         free = f"{shutil.disk_usage(scratch).free * 9 // 10 // 1024} KiB"
         names = [name for file in files for name in (str(file), as_pattern(file))]
         try:
-            for file in parts:
+            for file in pieces:
                 self._connection.register_filesystem(file)
             self.run("macros")
             self.run("csv")
@@ -58,7 +58,7 @@ class Session:
                     "threads": limits.threads,
                     "temp_folder": str(scratch),
                     "temp_limit": limits.temp or free,
-                    "files": [*names, *(name for file in parts for name in file.names)],
+                    "files": [*names, *(name for file in pieces for name in file.names)],
                 },
             )
         except BaseException:
@@ -72,7 +72,7 @@ class Session:
         self._close()
 
     def _close(self) -> None:
-        for file in self._parts:  # or they would never be freed
+        for file in self._pieces:  # or they would never be freed
             if self._connection.filesystem_is_registered(file.protocol):
                 self._connection.unregister_filesystem(file.protocol)
         self._connection.close()

@@ -137,13 +137,7 @@ class Worker:
             new=new,
             outputs=self._outputs(job),
             metric=metric,
-            limits=Limits(
-                threads=self._settings.threads,
-                memory=self._settings.memory_share,
-                temp_folder=scratch,
-                temp=self._settings.temp_limit,
-                exact_keys=self._settings.exact_keys,
-            ),
+            limits=Limits.of(self._settings, scratch),
         )
 
     def _reap_regularly(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from service import parts
+from service import pieces
 from service.catalogue import comparison_of
 from service.engine import Diff
 from service.limits import Limits
@@ -31,7 +31,7 @@ def _end_quietly() -> None:
 @pytest.fixture(autouse=True)
 def _small_files_are_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many as there are threads, as large files are."""
-    monkeypatch.setattr(parts, "_SMALLEST", 1)
+    monkeypatch.setattr(pieces, "_SMALLEST", 1)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from service.catalogue import load_catalogue
 from service.compare import Side, parameters
 from service.csvfile import open_csv
 from service.outputs import Outputs
-from service.parts import Parts
+from service.pieces import Pieces
 from service.queries import query
 from service.samples import write_sample
 
@@ -37,12 +37,12 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plans]:
     outputs = Outputs(result=folder / "r", detail=folder / "d", removed=folder / "v")
     comparison = load_catalogue(None).find("revenue").comparison
     files = open_csv(old, folder), open_csv(new, folder)
-    sides = Side(files[0], Parts(files[0], "old", 1)), Side(files[1], Parts(files[1], "new", 4))
+    sides = Side(files[0], Pieces(files[0], "old", 1)), Side(files[1], Pieces(files[1], "new", 4))
     bound = parameters(*sides, comparison, outputs)
     bound |= {"header": bound["new_header"], "output": str(folder / "out.csv")}
     with duckdb.connect() as connection:
         for side in sides:
-            connection.register_filesystem(side.parts)
+            connection.register_filesystem(side.pieces)
         for name in ("macros", "csv", "keys_hashed", "pieces_four"):
             connection.execute(query(name))
         connection.execute(OPTIMIZERS)

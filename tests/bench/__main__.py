@@ -134,7 +134,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("rows", type=int, nargs="*", default=list(_ROWS), metavar="ROWS")
     parser.add_argument("--repeat", type=int, default=3, metavar="N")
     parser.add_argument("--folder", type=Path, default=Path("data/bench"), metavar="DIR")
-    parser.add_argument("--out", type=Path, default=Path("docs/bench"), metavar="DIR")
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).with_name("results"), metavar="DIR"
+    )
     parser.add_argument("--limit", type=float, default=300, metavar="SECONDS", help="of one run")
     parser.add_argument(
         "--memory", type=float, default=machine * 0.75 / 1e9, metavar="GB", help="of one run"

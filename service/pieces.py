@@ -2,7 +2,7 @@
 
 import csv
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from io import RawIOBase, UnsupportedOperation
 from itertools import islice, pairwise
@@ -14,8 +14,8 @@ from fsspec.spec import AbstractFileSystem
 from service.csvfile import CsvFile
 from service.csvscan import BOM, LONGEST_RECORD
 
-PARTS = 4
-"""How many pieces classify.sql reads; those that are not needed are empty."""
+PIECES = 4
+"""How many pieces pieces_four.sql reads; those that are not needed are empty."""
 
 # Less is not worth a thread.
 _SMALLEST = 4_000_000
@@ -24,7 +24,7 @@ _RECORDS = 20
 _LINES_TRIED = 100
 
 
-class Parts(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
+class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
     """Pieces of a file under names such as `new://0`, each with the file's header line.
 
     Args:
@@ -50,9 +50,9 @@ class Parts(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
             self._header = start.readline()
         body = len(self._header)
         # of a rewritten file one thread must read all
-        wanted = 1 if file.rewritten else min(most, PARTS, self.bytes_total // _SMALLEST)
+        wanted = 1 if file.rewritten else min(most, PIECES, self.bytes_total // _SMALLEST)
         self.cuts = _cuts(file, body, self.bytes_total, wanted)
-        bounds = [body, *self.cuts, *[self.bytes_total] * (PARTS - len(self.cuts))]
+        bounds = [body, *self.cuts, *[self.bytes_total] * (PIECES - len(self.cuts))]
         self._bounds = {
             f"{protocol}://{i}": (start, end) for i, (start, end) in enumerate(pairwise(bounds))
         }
@@ -65,7 +65,7 @@ class Parts(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
         below_header = sum(self._furthest.values())
         return below_header + len(self._header) if below_header else 0
 
-    def open(self, path: str, mode: str = "rb", **_: Any) -> "_Part":
+    def open(self, path: str, mode: str = "rb", **_: Any) -> "_Piece":
         """Open a piece to read."""
         if mode != "rb":
             raise UnsupportedOperation("pieces of a file are read-only")
@@ -73,7 +73,7 @@ class Parts(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
         def read_to(position: int) -> None:
             self._furthest[path] = max(self._furthest[path], position)
 
-        return _Part(self._path, self._header, *self._bounds[path], read_to)
+        return _Piece(self._path, self._header, *self._bounds[path], read_to)
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
         """Name, size and type, as fsspec has it."""
@@ -93,7 +93,7 @@ class Parts(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
         return datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
 
 
-class _Part(RawIOBase):
+class _Piece(RawIOBase):
     """The header line, then a piece of a file."""
 
     def __init__(
@@ -171,8 +171,4 @@ def _records_follow(text: bytes, columns: int) -> bool:
         rows = list(islice(csv.reader((f"{line}\n" for line in lines), strict=True), _RECORDS))
     except csv.Error:
         return False
-    return bool(rows) and _all_whole(rows, columns)
-
-
-def _all_whole(rows: Sequence[Sequence[str]], columns: int) -> bool:
-    return all(len(row) == columns for row in rows)
+    return bool(rows) and all(len(row) == columns for row in rows)
