@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from service.catalogue import Comparison, shown
@@ -11,12 +11,13 @@ from service.errors import BadInput, DiffFailed, DiffingError
 from service.inspection import Inspection
 from service.outputs import Outputs
 from service.pieces import Pieces
+from service.profile import Profile
 from service.session import CsvRefused, Session, as_pattern
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Rows, and values, by what they are; as the columns of `sql/counts.sql`."""
+    """Rows, and values, by what they are."""
 
     old_rows: int
     new_rows: int
@@ -29,11 +30,30 @@ class Counts:
     removed: int
     unchanged: int
     within_tolerance: int
-    ambiguous: int
 
 
-class KeysNotHashable(DiffingError):
-    """A character that should stand between the columns of a key stands in a file."""
+@dataclass(frozen=True)
+class Method:
+    """How rows are matched; what comes out is the same.
+
+    Args:
+        exact_keys: keys themselves are kept, not 128 bits for each.
+        grouped: old is brought to one row a key first. None for what samples of the files suggest.
+        numbers: numbers are kept in the place of values, all of which are numbers or empty, with a
+            tolerance. None likewise.
+    """
+
+    exact_keys: bool = False
+    grouped: bool | None = None
+    numbers: bool | None = None
+
+
+class AnotherMethod(DiffingError):
+    """The files cannot be compared by the method that was tried."""
+
+    def __init__(self, detail: str, method: Method) -> None:
+        super().__init__(detail)
+        self.method = method
 
 
 @dataclass(frozen=True)
@@ -57,7 +77,7 @@ def compare(
     comparison: Comparison,
     outputs: Outputs,
     on_stage: Callable[[str], None],
-    exact_keys: bool = False,
+    method: Method,
 ) -> Counts:
     """Compare two files and write the outputs.
 
@@ -69,39 +89,41 @@ def compare(
         comparison: the columns and tolerances.
         outputs: files to write.
         on_stage: called with a word when the next stage begins.
-        exact_keys: keep keys themselves, not 128 bits for each.
+        method: how rows are matched.
 
     Raises:
         CsvRefused: DuckDB does not read a file, not all of it, or may read it wrong.
-        KeysNotHashable: `exact_keys` is needed.
+        AnotherMethod: the files need that one.
         BadInput: keys repeat, and the comparison does not allow it.
         OutOfMemory, OutOfDisk, DiffFailed: the machine was not up to it.
         Interrupted: the session was interrupted.
     """
     bound = parameters(old, new, comparison, outputs)
-    session.run("keys_exact" if exact_keys else "keys_hashed")
+    session.run("keys_exact" if method.exact_keys else "keys_hashed")
     if not comparison.compares_decimals:
         session.run("numbers_with_tolerance")
-    session.run("pieces_four" if new.pieces.cuts else "pieces_one")
-    on_stage("reading old")
-    session.run("old_rows", bound)
-    found = session.run("old_counts")
-    session.run("old_keys_once" if found["rows"] == found["keys"] else "old_keys_repeated")
+    for macros in ("numbers", "old_rows", "pieces_four" if new.pieces.cuts else "pieces_one"):
+        session.run(macros)
+    method = _settled(session, bound, (old, new), comparison, method)
     on_stage("comparing")
-    session.run("classify", bound)
-    counts = _counts(session, bound)
-    _require_all_rows(inspection, old.file, counts.old_rows)
-    _require_all_rows(inspection, new.file, counts.new_rows)
-    joined_keys = not exact_keys and len(comparison.key) > 1
-    if joined_keys and any(inspection.contents(side.file).has_separator for side in (old, new)):
-        raise KeysNotHashable("A file has U+001F in it.")
+    profile = session.profiled(
+        ["old_grouped" if method.grouped else "old_once", "classify"],
+        {**bound, "grouped": method.grouped, "numbers": method.numbers},
+    )
+    rows = {side.file: _rows_read(profile, side, inspection) for side in (old, new)}
+    bound |= {"new_rows": rows[new.file], "old_side": profile.held}
+    found = session.run("counts", bound)
+    separators = any(inspection.contents(side.file).has_separator for side in (old, new))
+    _require_fit(method, separators and len(comparison.key) > 1, profile, found)
+    if found["ambiguous"]:
+        session.run("duplicates", bound)
+        found |= session.run("counts", bound)
+    counts = _counts(found, rows[old.file], rows[new.file])
+    if counts.new_surplus and counts.old_not_numbers:
+        cells = session.run("old_not_numbers", bound)["cells"]
+        counts = replace(counts, old_not_numbers=cells)
     if comparison.duplicates == "error" and (counts.old_surplus or counts.new_surplus):
         raise _repeated(session, bound, old.file, new.file, counts)
-    if counts.ambiguous:
-        session.run("duplicates", bound)
-        counts = _counts(session, bound)
-    if counts.new_rows != counts.added + counts.changed + counts.unchanged:
-        raise DiffFailed("The rows of new do not add up; this is a fault of the service.")
     on_stage("writing")
     _write(session, bound, outputs, counts)
     return counts
@@ -123,9 +145,6 @@ def parameters(old: Side, new: Side, comparison: Comparison, outputs: Outputs) -
         "new_rewritten": new.file.rewritten,
         "key": [f"k{i}" for i in range(len(comparison.key))],
         "single": len(comparison.value) == 1,
-        "uniform": len(comparison.value) > 1
-        and len(set(comparison.tolerances)) == 1
-        and not comparison.compares_decimals,
         "value": [f"v{i}" for i in range(len(comparison.value))],
         "rel_tols": [rel_tol for rel_tol, _ in comparison.tolerances],
         "abs_tols": [abs_tol for _, abs_tol in comparison.tolerances],
@@ -168,20 +187,76 @@ def _in_order(roles: dict[str, str]) -> dict[str, str]:
     return dict.fromkeys(sorted(roles, key=lambda role: (role[0], int(role[1:]))), "VARCHAR")
 
 
-def _counts(session: Session, bound: dict[str, Any]) -> Counts:
-    return Counts(**session.run("counts", bound))
+def _settled(
+    session: Session,
+    bound: dict[str, Any],
+    sides: Sequence[Side],
+    comparison: Comparison,
+    method: Method,
+) -> Method:
+    """The method, with what is open as samples of the files suggest."""
+    if method.grouped is None or method.numbers is None:
+        found = [_sampled(session, bound, side) for side in sides]
+        method = Method(
+            method.exact_keys,
+            grouped=any(sample["repeats"] for sample in found),
+            numbers=all(sample["numbers"] for sample in found),
+        )
+    return replace(method, numbers=method.numbers and not comparison.compares_decimals)
 
 
-def _require_all_rows(inspection: Inspection, file: CsvFile, rows: int) -> None:
-    """Compare DuckDB's number of rows with that counted in the bytes, without it."""
-    counted = inspection.contents(file).rows
+def _sampled(session: Session, bound: dict[str, Any], side: Side) -> dict[str, Any]:
+    """What a sample of a file says; the safe answer where none can be had."""
+    sample = side.pieces.sample
+    try:
+        if sample:
+            of_side = _as_csv(bound, side.pieces.protocol)
+            return session.run("sample", {**bound, **of_side, "file": sample})
+    except CsvRefused:
+        pass  # it cuts fields of several lines
+    return {"repeats": True, "numbers": False}
+
+
+def _require_fit(method: Method, separators: bool, profile: Profile, found: dict[str, Any]) -> None:
+    """Raise AnotherMethod if the method was not one for these files after all."""
+    if separators and not method.exact_keys:
+        raise AnotherMethod("A file has U+001F in it.", replace(method, exact_keys=True))
+    if method.numbers and (found["old_not_numbers"] or found["new_not_numbers"]):
+        raise AnotherMethod("A value is no number.", replace(method, numbers=False))
+    if profile.joined != found["joined"]:
+        if method.grouped:
+            raise DiffFailed("The rows of new do not add up; this is a fault of the service.")
+        raise AnotherMethod("Keys of old repeat.", replace(method, grouped=True))
+
+
+def _as_csv(bound: dict[str, Any], side: str) -> dict[str, Any]:
+    """What csv.sql takes besides the name of a file: of `old` or `new`."""
+    names = {"file_columns": "columns", "roles": "roles", "rewritten": "rewritten"}
+    return {name: bound[f"{side}_{what}"] for name, what in names.items()}
+
+
+def _counts(found: dict[str, Any], old_rows: int, new_rows: int) -> Counts:
+    names = {field.name for field in fields(Counts)}
+    return Counts(
+        old_rows=old_rows,
+        new_rows=new_rows,
+        old_surplus=old_rows - found["old_keys"],
+        **{name: value for name, value in found.items() if name in names},
+    )
+
+
+def _rows_read(profile: Profile, side: Side, inspection: Inspection) -> int:
+    """The rows that DuckDB read of a file, once that number was counted in the bytes, too."""
+    rows = sum(profile.read[name] for name in side.pieces.names)
+    counted = inspection.contents(side.file).rows
     if counted is None:
-        raise CsvRefused(f"{file.name}: DuckDB may read it wrong.")
+        raise CsvRefused(f"{side.file.name}: DuckDB may read it wrong.")
     if counted != rows:
         raise CsvRefused(
-            f"{file.name}: it has {counted:,} rows, but DuckDB read {rows:,}; "
+            f"{side.file.name}: it has {counted:,} rows, but DuckDB read {rows:,}; "
             "this is a fault of the service."
         )
+    return rows
 
 
 def _repeated(
@@ -196,13 +271,7 @@ def _repeated(
         if surplus:
             found = session.run(
                 "repeated_keys",
-                {
-                    "file": as_pattern(file.path),
-                    "file_columns": bound[f"{side}_columns"],
-                    "roles": bound[f"{side}_roles"],
-                    "rewritten": file.rewritten,
-                    "key": bound["key"],
-                },
+                {**bound, **_as_csv(bound, side), "file": as_pattern(file.path)},
             )
             names = bound[f"{side}_header"]
             examples = "; ".join(_example(e["key"], e["copies"], names) for e in found["examples"])
@@ -223,6 +292,8 @@ def _example(key: dict[str, str], copies: int, names: dict[str, str | None]) -> 
 
 def _write(session: Session, bound: dict[str, Any], outputs: Outputs, counts: Counts) -> None:
     emitted = counts.added + counts.changed
+    if outputs.removed or outputs.detail:
+        session.run("old_kept", bound)
     for name, path, header, rows in (
         ("result", outputs.result, bound["new_header"], emitted),
         ("detail", outputs.detail, bound["new_header"], emitted),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from service.catalogue import Comparison
 from service.checksums import fingerprint, sha256
-from service.compare import Counts, KeysNotHashable, Side, compare
+from service.compare import AnotherMethod, Counts, Method, Side, compare
 from service.csvfile import CsvFile, open_csv, require_columns, rewrite
 from service.errors import BadArgument, DiffFailed
 from service.inspection import Inspection
@@ -138,16 +138,27 @@ class Diff:
             Inspection(cuts, self._interrupted) as inspection,
             reporter.watching([side.pieces for side in sides]),
         ):
+            return self._by_some_method(*sides, inspection, outputs, scratch, reporter)
+
+    def _by_some_method(
+        self,
+        old: Side,
+        new: Side,
+        inspection: Inspection,
+        outputs: Outputs,
+        scratch: Path,
+        reporter: "_Reporter",
+    ) -> Counts:
+        method = Method(exact_keys=self._limits.exact_keys)
+        while True:
             try:
-                return self._run_queries(*sides, inspection, outputs, scratch, reporter.stage)
+                return self._run_queries(old, new, inspection, outputs, scratch, reporter, method)
+            except AnotherMethod as needed:
+                method = needed.method
             except CsvRefused:
-                for side in sides:  # that a file is not UTF-8 is the better word
+                for side in (old, new):  # that a file is not UTF-8 is the better word
                     inspection.contents(side.file)
                 raise
-            except KeysNotHashable:
-                return self._run_queries(
-                    *sides, inspection, outputs, scratch, reporter.stage, exact_keys=True
-                )
 
     def _run_queries(
         self,
@@ -156,16 +167,22 @@ class Diff:
         inspection: Inspection,
         outputs: Outputs,
         scratch: Path,
-        on_stage: Callable[[str], None],
-        exact_keys: bool = False,
+        reporter: "_Reporter",
+        method: Method,
     ) -> Counts:
         files = [old.file.path, new.file.path, *outputs.paths]
-        exact = exact_keys or self._limits.exact_keys
         with Session(
             self._limits, scratch, files, [old.pieces, new.pieces], self._interrupted
         ) as self._session:
             return compare(
-                self._session, old, new, inspection, self._comparison, outputs, on_stage, exact
+                self._session,
+                old,
+                new,
+                inspection,
+                self._comparison,
+                outputs,
+                reporter.stage,
+                method,
             )
 
     def _input(self, file: CsvFile, path: Path, rows: int) -> InputSummary:

@@ -13,6 +13,7 @@ import duckdb
 from service.errors import DiffFailed, DiffingError, Interrupted, OutOfDisk, OutOfMemory
 from service.limits import Limits
 from service.pieces import Pieces
+from service.profile import Profile
 from service.queries import query
 
 ENGINE = f"duckdb {duckdb.__version__}"
@@ -58,7 +59,7 @@ class Session:
                     "threads": limits.threads,
                     "temp_folder": str(scratch),
                     "temp_limit": limits.temp or free,
-                    "files": [*names, *(name for file in pieces for name in file.names)],
+                    "files": [*names, *(name for file in pieces for name in file.all_names)],
                 },
             )
         except BaseException:
@@ -88,16 +89,31 @@ class Session:
             OutOfMemory, OutOfDisk, DiffFailed: the machine was not up to it.
             Interrupted: `interrupt` was called.
         """
-        result = self._connection
+        *_, result = self._executed(name, parameters)
+        with _translated():
+            row = result.fetchone()
+        return dict(zip((column[0] for column in result.description), row or (), strict=False))
+
+    def profiled(self, names: Sequence[str], parameters: Mapping[str, Any]) -> Profile:
+        """Run several files as `run` does, and tell how many rows went through them."""
+        return Profile.of(
+            [
+                self._connection.get_profiling_information(format="json")
+                for name in names
+                for _ in self._executed(name, parameters)
+            ]
+        )
+
+    def _executed(
+        self, name: str, parameters: Mapping[str, Any] | None
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         for statement in self._connection.extract_statements(query(name)):
             if self._interrupted.is_set():
                 raise Interrupted("The diff was interrupted.")
             bound = {p: (parameters or {})[p] for p in statement.named_parameters}
             with _translated():
                 result = self._connection.execute(statement, bound)
-        with _translated():
-            row = result.fetchone()
-        return dict(zip((column[0] for column in result.description), row or (), strict=False))
+            yield result
 
     def interrupt(self) -> None:
         """Stop the statement that runs, from another thread."""

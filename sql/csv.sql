@@ -26,5 +26,6 @@ create or replace temp macro csv_rows(file, file_columns, roles, rewritten) as t
             delim = ',', quote = '"', escape = '"', comment = '', strict_mode = true,
             nullstr = e'\n', allow_quoted_nulls = false,
             compression = 'none', parallel = not rewritten,
-            max_line_size = 16000000, buffer_size = 16000000
+            max_line_size = if(rewritten, 16000000, 4000000),
+            buffer_size = if(rewritten, 16000000, 4000000)
         );

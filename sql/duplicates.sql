@@ -3,7 +3,6 @@
 -- parameters  old, old_columns, old_roles, old_rewritten  as csv.sql takes them
 --             key, value          names of the key and value columns
 --             rel_tols, abs_tols  lists of tolerances, one for each value column
---             with_detail         keep the old values of changed rows: those of the first row in old
 -- changes     outcome: ambiguous becomes unchanged, within_tolerance or changed
 --
 -- A key may stand 100,000 times on each side, so no step compares all its rows with each other: the
@@ -43,27 +42,22 @@ create or replace temp macro buckets_near(place) as
     );
 
 update outcome
-set kind = verdict.kind, before = verdict.before
+set kind = verdict.kind
 from (
     with
     candidates as (
         select row, struct_pack(*columns($key)) as key, [*columns($value)] as value
         from (select row, unnest(fields[1]) from outcome where kind = 'ambiguous')
     ),
-    old_rows as materialized (
-        select old_rows.*
+    old_values as materialized (
+        select distinct old_rows.*
         from (
             select
                 struct_pack(*columns($key)) as key,
-                [*columns($value)] as value,
-                columns('v([0-9]+)') as 'o\1',
-                row_number() over () as row
+                [*columns($value)] as value
             from csv_rows($old, $old_columns, $old_roles, $old_rewritten)
         ) as old_rows
         semi join candidates on old_rows.key is not distinct from candidates.key
-    ),
-    old_values as materialized (
-        select distinct key, value from old_rows
     ),
     same_text as materialized (
         select row
@@ -129,24 +123,14 @@ from (
                 numbers_in(new_buckets.value), numbers_in(old_buckets.value),
                 $rel_tols, $abs_tols
             )
-    ),
-    first_rows as (
-        select key, arg_min(fields, row) as fields
-        from (select key, row, [struct_pack(*columns('o[0-9]+'))] as fields from old_rows)
-        where $with_detail
-        group by key
     )
-    select row, 'unchanged' as kind, null as before
+    select row, 'unchanged' as kind
     from same_text
     union all
-    select
-        others.row,
-        if(close_values.key is null, 'changed', 'within_tolerance'),
-        if(close_values.key is null, first_rows.fields, null)
+    select others.row, if(close_values.key is null, 'changed', 'within_tolerance')
     from others
     left join close_values
         on others.key is not distinct from close_values.key
         and others.value is not distinct from close_values.value
-    left join first_rows on others.key is not distinct from first_rows.key
 ) as verdict
 where outcome.row = verdict.row;

@@ -68,22 +68,10 @@ create or replace temp macro all_values_equal(a, b, numbers_a, numbers_b, rel_to
         for pair in list_zip(a, b, numbers_a, numbers_b, rel_tol, abs_tol)
     ]);
 
--- The same for numbers alone, with one tolerance that is not 0 for all: three times as fast. Where it is
--- false or NULL, all_values_equal decides.
-create or replace temp macro all_numbers_close(numbers_a, numbers_b, rel_tol, abs_tol) as
-    list_bool_and([
-        coalesce(numbers_close(pair[1], pair[2], rel_tol, abs_tol), false)
-        for pair in list_zip(numbers_a, numbers_b)
-    ]);
-
 create or replace temp macro numbers_in(texts) as [number_in(text) for text in texts];
 
 create or replace temp macro values_equal(a, b, rel_tol, abs_tol) as
     all_values_equal([a], [b], [number_in(a)], [number_in(b)], [rel_tol], [abs_tol]);
-
--- True for a value that is neither empty nor a number, else NULL: count() counts it.
-create or replace temp macro no_number(field) as
-    if(field = '' or number_in(field) is not null, null, true);
 
 -- For analysts: a diff of two CSV files in the duckdb shell, 1.5 or later.
 --

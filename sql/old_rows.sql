@@ -1,17 +1,25 @@
--- Reads old.
+-- The rows of a file as those of old are needed. What a query does not name is not made.
 --
--- parameters  old, old_columns, old_roles, old_rewritten  as csv.sql takes them
---             key, salt    names of the key columns, and what keys_hashed.sql needs
--- makes       old_rows, as many rows as old has:
---               key          as key_of makes it
---               o0, o1 …     values, in the order of v0, v1 …
---               not_numbers  how many of the values are neither empty nor a number
-create or replace temp table old_rows as
-select
-    key_of(struct_pack(*columns($key)), concat_ws(e'\x1f', $salt, *columns($key))) as key,
-    columns('v([0-9]+)') as 'o\1',
-    list_count([*columns('f[0-9]+')])::integer as not_numbers
-from (
-    select *, no_number(columns('v([0-9]+)')) as 'f\1'
-    from csv_rows($old, $old_columns, $old_roles, $old_rewritten)
-);
+-- parameters  file, file_columns, roles, rewritten  as csv.sql takes them
+--             key_columns, salt  names of those, and what keys_hashed.sql needs
+-- columns     key          as key_of makes it
+--             o0, o1 …     values, in the order of v0, v1 …
+--             w0, w1 …     their numbers
+--             mark         64 bits that equal values have in common, and hardly others
+--             not_numbers  how many of the values are neither empty nor a number
+create or replace temp macro old_rows(file, file_columns, roles, rewritten, key_columns, salt) as table
+    select
+        key_of(struct_pack(*columns(key_columns)), concat_ws(e'\x1f', salt, *columns(key_columns)))
+            as key,
+        columns('v([0-9]+)') as 'o\1',
+        columns('c([0-9]+)').number as 'w\1',
+        hash(*columns('v[0-9]+')) as mark,
+        if(coalesce(*columns('f[0-9]+')), list_count([*columns('f[0-9]+')]), 0)::usmallint
+            as not_numbers
+    from (
+        select *, no_number(columns('c([0-9]+)')) as 'f\1'
+        from (
+            select *, cell_of(columns('v([0-9]+)')) as 'c\1'
+            from csv_rows(file, file_columns, roles, rewritten)
+        )
+    );

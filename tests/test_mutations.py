@@ -1,8 +1,8 @@
 """Each line of SQL that decides is held by a case: broken, that case fails.
 
 Not among them are changes that change no answer: `=` for `is not distinct from` between structs of
-keys (structs with NULL fields are equal to their like either way), and the `distinct` in
-duplicates.sql, which only saves work (test_plan.py holds it).
+keys (structs with NULL fields are equal to their like either way), and what only saves work: the
+`distinct` in duplicates.sql (test_plan.py holds it) and all of sample.sql (test_diff.py).
 """
 
 import shutil
@@ -27,6 +27,7 @@ class Mutant:
     original: str
     changed: str
     case: str
+    sample: int = test_cases.SEES_ALL
 
     def __str__(self) -> str:
         return f"{self.file}: {' '.join(self.original.split())}"
@@ -70,6 +71,7 @@ MUTANTS = [
         "numbers_close(a, b, rel_tol, abs_tol)",
         "a = b",
         "values_default_tolerance",
+        sample=test_cases.NONE,
     ),
     Mutant("macros", "(isnan(a) or ", "(", "values_nan_without_tolerance"),
     Mutant(
@@ -89,7 +91,7 @@ MUTANTS = [
     Mutant(
         "macros", "), false\n        )", "), true\n        )", "values_all_columns_must_be_equal"
     ),
-    Mutant("macros", "field = '' or", "", "values_null"),
+    Mutant("numbers", "cell.text <> '' and ", "", "values_null"),
     Mutant("macros", "list_bool_and", "list_bool_or", "values_all_columns_must_be_equal"),
     # how a file is read
     Mutant(
@@ -99,7 +101,15 @@ MUTANTS = [
         "values_tolerance_per_column",
     ),
     Mutant("csv", "comment = ''", "comment = '#'", "text_signs_that_begin_comments"),
-    Mutant("old_rows", "no_number(columns(", "(columns(", "values_ways_to_write_a_number"),
+    Mutant("old_rows", "list_count([*columns('f[0-9]+')]), 0", "0, 0", "duplicates_of_text_in_new"),
+    Mutant(
+        "numbers",
+        "pair[1] is not distinct from pair[2]\n        or",
+        "",
+        "values_numbers_in_several_columns",
+    ),
+    Mutant("numbers", "pair[4]), false)", "pair[4]), true)", "values_numbers_in_several_columns"),
+    Mutant("numbers", "list_bool_and", "list_bool_or", "values_numbers_in_several_columns"),
     # what stands for a key
     Mutant(
         "keys_hashed",
@@ -118,28 +128,38 @@ MUTANTS = [
     Mutant("classify", "when copies > 1 then 'ambiguous'", "", "duplicates_shuffled"),
     Mutant(
         "classify",
-        "new_texts = old_texts)",
-        "new_text = old_text)",
+        "new_row = old_row",
+        "new_text = old_text",
         "values_all_columns_must_be_equal",
+        sample=test_cases.NONE,
     ),
-    Mutant("classify", "new_text <> '' and ", "", "values_null"),
     Mutant(
         "classify",
-        "$with_detail and kind = 'changed'",
-        "false",
-        "output_detail_shows_old_values",
+        "new_mark = mark and new_number is",
+        "new_number is",
+        "values_with_one_tolerance_are_doubles",
     ),
+    Mutant(
+        "classify",
+        "new_mark = mark and new_number_row",
+        "new_number_row",
+        "values_numbers_in_several_columns",
+    ),
+    Mutant(
+        "classify", "when same then new_not_numbers", "", "values_text_is_compared_by_character"
+    ),
+    Mutant("classify", "or old_not_numbers > 0", "", "values_text_is_compared_by_character"),
     Mutant(
         "pieces_four", "row_number() over ()", "-row_number() over ()", "rows_in_the_order_of_new"
     ),
     Mutant("pieces_four", "(1::bigint << 40) +", "-", "rows_in_the_order_of_new"),
     Mutant(
         "classify",
-        "sum(if(row is null, copies, 0))",
-        "count_if(row is null)",
+        "sum(if(kind = 'removed', copies, 0))",
+        "count_if(kind = 'removed')",
         "duplicates_added_and_removed",
     ),
-    Mutant("old_keys_repeated", "count(*) as copies", "1 as copies", "duplicates_in_old_only"),
+    Mutant("old_grouped", "count(*) as copies", "1 as copies", "duplicates_in_old_only"),
     # keys that stand several times
     Mutant(
         "duplicates",
@@ -159,24 +179,29 @@ MUTANTS = [
         "or all_values_equal(",
         "duplicates_near_but_not_within_tolerance",
     ),
-    Mutant(
-        "duplicates",
-        "arg_min(fields, row)",
-        "arg_max(fields, row)",
-        "duplicates_detail_shows_the_first",
-    ),
     Mutant("counts", "- added_keys.keys", "", "duplicates_added_and_removed"),
     Mutant(
         "counts",
-        "- (old_side.keys - removed_keys)",
-        "- old_side.keys",
+        "- ($old_side - removed_side))",
+        "- $old_side)",
         "duplicates_added_and_removed",
+    ),
+    Mutant(
+        "counts",
+        "+ removed_keys",
+        "+ removed_side",
+        "duplicates_added_and_removed",
+        sample=test_cases.SEES_NOTHING,
     ),
     # what is written
     Mutant("result", "order by row", "order by row desc", "rows_in_the_order_of_new"),
     Mutant("result", "nullif(columns('[kvx][0-9]+'), '')", "columns('[kvx][0-9]+')", "values_null"),
     Mutant("result", "('added', 'changed')", "('added')", "rows_in_the_order_of_new"),
     Mutant("detail", "order by row", "order by row desc", "output_detail_shows_old_values"),
+    Mutant("detail", "arg_min(", "arg_max(", "duplicates_detail_shows_the_first"),
+    Mutant("old_kept", "row_number() over ()", "-row_number() over ()", "output_removed_is_old"),
+    Mutant("old_kept", "and kind = 'changed'", "and false", "output_detail_shows_old_values"),
+    Mutant("old_kept", "and kind = 'removed'", "and false", "output_removed_is_old"),
     Mutant("removed", "order by row", "order by row desc", "output_removed_is_old"),
     Mutant("removed", "semi join", "anti join", "output_removed_is_old"),
 ]
@@ -193,7 +218,9 @@ def sql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
-def test_a_query_that_is_broken_is_noticed(mutant: Mutant, sql: Path, tmp_path: Path) -> None:
+def test_a_query_that_is_broken_is_noticed(
+    mutant: Mutant, sql: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     query = sql / f"{mutant.file}.sql"
     text = query.read_text()
     assert mutant.original in text
@@ -203,7 +230,7 @@ def test_a_query_that_is_broken_is_noticed(mutant: Mutant, sql: Path, tmp_path: 
 
     with pytest.raises((AssertionError, DiffingError)) as caught:
         test_cases.test_a_diff_says_what_the_case_expects(
-            CASES[mutant.case], 4, exact_keys=False, tmp_path=folder
+            CASES[mutant.case], 4, False, mutant.sample, folder, monkeypatch
         )
 
     # a query that does not run at all proves nothing

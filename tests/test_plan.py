@@ -16,12 +16,15 @@ from service.samples import write_sample
 Plans = dict[str, str]
 (OPTIMIZERS,) = [line for line in query("session").splitlines() if "set disabled_opt" in line]
 NAMES = (
-    "old_rows",
-    "old_counts",
-    "old_keys_repeated",
     "classify",
+    "old_grouped",
+    "classify grouped",
+    "classify texts",
+    "sample",
     "counts",
     "duplicates",
+    "old_not_numbers",
+    "old_kept",
     "removed",
     "result",
     "detail",
@@ -40,13 +43,27 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plans]:
     sides = Side(files[0], Pieces(files[0], "old", 1)), Side(files[1], Pieces(files[1], "new", 4))
     bound = parameters(*sides, comparison, outputs)
     bound |= {"header": bound["new_header"], "output": str(folder / "out.csv")}
+    bound |= {"numbers": True, "grouped": False, "new_rows": 0, "old_side": 0}
+    bound |= {"file": str(old), "file_columns": bound["old_columns"], "roles": bound["old_roles"]}
+    bound |= {"rewritten": False}
     with duckdb.connect() as connection:
         for side in sides:
             connection.register_filesystem(side.pieces)
-        for name in ("macros", "csv", "keys_hashed", "pieces_four"):
+        for name in ("macros", "csv", "keys_hashed", "pieces_four", "numbers", "old_rows"):
             connection.execute(query(name))
         connection.execute(OPTIMIZERS)
-        yield {name: explained(connection, name, bound) for name in NAMES}
+        old_grouped = explained(connection, "old_grouped", bound)
+        grouped = explained(connection, "classify", bound | {"grouped": True})
+        connection.execute(query("old_once"))
+        texts = explained(connection, "classify", bound | {"numbers": False})
+        plans = {
+            "old_grouped": old_grouped,
+            "classify grouped": grouped,
+            "classify texts": texts,
+        }
+        yield plans | {
+            name: explained(connection, name, bound) for name in NAMES if name not in plans
+        }
 
 
 def explained(connection: duckdb.DuckDBPyConnection, name: str, bound: dict[str, object]) -> str:
@@ -64,35 +81,53 @@ def explained(connection: duckdb.DuckDBPyConnection, name: str, bound: dict[str,
 @pytest.mark.parametrize("name", NAMES)
 def test_no_query_compares_each_row_with_each(plans: Plans, name: str) -> None:
     slow = {"NL_JOIN", "NESTED_LOOP", "PIECEWISE", "IE_JOIN", "CROSS_PRODUCT"}
-    if name in {"counts", "old_counts", "duplicates"}:
+    if name in {"sample", "counts", "duplicates"}:
         slow.remove("CROSS_PRODUCT")  # with a single row
 
     assert set() == {operator for operator in slow if operator in plans[name]}
 
 
 def test_the_keys_of_old_are_held_in_memory_not_the_rows_of_new(plans: Plans) -> None:
-    # the side that is held stands on the right: what an operator reads is to its right and below
-    join = plans["classify"].index("HASH_JOIN")
-    left, right = plans["classify"].index("STREAMING_WINDOW"), plans["classify"].index("SEQ_SCAN")
-    columns = [place - plans["classify"].rindex("\n", 0, place) for place in (join, left, right)]
+    # the side that is held is on the right; rows of new are numbered above where they are read
+    numbered = columns(plans["classify"], "STREAMING_WINDOW")
+    read = columns(plans["classify"], "FUNCTION:_READ_CSV")
 
-    assert columns[1] < columns[2]
+    assert {max(read)} == read - numbered
 
 
-@pytest.mark.parametrize("name", ["classify", "duplicates", "removed"])
+def columns(plan: str, word: str) -> set[int]:
+    """Where the boxes begin that have a word in them."""
+    return {
+        max(line.rindex(edge, 0, place) for edge in "╭│" if edge in line[:place])
+        for line in plan.splitlines()
+        for place in range(len(line))
+        if line.startswith(word, place)
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["classify", "classify grouped", "classify texts", "duplicates", "old_kept", "removed"],
+)
 def test_rows_meet_in_hash_joins(plans: Plans, name: str) -> None:
     assert "HASH_JOIN" in plans[name]
 
 
 def test_of_a_key_that_stands_many_times_only_distinct_values_are_compared(plans: Plans) -> None:
-    # values of old; values to place; buckets by column, twice; close values; first rows
-    assert 6 == plans["duplicates"].count("HASH_GROUP_BY")
+    # values of old; values to place; buckets by column, twice; close values
+    assert 5 == plans["duplicates"].count("HASH_GROUP_BY")
 
 
 def test_each_file_is_read_once_unless_a_key_stands_several_times(plans: Plans) -> None:
     read = {name: plan.count("FUNCTION:_READ_CSV") for name, plan in plans.items()}
 
-    # classify: new in four pieces
-    assert {"old_rows": 1, "classify": 4, "duplicates": 1, "removed": 1} == {
-        name: count for name, count in read.items() if count
-    }
+    # old once, new in four pieces; the rest by need
+    diff = {"classify": 5, "classify texts": 5, "old_grouped": 1, "classify grouped": 4}
+    others = {"sample": 1, "duplicates": 1, "old_not_numbers": 1, "old_kept": 1}
+    assert diff | others == {name: count for name, count in read.items() if count}
+
+
+def test_old_is_grouped_only_where_keys_repeat(plans: Plans) -> None:
+    groupings = {name: plans[name].count("HASH_GROUP_BY") for name in ("classify", "old_grouped")}
+
+    assert {"classify": 1, "old_grouped": 1} == groupings
