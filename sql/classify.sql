@@ -25,17 +25,28 @@
 --                            number; of old once for each row of new that it meets
 create or replace temp table outcome as
 with
+-- Numbers are cast below the join: above it, a filter would cast them again.
+new_side as (
+    select
+        key_of(struct_pack(*columns($key)), concat_ws(e'\x1f', $salt, *columns($key))) as key,
+        columns('[vn][0-9]+'),
+        hash(*columns('v[0-9]+')) as new_mark,
+        if(coalesce(*columns('f[0-9]+')), list_count([*columns('f[0-9]+')]), 0) as new_not_numbers,
+        struct_pack(*columns('[kvx][0-9]+')) as fields,
+        row
+    from (
+        select
+            *, columns('c([0-9]+)').number as 'n\1', no_number(columns('c([0-9]+)')) as 'f\1'
+        from (
+            select *, cell_of(columns('v([0-9]+)')) as 'c\1'
+            from numbered_rows($new, $new_columns, $new_roles, $new_rewritten)
+        )
+    )
+),
 -- in this order: the rows on the right are those that are held in memory
 joined as (
     select new_side.* exclude (key), old_side.key as old_key, old_side.* exclude (key)
-    from (
-        select
-            key_of(struct_pack(*columns($key)), concat_ws(e'\x1f', $salt, *columns($key))) as key,
-            columns('v[0-9]+'),
-            struct_pack(*columns('[kvx][0-9]+')) as fields,
-            row
-        from numbered_rows($new, $new_columns, $new_roles, $new_rewritten)
-    ) as new_side
+    from new_side
     full join old_side($old, $old_columns, $old_roles, $old_rewritten, $key, $salt) as old_side
         on new_side.key is not distinct from old_side.key
 ),
@@ -57,16 +68,11 @@ compared as (
             coalesce(*columns('o[0-9]+')) as old_text,
             coalesce(*columns('n[0-9]+')) as new_number,
             coalesce(*columns('w[0-9]+')) as old_number,
-            hash(*columns('v[0-9]+')) as new_mark,
             row(*columns('v[0-9]+')) as new_row,
             row(*columns('o[0-9]+')) as old_row,
             row(*columns('n[0-9]+')) as new_number_row,
-            row(*columns('w[0-9]+')) as old_number_row,
-            no_number(columns('c([0-9]+)')) as 'f\1'
-        from (
-            select *, columns('c([0-9]+)').number as 'n\1'
-            from (select *, cell_of(columns('v([0-9]+)')) as 'c\1' from joined)
-        )
+            row(*columns('w[0-9]+')) as old_number_row
+        from joined
     )
 ),
 -- unless old has them already, its numbers only where the text is another than that of new
@@ -79,7 +85,6 @@ cast_once as (
         [*columns('n[0-9]+')] as new_numbers,
         [*columns('w[0-9]+')] as old_numbers,
         [*columns('m[0-9]+')] as old_numbers_cast,
-        if(coalesce(*columns('f[0-9]+')), list_count([*columns('f[0-9]+')]), 0) as new_not_numbers,
         if(coalesce(*columns('g[0-9]+')), list_count([*columns('g[0-9]+')]), 0) as old_not_numbers
     from (
         select *, no_number(columns('d([0-9]+)')) as 'g\1', columns('d([0-9]+)').number as 'm\1'

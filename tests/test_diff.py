@@ -5,6 +5,7 @@ import io
 import math
 import random
 import string
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from service.engine import Diff
 from service.errors import BadArgument, BadInput, OutOfDisk, OutOfMemory
 from service.limits import Limits
 from service.outputs import Outputs
+from service.profile import Profile
 from service.progress import Progress
 from service.session import Session
 from tests import reference
@@ -221,21 +223,20 @@ def test_a_thousand_times_more_distinct_values_of_a_key_are_no_trouble(
 def test_keys_that_repeat_a_thousand_times_in_a_large_file_never_meet_one_by_one(
     diff_texts: DiffTexts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tried: list[bool] = []
-    run = Session.run
+    tried: list[str] = []
+    profiled = Session.profiled
 
-    def recorded(self: Session, name: str, bound: Any = None) -> dict[str, Any]:
-        if name == "classify":
-            tried.append(bound["grouped"])
-        return run(self, name, bound)
+    def recorded(self: Session, names: Sequence[str], bound: Mapping[str, Any]) -> Profile:
+        tried.extend(names)
+        return profiled(self, names, bound)
 
-    monkeypatch.setattr(Session, "run", recorded)
+    monkeypatch.setattr(Session, "profiled", recorded)
     rows = [f"{i if i % 100 else 'hot'},{i % 7}" for i in range(200_000)]
     file = "\n".join(["id,value", *rows])
 
     summary = diff_texts(file, file, ["id"], ["value"]).summary
 
-    assert [True] == tried
+    assert ["old_grouped", "classify"] == tried
     assert (200_000, 1_999) == (summary.unchanged, summary.duplicate_keys.old)
 
 
