@@ -312,5 +312,5 @@ def _log_to_stderr(settings: Settings) -> None:
         level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.captureWarnings(True)
-    for library in ("huey", "uvicorn"):
+    for library in ("alembic", "huey", "uvicorn"):
         logging.getLogger(library).setLevel(max(logging.WARNING, logging.root.level))

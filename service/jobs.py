@@ -1,8 +1,6 @@
 """The jobs table: the truth about every job. The queue only carries ids."""
 
 import enum
-import sqlite3
-import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,8 +8,10 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 
-from service.errors import BadSetting, Failure, UnknownJob
+from service.database import open_file
+from service.errors import Failure, UnknownJob
 from service.progress import Progress
+from service.schema import jobs as _jobs
 
 # Ids are 64-bit integers in SQLite and PostgreSQL alike.
 _LARGEST_ID = 2**63 - 1
@@ -24,41 +24,6 @@ class Status(enum.StrEnum):
     PROCESSING = "processing"  # a worker has it and gives signs of life
     SUCCEEDED = "succeeded"  # the result is whole and can be fetched
     FAILED = "failed"  # it ended without a result; the error says why
-
-
-class _Utc(sa.TypeDecorator[datetime]):
-    """Aware UTC datetimes on databases that keep no time zone."""
-
-    impl = sa.DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, _: sa.Dialect) -> datetime | None:
-        return value.astimezone(UTC).replace(tzinfo=None) if value else None
-
-    def process_result_value(self, value: datetime | None, _: sa.Dialect) -> datetime | None:
-        return value.replace(tzinfo=UTC) if value else None
-
-
-_metadata = sa.MetaData()
-_jobs = sa.Table(
-    "jobs",
-    _metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("metric", sa.String, nullable=False),
-    sa.Column("status", sa.String, nullable=False),
-    sa.Column("stage", sa.String),
-    sa.Column("bytes_read", sa.BigInteger),
-    sa.Column("bytes_total", sa.BigInteger),
-    sa.Column("attempt", sa.Integer, nullable=False),
-    sa.Column("created_at", _Utc, nullable=False),
-    sa.Column("started_at", _Utc),
-    sa.Column("finished_at", _Utc),
-    sa.Column("seen_at", _Utc, nullable=False),
-    sa.Column("summary", sa.JSON),
-    sa.Column("error", sa.JSON),
-    sa.Index("jobs_by_status", "status", "seen_at"),
-    sqlite_autoincrement=True,
-)
 
 
 _NO_PROGRESS = {"stage": None, "bytes_read": None, "bytes_total": None}
@@ -108,36 +73,20 @@ class Jobs:
     that it expects: of two workers one wins, and one that comes back from the dead changes nothing.
 
     Args:
-        url: of the database, as SQLAlchemy takes it.
+        engine: of the database, from `database`.
     """
 
-    def __init__(self, url: str) -> None:
-        self._engine = sa.create_engine(url)
-        if self._engine.dialect.name == "sqlite":
-            sa.event.listen(self._engine, "connect", _use_wal)
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
 
     @classmethod
     def in_file(cls, path: Path) -> Self:
-        """The table in an SQLite file, made if it is not there.
+        """The table in an SQLite file, made if it is not there, migrated if it is older.
 
         Raises:
             BadSetting: the file cannot be used as a database.
         """
-        jobs = cls(f"sqlite:///{path}")
-        try:
-            with jobs._engine.begin() as connection:
-                if jobs._engine.dialect.name == "sqlite":
-                    # of two processes that start, the second waits and finds all done
-                    connection.exec_driver_sql("begin immediate")
-                connection.execute(sa.schema.CreateTable(_jobs, if_not_exists=True))
-                _add_columns(connection)
-                for index in _jobs.indexes:
-                    connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
-        except sa.exc.DatabaseError as error:
-            raise BadSetting(
-                f"Cannot use {path} as the jobs database: {error.orig}. Move it away to start anew."
-            ) from None
-        return jobs
+        return cls(open_file(path))
 
     def create(self, metric: str) -> Job:
         """Record a job, queued."""
@@ -261,29 +210,5 @@ def _unseen_since(job: Job) -> sa.Update:
     )
 
 
-def _add_columns(connection: sa.Connection) -> None:
-    """Give a table of an earlier release the columns that it lacks; all of them may be NULL."""
-    there = {column["name"] for column in sa.inspect(connection).get_columns(_jobs.name)}
-    for column in _jobs.columns:
-        if column.name not in there:
-            wanted = sa.schema.CreateColumn(column).compile(connection)
-            connection.execute(sa.text(f"alter table {_jobs.name} add column {wanted}"))
-
-
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _use_wal(connection: Any, _: Any) -> None:
-    connection.execute("pragma busy_timeout = 10000")
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            connection.execute("pragma journal_mode = wal")
-            break
-        except sqlite3.OperationalError as error:
-            # two processes that start on a new file: the time-out above does not hold for this
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-    connection.execute("pragma synchronous = full")

@@ -10,7 +10,6 @@ import pytest
 
 from service.catalogue import load_catalogue
 from service.errors import DiffFailed
-from service.jobs import Jobs
 from service.progress import Progress
 from service.tasks import JobQueue
 from service.worker import Worker
@@ -462,22 +461,3 @@ def test_a_database_that_is_none_is_one_line(service: Service, name: str) -> Non
 def test_a_catalogue_that_cannot_be_used_is_one_line(service: Service, tmp_path: Path) -> None:
     (tmp_path / "metrics.toml").write_text("[metric.revenue")
     each_refuses(service, metrics=tmp_path / "metrics.toml")
-
-
-# a database of an earlier release
-
-
-def test_a_jobs_table_of_an_earlier_release_gets_the_columns_it_lacks(tmp_path: Path) -> None:
-    path = tmp_path / "jobs.sqlite3"
-    jobs = Jobs.in_file(path)
-    first = jobs.create("revenue")
-    with sqlite3.connect(path) as connection:
-        for column in ("bytes_read", "bytes_total"):
-            connection.execute(f"alter table jobs drop column {column}")
-
-    again = Jobs.in_file(path)
-
-    assert first == again.get(first.id)
-    job = again.claim(first.id)
-    assert job
-    assert again.beat(job, Progress("comparing", 1, 2))

@@ -1,0 +1,1 @@
+"""How the jobs database of each release becomes that of the next; Alembic runs it."""

@@ -1,0 +1,44 @@
+"""The tables of the jobs database; `migrations` says how each release came to them."""
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+# The newest revision in `migrations/versions`: a database that has it needs no look at them.
+REVISION = "2"
+
+
+class _Utc(sa.TypeDecorator[datetime]):
+    """Aware UTC datetimes on databases that keep no time zone."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _: sa.Dialect) -> datetime | None:
+        return value.astimezone(UTC).replace(tzinfo=None) if value else None
+
+    def process_result_value(self, value: datetime | None, _: sa.Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value else None
+
+
+metadata = sa.MetaData()
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("metric", sa.String, nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("stage", sa.String),
+    sa.Column("bytes_read", sa.BigInteger),
+    sa.Column("bytes_total", sa.BigInteger),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("created_at", _Utc, nullable=False),
+    sa.Column("started_at", _Utc),
+    sa.Column("finished_at", _Utc),
+    sa.Column("seen_at", _Utc, nullable=False),
+    sa.Column("summary", sa.JSON),
+    sa.Column("error", sa.JSON),
+    sa.Index("jobs_by_status", "status", "seen_at"),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,142 @@
+"""A jobs database of any earlier release is brought up to date; what cannot be used is refused."""
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from service import database
+from service.database import open_file
+from service.errors import BadSetting
+from service.jobs import Jobs
+from service.progress import Progress
+from service.schema import REVISION, metadata
+from tests.service_under_test import Service
+
+# as the releases without a version wrote it
+FIRST_RELEASE = """
+    CREATE TABLE jobs (
+        id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, metric VARCHAR NOT NULL,
+        status VARCHAR NOT NULL, stage VARCHAR, attempt INTEGER NOT NULL,
+        created_at DATETIME NOT NULL, started_at DATETIME, finished_at DATETIME,
+        seen_at DATETIME NOT NULL, summary JSON, error JSON
+    );
+    CREATE INDEX jobs_by_status ON jobs (status, seen_at);
+    INSERT INTO jobs VALUES (7, 'revenue', 'queued', NULL, 1, '2026-11-22 10:00:00.000000',
+        '2026-11-22 10:00:01.000000', NULL, '2026-11-22 10:00:02.000000', NULL, NULL);
+"""
+WITH_BYTES_READ = f"""{FIRST_RELEASE}
+    ALTER TABLE jobs ADD COLUMN bytes_read BIGINT;
+    ALTER TABLE jobs ADD COLUMN bytes_total BIGINT;
+"""
+
+
+def written(path: Path, sql: str) -> Path:
+    """A database of those statements."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(sql)
+    return path
+
+
+def revision_of(path: Path) -> str:
+    """The version that a database carries."""
+    with closing(sqlite3.connect(path)) as connection:
+        (revision,) = connection.execute("select version_num from alembic_version").fetchone()
+    return str(revision)
+
+
+def test_the_newest_migration_is_the_one_that_the_schema_names() -> None:
+    scripts = ScriptDirectory(str(database._MIGRATIONS))
+
+    assert [REVISION] == scripts.get_heads()
+
+
+@pytest.mark.parametrize(
+    "sql", ["", FIRST_RELEASE, WITH_BYTES_READ], ids=["new", "first release", "with bytes read"]
+)
+def test_a_database_comes_to_the_schema_of_this_release(tmp_path: Path, sql: str) -> None:
+    engine = open_file(written(tmp_path / "jobs.sqlite3", sql))
+
+    with engine.connect() as connection:
+        assert [] == compare_metadata(MigrationContext.configure(connection), metadata)
+    assert REVISION == revision_of(tmp_path / "jobs.sqlite3")
+
+
+@pytest.mark.parametrize(
+    "sql", [FIRST_RELEASE, WITH_BYTES_READ], ids=["first release", "with bytes read"]
+)
+def test_the_jobs_of_an_earlier_release_go_on(tmp_path: Path, sql: str) -> None:
+    jobs = Jobs.in_file(written(tmp_path / "jobs.sqlite3", sql))
+    job = jobs.claim(7)
+
+    assert job
+    assert ("revenue", 2) == (job.metric, job.attempt)
+    assert jobs.beat(job, Progress("comparing", 1, 2))
+    assert 8 == jobs.create("revenue").id
+
+
+def test_a_job_of_an_earlier_release_is_done_when_this_one_starts(service: Service) -> None:
+    service.write_small_pair()
+    written(service.settings.jobs_file, FIRST_RELEASE)
+    client, _ = service.api_and_worker(stale_after=1)
+
+    assert 2 == client.wait_for_success(7)["attempt"]
+
+
+def test_many_that_start_together_on_an_older_database_migrate_it_once(tmp_path: Path) -> None:
+    path = written(tmp_path / "jobs.sqlite3", FIRST_RELEASE)
+    with ThreadPoolExecutor(8) as threads:
+        every = list(threads.map(Jobs.in_file, [path] * 8))
+
+    assert {"revenue"} == {jobs.get(7).metric for jobs in every}
+    assert REVISION == revision_of(path)
+
+
+def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path) -> None:
+    half = FIRST_RELEASE.replace("seen_at DATETIME NOT NULL,", "").replace(", seen_at)", ")")
+    half = half.replace("'2026-11-22 10:00:02.000000', ", "") + "CREATE VIEW alembic_version AS "
+    path = written(tmp_path / "jobs.sqlite3", half + "SELECT '1' AS version_num;")
+    before = path.read_bytes()
+
+    with pytest.raises(BadSetting, match="Cannot use"):
+        open_file(path)
+    assert before[100:] == path.read_bytes()[100:]  # the header tells that it is in WAL mode
+
+
+def test_a_database_of_a_newer_release_is_refused_in_one_line_and_left_alone(
+    service: Service,
+) -> None:
+    service.jobs().create("revenue")
+    with closing(sqlite3.connect(service.settings.jobs_file)) as connection, connection:
+        connection.execute("update alembic_version set version_num = '999'")
+    programs = [
+        service.start("api", "--port", "0"),
+        service.start("worker"),
+        service.start("serve", "--port", "0"),
+    ]
+
+    assert [2, 2, 2] == [program.ended() for program in programs]
+    for program in programs:
+        (line,) = program.lines()
+        assert "was written by a newer release" in line
+    assert "999" == revision_of(service.settings.jobs_file)
+
+
+def test_a_database_that_is_damaged_within_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite3"
+    jobs = Jobs.in_file(path)
+    for _ in range(200):
+        jobs.create("revenue")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("pragma wal_checkpoint(truncate)")
+    raw = bytearray(path.read_bytes())
+    raw[-4096:] = b"\xff" * 4096
+    path.write_bytes(raw)
+
+    with pytest.raises(BadSetting, match=r"Cannot use .* Move it away"):
+        open_file(path)
