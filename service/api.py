@@ -1,25 +1,37 @@
 """The HTTP API: queues jobs, and tells and hands out what became of them."""
 
+import hashlib
+import logging
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from service.catalogue import Catalogue, find_inputs
-from service.errors import BadArgument, DiffingError, NotFound, ResultGone, UnknownJob
+from service.catalogue import Catalogue, Metric, find_inputs
+from service.errors import (
+    BadArgument,
+    DatabaseUnavailable,
+    DiffingError,
+    KeyReused,
+    NotFound,
+    ResultGone,
+    UnknownJob,
+)
 from service.jobs import Job, Jobs, Status
 from service.outputs import Outputs
 from service.problems import problem, problem_of_error, problem_of_http, problem_unforeseen
 from service.settings import Settings
 from service.tasks import JobQueue
 
+_log = logging.getLogger(__name__)
 _NOT_STORED = {"Cache-Control": "no-store"}
 _RETRY_SECONDS = 1
 
@@ -33,19 +45,56 @@ class Api:
         self._jobs = Jobs.in_file(settings.jobs_file)
         self._queue = JobQueue(settings.queue_file)
 
-    def new_job(self, request: Request) -> Response:
-        """Record and queue a job: 202 with its id."""
+    async def new_job(self, request: Request) -> Response:
+        """Record and queue a job, or find that of the same Idempotency-Key: 202 with its id."""
+        key = request.headers.get("idempotency-key")
+        if key is not None and not re.fullmatch(r"[\x21-\x7e]{1,255}", key):
+            raise BadArgument("The Idempotency-Key must be 1 to 255 ASCII characters, no spaces.")
+        digest = hashlib.sha256()
+        if key is not None:
+            async for chunk in request.stream():
+                digest.update(chunk)
+        return await run_in_threadpool(
+            self._new_job, request.path_params["metric_id"], key, digest.hexdigest()
+        )
+
+    def _new_job(self, metric_id: str, key: str | None, body: str) -> Response:
         try:
-            metric = self._catalogue.find(request.path_params["metric_id"])
-            find_inputs(metric, self._settings.input_dir)
+            metric = self._catalogue.find(metric_id)
+            job = self._requested(metric, key, body)
         except NotFound as error:
             return problem(error, metrics=list(self._catalogue.metrics))
-        job = self._jobs.create(metric.id)
-        self._queue.put(job.id)
+        return JSONResponse({"job_id": job.id}, status_code=202, headers=_headers_of(job))
+
+    def _requested(self, metric: Metric, key: str | None, body: str) -> Job:
+        """The job of an Idempotency-Key, or a new one."""
+        asked = f"{metric.id} {body}" if key else None
+        if key and asked and (job := self._jobs.requested(key, asked)):
+            return job
+        find_inputs(metric, self._settings.input_dir)
+        try:
+            job = self._jobs.create(metric.id, self._settings.max_queued, key, asked)
+        except KeyReused:
+            # the same request came twice at once, and the other was first
+            if key and asked and (job := self._jobs.requested(key, asked)):
+                return job
+            raise
+        try:
+            self._queue.put(job.id)
+        except DatabaseUnavailable as error:
+            # it is recorded, so it was accepted: a reaper puts it into the queue
+            _log.error("job %d could not be queued at once: %s", job.id, error)
+        return job
+
+    def result_or_cancel(self, request: Request) -> Response:
+        """The result of a job, or an end to it, by method."""
+        return self.cancel(request) if request.method == "DELETE" else self.result(request)
+
+    def cancel(self, request: Request) -> Response:
+        """End a job that has not ended: 202, as often as one asks."""
+        job = self._jobs.cancel(_id_in(request))
         return JSONResponse(
-            {"job_id": job.id},
-            status_code=202,
-            headers={"Location": f"/api/diffing/job/{job.id}", **_NOT_STORED},
+            {"job_id": job.id, "status": job.status}, status_code=202, headers=_headers_of(job)
         )
 
     def result(self, request: Request) -> Response:
@@ -89,23 +138,17 @@ class Api:
         return JSONResponse(job.summary)
 
     def _job(self, request: Request) -> Job:
-        job_id = request.path_params["job_id"]
-        if not re.fullmatch(r"[0-9]{1,19}", job_id):
-            raise UnknownJob("There is no such job: a job's id is a number.")
-        return self._jobs.get(int(job_id))
+        return self._jobs.get(_id_in(request))
 
     def _not_yet(self, job: Job) -> Response:
-        if job.status is Status.FAILED:
-            return JSONResponse(
-                {"job_id": job.id, "status": job.status, "error": job.error},
-                status_code=404,
-                headers=_NOT_STORED,
-            )
-        return JSONResponse(
-            {"job_id": job.id, "status": job.status},
-            status_code=404,
-            headers={"Retry-After": str(_RETRY_SECONDS), **_NOT_STORED},
-        )
+        said: dict[str, Any] = {"job_id": job.id, "status": job.status}
+        headers = dict(_NOT_STORED)
+        match job.status:
+            case Status.FAILED:
+                said["error"] = job.error
+            case Status.QUEUED | Status.PROCESSING:
+                headers["Retry-After"] = str(_RETRY_SECONDS)
+        return JSONResponse(said, status_code=404, headers=headers)
 
 
 def make_app(settings: Settings, catalogue: Catalogue) -> Starlette:
@@ -114,7 +157,7 @@ def make_app(settings: Settings, catalogue: Catalogue) -> Starlette:
     routes = [
         _post_or_get("/api/diffing/new/{metric_id}", api.new_job),
         _post_or_get("/api/diffing/new/{metric_id}/", api.new_job),
-        Route("/api/diffing/job/{job_id}", api.result),
+        Route("/api/diffing/job/{job_id}", api.result_or_cancel, methods=["GET", "DELETE"]),
         Route("/api/diffing/job/{job_id}/removed", api.removed),
         Route("/api/diffing/job/{job_id}/status", api.status),
         Route("/api/diffing/job/{job_id}/summary", api.summary),
@@ -135,10 +178,21 @@ def health(_: Request) -> Response:
     return JSONResponse({"status": "ok"}, headers=_NOT_STORED)
 
 
-def _post_or_get(path: str, endpoint: Callable[[Request], Response]) -> Route:
+def _post_or_get(path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> Route:
     route = Route(path, endpoint)
     route.methods = {"GET", "POST"}  # Starlette adds HEAD to GET, but it must change nothing
     return route
+
+
+def _id_in(request: Request) -> int:
+    job_id = request.path_params["job_id"]
+    if not re.fullmatch(r"[0-9]{1,19}", job_id):
+        raise UnknownJob("There is no such job: a job's id is a number.")
+    return int(job_id)
+
+
+def _headers_of(job: Job) -> dict[str, str]:
+    return {"Location": f"/api/diffing/job/{job.id}", **_NOT_STORED}
 
 
 def _status_of(job: Job) -> dict[str, Any]:

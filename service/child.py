@@ -1,31 +1,36 @@
 """The child process of one diff."""
 
+import contextlib
 import logging
-import multiprocessing
-import os
+import resource
 import signal
-import threading
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from service.catalogue import Metric
 from service.engine import Diff
-from service.errors import DiffingError
+from service.errors import DiffingError, OutOfMemory, of_os
+from service.leash import die_with_parent
 from service.limits import Limits
 from service.outputs import Outputs
 
 _log = logging.getLogger(__name__)
+
+# The process that all children are forked from, see `nursery`.
+fork_server: int | None = None
 
 
 def run_diff(
     old: Path, new: Path, outputs: Outputs, metric: Metric, limits: Limits, sender: Connection
 ) -> None:
     """Run a diff and send how far it is, then the summary as JSON values, or the Failure."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # they reach the worker too, which decides
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    diff = Diff(old, new, metric.comparison, limits, metric.fingerprint)
+    if fork_server is not None:
+        die_with_parent(fork_server)
+    _be_the_first_to_go(limits)
     try:
+        diff = Diff(old, new, metric.comparison, limits, metric.fingerprint)
         sender.send(
             diff.run(outputs, metric=metric.id, on_progress=sender.send).model_dump(mode="json")
         )
@@ -33,10 +38,22 @@ def run_diff(
         if error.__cause__:
             _log.error("the diff failed: %s", error, exc_info=error.__cause__)
         sender.send(error.failure)
+    except OSError as error:
+        _log.exception("the diff failed")
+        sender.send(of_os(error).failure)
+    except MemoryError:
+        _log.exception("the diff failed")
+        sender.send(
+            OutOfMemory(
+                "The diff needs more memory than it may use. Raise DIFFING_MEMORY_LIMIT."
+            ).failure
+        )
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-    os._exit(1)
+def _be_the_first_to_go(limits: Limits) -> None:
+    """When memory runs short it shall hit this process: not the worker, not the API."""
+    most = limits.most_memory
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    # a system that does not let us leaves the choice to the kernel
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")

@@ -3,12 +3,14 @@
 import logging
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from service.errors import BadSetting
+from service.errors import BadSetting, DatabaseUnavailable
 from service.schema import REVISION, jobs
 
 _log = logging.getLogger(__name__)
@@ -42,6 +44,37 @@ def open_file(path: Path) -> sa.Engine:
         remedy = "Free some space." if "full" in reason else "Move it away to start anew."
         raise BadSetting(f"Cannot use {path} as the jobs database: {reason}. {remedy}") from None
     return engine
+
+
+@contextmanager
+def available() -> Iterator[None]:
+    """Tell what the machine does to a database from faults of our own.
+
+    Raises:
+        DatabaseUnavailable: it is locked for long, damaged, full, or its file cannot be used.
+    """
+    try:
+        yield
+    except (sa.exc.DBAPIError, sqlite3.Error) as error:
+        cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        # the extended codes have more in the higher bits
+        code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code not in _UNAVAILABLE:
+            raise
+        raise DatabaseUnavailable(_UNAVAILABLE[code]) from error
+
+
+_UNAVAILABLE = {
+    sqlite3.SQLITE_BUSY: "The database is busy. Try again in a few seconds.",
+    sqlite3.SQLITE_LOCKED: "The database is busy. Try again in a few seconds.",
+    sqlite3.SQLITE_READONLY: "The database cannot be written. Look at its permissions.",
+    sqlite3.SQLITE_PERM: "The database cannot be written. Look at its permissions.",
+    sqlite3.SQLITE_CANTOPEN: "The database cannot be opened. Look at the data folder.",
+    sqlite3.SQLITE_IOERR: "The database cannot be read or written. Look at the disk.",
+    sqlite3.SQLITE_FULL: "The disk is full. Free some space and try again.",
+    sqlite3.SQLITE_CORRUPT: "The database is damaged. Stop the service and restore it.",
+    sqlite3.SQLITE_NOTADB: "The database is damaged. Stop the service and restore it.",
+}
 
 
 def _migrate(connection: sa.Connection, path: Path) -> None:

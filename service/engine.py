@@ -12,6 +12,7 @@ from service.checksums import fingerprint, sha256
 from service.compare import AnotherMethod, Counts, Method, Side, compare
 from service.csvfile import CsvFile, open_csv, require_columns, rewrite
 from service.errors import BadArgument, DiffFailed
+from service.inputs import unchanged
 from service.inspection import Inspection
 from service.limits import Limits
 from service.outputs import Outputs
@@ -72,6 +73,7 @@ class Diff:
 
         Raises:
             BadInput: a file is no CSV, lacks a column, or repeats keys that must not repeat.
+            InputChanged: a file changed meanwhile.
             BadArgument: an output cannot be written.
             OutOfMemory, OutOfDisk, DiffFailed: the machine was not up to it.
             Interrupted: `interrupt` was called.
@@ -79,7 +81,11 @@ class Diff:
         if not (outputs.result or outputs.detail):
             raise BadArgument("Name a file for the result.")
         started = time.monotonic()
-        with outputs.parts() as parts, self._scratch() as scratch:
+        with (
+            outputs.parts() as parts,
+            self._scratch() as scratch,
+            unchanged(self._old, self._new),
+        ):
             reporter = _Reporter(on_progress)
             reporter.stage("checking")
             old, new = self._open(self._old, scratch), self._open(self._new, scratch)

@@ -8,14 +8,23 @@ DiffingError
 │   ├── UnknownMetric
 │   ├── UnknownJob
 │   └── MissingInput
-├── ResultGone        the job succeeded, but its result was removed since
+├── Conflict          the request does not go with what is there
+│   ├── JobFinished   it cannot be cancelled any more
+│   └── KeyReused     an Idempotency-Key came with another request before
+├── ResultGone        there was one, but it was removed since
+├── Unavailable       not now; the same request may do later
+│   ├── QueueFull
+│   └── DatabaseUnavailable
 ├── BadInput          a CSV file is not one, or lacks a column
+├── InputChanged      an input file changed while it was read
 └── DiffFailed        the inputs are fine, the machine was not up to it
     ├── OutOfMemory
     ├── OutOfDisk
+    ├── TimedOut
     └── Interrupted
 """
 
+import errno
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
@@ -85,12 +94,40 @@ class MissingInput(NotFound):
     title = "Missing input file"
 
 
+class Conflict(DiffingError):
+    title = "The request conflicts with what is there"
+
+
+class JobFinished(Conflict):
+    title = "The job has ended"
+
+
+class KeyReused(Conflict):
+    title = "The Idempotency-Key was used before"
+
+
 class ResultGone(DiffingError):
     title = "The result is gone"
 
 
+class Unavailable(DiffingError):
+    title = "Not now"
+
+
+class QueueFull(Unavailable):
+    title = "Too many jobs are waiting"
+
+
+class DatabaseUnavailable(Unavailable):
+    title = "The database cannot be used"
+
+
 class BadInput(DiffingError):
     title = "An input file cannot be compared"
+
+
+class InputChanged(DiffingError):
+    title = "An input file changed during the diff"
 
 
 class DiffFailed(DiffingError):
@@ -105,5 +142,19 @@ class OutOfDisk(DiffFailed):
     title = "Out of disk space"
 
 
+class TimedOut(DiffFailed):
+    title = "The diff took too long"
+
+
 class Interrupted(DiffFailed):
     title = "Interrupted"
+
+
+def of_os(error: OSError) -> DiffFailed:
+    """What a client may know of an error of the operating system, met while writing."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return OutOfDisk("The disk is full. Free some space and start the job again.")
+    return DiffFailed(
+        f"The data folder cannot be used: {error.strerror}. "
+        "Look at its permissions and at the disk, and start the job again."
+    )

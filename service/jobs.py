@@ -1,6 +1,7 @@
 """The jobs table: the truth about every job. The queue only carries ids."""
 
 import enum
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,8 +9,8 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 
-from service.database import open_file
-from service.errors import Failure, UnknownJob
+from service.database import available, open_file
+from service.errors import Failure, JobFinished, KeyReused, QueueFull, ResultGone, UnknownJob
 from service.progress import Progress
 from service.schema import jobs as _jobs
 
@@ -24,6 +25,11 @@ class Status(enum.StrEnum):
     PROCESSING = "processing"  # a worker has it and gives signs of life
     SUCCEEDED = "succeeded"  # the result is whole and can be fetched
     FAILED = "failed"  # it ended without a result; the error says why
+    CANCELLED = "cancelled"  # it ended because someone did not want it any more
+
+
+_UNFINISHED = (Status.QUEUED, Status.PROCESSING)
+_FINISHED = tuple(status for status in Status if status not in _UNFINISHED)
 
 
 _NO_PROGRESS = {"stage": None, "bytes_read": None, "bytes_total": None}
@@ -44,6 +50,8 @@ class Job:
         seen_at: last sign of life: when it was queued, taken, or its worker beat.
         summary: of a succeeded job.
         error: type, title and detail, of a failed job.
+        idempotency_key: that the client gave it; of two jobs it never is the same.
+        request: a digest of what the client asked for, where it gave a key.
     """
 
     id: int
@@ -59,6 +67,8 @@ class Job:
     seen_at: datetime
     summary: dict[str, Any] | None
     error: dict[str, str] | None
+    idempotency_key: str | None
+    request: str | None
 
     @classmethod
     def from_row(cls, row: sa.Row[Any]) -> Self:
@@ -88,28 +98,96 @@ class Jobs:
         """
         return cls(open_file(path))
 
-    def create(self, metric: str) -> Job:
-        """Record a job, queued."""
+    def create(
+        self,
+        metric: str,
+        most_queued: int | None = None,
+        idempotency_key: str | None = None,
+        request: str | None = None,
+    ) -> Job:
+        """Record a job, queued.
+
+        Args:
+            metric: its id.
+            most_queued: refuse it when so many wait already; None for any number.
+            idempotency_key: of the client, if it gave one.
+            request: a digest of what it asked for, with a key.
+
+        Raises:
+            QueueFull: too many wait.
+            KeyReused: there is a job of that key: see `requested`.
+        """
         now = _now()
-        return self._one(
-            sa.insert(_jobs)
-            .values(metric=metric, status=Status.QUEUED, attempt=0, created_at=now, seen_at=now)
-            .returning(_jobs)
-        )
+        values = {
+            "metric": metric,
+            "status": Status.QUEUED,
+            "attempt": 0,
+            "created_at": now,
+            "seen_at": now,
+            "idempotency_key": idempotency_key,
+            "request": request,
+        }
+        waiting = sa.select(sa.func.count()).where(_jobs.c.status == Status.QUEUED)
+        row = sa.select(*(sa.literal(v, _jobs.c[name].type) for name, v in values.items()))
+        if most_queued is not None:
+            row = row.where(waiting.scalar_subquery() < most_queued)
+        try:
+            job = self._change(sa.insert(_jobs).from_select(list(values), row))
+        except sa.exc.IntegrityError:
+            raise KeyReused("The Idempotency-Key belongs to another job.") from None
+        if not job:
+            raise QueueFull(f"{most_queued:,} jobs wait already. Try again later.")
+        return job
+
+    def requested(self, idempotency_key: str, request: str) -> Job | None:
+        """The job that was asked for with that key, if there is one.
+
+        Raises:
+            KeyReused: something else was asked for with it.
+        """
+        job = self._first(sa.select(_jobs).where(_jobs.c.idempotency_key == idempotency_key))
+        if job and job.request != request:
+            raise KeyReused(
+                f"The Idempotency-Key came with another request before, that for job {job.id}. "
+                "Use a new key for each new job."
+            )
+        return job
 
     def get(self, job_id: int) -> Job:
         """The job of that id.
 
         Raises:
-            UnknownJob: there is none.
+            UnknownJob: there never was one.
+            ResultGone: it ended so long ago that it was removed.
         """
-        job = None
         if 0 < job_id <= _LARGEST_ID:
-            with self._engine.connect() as connection:
-                row = connection.execute(sa.select(_jobs).where(_jobs.c.id == job_id)).first()
-            job = row and Job.from_row(row)
-        if not job:
-            raise UnknownJob(f"There is no job {str(job_id)[:20]}.")
+            if job := self._first(sa.select(_jobs).where(_jobs.c.id == job_id)):
+                return job
+            # the newest job is never removed, so that it tells which ids there were
+            if self._first(sa.select(_jobs).where(_jobs.c.id > job_id).limit(1)):
+                raise ResultGone(
+                    f"Job {job_id} ended long ago and was removed, with its result. "
+                    "Start a new job."
+                )
+        raise UnknownJob(f"There is no job {str(job_id)[:20]}.")
+
+    def cancel(self, job_id: int) -> Job:
+        """End a job that nobody wants any more; the worker that has it finds out.
+
+        Raises:
+            JobFinished: it has ended otherwise.
+            UnknownJob, ResultGone: as from `get`.
+        """
+        self.get(job_id)
+        now = _now()
+        cancelled = self._change(
+            sa.update(_jobs)
+            .where(_jobs.c.id == job_id, _jobs.c.status.in_(_UNFINISHED))
+            .values(status=Status.CANCELLED, seen_at=now, finished_at=now, **_NO_PROGRESS)
+        )
+        job = cancelled or self.get(job_id)
+        if job.status is not Status.CANCELLED:
+            raise JobFinished(f"Job {job_id} has {job.status} already: it cannot be cancelled.")
         return job
 
     def claim(self, job_id: int) -> Job | None:
@@ -132,6 +210,10 @@ class Jobs:
         values = {**_NO_PROGRESS, **(asdict(progress) if progress else {})}
         return self._change(_held(job).values(seen_at=_now(), **values)) is not None
 
+    def is_held(self, job: Job) -> bool:
+        """Whether the job still is this attempt's."""
+        return self._first(sa.select(_jobs).where(*_is_held(job))) is not None
+
     def succeed(self, job: Job, summary: dict[str, Any]) -> bool:
         """Record the result; False when the job is no longer this attempt's."""
         return self._finish(job, status=Status.SUCCEEDED, summary=summary)
@@ -144,18 +226,39 @@ class Jobs:
         """Queue a job again that its worker cannot go on with."""
         return self._change(_held(job).values(status=Status.QUEUED, seen_at=_now(), **_NO_PROGRESS))
 
-    def stale(self, seconds: float) -> list[Job]:
-        """Unfinished jobs that gave no sign of life for so long, oldest first."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                sa.select(_jobs)
-                .where(
-                    _jobs.c.status.in_([Status.QUEUED, Status.PROCESSING]),
-                    _jobs.c.seen_at < _now() - timedelta(seconds=seconds),
+    def unfinished(self) -> list[Job]:
+        """The jobs that have yet to end, oldest first."""
+        return self._all(
+            sa.select(_jobs).where(_jobs.c.status.in_(_UNFINISHED)).order_by(_jobs.c.id)
+        )
+
+    def of_ids(self, ids: Iterable[int]) -> list[Job]:
+        """Those jobs of these ids that there are."""
+        # SQLite takes so many parameters
+        return [
+            job
+            for some in _batches(sorted(set(ids)), 10_000)
+            for job in self._all(sa.select(_jobs).where(_jobs.c.id.in_(some)))
+        ]
+
+    def ended_before(self, seconds: float) -> list[Job]:
+        """The jobs that ended longer ago than that."""
+        return self._all(
+            sa.select(_jobs).where(
+                _jobs.c.status.in_(_FINISHED),
+                _jobs.c.finished_at < _now() - timedelta(seconds=seconds),
+            )
+        )
+
+    def forget(self, job: Job) -> None:
+        """Remove a job that ended, unless it is the newest: see `get`."""
+        newest = sa.select(sa.func.max(_jobs.c.id)).scalar_subquery()
+        with available(), self._engine.begin() as connection:
+            connection.execute(
+                sa.delete(_jobs).where(
+                    _jobs.c.id == job.id, _jobs.c.status.in_(_FINISHED), _jobs.c.id < newest
                 )
-                .order_by(_jobs.c.id)
-            ).all()
-        return [Job.from_row(row) for row in rows]
+            )
 
     def take_over(self, job: Job) -> Job | None:
         """Queue a stale job again; None when another reaper did, or it lives after all."""
@@ -183,22 +286,29 @@ class Jobs:
             is not None
         )
 
-    def _change(self, statement: sa.Update) -> Job | None:
-        with self._engine.begin() as connection:
+    def _change(self, statement: sa.Update | sa.Insert) -> Job | None:
+        with available(), self._engine.begin() as connection:
             row = connection.execute(statement.returning(_jobs)).first()
         return Job.from_row(row) if row else None
 
-    def _one(self, statement: Any) -> Job:
-        with self._engine.begin() as connection:
-            return Job.from_row(connection.execute(statement).one())
+    def _first(self, statement: sa.Select[Any]) -> Job | None:
+        return next(iter(self._all(statement)), None)
+
+    def _all(self, statement: sa.Select[Any]) -> list[Job]:
+        with available(), self._engine.connect() as connection:
+            return [Job.from_row(row) for row in connection.execute(statement)]
 
 
-def _held(job: Job) -> sa.Update:
-    return sa.update(_jobs).where(
+def _is_held(job: Job) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
         _jobs.c.id == job.id,
         _jobs.c.status == Status.PROCESSING,
         _jobs.c.attempt == job.attempt,
     )
+
+
+def _held(job: Job) -> sa.Update:
+    return sa.update(_jobs).where(*_is_held(job))
 
 
 def _unseen_since(job: Job) -> sa.Update:
@@ -208,6 +318,11 @@ def _unseen_since(job: Job) -> sa.Update:
         _jobs.c.attempt == job.attempt,
         _jobs.c.seen_at == job.seen_at,
     )
+
+
+def _batches(ids: list[int], size: int) -> Iterator[list[int]]:
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]
 
 
 def _now() -> datetime:

@@ -14,6 +14,9 @@ _UNITS = {"K": 10, "M": 20, "G": 30, "T": 40}
 # Python, DuckDB's libraries, blocks of the files on their way: measured beside what DuckDB counts.
 _BESIDE = 100_000_000
 
+# What may be reserved beside what is used: DuckDB's allocator and the stack of each thread.
+_RESERVED, _STACK = 512 * 2**20, 16 * 2**20
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -50,6 +53,11 @@ class Limits:
         """What is left of `memory` for DuckDB, as it reads it."""
         size = _bytes_in(self.memory)
         return f"{max(size - _BESIDE, size * 3 // 4)}B"
+
+    @property
+    def most_memory(self) -> int:
+        """Bytes beyond which the kernel refuses more: no limit that a diff in order meets."""
+        return _bytes_in(self.memory) * 3 // 2 + _RESERVED + self.threads * _STACK
 
 
 def _bytes_in(text: str) -> int:

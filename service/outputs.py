@@ -1,6 +1,8 @@
 """The files that a diff writes: under their names only when all of them are whole."""
 
+import errno
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -8,7 +10,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Self
 
-from service.errors import BadArgument
+from service.errors import BadArgument, of_os
+
+# as `_part_of` and `Outputs.of_attempt` name them
+_OF_ATTEMPT = re.compile(r"(\.\d+-\d+-)?(\d{1,19})\.(\d{1,9})(\.detail|\.removed)?\.csv")
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class Outputs:
 
         Raises:
             BadArgument: one cannot be written.
+            OutOfDisk: there is no room for them.
         """
         if len({path.absolute() for path in self.paths}) < len(self.paths):
             raise BadArgument("Two outputs have the same name. Give each file a name of its own.")
@@ -63,12 +69,20 @@ class Outputs:
                 _sync(part)
             for part, path in zip(unfinished.paths, self.paths, strict=True):
                 part.replace(path)
+            # else a power cut could take the names back
+            for folder in {path.absolute().parent for path in self.paths}:
+                _sync(folder)
 
-    def discard_parts(self) -> None:
-        """Remove what a killed process was writing."""
-        for path in self.paths:
-            for part in path.parent.glob(f".*-{path.name}"):
-                part.unlink(missing_ok=True)
+    @staticmethod
+    def attempt_of(name: str) -> tuple[int, int] | None:
+        """The job and attempt that a file belongs to, finished or not; None for other files."""
+        found = _OF_ATTEMPT.fullmatch(name)
+        return found and (int(found[2]), int(found[3]))
+
+    @staticmethod
+    def is_part(name: str) -> bool:
+        """Whether it is the name of a file that is being written."""
+        return name.startswith(".")
 
 
 def _part_of(path: Path) -> Path:
@@ -81,9 +95,14 @@ def _make_empty(part: Path, path: Path) -> None:
     try:
         part.touch()
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise of_os(error) from error
         raise BadArgument(f"Cannot write {path.name}: {error.strerror}.") from None
 
 
 def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -6,13 +6,22 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from service.errors import BadArgument, DiffingError, NotFound, ResultGone
+from service.errors import (
+    BadArgument,
+    Conflict,
+    DiffingError,
+    NotFound,
+    ResultGone,
+    Unavailable,
+)
 
 _STATUSES = {
     BadArgument: HTTPStatus.BAD_REQUEST,
     NotFound: HTTPStatus.NOT_FOUND,
+    Conflict: HTTPStatus.CONFLICT,
     ResultGone: HTTPStatus.GONE,
 }
+_RETRY_SECONDS = 5
 
 
 class ProblemResponse(JSONResponse):
@@ -35,7 +44,9 @@ def problem(error: DiffingError, **members: object) -> ProblemResponse:
         HTTPStatus.SERVICE_UNAVAILABLE,
     )
     return ProblemResponse(
-        {**error.failure.as_dict(), "status": status, **members}, status_code=status
+        {**error.failure.as_dict(), "status": status, **members},
+        status_code=status,
+        headers={"Retry-After": str(_RETRY_SECONDS)} if isinstance(error, Unavailable) else None,
     )
 
 

@@ -5,22 +5,27 @@ import multiprocessing
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from service.catalogue import Metric
-from service.errors import DiffFailed, DiffingError, Failure, Interrupted
+from service.errors import DiffFailed, DiffingError, Failure, Interrupted, TimedOut
 from service.limits import Limits
 from service.outputs import Outputs
 from service.progress import Progress
 
 # Each beat is a transaction: jobs of a few milliseconds need not tell all their stages.
 _BEATS_APART = 0.2
+# Between two beats the job is only looked at: so soon a child ends whose job was cancelled.
+_LOOKS_APART = 0.25
+# For a killed child to be gone; one that the kernel holds longer is not waited for.
+_END_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,16 @@ class Request:
     outputs: Outputs
     metric: Metric
     limits: Limits
+
+
+class Attempt(Protocol):
+    """What the one who wants the diff says while it runs."""
+
+    def beat(self, progress: Progress | None) -> bool:
+        """Take a sign of life; False when the diff is no longer wanted."""
+
+    def is_wanted(self) -> bool:
+        """Whether the diff still is wanted; asked more often than `beat`."""
 
 
 class ChildCrashed(DiffFailed):
@@ -56,24 +71,27 @@ class Runner:
 
     Args:
         beat_seconds: time between two signs of life.
+        timeout: seconds that a diff may take.
     """
 
-    def __init__(self, beat_seconds: float) -> None:
+    def __init__(self, beat_seconds: float, timeout: float = math.inf) -> None:
         self._beat_seconds = beat_seconds
+        self._timeout = timeout
         # a fork server has DuckDB loaded already: a child starts in a few hundredths of a second
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["__main__", "service.child"])
+        self._context.set_forkserver_preload(["__main__", "service.nursery"])
+        # the kernel ends the fork server with the thread that started it: this one stays
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="starter")
         self._children: set[BaseProcess] = set()
         self._lock = threading.Lock()
         self._closed = False
 
-    def run(self, request: Request, beat: Callable[[Progress | None], bool]) -> dict[str, Any]:
+    def run(self, request: Request, attempt: Attempt) -> dict[str, Any]:
         """Run a diff.
 
         Args:
             request: what to compare, and where to write.
-            beat: called every `beat_seconds`, and sooner when the diff is further; returns
-                False when the work is no longer wanted.
+            attempt: gets a beat every `beat_seconds`, and sooner when the diff is further.
 
         Returns:
             The summary, as JSON values.
@@ -81,12 +99,13 @@ class Runner:
         Raises:
             ChildFailed: with the failure the child reported.
             ChildCrashed: it ended without a word.
-            Interrupted: `beat` returned False, or the runner was closed.
+            TimedOut: it took too long.
+            Interrupted: the attempt was no longer wanted, or the runner was closed.
         """
         receiver, sender = self._context.Pipe(duplex=False)
         with receiver, self._child(request, sender) as child:
             sender.close()
-            return self._wait(child, receiver, beat)
+            return self._wait(child, receiver, attempt)
 
     def close(self) -> None:
         """End all children; each `run` under way raises Interrupted."""
@@ -95,33 +114,43 @@ class Runner:
             for child in self._children:
                 child.kill()
 
-    def _wait(
-        self, child: BaseProcess, receiver: Connection, beat: Callable[[Progress | None], bool]
-    ) -> dict[str, Any]:
+    def _wait(self, child: BaseProcess, receiver: Connection, attempt: Attempt) -> dict[str, Any]:
         progress = None
-        beaten, due = -math.inf, 0.0
+        deadline = time.monotonic() + self._timeout
+        beaten, due, look = -math.inf, 0.0, 0.0
         while True:
             now = time.monotonic()
+            if now >= deadline:
+                raise TimedOut(
+                    f"The diff took longer than {self._timeout:g} s. "
+                    "Raise DIFFING_JOB_TIMEOUT, or compare smaller files."
+                )
             if now >= due:
-                if not beat(progress):
-                    raise Interrupted("The job was taken away from this worker.")
-                beaten, due = now, now + self._beat_seconds
-            if not receiver.poll(max(0, due - now)):
+                wanted = attempt.beat(progress)
+                beaten, due, look = now, now + self._beat_seconds, now + _LOOKS_APART
+            elif now >= look:
+                wanted = attempt.is_wanted()
+                look = now + _LOOKS_APART
+            else:
+                wanted = True
+            if not wanted:
+                raise Interrupted("The job was taken away from this worker.")
+            if not receiver.poll(max(0, min(due, look, deadline) - time.monotonic())):
                 continue
             try:
                 message = receiver.recv()
-            except EOFError:
+            except (EOFError, OSError):
                 raise self._ended(child) from None
             match message:
                 case Progress():
-                    progress, due = message, beaten + _BEATS_APART
+                    progress, due = message, min(due, beaten + _BEATS_APART)
                 case Failure():
                     raise ChildFailed(message)
                 case _:
                     return dict(message)
 
     def _ended(self, child: BaseProcess) -> DiffingError:
-        child.join()
+        child.join(_END_SECONDS)
         if self._closed:
             return Interrupted("The worker was stopped.")
         if child.exitcode is not None and child.exitcode < 0:
@@ -138,7 +167,10 @@ class Runner:
         with self._lock:
             if self._closed:
                 raise Interrupted("The worker was stopped.")
-            child.start()
+            try:
+                self._starter.submit(child.start).result()
+            except (OSError, EOFError) as error:
+                raise ChildCrashed("The process of the diff could not be started.") from error
             self._children.add(child)
         try:
             yield child
@@ -146,7 +178,7 @@ class Runner:
             with self._lock:
                 self._children.remove(child)
             child.kill()
-            child.join()
+            child.join(_END_SECONDS)
 
 
 def _child_main(request: Request, sender: Connection) -> None:

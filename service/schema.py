@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 # The newest revision in `migrations/versions`: a database that has it needs no look at them.
-REVISION = "2"
+REVISION = "3"
 
 
 class _Utc(sa.TypeDecorator[datetime]):
@@ -39,6 +39,9 @@ jobs = sa.Table(
     sa.Column("seen_at", _Utc, nullable=False),
     sa.Column("summary", sa.JSON),
     sa.Column("error", sa.JSON),
+    sa.Column("idempotency_key", sa.String),
+    sa.Column("request", sa.String),
+    sa.Index("jobs_by_idempotency_key", "idempotency_key", unique=True),
     sa.Index("jobs_by_status", "status", "seen_at"),
     sqlite_autoincrement=True,
 )

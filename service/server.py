@@ -24,6 +24,16 @@ from service.worker import Worker
 _log = logging.getLogger(__name__)
 
 
+class _Server(uvicorn.Server):
+    """Uvicorn's server; a second signal of any kind lets no connection finish."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop, or stop at once."""
+        if self.should_exit:
+            self.force_exit = True
+        super().handle_exit(sig, frame)
+
+
 def serve_api(settings: Settings, listener: socket.socket | None = None) -> None:
     """Run the API until SIGTERM or SIGINT.
 
@@ -43,7 +53,7 @@ def serve_api(settings: Settings, listener: socket.socket | None = None) -> None
     )
     # uvicorn raises the signal again when it is done: that is a clean end
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    uvicorn.Server(config).run(sockets=[listener])
+    _Server(config).run(sockets=[listener])
 
 
 def serve_worker(settings: Settings) -> None:

@@ -55,7 +55,16 @@ class Settings(BaseSettings):
     grace: Annotated[float, Field(ge=0)] = Field(
         30, description="seconds that running jobs are given when the worker is told to stop"
     )
-
+    job_timeout: Annotated[float, Field(gt=0)] = Field(
+        3600, description="seconds that an attempt at a job may take before the job has failed"
+    )
+    max_queued: Annotated[int, Field(ge=1)] = Field(
+        1000, description="jobs that may wait; beyond it a new one is refused with 503"
+    )
+    retention: Annotated[float, Field(gt=0)] = Field(
+        7 * 24 * 3600,
+        description="seconds after which a job that ended is removed, with its result",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="the least that is logged to standard error"
     )

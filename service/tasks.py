@@ -1,11 +1,13 @@
 """The Huey queue: it carries the ids of jobs and nothing else."""
 
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 from huey import SqliteHuey
 
+from service.database import available
 from service.errors import BadSetting
 
 
@@ -25,6 +27,7 @@ class JobQueue:
 
     def __init__(self, path: Path, run: Callable[[int], None] | None = None) -> None:
         try:
+            _look_over(path)
             self.huey = SqliteHuey("diffing", filename=str(path), results=False, fsync=True)
         except sqlite3.DatabaseError as error:
             raise BadSetting(
@@ -40,9 +43,26 @@ class JobQueue:
         self._run_job = run_job
 
     def put(self, job_id: int) -> None:
-        """Queue an id."""
-        self._run_job(job_id)
+        """Queue an id.
+
+        Raises:
+            DatabaseUnavailable: it was not queued.
+        """
+        with available():
+            self._run_job(job_id)
 
     def waiting(self) -> set[int]:
-        """The ids that no worker has taken yet."""
-        return {task.args[0] for task in self.huey.pending()}
+        """The ids that no worker has taken yet.
+
+        Raises:
+            DatabaseUnavailable: the queue cannot be read.
+        """
+        with available():
+            return {task.args[0] for task in self.huey.pending()}
+
+
+def _look_over(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path, timeout=10)) as connection:
+        (found,) = connection.execute("pragma quick_check(1)").fetchone()
+    if found != "ok":
+        raise sqlite3.DatabaseError("it is damaged")

@@ -1,32 +1,99 @@
-"""Takes jobs from the queue, runs each, and takes over those whose worker died."""
+"""Takes jobs from the queue, and runs each to its end."""
 
 import logging
-import shutil
+import signal
 import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
 
 from huey.consumer import Consumer
 
 from service.catalogue import Catalogue, find_inputs
-from service.errors import DiffFailed, DiffingError, Interrupted
-from service.jobs import Job, Jobs, Status
+from service.errors import (
+    DatabaseUnavailable,
+    DiffFailed,
+    DiffingError,
+    Failure,
+    Interrupted,
+    of_os,
+)
+from service.jobs import Job, Jobs
 from service.limits import Limits
 from service.outputs import Outputs
+from service.progress import Progress
+from service.reaper import Reaper
 from service.runner import ChildCrashed, Request, Runner
 from service.settings import Settings
+from service.sweeper import Sweeper
 from service.tasks import JobQueue
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.1
+_SWEEP_SECONDS = 60.0
+# How long the end of a job is tried to be recorded; then the job is left to a reaper.
+_PATIENCE_SECONDS = 60.0
 
 
 class _Consumer(Consumer):  # type: ignore[misc]
-    """Huey's consumer, with its signal handlers set before a thread can take a job."""
+    """Huey's consumer, with signals of its own.
+
+    The first SIGTERM, SIGINT or SIGHUP lets running jobs finish, the second does not. The handlers
+    are set before a thread can take a job, and raise nothing wherever they strike.
+    """
+
+    _signum: int | None
 
     def start(self) -> None:
         """Start the threads."""
-        self._set_signal_handlers()
+        self._hurry = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._stop_or_hurry)
         super().start()
         _log.info("working on up to %d jobs at once", self.workers)
+
+    def _set_signal_handlers(self) -> None:
+        """They are set already."""
+
+    def _stop_or_hurry(self, number: int, _: FrameType | None) -> None:
+        if self._signum is not None:
+            self._hurry.set()
+        self._signum = number
+
+    def _join_workers(self) -> bool:
+        deadline = time.monotonic() + self.shutdown_timeout
+        threads = [thread for _, thread in self.worker_threads]
+        while busy := [thread for thread in threads if thread.is_alive()]:
+            if self._hurry.is_set() or time.monotonic() >= deadline:
+                return False
+            busy[0].join(_POLL_SECONDS)
+        return True
+
+
+class _Attempt:
+    """Tells the runner whether a job still is this worker's, and the jobs table how far it is.
+
+    A table that cannot be asked for a while stops no diff: whether its end counts is decided when
+    it is recorded.
+    """
+
+    def __init__(self, jobs: Jobs, job: Job) -> None:
+        self._jobs = jobs
+        self._job = job
+
+    def beat(self, progress: Progress | None) -> bool:
+        return self._or_wanted(partial(self._jobs.beat, self._job, progress))
+
+    def is_wanted(self) -> bool:
+        return self._or_wanted(partial(self._jobs.is_held, self._job))
+
+    def _or_wanted(self, ask: Callable[[], bool]) -> bool:
+        try:
+            return ask()
+        except DatabaseUnavailable as error:
+            _log.warning("job %d: %s", self._job.id, error)
+            return True
 
 
 class Worker:
@@ -37,7 +104,11 @@ class Worker:
         self._catalogue = catalogue
         self._jobs = Jobs.in_file(settings.jobs_file)
         self._queue = JobQueue(settings.queue_file, run=self.process)
-        self._runner = Runner(beat_seconds=min(2.0, settings.stale_after / 4))
+        self._runner = Runner(min(2.0, settings.stale_after / 4), settings.job_timeout)
+        self._sweeper = Sweeper(settings, self._jobs)
+        self._reaper = Reaper(
+            self._jobs, self._queue, self._sweeper, settings.stale_after, settings.max_attempts
+        )
         self._stopping = threading.Event()
 
     def run(self) -> None:
@@ -48,10 +119,13 @@ class Worker:
             periodic=False,
             max_delay=_POLL_SECONDS,
             shutdown_timeout=self._settings.grace,
-            graceful_signal="TERM",
         )
-        reaper = threading.Thread(target=self._reap_regularly, daemon=True)
-        reaper.start()
+        sweep_every = min(_SWEEP_SECONDS, self._settings.retention / 4)
+        for work, seconds in (
+            (self._reaper.reap, self._settings.stale_after / 3),
+            (self._sweeper.sweep, sweep_every),
+        ):
+            threading.Thread(target=self._regularly, args=(work, seconds), daemon=True).start()
         try:
             consumer.run()
         finally:
@@ -62,70 +136,75 @@ class Worker:
         _log.info("stopped")
 
     def process(self, job_id: int) -> None:
-        """Run one job to its end, unless another worker has it."""
-        job = self._jobs.claim(job_id)
+        """Run one job to its end, unless another worker has it, or nobody wants it any more."""
+        try:
+            job = self._jobs.claim(job_id)
+        except DatabaseUnavailable as error:
+            _log.error("job %d could not be taken, and is left for later: %s", job_id, error)
+            return
         if job is None:
             return
         _log.info("job %d: %s, attempt %d", job.id, job.metric, job.attempt)
+        end = self._attempt(job)
+        if self._recorded(job, end):
+            self._tidy(job)
+
+    def _attempt(self, job: Job) -> Callable[[], object]:
+        """Run the diff; returns how the job's table is to learn of its end."""
         try:
-            summary = self._runner.run(
-                self._request(job), beat=lambda progress: self._jobs.beat(job, progress)
-            )
+            summary = self._runner.run(self._request(job), _Attempt(self._jobs, job))
         except Interrupted:
-            if self._jobs.give_back(job):
-                self._queue.put(job.id)
+            return partial(self._again, job)
         except ChildCrashed as crash:
-            self._again(job, crash)
+            _log.warning("job %d, attempt %d: %s", job.id, job.attempt, crash)
+            if job.attempt < self._settings.max_attempts:
+                return partial(self._again, job)
+            return partial(self._jobs.fail, job, crash.failure)
         except DiffingError as error:
-            _log.warning("job %d failed: %s", job.id, error)
-            self._jobs.fail(job, error.failure)
+            return self._failed(job, error.failure)
+        except OSError as error:
+            _log.exception("job %d", job.id)
+            return self._failed(job, of_os(error).failure)
         except Exception:  # noqa: BLE001 - whatever it is, the job must end and the worker live on
-            _log.exception("job %d failed", job.id)
-            self._jobs.fail(
-                job, DiffFailed("An error that was not foreseen; the worker's log has it.").failure
-            )
-        else:
-            if self._jobs.succeed(job, summary):
-                _log.info("job %d succeeded: %d rows", job.id, summary["emitted"])
-        finally:
-            self._tidy(job)
+            _log.exception("job %d", job.id)
+            unforeseen = DiffFailed("An error that was not foreseen; the worker's log has it.")
+            return self._failed(job, unforeseen.failure)
+        return partial(self._succeed, job, summary["emitted"], summary)
 
-    def reap(self) -> None:
-        """Queue again what gave no sign of life; fail what had all its attempts."""
-        stale = self._jobs.stale(self._settings.stale_after)
-        waiting = self._queue.waiting() if stale else set()
-        for job in stale:
-            if job.status is Status.PROCESSING:
-                self._take_over(job)
-            elif job.id not in waiting and self._jobs.take_over(job):
+    def _failed(self, job: Job, failure: Failure) -> Callable[[], object]:
+        _log.warning("job %d failed: %s", job.id, failure.detail)
+        return partial(self._jobs.fail, job, failure)
+
+    def _succeed(self, job: Job, rows: int, summary: dict[str, object]) -> None:
+        if self._jobs.succeed(job, summary):
+            _log.info("job %d succeeded: %d rows", job.id, rows)
+
+    def _again(self, job: Job) -> None:
+        """Leave a job to the next attempt, unless it was taken away."""
+        if self._jobs.give_back(job):
+            try:
                 self._queue.put(job.id)
+            except DatabaseUnavailable as error:
+                _log.error("job %d is queued later, by a reaper: %s", job.id, error)
 
-    def _again(self, job: Job, crash: ChildCrashed) -> None:
-        """Another attempt at a job whose child crashed, or the end of it."""
-        _log.warning("job %d, attempt %d: %s", job.id, job.attempt, crash)
-        if job.attempt >= self._settings.max_attempts:
-            self._jobs.fail(job, crash.failure)
-        elif self._jobs.give_back(job):
-            self._queue.put(job.id)
-
-    def _take_over(self, job: Job) -> None:
-        """Another attempt at a job whose worker died, or the end of it."""
-        _log.warning("job %d, attempt %d: its worker died", job.id, job.attempt)
-        if job.attempt >= self._settings.max_attempts:
-            reason = DiffFailed("The worker died while it ran the job.")
-            taken = self._jobs.give_up(job, reason.failure)
-        elif taken := self._jobs.take_over(job):
-            self._queue.put(job.id)
-        if taken:
-            self._tidy(job)
+    def _recorded(self, job: Job, end: Callable[[], object]) -> bool:
+        """Record the end of an attempt, however long the table cannot be written; False: left."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                end()
+            except DatabaseUnavailable as error:
+                _log.error("job %d: its end cannot be recorded: %s", job.id, error)
+                if time.monotonic() > deadline or self._stopping.wait(1):
+                    return False
+            else:
+                return True
 
     def _tidy(self, job: Job) -> None:
-        """Remove what a killed attempt was writing, and what it spilled."""
-        shutil.rmtree(self._settings.scratch_dir(job.id, job.attempt), ignore_errors=True)
-        self._outputs(job).discard_parts()
-
-    def _outputs(self, job: Job) -> Outputs:
-        return Outputs.of_attempt(self._settings.results_dir, job.id, job.attempt)
+        try:
+            self._sweeper.tidy(job)
+        except (DatabaseUnavailable, OSError) as error:
+            _log.warning("job %d: what it left is swept later: %s", job.id, error)
 
     def _request(self, job: Job) -> Request:
         metric = self._catalogue.find(job.metric)
@@ -135,16 +214,16 @@ class Worker:
         return Request(
             old=old,
             new=new,
-            outputs=self._outputs(job),
+            outputs=Outputs.of_attempt(self._settings.results_dir, job.id, job.attempt),
             metric=metric,
             limits=Limits.of(self._settings, scratch),
         )
 
-    def _reap_regularly(self) -> None:
+    def _regularly(self, work: Callable[[], None], seconds: float) -> None:
         while True:
             try:
-                self.reap()
+                work()
             except Exception:  # noqa: BLE001 - a database may be busy; the next round may do better
-                _log.exception("could not look for jobs whose worker died")
-            if self._stopping.wait(self._settings.stale_after / 3):
+                _log.exception("could not look after the jobs")
+            if self._stopping.wait(seconds):
                 return

@@ -610,13 +610,13 @@ def test_a_path_that_leads_nowhere_is_a_404(idle: Client, path: str) -> None:
     assert_problem(idle.get(path), 404)
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("method", ["PUT", "OPTIONS", "PATCH"])
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
         ("/api/diffing/new/revenue", {"GET", "POST"}),
         ("/api/diffing/new/revenue/", {"GET", "POST"}),
-        ("/api/diffing/job/1", {"GET", "HEAD"}),
+        ("/api/diffing/job/1", {"DELETE", "GET", "HEAD"}),
         ("/api/diffing/job/1/status", {"GET", "HEAD"}),
         ("/api/diffing/job/1/summary", {"GET", "HEAD"}),
         ("/health", {"GET", "HEAD"}),

@@ -4,15 +4,17 @@ import re
 import signal
 import socket
 import sqlite3
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from service.catalogue import load_catalogue
+from service import jobs as jobs_module
 from service.errors import DiffFailed
 from service.progress import Progress
+from service.reaper import Reaper
+from service.sweeper import Sweeper
 from service.tasks import JobQueue
-from service.worker import Worker
 from tests import reference
 from tests.service_under_test import NEW, OLD, LargePair, Program, Service
 
@@ -130,62 +132,117 @@ def test_a_database_that_fails_for_a_while_is_no_end_of_looking_for_lost_jobs(
     assert client.wait_for_success(job_id, patience=SOON_SECONDS)
 
 
-# the reaper, by itself: whatever is not finished is stale to it
+# the reaper, by itself
+
+
+class Reaping:
+    """A reaper alone with a jobs table and a queue, and the clock in one's hand."""
+
+    def __init__(self, service: Service) -> None:
+        self.jobs = service.jobs()
+        self._now = 0.0
+        self._reaper = Reaper(
+            self.jobs,
+            JobQueue(service.settings.queue_file),
+            Sweeper(service.settings, self.jobs),
+            stale_after=15,
+            max_attempts=2,
+            clock=lambda: self._now,
+        )
+
+    def after(self, *seconds: float) -> None:
+        """Look again and again, after so many seconds each."""
+        for passed in seconds:
+            self._now += passed
+            self._reaper.reap()
 
 
 @pytest.fixture
-def reaper(service: Service) -> Worker:
-    """A worker that only reaps."""
-    service.settings.make_folders()
-    return Worker(
-        service.settings.model_copy(update={"stale_after": 1e-6, "max_attempts": 2}),
-        load_catalogue(None),
-    )
+def reaping(service: Service) -> Reaping:
+    """A reaper that only looks when it is told to."""
+    return Reaping(service)
 
 
-def test_a_job_that_waits_its_turn_is_not_queued_twice(service: Service, reaper: Worker) -> None:
-    job_id = service.jobs().create("revenue").id
+LONG = (0, 5, 5, 5)
+
+
+def test_a_job_that_waits_its_turn_is_not_queued_twice(service: Service, reaping: Reaping) -> None:
+    job_id = reaping.jobs.create("revenue").id
     JobQueue(service.settings.queue_file).put(job_id)
-    for _ in range(3):
-        reaper.reap()
+    reaping.after(*LONG, *LONG)
 
     assert [((job_id,), {})] == service.queued_tasks()
 
 
-def test_a_job_whose_id_was_lost_is_queued_once(service: Service, reaper: Worker) -> None:
-    job_id = service.jobs().create("revenue").id
-    for _ in range(3):
-        reaper.reap()
+def test_a_job_whose_id_was_lost_is_queued_once(service: Service, reaping: Reaping) -> None:
+    job_id = reaping.jobs.create("revenue").id
+    reaping.after(*LONG, *LONG)
 
     assert [((job_id,), {})] == service.queued_tasks()
 
 
-def test_a_job_whose_worker_died_is_queued_until_it_had_its_attempts(
-    service: Service, reaper: Worker
-) -> None:
-    jobs = service.jobs()
-    job_id = jobs.create("revenue").id
+def test_a_job_whose_worker_died_is_queued_until_it_had_its_attempts(reaping: Reaping) -> None:
+    job_id = reaping.jobs.create("revenue").id
     seen = []
     for _ in range(2):
-        assert jobs.claim(job_id)
-        reaper.reap()
-        seen.append(jobs.get(job_id))
+        assert reaping.jobs.claim(job_id)
+        reaping.after(*LONG)
+        seen.append(reaping.jobs.get(job_id))
     failed = seen[1]
 
     assert [("queued", 1), ("failed", 2)] == [(job.status, job.attempt) for job in seen]
     assert failed.error
     assert "The worker died while it ran the job." == failed.error["detail"]
     assert failed.finished_at
-    assert jobs.claim(job_id) is None
+    assert reaping.jobs.claim(job_id) is None
 
 
-def test_a_worker_whose_job_was_taken_over_can_change_nothing(service: Service) -> None:
-    jobs = service.jobs()
+def test_a_job_is_not_taken_over_before_its_time(reaping: Reaping) -> None:
+    job = reaping.jobs.claim(reaping.jobs.create("revenue").id)
+    assert job
+    reaping.after(0, 5, 5)
+    assert reaping.jobs.beat(job, None)
+    reaping.after(5, 5, 5, 4)
+
+    assert "processing" == reaping.jobs.get(job.id).status
+
+
+def test_a_reaper_that_slept_does_not_take_what_it_did_not_see_for_silence(
+    reaping: Reaping,
+) -> None:
+    job = reaping.jobs.claim(reaping.jobs.create("revenue").id)
+    assert job
+    reaping.after(0, 5, 600, 5, 5)
+    assert "processing" == reaping.jobs.get(job.id).status
+    reaping.after(5)
+
+    assert "queued" == reaping.jobs.get(job.id).status
+
+
+@pytest.mark.parametrize("hours", [-30_000, -1, 1, 30_000])
+def test_a_clock_that_jumps_neither_takes_a_job_away_nor_keeps_it(
+    reaping: Reaping, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    job = reaping.jobs.claim(reaping.jobs.create("revenue").id)
+    assert job
+    reaping.after(0, 5, 5)
+    monkeypatch.setattr(jobs_module, "_now", lambda: datetime.now(UTC) + timedelta(hours=hours))
+    assert reaping.jobs.beat(job, None)
+    reaping.after(5, 5, 5, 4)
+    assert "processing" == reaping.jobs.get(job.id).status
+    reaping.after(1)
+
+    assert "queued" == reaping.jobs.get(job.id).status
+
+
+def test_a_worker_whose_job_was_taken_over_can_change_nothing(reaping: Reaping) -> None:
+    jobs = reaping.jobs
     lost = jobs.claim(jobs.create("revenue").id)
     assert lost
     assert jobs.take_over(lost)
     held = jobs.claim(lost.id)
 
+    assert not jobs.is_held(lost)
     assert not jobs.beat(lost, Progress("comparing"))
     assert not jobs.succeed(lost, {"emitted": 0})
     assert not jobs.fail(lost, DiffFailed("late").failure)
@@ -193,33 +250,40 @@ def test_a_worker_whose_job_was_taken_over_can_change_nothing(service: Service) 
     assert held == jobs.get(lost.id)
 
 
-def test_a_job_that_gave_a_sign_of_life_is_not_taken_over(service: Service) -> None:
-    jobs = service.jobs()
+def test_a_job_that_gave_a_sign_of_life_is_not_taken_over(reaping: Reaping) -> None:
+    jobs = reaping.jobs
     job = jobs.claim(jobs.create("revenue").id)
     assert job
-    (stale,) = jobs.stale(0)
+    (stale,) = jobs.unfinished()
     assert jobs.beat(job, Progress("comparing", 10, 20))
 
     assert jobs.take_over(stale) is None
     assert "processing" == jobs.get(job.id).status
 
 
-def test_of_two_that_take_over_a_job_one_does(service: Service) -> None:
-    jobs = service.jobs()
+def test_of_two_that_take_over_a_job_one_does(reaping: Reaping) -> None:
+    jobs = reaping.jobs
     assert jobs.claim(jobs.create("revenue").id)
-    stale = [*jobs.stale(0), *jobs.stale(0)]
+    stale = [*jobs.unfinished(), *jobs.unfinished()]
 
     assert [True, False] == [jobs.take_over(job) is not None for job in stale]
 
 
-def test_a_job_that_is_done_is_left_alone(service: Service, reaper: Worker) -> None:
-    jobs = service.jobs()
+@pytest.mark.parametrize("end", ["succeeded", "failed", "cancelled"])
+def test_a_job_that_ended_is_left_alone(service: Service, reaping: Reaping, end: str) -> None:
+    jobs = reaping.jobs
     job = jobs.claim(jobs.create("revenue").id)
     assert job
-    assert jobs.succeed(job, {"emitted": 0})
-    reaper.reap()
+    match end:
+        case "succeeded":
+            assert jobs.succeed(job, {"emitted": 0})
+        case "failed":
+            assert jobs.fail(job, DiffFailed("so it is").failure)
+        case "cancelled":
+            jobs.cancel(job.id)
+    reaping.after(*LONG, *LONG)
 
-    assert "succeeded" == jobs.get(job.id).status
+    assert end == jobs.get(job.id).status
     assert [] == service.queued_tasks()
 
 
