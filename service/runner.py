@@ -25,7 +25,7 @@ _BEATS_APART = 0.2
 # Between two beats the job is only looked at: so soon a child ends whose job was cancelled.
 _LOOKS_APART = 0.25
 # For a killed child to be gone; one that the kernel holds longer is not waited for.
-_END_SECONDS = 10
+_END_SECONDS = 1
 
 
 @dataclass(frozen=True)

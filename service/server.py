@@ -64,6 +64,9 @@ def serve_worker(settings: Settings) -> None:
     """
     settings.make_folders()
     Worker(settings, load_catalogue(settings.metrics)).run()
+    # all is done: a late signal shall not turn a clean end into another
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -63,6 +63,7 @@ class _Consumer(Consumer):  # type: ignore[misc]
 
     def _join_workers(self) -> bool:
         deadline = time.monotonic() + self.shutdown_timeout
+        _log.info("stopping; running jobs have %g s", self.shutdown_timeout)
         threads = [thread for _, thread in self.worker_threads]
         while busy := [thread for thread in threads if thread.is_alive()]:
             if self._hurry.is_set() or time.monotonic() >= deadline:

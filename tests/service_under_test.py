@@ -50,11 +50,14 @@ class Program:
     Args:
         arguments: of the command line.
         environment: all of it.
+        module: what Python runs.
     """
 
-    def __init__(self, arguments: tuple[str, ...], environment: dict[str, str]) -> None:
+    def __init__(
+        self, arguments: tuple[str, ...], environment: dict[str, str], module: str = "service"
+    ) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "service", *arguments],
+            [sys.executable, "-m", module, *arguments],
             cwd=_ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -260,10 +263,14 @@ class Service:
 
     def start(self, *arguments: str, **settings: object) -> Program:
         """Start `diffing` with arguments; settings are those of the service, as keywords."""
+        return self.start_module("service", *arguments, **settings)
+
+    def start_module(self, module: str, /, *arguments: str, **settings: object) -> Program:
+        """Start another module that is `diffing` in some way; the rest as in `start`."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("DIFFING_")}
         environment["DIFFING_DATA_DIR"] = str(self.folder)
         environment |= {f"DIFFING_{k.upper()}": str(v) for k, v in settings.items()}
-        program = Program(arguments, environment)
+        program = Program(arguments, environment, module)
         self._programs.append(program)
         return program
 

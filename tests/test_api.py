@@ -590,6 +590,131 @@ def test_an_input_that_went_before_a_worker_came_is_told(service: Service) -> No
     assert "revenue_new.csv" in error["detail"]
 
 
+# a job that nobody wants any more
+
+
+def test_a_queued_job_is_cancelled_at_once_and_never_run(service: Service) -> None:
+    service.write_small_pair()
+    client = service.api()
+    job_id = client.new_job()
+    for _ in range(2):
+        response = client.delete(f"/api/diffing/job/{job_id}")
+        assert response.status_code == 202
+        assert {"job_id": job_id, "status": "cancelled"} == response.json()
+        assert response.headers["cache-control"] == "no-store"
+    worker = service.worker()
+    client.wait_for_success(client.new_job())
+
+    assert [] == [line for line in worker.lines() if f"job {job_id}:" in line]
+    status = client.status_of(job_id)
+    assert ("cancelled", 0, None) == tuple(status[k] for k in ("status", "attempt", "error"))
+    assert time_of(status["created_at"]) <= time_of(status["finished_at"])
+    for path in RESULTS:
+        response = client.get(f"/api/diffing/job/{job_id}{path}")
+        assert response.status_code == 404
+        assert {"job_id": job_id, "status": "cancelled"} == response.json()
+        assert "retry-after" not in response.headers
+
+
+def test_a_job_that_ended_cannot_be_cancelled(working: Client, done: int) -> None:
+    assert_problem(working.delete(f"/api/diffing/job/{done}"), 409, f"Job {done} has succeeded")
+    assert answer().csv.encode() == working.result_of(done)
+
+
+@pytest.mark.parametrize("job_id", ABSURD_IDS.values(), ids=ABSURD_IDS)
+def test_a_job_that_never_was_cannot_be_cancelled(idle: Client, job_id: str) -> None:
+    assert_problem(idle.delete(f"/api/diffing/job/{job_id}"), 404, "no ")
+
+
+# the same request again
+
+
+def test_the_same_key_and_request_is_the_same_job(idle: Client, idle_service: Service) -> None:
+    headers = {"Idempotency-Key": "night-of-2026-01-31"}
+    first = idle.post("/api/diffing/new/revenue", headers=headers, content=b"{}")
+    before = idle_service.queued_tasks()
+    again = idle.post("/api/diffing/new/revenue", headers=headers, content=b"{}")
+
+    assert first.status_code == 202
+    assert (202, first.json()) == (again.status_code, again.json())
+    assert first.headers["location"] == again.headers["location"]
+    assert before == idle_service.queued_tasks()
+    assert first.json() != idle.post("/api/diffing/new/revenue").json()
+
+
+def test_the_same_key_with_another_request_is_a_409(working: Client) -> None:
+    headers = {"Idempotency-Key": "4711"}
+    first = working.post("/api/diffing/new/revenue", headers=headers).json()["job_id"]
+    for metric, body in (("c-revenue", b""), ("revenue", b"{}")):
+        response = working.post(f"/api/diffing/new/{metric}", headers=headers, content=body)
+        assert_problem(response, 409, "Idempotency-Key", f"job {first}")
+    working.wait_for_success(first)
+    assert {"job_id": first} == working.get("/api/diffing/new/revenue", headers=headers).json()
+
+
+def test_an_alias_with_the_same_key_is_the_same_request(working: Client) -> None:
+    headers = {"Idempotency-Key": "alias"}
+    asked = [
+        working.post(f"/api/diffing/new/{m}", headers=headers) for m in ("c-revenue", "c_revenue")
+    ]
+
+    assert asked[0].json() == asked[1].json()
+
+
+def test_twenty_of_the_same_key_at_once_are_one_job(idle: Client) -> None:
+    def ask(_: int) -> int:
+        response = idle.post("/api/diffing/new/revenue", headers={"Idempotency-Key": "at-once"})
+        assert response.status_code == 202
+        return int(response.json()["job_id"])
+
+    with ThreadPoolExecutor(20) as threads:
+        assert len(set(threads.map(ask, range(20)))) == 1
+
+
+def test_a_key_holds_when_the_input_went_and_the_job_ended(service: Service) -> None:
+    service.write_small_pair()
+    client, _ = service.api_and_worker()
+    headers = {"Idempotency-Key": "k"}
+    job_id = client.post("/api/diffing/new/revenue", headers=headers).json()["job_id"]
+    client.wait_for_success(job_id)
+    (service.settings.input_dir / "revenue_old.csv").unlink()
+
+    again = client.post("/api/diffing/new/revenue", headers=headers)
+    assert (202, {"job_id": job_id}) == (again.status_code, again.json())
+
+
+@pytest.mark.parametrize("key", [b"", b"a b", b"x" * 256, "é".encode()], ids=repr)
+def test_a_key_that_is_none_is_refused(idle: Client, key: bytes) -> None:
+    response = idle.post("/api/diffing/new/revenue", headers={b"Idempotency-Key": key})
+
+    assert_problem(response, 400, "Idempotency-Key")
+
+
+# too many
+
+
+def test_beyond_so_many_waiting_jobs_a_new_one_is_a_503_that_says_when_to_come_again(
+    service: Service,
+) -> None:
+    service.write_small_pair()
+    client = service.api(max_queued=3)
+    headers = {"Idempotency-Key": "first"}
+    first = client.post("/api/diffing/new/revenue", headers=headers).json()
+    with ThreadPoolExecutor(10) as threads:
+        asked = [*threads.map(lambda _: client.post("/api/diffing/new/revenue"), range(10))]
+    refused = [response for response in asked if response.status_code == 503]
+
+    assert 8 == len(refused)
+    for response in refused:
+        assert_problem(response, 503, "3 jobs wait already")
+        assert int(response.headers["retry-after"]) >= 1
+        assert "urn:diffing:queue-full" == response.json()["type"]
+    assert first == client.post("/api/diffing/new/revenue", headers=headers).json()
+    assert 3 == len(service.queued_tasks())
+    client.delete(f"/api/diffing/job/{first['job_id']}")
+    assert 202 == client.post("/api/diffing/new/revenue").status_code
+
+
 # what there is not
 
 

@@ -1,0 +1,475 @@
+"""What happens when processes are stopped, disks fill up, files change and clocks jump."""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from service.settings import Settings
+from tests import reference
+from tests.service_under_test import NEW, OLD, Client, LargePair, Program, Service
+
+RESULT = reference.diff(
+    OLD, NEW, ["date", "segment_field", "segment_value_id", "stat"], ["value"]
+).csv.encode()
+STALE_AFTER = 1.5
+SOON_SECONDS = 10
+
+
+def running_diff(service: Service, large_pair: LargePair, **settings: Any) -> "Fixture":
+    """A service in the middle of a diff."""
+    large_pair.put_into(service)
+    client, worker = service.api_and_worker(**settings)
+    job_id = client.new_job()
+    client.wait_for_diff(job_id)
+    return Fixture(service, client, worker, job_id)
+
+
+class Fixture:
+    """A diff that runs."""
+
+    def __init__(self, service: Service, client: Client, worker: Program, job_id: int) -> None:
+        self.service, self.client, self.worker, self.job_id = service, client, worker, job_id
+
+    def stop_the_diff(self) -> None:
+        """Have its process stand still, so that nothing but a signal ends it."""
+        self.service.signal(self.service.the_diff_of(self.worker), signal.SIGSTOP)
+
+
+def nothing_is_left(service: Service) -> None:
+    """No temporary file, no file of a result that is none."""
+    assert [] == list(service.settings.tmp_dir.iterdir())
+    assert [] == list(service.settings.results_dir.iterdir())
+
+
+def wait_until(true: Any, what: str, patience: float = SOON_SECONDS) -> None:
+    """Wait until a function returns something true."""
+    deadline = time.monotonic() + patience
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+# cancel
+
+
+def test_a_running_job_that_is_cancelled_ends_within_a_second(
+    service: Service, large_pair: LargePair
+) -> None:
+    at = running_diff(service, large_pair)
+    at.stop_the_diff()
+    began = time.monotonic()
+    response = at.client.delete(f"/api/diffing/job/{at.job_id}")
+    wait_until(lambda: not service.diffs_of(at.worker), "the diff goes on")
+    took = time.monotonic() - began
+
+    assert 202 == response.status_code
+    assert {"job_id": at.job_id, "status": "cancelled"} == response.json()
+    assert "cancelled" == at.client.status_of(at.job_id)["status"]
+    assert took < 1
+    wait_until(lambda: not [*service.settings.tmp_dir.iterdir()], "a temporary file is left")
+    service.write_small_pair()
+    after = at.client.new_job()
+    at.client.wait_for_success(after)
+    nothing_of = [p for p in service.settings.results_dir.iterdir() if p.name.startswith("1.")]
+    assert [] == nothing_of
+
+
+# time-out
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["running", "stopped"])
+def test_a_diff_that_takes_too_long_is_ended_and_says_so(
+    service: Service, large_pair: LargePair, stopped: bool
+) -> None:
+    large_pair.put_into(service)
+    client, worker = service.api_and_worker(job_timeout=1 if stopped else 0.3)
+    job_id = client.new_job()
+    if stopped:
+        client.wait_for_diff(job_id)
+        service.signal(service.the_diff_of(worker), signal.SIGSTOP)
+    status = client.wait_for_failure(job_id)
+
+    assert "urn:diffing:timed-out" == status["error"]["type"]
+    assert "DIFFING_JOB_TIMEOUT" in status["error"]["detail"]
+    assert 1 == status["attempt"]
+    wait_until(lambda: not service.diffs_of(worker), "the diff goes on")
+    wait_until(lambda: not [*service.settings.tmp_dir.iterdir()], "a temporary file is left")
+    nothing_is_left(service)
+
+
+# inputs that change
+
+
+def append(path: Path) -> None:
+    with path.open("a") as file:
+        file.write("2026-01-31,country,X,revenue-30,1\n")
+
+
+def touch(path: Path) -> None:
+    os.utime(path, ns=(1, 1))
+
+
+def replace(path: Path) -> None:
+    other = path.with_name("other")
+    other.write_bytes(path.read_bytes())
+    os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+    other.replace(path)
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize("change", [append, touch, replace, remove])
+@pytest.mark.parametrize("side", ["old", "new"])
+def test_a_job_whose_input_changes_fails_and_says_so(
+    service: Service, large_pair: LargePair, change: Any, side: str
+) -> None:
+    for name, path in (("old", large_pair.old), ("new", large_pair.new)):
+        service.write(f"revenue_{name}.csv", path.read_bytes())
+    client, worker = service.api_and_worker()
+    job_id = client.new_job()
+    client.wait_for_diff(job_id)
+    diff = service.the_diff_of(worker)
+    service.signal(diff, signal.SIGSTOP)
+    change(service.settings.input_dir / f"revenue_{side}.csv")
+    service.signal(diff, signal.SIGCONT)
+    error = client.wait_for_failure(job_id)["error"]
+
+    assert "urn:diffing:input-changed" == error["type"]
+    assert f"revenue_{side}.csv changed" in error["detail"]
+    wait_until(lambda: not [*service.settings.tmp_dir.iterdir()], "a temporary file is left")
+    nothing_is_left(service)
+
+
+# whoever dies, no child stays
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["running", "stopped"])
+def test_no_diff_outlives_its_worker_not_even_a_stopped_one(
+    service: Service, large_pair: LargePair, stopped: bool
+) -> None:
+    large_pair.put_into(service)
+    api = service.start("api", "--port", "0")
+    worker = service.worker()
+    client = service.client_of(api)
+    client.wait_for_diff(client.new_job())
+    if stopped:
+        service.signal(service.the_diff_of(worker), signal.SIGSTOP)
+        service.signal(service.child_of(worker, "forkserver"), signal.SIGSTOP)
+    worker.signal(signal.SIGKILL)
+
+    service.all_ended(api, patience=SOON_SECONDS)
+
+
+def test_a_diff_ends_with_the_fork_server_and_is_tried_again_by_another(
+    service: Service, large_pair: LargePair
+) -> None:
+    at = running_diff(service, large_pair)
+    diff = service.the_diff_of(at.worker)
+    at.stop_the_diff()
+    service.signal(service.child_of(at.worker, "forkserver"), signal.SIGKILL)
+
+    assert 2 == at.client.wait_for_success(at.job_id)["attempt"]
+    assert large_pair.result == at.client.result_of(at.job_id)
+    assert diff.pid not in {process.pid for process in service.running()}
+
+
+def test_the_kernel_would_take_the_diff_first_when_memory_runs_short(
+    service: Service, large_pair: LargePair
+) -> None:
+    at = running_diff(service, large_pair)
+    at.stop_the_diff()
+    diff = service.the_diff_of(at.worker)
+
+    def score(pid: int) -> int:
+        return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+
+    assert 1000 == score(diff.pid) > score(at.worker.pid)
+    limits = Path(f"/proc/{diff.pid}/limits").read_text()
+    (line,) = [line for line in limits.splitlines() if line.startswith("Max data size")]
+    assert "unlimited" not in line
+
+
+def test_a_memory_limit_that_is_too_small_fails_the_job_and_nothing_else(
+    service: Service, large_pair: LargePair
+) -> None:
+    large_pair.put_into(service)
+    service.write_sample("c-revenue", 100)
+    client, _ = service.api_and_worker(memory_limit="40MB", temp_limit="1KB")
+    job_id, after = client.new_job(), client.new_job("c-revenue")
+    error = client.wait_for_failure(job_id)["error"]
+
+    assert error["type"] in {"urn:diffing:out-of-memory", "urn:diffing:out-of-disk"}
+    assert "DIFFING_MEMORY_LIMIT" in error["detail"]
+    client.wait_for_success(after)
+
+
+# SIGTERM twice
+
+
+def test_a_second_sigterm_ends_the_grace(service: Service, large_pair: LargePair) -> None:
+    at = running_diff(service, large_pair, grace=600)
+    at.stop_the_diff()
+    at.worker.signal(signal.SIGTERM)
+    at.worker.saw("stopping; running jobs have 600 s")
+    at.worker.signal(signal.SIGTERM)
+
+    assert 0 == at.worker.ended(SOON_SECONDS)
+    status = at.client.status_of(at.job_id)
+    assert ("queued", None) == (status["status"], status["error"])
+    assert [((at.job_id,), {})] == service.queued_tasks()
+
+
+def test_a_second_sigterm_to_serve_ends_both_at_once(
+    service: Service, large_pair: LargePair
+) -> None:
+    large_pair.put_into(service)
+    serve = service.start("serve", "--port", "0", grace=600)
+    client = service.client_of(serve)
+    job_id = client.new_job()
+    client.wait_for_diff(job_id)
+    for process in service.running():
+        if "forkserver" in process.command:
+            service.signal(process, signal.SIGSTOP)
+    serve.signal(signal.SIGTERM)
+    serve.saw("stopping; running jobs have 600 s")
+    serve.signal(signal.SIGTERM)
+
+    assert 0 == serve.ended(2 * SOON_SECONDS)
+    assert [] == service.running()
+    assert "queued" == service.jobs().get(job_id).status
+
+
+# what dead attempts left
+
+
+def test_what_dead_attempts_left_is_swept_at_start_and_nothing_else_is(service: Service) -> None:
+    service.write_small_pair()
+    client, worker = service.api_and_worker()
+    job_id = client.new_job()
+    client.wait_for_success(job_id)
+    worker.signal(signal.SIGTERM)
+    worker.ended()
+    results, tmp = service.settings.results_dir, service.settings.tmp_dir
+    kept = sorted(path.name for path in results.iterdir())
+    dead = [f".17-18-{job_id}.1.csv", f".9-8-{job_id}.2.detail.csv", f"{job_id}.3.csv", "77.1.csv"]
+    for name in [*dead, "notes.txt"]:
+        (results / name).touch()
+    for name in (f"{job_id}.1", "77.2", "other"):
+        (tmp / name / "diff-x").mkdir(parents=True)
+    service.worker()
+
+    wait_until(lambda: ["other"] == [p.name for p in tmp.iterdir()], "a temporary file is left")
+    assert sorted([*kept, "notes.txt"]) == sorted(path.name for path in results.iterdir())
+    assert RESULT == client.result_of(job_id)
+
+
+def test_two_workers_started_together_on_a_dirty_database_do_each_job_once(
+    service: Service,
+) -> None:
+    service.write_small_pair()
+    jobs = service.jobs()
+    queued = [jobs.create("revenue").id for _ in range(5)]
+    died = [jobs.create("revenue").id for _ in range(5)]
+    for job_id in died:
+        assert jobs.claim(job_id)
+    programs = [service.start("worker", stale_after=STALE_AFTER) for _ in range(2)]
+    client = service.api()
+
+    assert {1} == {client.wait_for_success(job_id)["attempt"] for job_id in queued}
+    assert {2} == {client.wait_for_success(job_id)["attempt"] for job_id in died}
+    said = [line for program in programs for line in program.lines() if "succeeded" in line]
+    assert 10 == len(said)
+
+
+# retention
+
+
+def test_a_job_that_ended_long_ago_is_removed_with_its_result(service: Service) -> None:
+    service.write_small_pair()
+    client, _ = service.api_and_worker(retention=1.5)
+    first, second = client.new_job(), client.new_job()
+    for job_id in (first, second):
+        client.wait_for_success(job_id)
+    assert RESULT == client.result_of(first)
+    wait_until(lambda: not [*service.settings.results_dir.iterdir()], "the results are left")
+
+    def is_gone(path: str) -> bool:
+        response = client.get(path)
+        return response.status_code == 410 and response.json()["type"].endswith("result-gone")
+
+    wait_until(lambda: is_gone(f"/api/diffing/job/{first}/status"), "the job is left")
+    for path in ("", "?detail=1", "/removed", "/summary"):
+        assert is_gone(f"/api/diffing/job/{first}{path}")
+    assert is_gone(f"/api/diffing/job/{second}")
+    assert 410 == client.delete(f"/api/diffing/job/{first}").status_code
+    assert 404 == client.get(f"/api/diffing/job/{second + 1}/status").status_code
+    assert second + 1 == client.new_job()
+
+
+# a disk that is full, a folder that cannot be written
+
+
+@contextmanager
+def mounted(folder: Path, *options: str) -> Iterator[None]:
+    """A file system of its own in a folder, or a skip where that cannot be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        system("mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(folder))
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no file system can be mounted here: {error}")
+    try:
+        yield
+    finally:
+        system("umount", str(folder))
+
+
+def system(program: str, *arguments: str) -> None:
+    """Run a program of the system."""
+    subprocess.run([shutil.which(program) or program, *arguments], check=True, capture_output=True)
+
+
+def fill(folder: Path) -> Path:
+    """Leave no byte free."""
+    path = folder / "ballast"
+    with path.open("wb", buffering=0) as file:
+        for size in (2**20, 2**12, 1):
+            try:
+                while True:
+                    file.write(b"x" * size)
+            except OSError:
+                continue
+    return path
+
+
+def test_a_disk_that_is_full_fails_the_job_clearly_and_the_next_one_goes_on(
+    tmp_path: Path, large_pair: LargePair
+) -> None:
+    data = tmp_path / "data"
+    results = Settings(data_dir=data).results_dir
+    with mounted(results, "size=1m"), Service(data) as service:
+        large_pair.put_into(service)
+        client, _ = service.api_and_worker()
+        ballast = fill(results)
+        error = client.wait_for_failure(client.new_job())["error"]
+        assert "urn:diffing:out-of-disk" == error["type"]
+        assert "The disk is full" in error["detail"]
+        wait_until(lambda: not [*service.settings.tmp_dir.iterdir()], "a temporary file is left")
+        assert ["ballast"] == [path.name for path in results.iterdir()]
+
+        ballast.unlink()
+        job_id = client.new_job()
+        client.wait_for_success(job_id)
+        assert large_pair.result == client.result_of(job_id)
+
+
+def test_a_data_folder_that_is_full_loses_no_job(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with mounted(data, "size=40m"), Service(data) as service:
+        service.write_small_pair()
+        client, worker = service.api_and_worker(stale_after=STALE_AFTER)
+        first = client.new_job()
+        client.wait_for_success(first)
+        ballast = fill(data)
+        answers: list[httpx2.Response] = []
+        # the database has some room in its own files: until that is used up too
+        while not answers or answers[-1].status_code == 202:
+            answers.append(client.post("/api/diffing/new/revenue"))
+        assert 503 == answers[-1].status_code
+        assert "urn:diffing:database-unavailable" == answers[-1].json()["type"]
+        assert "The disk is full" in answers[-1].json()["detail"]
+        assert int(answers[-1].headers["retry-after"]) >= 1
+        accepted = [int(a.json()["job_id"]) for a in answers if a.status_code == 202]
+        assert RESULT == client.result_of(first)
+
+        ballast.unlink()
+        ends = [
+            client.wait_until(job_id, lambda job: bool(job["finished_at"])) for job_id in accepted
+        ]
+        assert {end["status"] for end in ends} <= {"succeeded", "failed"}
+        for end in ends:
+            assert end["error"] is None or "urn:diffing:out-of-disk" == end["error"]["type"], end
+        last = client.new_job()
+        client.wait_for_success(last)
+        assert RESULT == client.result_of(last)
+        worker.signal(signal.SIGTERM)
+        assert 0 == worker.ended()
+        assert [] == list(service.settings.tmp_dir.iterdir())
+        parts = [p.name for p in service.settings.results_dir.iterdir() if p.name[0] == "."]
+        assert [] == parts
+
+
+@pytest.mark.parametrize("folder", ["results", "tmp"])
+def test_a_folder_that_cannot_be_written_fails_the_job_clearly(tmp_path: Path, folder: str) -> None:
+    data = tmp_path / "data"
+    with mounted(data / folder, "size=1m"), Service(data) as service:
+        service.write_small_pair()
+        client, _ = service.api_and_worker()
+        system("mount", "-o", "remount,ro", str(data / folder))
+        error = client.wait_for_failure(client.new_job())["error"]
+        assert "Read-only file system" in error["detail"]
+
+        system("mount", "-o", "remount,rw", str(data / folder))
+        client.wait_for_success(client.new_job())
+
+
+def test_a_database_that_is_damaged_while_it_is_used_is_a_503_that_says_so(
+    service: Service,
+) -> None:
+    service.write_small_pair()
+    client = service.api()
+    client.new_job()
+    with closing(sqlite3.connect(service.settings.jobs_file)) as connection:
+        # so that no process trusts what it has read before
+        connection.execute("update jobs set stage = 'x'")
+        connection.commit()
+        connection.execute("pragma wal_checkpoint(truncate)")
+        size = service.settings.jobs_file.stat().st_size
+        with service.settings.jobs_file.open("r+b") as file:
+            file.seek(4_096)
+            file.write(b"\xff" * (size - 4_096))
+    response = client.get("/api/diffing/job/1/status")
+
+    assert 503 == response.status_code
+    assert "urn:diffing:database-unavailable" == response.json()["type"]
+
+
+# clocks
+
+
+def test_a_clock_that_jumps_costs_no_job(service: Service, large_pair: LargePair) -> None:
+    large_pair.put_into(service)
+    clock = service.folder / "clock.json"
+    clock.write_text("0")
+    client = service.api()
+    workers = [
+        service.start_module("tests.jumping_clock", "worker", stale_after=STALE_AFTER, clock=clock)
+        for _ in range(2)
+    ]
+    for worker in workers:
+        worker.saw("working on up to")
+    ids = []
+    for hours in (5, -5, 48, -1):
+        ids.append(client.new_job())
+        client.wait_for_diff(ids[-1])
+        part = clock.with_name("part")
+        part.write_text(json.dumps(hours * 3600))
+        part.replace(clock)
+
+    for job_id in ids:
+        assert 1 == client.wait_for_success(job_id)["attempt"]
+        assert large_pair.result == client.result_of(job_id)
+    said = [line for worker in workers for line in worker.lines() if "succeeded" in line]
+    assert len(ids) == len(said)
