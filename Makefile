@@ -34,6 +34,10 @@ test: install ## lint, types and every test
 	$(BIN)/lint-imports
 	$(BIN)/pytest
 
+.PHONY: torture
+torture: install ## break everything while jobs run, print what held (SEED=1, JOBS=200)
+	@$(BIN)/python -m tests.torture $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS))
+
 .PHONY: bench
 bench: install ## measure time and memory beside other tools (ROWS="200000 1000000", PEERS="polars pandas" or none)
 	@$(BIN)/python -m tests.bench $(ROWS) $(if $(filter none,$(PEERS)),--no-peers,$(if $(PEERS),--peers $(PEERS)))

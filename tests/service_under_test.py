@@ -94,6 +94,10 @@ class Program:
         """Send a signal to it and to the processes of its group."""
         os.killpg(self.pid, number)
 
+    def has_ended(self) -> bool:
+        """Whether it is no more."""
+        return self._process.poll() is not None
+
     def ended(self, patience: float = PATIENCE_SECONDS) -> int:
         """Its exit status; waits until it and all that share its standard error have ended."""
         status = self._process.wait(patience)
@@ -301,6 +305,10 @@ class Service:
         self.settings.make_folders()
         return Jobs.in_file(self.settings.jobs_file)
 
+    def all_lines(self) -> list[str]:
+        """All that every program said, so far."""
+        return [line for program in self._programs for line in program.lines()]
+
     def queued_tasks(self) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
         """The arguments of what waits in the queue."""
         huey = JobQueue(self.settings.queue_file).huey
@@ -327,8 +335,13 @@ class Service:
 
     def diffs_of(self, worker: Program) -> list[Running]:
         """The processes of the diffs that a worker runs."""
-        server = self.child_of(worker, "forkserver")
-        return [r for r in self.running() if r.parent == server.pid]
+        running = self.running()
+        servers = {server.pid for server in self.fork_servers_of(worker)}
+        return [r for r in running if r.parent in servers]
+
+    def fork_servers_of(self, worker: Program) -> list[Running]:
+        """The process that a worker's diffs are forked from; none before the first diff."""
+        return [r for r in self.running() if r.parent == worker.pid and "forkserver" in r.command]
 
     def the_diff_of(self, worker: Program) -> Running:
         """The process of the one diff that a worker runs."""
@@ -339,6 +352,13 @@ class Service:
         """Send a signal to a process of the service."""
         assert process in self.running()
         os.kill(process.pid, number)
+
+    def signalled(self, process: Running, number: int) -> bool:
+        """Send a signal to a process of the service; False when it has ended meanwhile."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)
+            return True
+        return False
 
     def all_ended(
         self, *besides: Program, patience: float = PATIENCE_SECONDS, or_kill: bool = False

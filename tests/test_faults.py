@@ -2,13 +2,11 @@
 
 import json
 import os
-import shutil
 import signal
 import sqlite3
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +16,13 @@ import pytest
 from service.settings import Settings
 from tests import reference
 from tests.service_under_test import NEW, OLD, Client, LargePair, Program, Service
+from tests.torture.shortage import fill, mounted, system
 
 RESULT = reference.diff(
     OLD, NEW, ["date", "segment_field", "segment_value_id", "stat"], ["value"]
 ).csv.encode()
 STALE_AFTER = 1.5
+Mount = Callable[[Path, str], None]
 SOON_SECONDS = 10
 
 
@@ -322,44 +322,27 @@ def test_a_job_that_ended_long_ago_is_removed_with_its_result(service: Service) 
 # a disk that is full, a folder that cannot be written
 
 
-@contextmanager
-def mounted(folder: Path, *options: str) -> Iterator[None]:
-    """A file system of its own in a folder, or a skip where that cannot be."""
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        system("mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(folder))
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"no file system can be mounted here: {error}")
-    try:
-        yield
-    finally:
-        system("umount", str(folder))
+@pytest.fixture
+def mount() -> Iterator[Mount]:
+    """A function that makes a folder a file system of its own; a skip where that cannot be."""
+    with ExitStack() as stack:
 
-
-def system(program: str, *arguments: str) -> None:
-    """Run a program of the system."""
-    subprocess.run([shutil.which(program) or program, *arguments], check=True, capture_output=True)
-
-
-def fill(folder: Path) -> Path:
-    """Leave no byte free."""
-    path = folder / "ballast"
-    with path.open("wb", buffering=0) as file:
-        for size in (2**20, 2**12, 1):
+        def run(folder: Path, size: str) -> None:
             try:
-                while True:
-                    file.write(b"x" * size)
-            except OSError:
-                continue
-    return path
+                stack.enter_context(mounted(folder, size))
+            except OSError as error:
+                pytest.skip(f"no file system can be mounted here: {error}")
+
+        yield run
 
 
 def test_a_disk_that_is_full_fails_the_job_clearly_and_the_next_one_goes_on(
-    tmp_path: Path, large_pair: LargePair
+    tmp_path: Path, mount: Mount, large_pair: LargePair
 ) -> None:
     data = tmp_path / "data"
     results = Settings(data_dir=data).results_dir
-    with mounted(results, "size=1m"), Service(data) as service:
+    mount(results, "1m")
+    with Service(data) as service:
         large_pair.put_into(service)
         client, _ = service.api_and_worker()
         ballast = fill(results)
@@ -375,9 +358,10 @@ def test_a_disk_that_is_full_fails_the_job_clearly_and_the_next_one_goes_on(
         assert large_pair.result == client.result_of(job_id)
 
 
-def test_a_data_folder_that_is_full_loses_no_job(tmp_path: Path) -> None:
+def test_a_data_folder_that_is_full_loses_no_job(tmp_path: Path, mount: Mount) -> None:
     data = tmp_path / "data"
-    with mounted(data, "size=40m"), Service(data) as service:
+    mount(data, "40m")
+    with Service(data) as service:
         service.write_small_pair()
         client, worker = service.api_and_worker(stale_after=STALE_AFTER)
         first = client.new_job()
@@ -412,9 +396,12 @@ def test_a_data_folder_that_is_full_loses_no_job(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["results", "tmp"])
-def test_a_folder_that_cannot_be_written_fails_the_job_clearly(tmp_path: Path, folder: str) -> None:
+def test_a_folder_that_cannot_be_written_fails_the_job_clearly(
+    tmp_path: Path, mount: Mount, folder: str
+) -> None:
     data = tmp_path / "data"
-    with mounted(data / folder, "size=1m"), Service(data) as service:
+    mount(data / folder, "1m")
+    with Service(data) as service:
         service.write_small_pair()
         client, _ = service.api_and_worker()
         system("mount", "-o", "remount,ro", str(data / folder))

@@ -1,0 +1,76 @@
+"""Run all trials: `python -m tests.torture [--seed N] [--jobs 200]`."""
+
+import argparse
+import random
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.torture import trials
+from tests.torture.referee import Tally
+
+_COLUMNS = ("accepted", "succeeded", "failed", "cancelled", "lost", "wrong", "stuck", "twice")
+
+
+def main() -> int:
+    """Run them, print the table, and return the exit status."""
+    parser = argparse.ArgumentParser(prog="torture")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
+    parser.add_argument("--jobs", type=int, default=200)
+    parser.add_argument("--clients", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=60)
+    given = parser.parse_args()
+    print(f"seed {given.seed}", flush=True)
+    every: list[tuple[str, Callable[[Path, random.Random], Tally]]] = [
+        ("chaos", lambda folder, rng: trials.chaos(folder, rng, given.jobs)),
+        ("crowd", lambda folder, rng: trials.crowd(folder, rng, given.clients, given.seconds)),
+        ("disk", lambda folder, rng: trials.disk(folder, rng, max(given.jobs // 5, 1))),
+        ("memory", lambda folder, rng: trials.memory(folder, rng, max(given.jobs // 20, 1))),
+    ]
+    tallies = []
+    for name, run in every:
+        print(f"{name} …", flush=True)
+        with tempfile.TemporaryDirectory(prefix="torture-") as folder:
+            try:
+                tallies.append(run(Path(folder) / "data", random.Random(f"{given.seed} {name}")))
+            except OSError as error:
+                if name != "disk":
+                    raise
+                print(f"left out: no file system can be mounted here: {error}")
+    print(f"\n{table(tallies)}\n")
+    for tally in tallies:
+        print(f"{tally.trial}: {_listed(tally.faults)}")
+    faults = [fault for tally in tallies for fault in tally.faults_of_ours]
+    print("\n".join(faults[:50]))
+    return 0 if all(tally.is_clean for tally in tallies) else 1
+
+
+def table(tallies: list[Tally]) -> str:
+    """The tallies as a table in Markdown, with their sum."""
+    rows = [
+        (tally.trial, sum(tally.faults.values()), *_figures(tally, tally.ends)) for tally in tallies
+    ]
+    sums = tuple(sum(column) for column in zip(*(row[1:] for row in rows), strict=True))
+    lines = [("trial", "faults injected", *_COLUMNS), ("---",) * (len(_COLUMNS) + 2), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in [*lines, ("all", *sums)])
+
+
+def _figures(tally: Tally, ends: Counter[str]) -> tuple[int, ...]:
+    return (
+        tally.accepted,
+        *(ends[end] for end in ("succeeded", "failed", "cancelled")),
+        tally.lost,
+        tally.wrong,
+        tally.stuck,
+        tally.twice,
+    )
+
+
+def _listed(faults: Counter[str]) -> str:
+    return ", ".join(f"{count} x {fault}" for fault, count in sorted(faults.items()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

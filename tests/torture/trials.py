@@ -1,0 +1,55 @@
+"""The trials, each on a data folder of its own."""
+
+import random
+from pathlib import Path
+
+from tests.service_under_test import Client, Service
+from tests.torture.chaos import Chaos
+from tests.torture.crowd import Crowd
+from tests.torture.referee import Referee, Tally
+from tests.torture.shortage import fill_the_disk, mounted, starve
+
+_ROWS = 200_000
+_FEW_ROWS = 20_000
+
+
+def chaos(folder: Path, rng: random.Random, jobs: int, rows: int = _ROWS) -> Tally:
+    """Kill, stop, tell to stop, and let the clock jump."""
+    tally = Tally("kill, stop, SIGTERM, clock")
+    with Service(folder) as service:
+        referee = Referee(service, rows)
+        trial = Chaos(service, referee, rng, tally)
+        trial.run(jobs)
+        with Client(trial.url, folder) as client:
+            referee.judge(tally, client, patience=180)
+        trial.stop()
+        referee.judge_what_is_left(tally)
+    return tally
+
+
+def crowd(folder: Path, rng: random.Random, clients: int, seconds: float) -> Tally:
+    """Many clients at once."""
+    tally = Tally(f"{clients} clients for {seconds:g} s")
+    with Service(folder) as service:
+        Crowd(service, Referee(service, _FEW_ROWS), rng, tally).run(clients, seconds)
+    return tally
+
+
+def disk(folder: Path, rng: random.Random, jobs: int) -> Tally:
+    """A small disk that fills up.
+
+    Raises:
+        OSError: no file system can be mounted.
+    """
+    tally = Tally("40 MB disk that fills up")
+    with mounted(folder, "40m"), Service(folder) as service:
+        fill_the_disk(service, Referee(service, _FEW_ROWS), rng, tally, jobs)
+    return tally
+
+
+def memory(folder: Path, rng: random.Random, jobs: int) -> Tally:
+    """Memory limits too small."""
+    tally = Tally("memory limits of 5 to 60 MB")
+    with Service(folder) as service:
+        starve(service, Referee(service, _ROWS), rng, tally, jobs)
+    return tally
