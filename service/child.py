@@ -10,14 +10,10 @@ from pathlib import Path
 from service.catalogue import Metric
 from service.engine import Diff
 from service.errors import DiffingError, OutOfMemory, of_os
-from service.leash import die_with_parent
 from service.limits import Limits
 from service.outputs import Outputs
 
 _log = logging.getLogger(__name__)
-
-# The process that all children are forked from, see `nursery`.
-fork_server: int | None = None
 
 
 def run_diff(
@@ -26,8 +22,6 @@ def run_diff(
     """Run a diff and send how far it is, then the summary as JSON values, or the Failure."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # they reach the worker too, which decides
-    if fork_server is not None:
-        die_with_parent(fork_server)
     _be_the_first_to_go(limits)
     try:
         diff = Diff(old, new, metric.comparison, limits, metric.fingerprint)

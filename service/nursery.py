@@ -2,13 +2,15 @@
 
 import os
 import signal
+from functools import partial
 
-import service.child
+import service.child  # noqa: F401 - it is what takes long
 from service.leash import die_with_parent
 
-# the child ends with the fork server, and the fork server with the worker; signals to the group
-# reach the worker too, which decides
+# signals to the group reach the worker too, which decides
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_IGN)
-service.child.fork_server = os.getpid()
+# the fork server ends with the worker; a child with the fork server, from its first moment on:
+# one that is stopped early must end too
 die_with_parent(os.getppid())
+os.register_at_fork(after_in_child=partial(die_with_parent, os.getpid()))

@@ -206,11 +206,12 @@ class Client(httpx2.Client):
 
 @dataclass(frozen=True)
 class Running:
-    """A process in /proc."""
+    """A process in /proc; the state is a letter, as `ps` has it."""
 
     pid: int
     parent: int
     command: str
+    state: str
 
 
 class Service:
@@ -324,8 +325,8 @@ class Service:
             with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
                 if entry.name.isdigit() and mark in b"\0" + (entry / "environ").read_bytes():
                     command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                    parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
-                    found.append(Running(int(entry.name), int(parent), command))
+                    state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+                    found.append(Running(int(entry.name), int(parent), command, state))
         return found
 
     def child_of(self, program: Program, word: str) -> Running:
@@ -350,7 +351,7 @@ class Service:
 
     def signal(self, process: Running, number: int) -> None:
         """Send a signal to a process of the service."""
-        assert process in self.running()
+        assert process.pid in {running.pid for running in self.running()}
         os.kill(process.pid, number)
 
     def signalled(self, process: Running, number: int) -> bool:
