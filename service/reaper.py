@@ -52,11 +52,13 @@ class Reaper:
             DatabaseUnavailable: the jobs table cannot be asked.
         """
         stale = self._stale(self._jobs.unfinished())
-        waiting = self._queue.waiting() if stale else set()
         for job in stale:
             if job.status is Status.PROCESSING:
                 self._take_over(job)
-            elif job.id not in waiting and self._jobs.take_over(job):
+        queued = [job for job in stale if job.status is Status.QUEUED]
+        waiting = self._queue.waiting() if queued else set()
+        for job in queued:
+            if job.id not in waiting and self._jobs.take_over(job):
                 _log.warning("job %d was not in the queue", job.id)
                 self._queue.put(job.id)
 

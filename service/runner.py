@@ -6,12 +6,13 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Protocol
 
 from service.catalogue import Metric
@@ -49,6 +50,33 @@ class Attempt(Protocol):
         """Whether the diff still is wanted; asked more often than `beat`."""
 
 
+class _Starter:
+    """A thread that starts children for the others, and never ends.
+
+    The first child brings the fork server, which the kernel ends with the thread that started it.
+    """
+
+    def __init__(self) -> None:
+        self._asked: SimpleQueue[tuple[BaseProcess, Future[None]]] = SimpleQueue()
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def start(self, child: BaseProcess) -> None:
+        """Start a child; raises what that raises."""
+        started: Future[None] = Future()
+        self._asked.put((child, started))
+        started.result()
+
+    def _work(self) -> None:
+        while True:
+            child, started = self._asked.get()
+            try:
+                child.start()
+            except Exception as error:  # noqa: BLE001 - the one who asked gets it
+                started.set_exception(error)
+            else:
+                started.set_result(None)
+
+
 class ChildCrashed(DiffFailed):
     """The child ended without a word; another attempt may do better."""
 
@@ -80,8 +108,7 @@ class Runner:
         # a fork server has DuckDB loaded already: a child starts in a few hundredths of a second
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["__main__", "service.nursery"])
-        # the kernel ends the fork server with the thread that started it: this one stays
-        self._starter = ThreadPoolExecutor(1, thread_name_prefix="starter")
+        self._starter = _Starter()
         self._children: set[BaseProcess] = set()
         self._lock = threading.Lock()
         self._closed = False
@@ -164,14 +191,16 @@ class Runner:
     @contextmanager
     def _child(self, request: Request, sender: Connection) -> Iterator[BaseProcess]:
         child = self._context.Process(target=_child_main, args=(request, sender), daemon=True)
+        if self._closed:
+            raise Interrupted("The worker was stopped.")
+        try:
+            self._starter.start(child)
+        except (OSError, EOFError) as error:
+            raise ChildCrashed("The process of the diff could not be started.") from error
         with self._lock:
-            if self._closed:
-                raise Interrupted("The worker was stopped.")
-            try:
-                self._starter.submit(child.start).result()
-            except (OSError, EOFError) as error:
-                raise ChildCrashed("The process of the diff could not be started.") from error
             self._children.add(child)
+            if self._closed:
+                child.kill()
         try:
             yield child
         finally:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 import uvicorn
 
@@ -56,17 +57,17 @@ def serve_api(settings: Settings, listener: socket.socket | None = None) -> None
     _Server(config).run(sockets=[listener])
 
 
-def serve_worker(settings: Settings) -> None:
-    """Run a worker until SIGTERM or SIGINT.
+def serve_worker(settings: Settings) -> NoReturn:
+    """Run a worker until SIGTERM or SIGINT, and end the process.
 
     Raises:
         BadSetting: a folder cannot be written to, or a database not used.
     """
     settings.make_folders()
     Worker(settings, load_catalogue(settings.metrics)).run()
-    # all is done: a late signal shall not turn a clean end into another
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    logging.shutdown()
+    # all is recorded: Python would wait for children that may be stopped, which the kernel ends
+    os._exit(0)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -216,7 +216,20 @@ def test_a_memory_limit_that_is_too_small_fails_the_job_and_nothing_else(
     client.wait_for_success(after)
 
 
-# SIGTERM twice
+# SIGTERM
+
+
+def test_a_worker_whose_fork_server_is_stopped_ends_when_told_to(
+    service: Service, large_pair: LargePair
+) -> None:
+    at = running_diff(service, large_pair, grace=0)
+    (server,) = service.fork_servers_of(at.worker)
+    at.stop_the_diff()
+    service.signal(server, signal.SIGSTOP)
+    at.worker.signal(signal.SIGTERM)
+
+    assert 0 == at.worker.ended(SOON_SECONDS)
+    assert "queued" == at.client.status_of(at.job_id)["status"]
 
 
 def test_a_second_sigterm_ends_the_grace(service: Service, large_pair: LargePair) -> None:

@@ -14,7 +14,7 @@ def assert_clean(tally: Tally, accepted: int = 1) -> None:
     assert tally.is_clean, tally
     assert tally.accepted >= accepted
     assert tally.ends["succeeded"] >= 1
-    assert sum(tally.faults.values()) >= 1
+    assert sum(tally.faults.values()) >= 1, tally
 
 
 def test_no_job_is_lost_wrong_or_stuck_while_everything_is_killed(tmp_path: Path) -> None:

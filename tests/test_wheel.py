@@ -7,6 +7,12 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 
+MAKE_A_JOB = """
+from pathlib import Path
+from service.jobs import Jobs
+print(Jobs.in_file(Path("jobs.sqlite3")).create("revenue").id)
+"""
+
 
 def test_the_package_works_in_an_empty_environment_outside_the_checkout(tmp_path: Path) -> None:
     venv.create(tmp_path / "venv", with_pip=True)
@@ -28,6 +34,9 @@ def test_the_package_works_in_an_empty_environment_outside_the_checkout(tmp_path
         capture_output=True,
         text=True,
     )
+    made = subprocess.run(
+        [python, "-c", MAKE_A_JOB], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
     where = subprocess.run(
         [python, "-c", "import service; print(service.__file__)"],
         cwd=tmp_path,
@@ -37,4 +46,5 @@ def test_the_package_works_in_an_empty_environment_outside_the_checkout(tmp_path
     )
 
     assert done.stdout.startswith("date,segment_field,")
+    assert made.stdout == "1\n"
     assert where.stdout.startswith(str(tmp_path))

@@ -41,7 +41,8 @@ def main() -> int:
                 print(f"left out: no file system can be mounted here: {error}")
     print(f"\n{table(tallies)}\n")
     for tally in tallies:
-        print(f"{tally.trial}: {_listed(tally.faults)}")
+        refused = f"; {tally.refused} x refused with 503" if tally.refused else ""
+        print(f"{tally.trial}: {_listed(tally.faults)}{refused}")
     faults = [fault for tally in tallies for fault in tally.faults_of_ours]
     print("\n".join(faults[:50]))
     return 0 if all(tally.is_clean for tally in tallies) else 1

@@ -66,7 +66,7 @@ class Chaos:
         submitter = threading.Thread(target=self._submit, args=(jobs, self._rng.random()))
         submitter.start()
         while submitter.is_alive():
-            time.sleep(self._rng.uniform(0.05, 1.5))
+            time.sleep(self._rng.uniform(0.05, 0.8))
             fault = self._rng.choice(self._faults)
             if fault():
                 self._tally.faults[fault.__name__.strip("_").replace("_", " ")] += 1

@@ -91,7 +91,7 @@ class Crowd:
     def _looked_at(self, response: httpx2.Response) -> httpx2.Response:
         if response.status_code == 503 and "queue-full" in response.text:
             with self._lock:
-                self._tally.faults["refused, queue full"] += 1
+                self._tally.refused += 1
         elif response.status_code >= 500:
             self._note(f"{response.status_code}: {response.text}")
         return response

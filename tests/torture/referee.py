@@ -46,6 +46,7 @@ class Tally:
 
     trial: str
     faults: Counter[str] = field(default_factory=Counter)
+    refused: int = 0
     accepted: int = 0
     ends: Counter[str] = field(default_factory=Counter)
     lost: int = 0
