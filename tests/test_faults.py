@@ -13,6 +13,12 @@ from typing import Any
 import httpx2
 import pytest
 
+from service.catalogue import find_inputs, load_catalogue
+from service.errors import DiffFailed
+from service.limits import Limits
+from service.outputs import Outputs
+from service.progress import Progress
+from service.runner import ChildFailed, Request, Runner
 from service.settings import Settings
 from tests import reference
 from tests.service_under_test import NEW, OLD, Client, LargePair, Program, Service
@@ -406,6 +412,59 @@ def test_a_data_folder_that_is_full_loses_no_job(tmp_path: Path, mount: Mount) -
         assert [] == list(service.settings.tmp_dir.iterdir())
         parts = [p.name for p in service.settings.results_dir.iterdir() if p.name[0] == "."]
         assert [] == parts
+
+
+def test_a_diff_goes_on_while_the_jobs_table_cannot_be_written(
+    tmp_path: Path, mount: Mount, large_pair: LargePair
+) -> None:
+    data = tmp_path / "data"
+    mount(data, "80m")
+    with Service(data) as service:
+        for name, path in (("old", large_pair.old), ("new", large_pair.new)):
+            service.write(f"revenue_{name}.csv", path.read_bytes())
+        client, worker = service.api_and_worker(stale_after=STALE_AFTER)
+        job_id = client.new_job()
+        client.wait_for_diff(job_id)
+        diff = service.the_diff_of(worker)
+        service.signal(diff, signal.SIGSTOP)
+        ballast = fill(data)
+        worker.saw(f"job {job_id}: The disk is full")
+        ballast.unlink()
+        service.signal(diff, signal.SIGCONT)
+
+        assert 1 == client.wait_for_success(job_id)["attempt"]
+        assert large_pair.result == client.result_of(job_id)
+
+
+def test_what_the_system_refuses_a_diff_is_told_without_a_path(service: Service) -> None:
+    service.write_small_pair()
+    metric = load_catalogue(None).find("revenue")
+    old, new = find_inputs(metric, service.settings.input_dir)
+    service.settings.make_folders()
+    request = Request(
+        old,
+        new,
+        Outputs.of_attempt(service.settings.results_dir, 1, 1),
+        metric,
+        Limits(1, "1GB", service.folder / "is not there"),
+    )
+
+    with pytest.raises(ChildFailed) as failed:
+        Runner(beat_seconds=1).run(request, Wanted())
+    assert DiffFailed.title == failed.value.failure.title
+    assert "No such file or directory" in failed.value.failure.detail
+    assert "is not there" not in failed.value.failure.detail
+    nothing_is_left(service)
+
+
+class Wanted:
+    """An attempt that is wanted for as long as it takes."""
+
+    def beat(self, _: Progress | None) -> bool:
+        return True
+
+    def is_wanted(self) -> bool:
+        return True
 
 
 @pytest.mark.parametrize("folder", ["results", "tmp"])
