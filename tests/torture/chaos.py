@@ -52,6 +52,7 @@ class Chaos:
             self._kill_child,
             self._kill_group,
             self._kill_api,
+            self._term_api,
             self._kill_fork_server,
             self._kill_all_workers,
             self._stop_child,
@@ -158,6 +159,10 @@ class Chaos:
 
     def _kill_api(self) -> bool:
         self._api.signal(signal.SIGKILL)
+        return True
+
+    def _term_api(self) -> bool:
+        self._api.signal(signal.SIGTERM)
         return True
 
     def _kill_child(self) -> bool:
