@@ -16,7 +16,7 @@ from service.schema import REVISION, jobs
 _log = logging.getLogger(__name__)
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _VERSIONS = sa.table("alembic_version", sa.column("version_num"))
-_LOCK_SECONDS = 10
+LOCK_SECONDS = 10
 
 
 def open_file(path: Path) -> sa.Engine:
@@ -40,10 +40,19 @@ def open_file(path: Path) -> sa.Engine:
                 )
             _migrate(connection, path)
     except sa.exc.DatabaseError as error:
-        reason = str(error.orig)
-        remedy = "Free some space." if "full" in reason else "Move it away to start anew."
-        raise BadSetting(f"Cannot use {path} as the jobs database: {reason}. {remedy}") from None
+        raise unusable(path, "the jobs database", error.orig) from None
     return engine
+
+
+def unusable(path: Path, purpose: str, error: BaseException | None) -> BadSetting:
+    """The error that says why a database file cannot be used at start, and what to do."""
+    reason = str(error)
+    remedy = "Move it away to start anew."
+    if "full" in reason:
+        remedy = "Free some space."
+    if "locked" in reason:
+        remedy = "Another process holds it: look whether one is stopped, and start again."
+    return BadSetting(f"Cannot use {path} as {purpose}: {reason}. {remedy}")
 
 
 @contextmanager
@@ -102,8 +111,8 @@ def _migrate(connection: sa.Connection, path: Path) -> None:
 
 
 def _use_wal(connection: Any, _: Any) -> None:
-    connection.execute(f"pragma busy_timeout = {_LOCK_SECONDS * 1000}")
-    deadline = time.monotonic() + _LOCK_SECONDS
+    connection.execute(f"pragma busy_timeout = {LOCK_SECONDS * 1000}")
+    deadline = time.monotonic() + LOCK_SECONDS
     while True:
         try:
             connection.execute("pragma journal_mode = wal")

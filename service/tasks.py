@@ -7,8 +7,7 @@ from pathlib import Path
 
 from huey import SqliteHuey
 
-from service.database import available
-from service.errors import BadSetting
+from service.database import LOCK_SECONDS, available, unusable
 
 
 class JobQueue:
@@ -28,11 +27,11 @@ class JobQueue:
     def __init__(self, path: Path, run: Callable[[int], None] | None = None) -> None:
         try:
             _look_over(path)
-            self.huey = SqliteHuey("diffing", filename=str(path), results=False, fsync=True)
+            self.huey = SqliteHuey(
+                "diffing", filename=str(path), results=False, fsync=True, timeout=LOCK_SECONDS
+            )
         except sqlite3.DatabaseError as error:
-            raise BadSetting(
-                f"Cannot use {path} as the queue: {error}. Move it away to start anew."
-            ) from None
+            raise unusable(path, "the queue", error) from None
 
         @self.huey.task()  # type: ignore[untyped-decorator]
         def run_job(job_id: int) -> None:
@@ -62,7 +61,7 @@ class JobQueue:
 
 
 def _look_over(path: Path) -> None:
-    with contextlib.closing(sqlite3.connect(path, timeout=10)) as connection:
+    with contextlib.closing(sqlite3.connect(path, timeout=LOCK_SECONDS)) as connection:
         (found,) = connection.execute("pragma quick_check(1)").fetchone()
     if found != "ok":
         raise sqlite3.DatabaseError("it is damaged")

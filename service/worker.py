@@ -151,7 +151,7 @@ class Worker:
             self._tidy(job)
 
     def _attempt(self, job: Job) -> Callable[[], object]:
-        """Run the diff; returns how the job's table is to learn of its end."""
+        """Run the diff; returns how the jobs table is to learn of its end."""
         try:
             summary = self._runner.run(self._request(job), _Attempt(self._jobs, job))
         except Interrupted:

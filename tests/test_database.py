@@ -140,3 +140,16 @@ def test_a_database_that_is_damaged_within_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(BadSetting, match=r"Cannot use .* Move it away"):
         open_file(path)
+
+
+def test_a_database_that_another_process_holds_is_not_to_be_moved_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "jobs.sqlite3"
+    Jobs.in_file(path)
+    monkeypatch.setattr(database, "LOCK_SECONDS", 1)
+    with closing(sqlite3.connect(path)) as holder:
+        holder.execute("begin exclusive")
+
+        with pytest.raises(BadSetting, match=r"locked\. Another process holds it"):
+            open_file(path)

@@ -118,9 +118,6 @@ class Chaos:
     def _look_after(self) -> None:
         """Start again what ended, as a supervisor does."""
         now = time.monotonic()
-        for due, program in self._stopped:
-            if now >= due:
-                program.signal(signal.SIGCONT)
         self._stopped = [(due, program) for due, program in self._stopped if now < due]
         if self._api.has_ended():
             port = self.url.rpartition(":")[2]
@@ -178,7 +175,10 @@ class Chaos:
     def _stop_worker(self) -> bool:
         worker = self._any_worker()
         worker.signal(signal.SIGSTOP)
-        self._stopped.append((time.monotonic() + self._rng.uniform(0.5, 2.5) * STALE_AFTER, worker))
+        # others may wait for a lock that it holds, and we for them: a timer wakes it
+        seconds = self._rng.uniform(0.5, 2.5) * STALE_AFTER
+        threading.Timer(seconds, worker.signal, [signal.SIGCONT]).start()
+        self._stopped.append((time.monotonic() + seconds, worker))
         return True
 
     def _term_worker(self) -> bool:
