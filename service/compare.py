@@ -102,7 +102,8 @@ def compare(
     session.run("keys_exact" if method.exact_keys else "keys_hashed")
     if not comparison.compares_decimals:
         session.run("numbers_with_tolerance")
-    for macros in ("numbers", "old_rows", "pieces_four" if new.pieces.cuts else "pieces_one"):
+    cut = any(side.pieces.cuts for side in (old, new))
+    for macros in ("numbers", "pieces_four" if cut else "pieces_one", "old_rows"):
         session.run(macros)
     method = _settled(session, bound, (old, new), comparison, method)
     on_stage("comparing")
@@ -134,7 +135,7 @@ def parameters(old: Side, new: Side, comparison: Comparison, outputs: Outputs) -
     old_roles, new_roles = _roles(old.file, comparison), _roles(new.file, comparison)
     extra = extra_columns(new.file.columns, comparison.value)
     return {
-        "old": old.pieces.names[0],
+        "old": list(old.pieces.names),
         "new": list(new.pieces.names),
         "salt": secrets.token_urlsafe(6),
         "old_columns": dict.fromkeys(old_roles, "VARCHAR"),

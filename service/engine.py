@@ -136,7 +136,7 @@ class Diff:
         reporter: "_Reporter",
     ) -> Counts:
         sides = (
-            Side(old, Pieces(old, "old", most=1)),
+            Side(old, Pieces(old, "old", most=self._limits.threads)),
             Side(new, Pieces(new, "new", most=self._limits.threads)),
         )
         cuts = {side.file: side.pieces.cuts for side in sides}

@@ -1,9 +1,8 @@
 -- Sorts every row of both files into its kind: an anti join of new against old that also says what it
 -- drops, and why.
 --
--- parameters  old, old_columns, old_roles, old_rewritten  as csv.sql takes them
---             new                 list of files, as pieces_four.sql takes it
---             new_columns, new_roles, new_rewritten  as csv.sql takes them
+-- parameters  old, old_columns, old_roles, old_rewritten  as pieces_four.sql takes them
+--             new, new_columns, new_roles, new_rewritten  likewise
 --             key, salt           names of the key columns, and what keys_hashed.sql needs
 --             rel_tols, abs_tols  lists of tolerances, one for each value column
 --             single              there is one value column

@@ -6,8 +6,8 @@
 --             roles         the same in the order of k0, k1 … v0, v1 … x0 …: columns of two files pair
 --                           in any order, but columns(…) gives them in that of their table
 --             rewritten     the file is a copy that the service made: only then are records that go
---                           over a border of the reader's buffers read right; a broken file is
---                           noticed only when false
+--                           over a border of the reader's buffers read right, and lines may be longer;
+--                           a broken file is noticed only when false
 -- columns     those, in the order of roles, as text; an empty field is '', never NULL
 -- order       that of the file
 --
@@ -15,6 +15,10 @@
 -- reader finds no rows at all where it misjudges the line ends. The null string cannot stand in a file
 -- without quotes, so nothing is NULL; with '' a surplus empty field goes unnoticed. Buffers are as
 -- small as the longest line allows: each thread holds some.
+--
+-- Only one thread should read a file, which numbered_rows of pieces_four.sql sees to: when several do,
+-- they fail now and then under load (2.0.0, "dereference an optional pointer" between two buffers). It
+-- is parallel all the same, for otherwise all buffers are held until the end of the file.
 create or replace temp macro csv_rows(file, file_columns, roles, rewritten) as table
     select unnest(roles)
     where false

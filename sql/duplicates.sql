@@ -1,6 +1,6 @@
 -- Decides the ambiguous rows: a row of new is unchanged when any row of old with its key is equal.
 --
--- parameters  old, old_columns, old_roles, old_rewritten  as csv.sql takes them
+-- parameters  old, old_columns, old_roles, old_rewritten  as pieces_four.sql takes them
 --             key, value          names of the key and value columns
 --             rel_tols, abs_tols  lists of tolerances, one for each value column
 -- changes     outcome: ambiguous becomes unchanged, within_tolerance or changed
@@ -55,7 +55,7 @@ from (
             select
                 struct_pack(*columns($key)) as key,
                 [*columns($value)] as value
-            from csv_rows($old, $old_columns, $old_roles, $old_rewritten)
+            from piece_rows($old, $old_columns, $old_roles, $old_rewritten)
         ) as old_rows
         semi join candidates on old_rows.key is not distinct from candidates.key
     ),

@@ -1,6 +1,6 @@
 -- Reads those rows of old that outputs show: removed ones, and what changed rows were before.
 --
--- parameters  old, old_columns, old_roles, old_rewritten  as csv.sql takes them
+-- parameters  old, old_columns, old_roles, old_rewritten  as pieces_four.sql takes them
 --             key, salt     names of the key columns, and what keys_hashed.sql needs
 --             with_removed  read removed rows
 --             with_detail   read what changed rows were before
@@ -19,9 +19,8 @@ wanted as (
 old_rows as (
     select
         key_of(struct_pack(*columns($key)), concat_ws(e'\x1f', $salt, *columns($key))) as key,
-        *,
-        row_number() over () as row
-    from csv_rows($old, $old_columns, $old_roles, $old_rewritten)
+        *
+    from numbered_rows($old, $old_columns, $old_roles, $old_rewritten)
 )
 select old_rows.*
 from old_rows

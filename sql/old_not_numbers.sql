@@ -1,7 +1,7 @@
 -- Counts the values of old that are neither empty nor a number; a single row. Only for files in which
 -- keys of new repeat: the join meets some rows of old several times then.
 --
--- parameters  old, old_columns, old_roles, old_rewritten  as csv.sql takes them
+-- parameters  old, old_columns, old_roles, old_rewritten  as pieces_four.sql takes them
 --             key, salt  names of the key columns, and what keys_hashed.sql needs
 -- reads       old_rows
 -- columns     cells

@@ -2,6 +2,6 @@
 --
 -- parameters  as old_rows.sql has them
 -- columns     those of old_rows, and copies, the rows that each stands for: 1
-create or replace temp macro old_side(file, file_columns, roles, rewritten, key_columns, salt) as table
+create or replace temp macro old_side(files, file_columns, roles, rewritten, key_columns, salt) as table
     select *, 1::utinyint as copies
-    from old_rows(file, file_columns, roles, rewritten, key_columns, salt);
+    from old_rows(files, file_columns, roles, rewritten, key_columns, salt);
