@@ -159,7 +159,7 @@ MUTANTS = [
         "count_if(kind = 'removed')",
         "duplicates_added_and_removed",
     ),
-    Mutant("old_grouped", "count(*) as copies", "1 as copies", "duplicates_in_old_only"),
+    Mutant("old_grouped", "count(*) as copies", "1 as copies", "duplicates_added_and_removed"),
     # keys that stand several times
     Mutant(
         "duplicates",
