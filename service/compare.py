@@ -103,7 +103,8 @@ def compare(
     if not comparison.compares_decimals:
         session.run("numbers_with_tolerance")
     cut = any(side.pieces.cuts for side in (old, new))
-    for macros in ("numbers", "pieces_four" if cut else "pieces_one", "old_rows"):
+    pieces = "pieces_four" if cut else "pieces_one"
+    for macros in ("numbers", pieces, "piece_rows", "old_rows"):
         session.run(macros)
     method = _settled(session, bound, (old, new), comparison, method)
     on_stage("comparing")

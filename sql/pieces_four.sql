@@ -2,7 +2,7 @@
 --
 -- parameters  files   list of four files; those at the end may be empty
 --             others  as csv.sql takes them
--- columns     those of csv_rows; numbered_rows has row, too, a number that grows in the order of the file
+-- columns     those of csv_rows, and row, a number that grows in the order of the file
 create or replace temp macro numbered_rows(files, file_columns, roles, rewritten) as table
     select *, row_number() over () as row
     from csv_rows(files[1], file_columns, roles, rewritten)
@@ -15,9 +15,3 @@ create or replace temp macro numbered_rows(files, file_columns, roles, rewritten
     union all
     select *, (3::bigint << 40) + row_number() over ()
     from csv_rows(files[4], file_columns, roles, rewritten);
-
--- Numbers that nobody looks at would not be made, and then several threads would read one file.
-create or replace temp macro piece_rows(files, file_columns, roles, rewritten) as table
-    select * exclude (row)
-    from numbered_rows(files, file_columns, roles, rewritten)
-    where row > 0;

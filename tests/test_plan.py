@@ -49,7 +49,15 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plans]:
     with duckdb.connect() as connection:
         for side in sides:
             connection.register_filesystem(side.pieces)
-        for name in ("macros", "csv", "keys_hashed", "numbers", "pieces_four", "old_rows"):
+        for name in (
+            "macros",
+            "csv",
+            "keys_hashed",
+            "numbers",
+            "pieces_four",
+            "piece_rows",
+            "old_rows",
+        ):
             connection.execute(query(name))
         connection.execute(OPTIMIZERS)
         old_grouped = explained(connection, "old_grouped", bound)
