@@ -7,27 +7,25 @@ import signal
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from service.catalogue import Metric
 from service.engine import Diff
 from service.errors import DiffingError, OutOfMemory, of_os
 from service.limits import Limits
-from service.outputs import Outputs
+from service.request import Request
 
 _log = logging.getLogger(__name__)
 
 
-def run_diff(
-    old: Path, new: Path, outputs: Outputs, metric: Metric, limits: Limits, sender: Connection
-) -> None:
+def run_diff(request: Request, sender: Connection) -> None:
     """Run a diff and send how far it is, then the summary as JSON values, or the Failure."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # they reach the worker too, which decides
-    _be_the_first_to_go(limits)
+    _be_the_first_to_go(request.limits)
+    diff = Diff(
+        request.old, request.new, request.comparison, request.limits, request.with_fingerprints
+    )
     try:
-        diff = Diff(old, new, metric.comparison, limits, metric.fingerprint)
-        sender.send(
-            diff.run(outputs, metric=metric.id, on_progress=sender.send).model_dump(mode="json")
-        )
+        summary = diff.run(request.outputs, request.metric, on_progress=sender.send)
+        sender.send(summary.model_dump(mode="json"))
     except DiffingError as error:
         if error.__cause__:
             _log.error("the diff failed: %s", error, exc_info=error.__cause__)

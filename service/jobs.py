@@ -36,12 +36,35 @@ _NO_PROGRESS = {"stage": None, "bytes_read": None, "bytes_total": None}
 
 
 @dataclass(frozen=True)
-class Job:
-    """A row of the jobs table.
+class Submission:
+    """What a client asks for.
+
+    Args:
+        metric: id in the catalogue; None for a one-off diff.
+        comparison: what is compared, as JSON values of a `Comparison`; None for the metric's.
+        old, new: names of the files; None for the metric's.
+        upload: folder in `uploads_dir` that the files are in; None for the folder of inputs.
+        owner: id of the API key that it came with; None where there are no keys.
+        idempotency_key: of the client, if it gave one.
+        request: a digest of what it asked for, with a key.
+    """
+
+    metric: str | None
+    comparison: dict[str, Any] | None = None
+    old: str | None = None
+    new: str | None = None
+    upload: str | None = None
+    owner: str | None = None
+    idempotency_key: str | None = None
+    request: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(Submission):
+    """A row of the jobs table: what was asked for, and what became of it.
 
     Args:
         id: number of the job, from 1.
-        metric: id in the catalogue.
         status: its state.
         stage: what a running job is at, a word or two.
         bytes_read, bytes_total: how much of its inputs, unpacked, it has read; None when unknown.
@@ -50,12 +73,9 @@ class Job:
         seen_at: last sign of life: when it was queued, taken, or its worker beat.
         summary: of a succeeded job.
         error: type, title and detail, of a failed job.
-        idempotency_key: that the client gave it; of two jobs it never is the same.
-        request: a digest of what the client asked for, where it gave a key.
     """
 
     id: int
-    metric: str
     status: Status
     stage: str | None
     bytes_read: int | None
@@ -67,8 +87,6 @@ class Job:
     seen_at: datetime
     summary: dict[str, Any] | None
     error: dict[str, str] | None
-    idempotency_key: str | None
-    request: str | None
 
     @classmethod
     def from_row(cls, row: sa.Row[Any]) -> Self:
@@ -98,20 +116,12 @@ class Jobs:
         """
         return cls(open_file(path))
 
-    def create(
-        self,
-        metric: str,
-        most_queued: int | None = None,
-        idempotency_key: str | None = None,
-        request: str | None = None,
-    ) -> Job:
+    def create(self, submission: Submission, most_queued: int | None = None) -> Job:
         """Record a job, queued.
 
         Args:
-            metric: its id.
+            submission: what it is to do.
             most_queued: refuse it when so many wait already; None for any number.
-            idempotency_key: of the client, if it gave one.
-            request: a digest of what it asked for, with a key.
 
         Raises:
             QueueFull: too many wait.
@@ -119,13 +129,11 @@ class Jobs:
         """
         now = _now()
         values = {
-            "metric": metric,
+            **asdict(submission),
             "status": Status.QUEUED,
             "attempt": 0,
             "created_at": now,
             "seen_at": now,
-            "idempotency_key": idempotency_key,
-            "request": request,
         }
         waiting = sa.select(sa.func.count()).where(_jobs.c.status == Status.QUEUED)
         row = sa.select(*(sa.literal(v, _jobs.c[name].type) for name, v in values.items()))

@@ -8,18 +8,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Protocol
 
-from service.catalogue import Metric
 from service.errors import DiffFailed, DiffingError, Failure, Interrupted, TimedOut
-from service.limits import Limits
-from service.outputs import Outputs
 from service.progress import Progress
+from service.request import Request
 
 # Each beat is a transaction: jobs of a few milliseconds need not tell all their stages.
 _BEATS_APART = 0.2
@@ -27,17 +23,6 @@ _BEATS_APART = 0.2
 _LOOKS_APART = 0.25
 # For a killed child to be gone; one that the kernel holds longer is not waited for.
 _END_SECONDS = 1
-
-
-@dataclass(frozen=True)
-class Request:
-    """All that a child needs to know."""
-
-    old: Path
-    new: Path
-    outputs: Outputs
-    metric: Metric
-    limits: Limits
 
 
 class Attempt(Protocol):
@@ -214,4 +199,4 @@ def _child_main(request: Request, sender: Connection) -> None:
     # imported here: DuckDB is for the child, the worker stays small
     from service.child import run_diff
 
-    run_diff(request.old, request.new, request.outputs, request.metric, request.limits, sender)
+    run_diff(request, sender)

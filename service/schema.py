@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 # The newest revision in `migrations/versions`: a database that has it needs no look at them.
-REVISION = "3"
+REVISION = "4"
 
 
 class _Utc(sa.TypeDecorator[datetime]):
@@ -27,7 +27,7 @@ jobs = sa.Table(
     "jobs",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("metric", sa.String, nullable=False),
+    sa.Column("metric", sa.String),
     sa.Column("status", sa.String, nullable=False),
     sa.Column("stage", sa.String),
     sa.Column("bytes_read", sa.BigInteger),
@@ -41,7 +41,34 @@ jobs = sa.Table(
     sa.Column("error", sa.JSON),
     sa.Column("idempotency_key", sa.String),
     sa.Column("request", sa.String),
+    sa.Column("comparison", sa.JSON(none_as_null=True)),
+    sa.Column("old", sa.String),
+    sa.Column("new", sa.String),
+    sa.Column("upload", sa.String),
+    sa.Column("owner", sa.String),
     sa.Index("jobs_by_idempotency_key", "idempotency_key", unique=True),
     sa.Index("jobs_by_status", "status", "seen_at"),
     sqlite_autoincrement=True,
+)
+
+# API keys: of each only what proves it.
+keys = sa.Table(
+    "keys",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("digest", sa.String, nullable=False),
+    sa.Column("scopes", sa.String, nullable=False),
+    sa.Column("created_at", _Utc, nullable=False),
+    sa.Column("revoked_at", _Utc),
+)
+
+# The workers that were seen, by a random id that each gives itself.
+workers = sa.Table(
+    "workers",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("slots", sa.Integer, nullable=False),
+    sa.Column("started_at", _Utc, nullable=False),
+    sa.Column("seen_at", _Utc, nullable=False),
 )

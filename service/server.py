@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import uvicorn
 
-from service.api import make_app
+from service.api.app import make_app
 from service.catalogue import load_catalogue
 from service.errors import BadSetting
 from service.jobs import Jobs

@@ -75,6 +75,11 @@ class Settings(BaseSettings):
         return self.data_dir / "input"
 
     @property
+    def uploads_dir(self) -> Path:
+        """The folder of uploaded files: a folder in it for each upload."""
+        return self.data_dir / "uploads"
+
+    @property
     def results_dir(self) -> Path:
         """The folder of results."""
         return self.data_dir / "results"
@@ -117,7 +122,13 @@ class Settings(BaseSettings):
         Raises:
             BadSetting: one of them cannot be made or written to.
         """
-        for folder in (self.data_dir, self.input_dir, self.results_dir, self.tmp_dir):
+        for folder in (
+            self.data_dir,
+            self.input_dir,
+            self.uploads_dir,
+            self.results_dir,
+            self.tmp_dir,
+        ):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:

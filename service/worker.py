@@ -6,11 +6,12 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from types import FrameType
 
 from huey.consumer import Consumer
 
-from service.catalogue import Catalogue, find_inputs
+from service.catalogue import Catalogue, Comparison, Metric, find_inputs
 from service.errors import (
     DatabaseUnavailable,
     DiffFailed,
@@ -24,7 +25,8 @@ from service.limits import Limits
 from service.outputs import Outputs
 from service.progress import Progress
 from service.reaper import Reaper
-from service.runner import ChildCrashed, Request, Runner
+from service.request import Request
+from service.runner import ChildCrashed, Runner
 from service.settings import Settings
 from service.sweeper import Sweeper
 from service.tasks import JobQueue
@@ -145,7 +147,7 @@ class Worker:
             return
         if job is None:
             return
-        _log.info("job %d: %s, attempt %d", job.id, job.metric, job.attempt)
+        _log.info("job %d: %s, attempt %d", job.id, job.metric or "one-off", job.attempt)
         end = self._attempt(job)
         if self._recorded(job, end):
             self._tidy(job)
@@ -208,17 +210,33 @@ class Worker:
             _log.warning("job %d: what it left is swept later: %s", job.id, error)
 
     def _request(self, job: Job) -> Request:
-        metric = self._catalogue.find(job.metric)
-        old, new = find_inputs(metric, self._settings.input_dir)
+        old, new = self._inputs(job)
         scratch = self._settings.scratch_dir(job.id, job.attempt)
         scratch.mkdir(exist_ok=True)
         return Request(
             old=old,
             new=new,
             outputs=Outputs.of_attempt(self._settings.results_dir, job.id, job.attempt),
-            metric=metric,
+            metric=job.metric,
+            comparison=self._comparison(job),
+            with_fingerprints=bool(job.metric and self._metric(job).fingerprint),
             limits=Limits.of(self._settings, scratch),
         )
+
+    def _inputs(self, job: Job) -> tuple[Path, Path]:
+        if job.old and job.new:
+            upload = job.upload and self._settings.uploads_dir / job.upload
+            folder = upload or self._settings.input_dir
+            return folder / job.old, folder / job.new
+        return find_inputs(self._metric(job), self._settings.input_dir)
+
+    def _comparison(self, job: Job) -> Comparison:
+        if job.comparison:
+            return Comparison.model_validate(job.comparison)
+        return self._metric(job).comparison
+
+    def _metric(self, job: Job) -> Metric:
+        return self._catalogue.find(job.metric or "")
 
     def _regularly(self, work: Callable[[], None], seconds: float) -> None:
         while True:

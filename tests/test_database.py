@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from service import database
 from service.database import open_file
 from service.errors import BadSetting
-from service.jobs import Jobs
+from service.jobs import Jobs, Submission
 from service.progress import Progress
 from service.schema import REVISION, metadata
 from tests.service_under_test import Service
@@ -34,6 +34,21 @@ WITH_BYTES_READ = f"""{FIRST_RELEASE}
     ALTER TABLE jobs ADD COLUMN bytes_read BIGINT;
     ALTER TABLE jobs ADD COLUMN bytes_total BIGINT;
 """
+REVISION_3 = """
+    CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY);
+    INSERT INTO alembic_version VALUES ('3');
+"""
+WITH_IDEMPOTENCY_KEYS = f"""{WITH_BYTES_READ}
+    ALTER TABLE jobs ADD COLUMN idempotency_key VARCHAR;
+    ALTER TABLE jobs ADD COLUMN request VARCHAR;
+    CREATE UNIQUE INDEX jobs_by_idempotency_key ON jobs (idempotency_key);
+    {REVISION_3}
+"""
+EARLIER = {
+    "first release": FIRST_RELEASE,
+    "with bytes read": WITH_BYTES_READ,
+    "with idempotency keys": WITH_IDEMPOTENCY_KEYS,
+}
 
 
 def written(path: Path, sql: str) -> Path:
@@ -56,9 +71,7 @@ def test_the_newest_migration_is_the_one_that_the_schema_names() -> None:
     assert [REVISION] == scripts.get_heads()
 
 
-@pytest.mark.parametrize(
-    "sql", ["", FIRST_RELEASE, WITH_BYTES_READ], ids=["new", "first release", "with bytes read"]
-)
+@pytest.mark.parametrize("sql", ["", *EARLIER.values()], ids=["new", *EARLIER])
 def test_a_database_comes_to_the_schema_of_this_release(tmp_path: Path, sql: str) -> None:
     engine = open_file(written(tmp_path / "jobs.sqlite3", sql))
 
@@ -67,9 +80,7 @@ def test_a_database_comes_to_the_schema_of_this_release(tmp_path: Path, sql: str
     assert REVISION == revision_of(tmp_path / "jobs.sqlite3")
 
 
-@pytest.mark.parametrize(
-    "sql", [FIRST_RELEASE, WITH_BYTES_READ], ids=["first release", "with bytes read"]
-)
+@pytest.mark.parametrize("sql", EARLIER.values(), ids=EARLIER)
 def test_the_jobs_of_an_earlier_release_go_on(tmp_path: Path, sql: str) -> None:
     jobs = Jobs.in_file(written(tmp_path / "jobs.sqlite3", sql))
     job = jobs.claim(7)
@@ -77,7 +88,7 @@ def test_the_jobs_of_an_earlier_release_go_on(tmp_path: Path, sql: str) -> None:
     assert job
     assert ("revenue", 2) == (job.metric, job.attempt)
     assert jobs.beat(job, Progress("comparing", 1, 2))
-    assert 8 == jobs.create("revenue").id
+    assert 8 == jobs.create(Submission("revenue")).id
 
 
 def test_a_job_of_an_earlier_release_is_done_when_this_one_starts(service: Service) -> None:
@@ -111,7 +122,7 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path) ->
 def test_a_database_of_a_newer_release_is_refused_in_one_line_and_left_alone(
     service: Service,
 ) -> None:
-    service.jobs().create("revenue")
+    service.jobs().create(Submission("revenue"))
     with closing(sqlite3.connect(service.settings.jobs_file)) as connection, connection:
         connection.execute("update alembic_version set version_num = '999'")
     programs = [
@@ -131,7 +142,7 @@ def test_a_database_that_is_damaged_within_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "jobs.sqlite3"
     jobs = Jobs.in_file(path)
     for _ in range(200):
-        jobs.create("revenue")
+        jobs.create(Submission("revenue"))
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("pragma wal_checkpoint(truncate)")
     raw = bytearray(path.read_bytes())

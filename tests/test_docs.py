@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from starlette.routing import Route
 
-from service.api import make_app
+from service.api.app import make_app
 from service.catalogue import load_catalogue
 from service.queries import SQL_DIR
 from service.settings import Settings

@@ -15,10 +15,12 @@ import pytest
 
 from service.catalogue import find_inputs, load_catalogue
 from service.errors import DiffFailed
+from service.jobs import Submission
 from service.limits import Limits
 from service.outputs import Outputs
 from service.progress import Progress
-from service.runner import ChildFailed, Request, Runner
+from service.request import Request
+from service.runner import ChildFailed, Runner
 from service.settings import Settings
 from tests import reference
 from tests.service_under_test import NEW, OLD, Client, LargePair, Program, Service
@@ -300,8 +302,8 @@ def test_two_workers_started_together_on_a_dirty_database_do_each_job_once(
 ) -> None:
     service.write_small_pair()
     jobs = service.jobs()
-    queued = [jobs.create("revenue").id for _ in range(5)]
-    died = [jobs.create("revenue").id for _ in range(5)]
+    queued = [jobs.create(Submission("revenue")).id for _ in range(5)]
+    died = [jobs.create(Submission("revenue")).id for _ in range(5)]
     for job_id in died:
         assert jobs.claim(job_id)
     programs = [service.start("worker", stale_after=STALE_AFTER) for _ in range(2)]
@@ -445,8 +447,10 @@ def test_what_the_system_refuses_a_diff_is_told_without_a_path(service: Service)
         old,
         new,
         Outputs.of_attempt(service.settings.results_dir, 1, 1),
-        metric,
-        Limits(1, "1GB", service.folder / "is not there"),
+        metric.id,
+        metric.comparison,
+        with_fingerprints=False,
+        limits=Limits(1, "1GB", service.folder / "is not there"),
     )
 
     with pytest.raises(ChildFailed) as failed:

@@ -11,6 +11,7 @@ import pytest
 
 from service import jobs as jobs_module
 from service.errors import DiffFailed
+from service.jobs import Submission
 from service.progress import Progress
 from service.reaper import Reaper
 from service.sweeper import Sweeper
@@ -54,7 +55,7 @@ def test_a_job_that_was_queued_while_no_worker_ran_is_done_when_one_starts(
 
 def test_a_job_that_never_got_into_the_queue_is_found_and_done(service: Service) -> None:
     service.write_small_pair()
-    job_id = service.jobs().create("revenue").id
+    job_id = service.jobs().create(Submission("revenue")).id
     client, _ = service.api_and_worker(stale_after=1)
 
     assert 1 == client.wait_for_success(job_id)["attempt"]
@@ -127,7 +128,7 @@ def test_a_database_that_fails_for_a_while_is_no_end_of_looking_for_lost_jobs(
     with database:
         database.execute("alter table away rename to jobs")
     database.close()
-    job_id = jobs.create("revenue").id
+    job_id = jobs.create(Submission("revenue")).id
 
     assert client.wait_for_success(job_id, patience=SOON_SECONDS)
 
@@ -167,7 +168,7 @@ LONG = (0, 5, 5, 5)
 
 
 def test_a_job_that_waits_its_turn_is_not_queued_twice(service: Service, reaping: Reaping) -> None:
-    job_id = reaping.jobs.create("revenue").id
+    job_id = reaping.jobs.create(Submission("revenue")).id
     JobQueue(service.settings.queue_file).put(job_id)
     reaping.after(*LONG, *LONG)
 
@@ -175,14 +176,14 @@ def test_a_job_that_waits_its_turn_is_not_queued_twice(service: Service, reaping
 
 
 def test_a_job_whose_id_was_lost_is_queued_once(service: Service, reaping: Reaping) -> None:
-    job_id = reaping.jobs.create("revenue").id
+    job_id = reaping.jobs.create(Submission("revenue")).id
     reaping.after(*LONG, *LONG)
 
     assert [((job_id,), {})] == service.queued_tasks()
 
 
 def test_a_job_whose_worker_died_is_queued_until_it_had_its_attempts(reaping: Reaping) -> None:
-    job_id = reaping.jobs.create("revenue").id
+    job_id = reaping.jobs.create(Submission("revenue")).id
     seen = []
     for _ in range(2):
         assert reaping.jobs.claim(job_id)
@@ -198,7 +199,7 @@ def test_a_job_whose_worker_died_is_queued_until_it_had_its_attempts(reaping: Re
 
 
 def test_a_job_is_not_taken_over_before_its_time(reaping: Reaping) -> None:
-    job = reaping.jobs.claim(reaping.jobs.create("revenue").id)
+    job = reaping.jobs.claim(reaping.jobs.create(Submission("revenue")).id)
     assert job
     reaping.after(0, 5, 5)
     assert reaping.jobs.beat(job, None)
@@ -210,7 +211,7 @@ def test_a_job_is_not_taken_over_before_its_time(reaping: Reaping) -> None:
 def test_a_reaper_that_slept_does_not_take_what_it_did_not_see_for_silence(
     reaping: Reaping,
 ) -> None:
-    job = reaping.jobs.claim(reaping.jobs.create("revenue").id)
+    job = reaping.jobs.claim(reaping.jobs.create(Submission("revenue")).id)
     assert job
     reaping.after(0, 5, 600, 5, 5)
     assert "processing" == reaping.jobs.get(job.id).status
@@ -223,7 +224,7 @@ def test_a_reaper_that_slept_does_not_take_what_it_did_not_see_for_silence(
 def test_a_clock_that_jumps_neither_takes_a_job_away_nor_keeps_it(
     reaping: Reaping, monkeypatch: pytest.MonkeyPatch, hours: int
 ) -> None:
-    job = reaping.jobs.claim(reaping.jobs.create("revenue").id)
+    job = reaping.jobs.claim(reaping.jobs.create(Submission("revenue")).id)
     assert job
     reaping.after(0, 5, 5)
     monkeypatch.setattr(jobs_module, "_now", lambda: datetime.now(UTC) + timedelta(hours=hours))
@@ -237,7 +238,7 @@ def test_a_clock_that_jumps_neither_takes_a_job_away_nor_keeps_it(
 
 def test_a_worker_whose_job_was_taken_over_can_change_nothing(reaping: Reaping) -> None:
     jobs = reaping.jobs
-    lost = jobs.claim(jobs.create("revenue").id)
+    lost = jobs.claim(jobs.create(Submission("revenue")).id)
     assert lost
     assert jobs.take_over(lost)
     held = jobs.claim(lost.id)
@@ -252,7 +253,7 @@ def test_a_worker_whose_job_was_taken_over_can_change_nothing(reaping: Reaping) 
 
 def test_a_job_that_gave_a_sign_of_life_is_not_taken_over(reaping: Reaping) -> None:
     jobs = reaping.jobs
-    job = jobs.claim(jobs.create("revenue").id)
+    job = jobs.claim(jobs.create(Submission("revenue")).id)
     assert job
     (stale,) = jobs.unfinished()
     assert jobs.beat(job, Progress("comparing", 10, 20))
@@ -263,7 +264,7 @@ def test_a_job_that_gave_a_sign_of_life_is_not_taken_over(reaping: Reaping) -> N
 
 def test_of_two_that_take_over_a_job_one_does(reaping: Reaping) -> None:
     jobs = reaping.jobs
-    assert jobs.claim(jobs.create("revenue").id)
+    assert jobs.claim(jobs.create(Submission("revenue")).id)
     stale = [*jobs.unfinished(), *jobs.unfinished()]
 
     assert [True, False] == [jobs.take_over(job) is not None for job in stale]
@@ -272,7 +273,7 @@ def test_of_two_that_take_over_a_job_one_does(reaping: Reaping) -> None:
 @pytest.mark.parametrize("end", ["succeeded", "failed", "cancelled"])
 def test_a_job_that_ended_is_left_alone(service: Service, reaping: Reaping, end: str) -> None:
     jobs = reaping.jobs
-    job = jobs.claim(jobs.create("revenue").id)
+    job = jobs.claim(jobs.create(Submission("revenue")).id)
     assert job
     match end:
         case "succeeded":

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.routing import Match, Route
 
 from service.errors import (
     BadArgument,
@@ -54,6 +55,9 @@ def problem_of_http(request: Request, error: Exception) -> ProblemResponse:
     """Starlette's errors: no such route, no such method."""
     if not isinstance(error, HTTPException):
         raise error
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted(_methods_of(request)))
     return ProblemResponse(
         {
             "type": "about:blank",
@@ -62,7 +66,7 @@ def problem_of_http(request: Request, error: Exception) -> ProblemResponse:
             "detail": f"{request.method} {request.url.path}",
         },
         status_code=error.status_code,
-        headers=error.headers,
+        headers=headers,
     )
 
 
@@ -77,3 +81,14 @@ def problem_unforeseen(_: Request, __: Exception) -> ProblemResponse:
         },
         status_code=500,
     )
+
+
+def _methods_of(request: Request) -> set[str]:
+    """Those of every route of a path: Starlette names those of the first."""
+    routes = (route for route in request.app.routes if isinstance(route, Route))
+    return {
+        method
+        for route in routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }

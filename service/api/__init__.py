@@ -1,0 +1,1 @@
+"""The HTTP API: queues jobs, and tells and hands out what became of them."""

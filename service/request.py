@@ -1,0 +1,30 @@
+"""What a worker hands to the process of a diff."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.catalogue import Comparison
+from service.limits import Limits
+from service.outputs import Outputs
+
+
+@dataclass(frozen=True)
+class Request:
+    """All that a child needs to know.
+
+    Args:
+        old, new: the files.
+        outputs: where to write.
+        metric: id to name in the summary; None for a one-off diff.
+        comparison: what is compared.
+        with_fingerprints: take a fingerprint of each input.
+        limits: what it may use.
+    """
+
+    old: Path
+    new: Path
+    outputs: Outputs
+    metric: str | None
+    comparison: Comparison
+    with_fingerprints: bool
+    limits: Limits
