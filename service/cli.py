@@ -6,14 +6,11 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from service import __version__
 from service.catalogue import (
@@ -25,12 +22,14 @@ from service.catalogue import (
     load_catalogue,
     shown,
 )
-from service.errors import BadArgument, DiffingError, MissingInput
+from service.cli_keys import keys
+from service.errors import BadArgument, MissingInput
 from service.limits import Limits
 from service.outputs import Outputs
 from service.samples import METRICS, write_sample
 from service.settings import Settings, load_settings
 from service.summary import Summary
+from service.terminal import readable_errors, to_people
 
 if TYPE_CHECKING:
     from service.engine import Diff
@@ -42,7 +41,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-_errors = Console(stderr=True, soft_wrap=True, highlight=False)
+app.add_typer(keys)
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on [DIFFING_HOST].")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on, 0 for any [DIFFING_PORT].")]
@@ -54,17 +53,6 @@ Tolerances = Annotated[
         metavar="[COLUMN=]NUMBER", help="As in math.isclose; with COLUMN= for one value column."
     ),
 ]
-
-
-@contextmanager
-def _readable_errors() -> Iterator[None]:
-    """An error is one line on standard error and exit status 2."""
-    try:
-        yield
-    except DiffingError as error:
-        cause = f" ({str(error.__cause__).splitlines()[0]})" if error.__cause__ else ""
-        _errors.print(f"diffing: {error.detail}{cause}", markup=False)
-        raise typer.Exit(2) from None
 
 
 @app.command()
@@ -97,7 +85,7 @@ def diff(
     ] = False,
 ) -> None:
     """Write the rows of NEW that are new or whose value really differs."""
-    with _readable_errors():
+    with readable_errors():
         settings = load_settings()
         entry = load_catalogue(settings.metrics).find(metric) if metric else None
         comparison = _comparison(entry, key, value, rel_tol, abs_tol, duplicates)
@@ -126,7 +114,7 @@ def diff(
 @app.command()
 def metrics() -> None:
     """List the catalogue, checked, and whether each metric has its files."""
-    with _readable_errors():
+    with readable_errors():
         settings = load_settings()
         for metric in load_catalogue(settings.metrics).metrics.values():
             try:
@@ -150,7 +138,7 @@ def sample(
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path(),
 ) -> None:
     """Write sample files of the bundled metrics; the same bytes each time."""
-    with _readable_errors():
+    with readable_errors():
         catalogue = load_catalogue(None)
         for name in metric or METRICS:
             entry = catalogue.find(name)
@@ -162,7 +150,7 @@ def sample(
 @app.command()
 def serve(host: Host = None, port: Port = None, workers: Workers = None) -> None:
     """Run the API and a worker together."""
-    with _readable_errors():
+    with readable_errors():
         settings = load_settings(host=host, port=port, workers=workers)
         _log_to_stderr(settings)
         # imported in the commands that need it: a diff starts in half the time
@@ -180,7 +168,7 @@ def api(
     lifeline: Lifeline = False,
 ) -> None:
     """Run the API alone."""
-    with _readable_errors():
+    with readable_errors():
         settings = load_settings(host=host, port=port)
         _log_to_stderr(settings)
         from service import server
@@ -193,7 +181,7 @@ def api(
 @app.command()
 def worker(workers: Workers = None, lifeline: Lifeline = False) -> None:
     """Run a worker alone."""
-    with _readable_errors():
+    with readable_errors():
         settings = load_settings(workers=workers)
         _log_to_stderr(settings)
         from service import server
@@ -210,7 +198,7 @@ def demo_command(
     once: Annotated[bool, typer.Option(help="Exit when the results are printed.")] = False,
 ) -> None:
     """Do the main job on sample data over HTTP, show it, and go on serving."""
-    with _readable_errors():
+    with readable_errors():
         from service import demo
 
         demo.run(load_settings(host=host, port=port, log_level="WARNING"), once=once)
@@ -286,7 +274,7 @@ def _inputs(
 
 def _run(work: "Diff", outputs: Outputs, metric: str | None) -> Summary:
     """Run the diff in a thread, so that Ctrl-C can interrupt the SQL."""
-    with _errors.status("starting") as progress:
+    with to_people.status("starting") as progress:
         # else SIGTERM would leave temporary files behind
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with ThreadPoolExecutor(1) as threads:
