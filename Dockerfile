@@ -13,6 +13,7 @@ FROM python:3.13-slim
 RUN useradd --system --uid 10001 --create-home diffing \
     && install --directory --owner=diffing --group=diffing /data
 COPY --from=build /opt/diffing /opt/diffing
+# on all addresses of the container: the API asks for keys there, and does not start without one
 ENV PATH=/opt/diffing/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     DIFFING_DATA_DIR=/data \

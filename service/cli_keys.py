@@ -6,7 +6,7 @@ import typer
 
 from service.catalogue import shown
 from service.scopes import Scope
-from service.settings import load_settings
+from service.settings import Settings, load_settings
 from service.terminal import readable_errors, to_people
 
 if TYPE_CHECKING:
@@ -28,12 +28,17 @@ def create(
 ) -> None:
     """Make a key; its token is shown this once, alone on standard output."""
     with readable_errors():
-        key, token = _table().create(name, {*(scope or (Scope.READ, Scope.SUBMIT))})
+        settings = load_settings()
+        key, token = _table(settings).create(name, {*(scope or (Scope.READ, Scope.SUBMIT))})
         to_people.print(
             f"Made the key {key.id}, for {_scopes_of(key)}. Send its token as "
             "`Authorization: Bearer TOKEN`; it cannot be shown again:",
             markup=False,
         )
+        if settings.keys == "auto":
+            to_people.print("On loopback no key is needed, unless DIFFING_KEYS=on.")
+        if settings.keys == "off":
+            to_people.print("No key is needed: DIFFING_KEYS=off.")
         typer.echo(token)
 
 
@@ -41,7 +46,7 @@ def create(
 def list_keys() -> None:
     """List the keys: id, scopes, when it was made, whether it holds, name."""
     with readable_errors():
-        for key in _table().all():
+        for key in _table(load_settings()).all():
             revoked = f"revoked {key.revoked_at:%Y-%m-%d}" if key.revoked_at else "holds"
             made = f"{key.created_at:%Y-%m-%d}"
             typer.echo(f"{key.id}  {_scopes_of(key):18}  {made}  {revoked:18}  {shown(key.name)}")
@@ -53,15 +58,14 @@ def revoke(
 ) -> None:
     """Let a key hold no longer, from now on."""
     with readable_errors():
-        key = _table().revoke(key_id)
+        key = _table(load_settings()).revoke(key_id)
         to_people.print(f"The key {key.id} ({shown(key.name)}) holds no longer.", markup=False)
 
 
-def _table() -> "Keys":
+def _table(settings: Settings) -> "Keys":
     # imported here: a diff needs no database, and starts in half the time
     from service.keys import Keys
 
-    settings = load_settings()
     settings.make_folders()
     return Keys.in_file(settings.jobs_file)
 

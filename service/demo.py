@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from service.catalogue import Metric, find_inputs, load_catalogue
-from service.errors import DiffFailed, MissingInput
+from service.errors import BadSetting, DiffFailed, MissingInput
 from service.samples import METRICS, write_sample
 from service.server import services
 from service.settings import Settings
@@ -30,11 +30,14 @@ def run(settings: Settings, *, once: bool) -> None:
         once: return when the results are printed instead of serving until told to stop.
 
     Raises:
-        BadSetting: the address is in use, or the data folder cannot be written to.
+        BadSetting: the address is in use, the data folder cannot be written to, or it would take
+            an API key.
         DiffFailed: a job did not succeed.
     """
     console = Console(highlight=False, soft_wrap=True)
     metrics = load_catalogue(settings.metrics).metrics.values()
+    if settings.keys == "on":
+        raise BadSetting("The demo has no API key: start it without DIFFING_KEYS=on.")
     with services(settings) as both:
         for metric in metrics:
             _make_sample(settings, metric, console)

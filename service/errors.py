@@ -12,6 +12,10 @@ DiffingError
 │   ├── JobFinished   it cannot be cancelled any more
 │   └── KeyReused     an Idempotency-Key came with another request before
 ├── ResultGone        there was one, but it was removed since
+├── NotAuthorized     no API key came with the request, or one that does not hold
+├── NotAllowed
+│   ├── ScopeLacking  the API key is not for that
+│   └── CrossSite     a page of another site made a browser send the request
 ├── Unavailable       not now; the same request may do later
 │   ├── QueueFull
 │   └── DatabaseUnavailable
@@ -108,6 +112,42 @@ class KeyReused(Conflict):
 
 class ResultGone(DiffingError):
     title = "The result is gone"
+
+
+class NotAuthorized(DiffingError):
+    """The caller is nobody that is known.
+
+    Args:
+        given: whether an API key came with the request.
+    """
+
+    title = "An API key is needed"
+
+    def __init__(self, detail: str, *, given: bool) -> None:
+        super().__init__(detail)
+        self.given = given
+
+
+class NotAllowed(DiffingError):
+    title = "Not allowed"
+
+
+class ScopeLacking(NotAllowed):
+    """The API key is not for that.
+
+    Args:
+        scope: what it would take.
+    """
+
+    title = "The API key lacks a scope"
+
+    def __init__(self, detail: str, scope: str) -> None:
+        super().__init__(detail)
+        self.scope = scope
+
+
+class CrossSite(NotAllowed):
+    title = "The request comes from another site"
 
 
 class Unavailable(DiffingError):

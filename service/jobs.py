@@ -130,6 +130,7 @@ class Jobs:
         now = _now()
         values = {
             **asdict(submission),
+            "idempotency_key": _key_of(submission.owner, submission.idempotency_key),
             "status": Status.QUEUED,
             "attempt": 0,
             "created_at": now,
@@ -147,13 +148,14 @@ class Jobs:
             raise QueueFull(f"{most_queued:,} jobs wait already. Try again later.")
         return job
 
-    def requested(self, idempotency_key: str, request: str) -> Job | None:
-        """The job that was asked for with that key, if there is one.
+    def requested(self, owner: str | None, idempotency_key: str, request: str) -> Job | None:
+        """The job that an owner asked for with that key, if there is one.
 
         Raises:
             KeyReused: something else was asked for with it.
         """
-        job = self._first(sa.select(_jobs).where(_jobs.c.idempotency_key == idempotency_key))
+        key = _key_of(owner, idempotency_key)
+        job = self._first(sa.select(_jobs).where(_jobs.c.idempotency_key == key))
         if job and job.request != request:
             raise KeyReused(
                 f"The Idempotency-Key came with another request before, that for job {job.id}. "
@@ -177,7 +179,7 @@ class Jobs:
                     f"Job {job_id} ended long ago and was removed, with its result. "
                     "Start a new job."
                 )
-        raise UnknownJob(f"There is no job {str(job_id)[:20]}.")
+        raise no_job(job_id)
 
     def cancel(self, job_id: int) -> Job:
         """End a job that nobody wants any more; the worker that has it finds out.
@@ -307,6 +309,11 @@ class Jobs:
             return [Job.from_row(row) for row in connection.execute(statement)]
 
 
+def no_job(job_id: int) -> UnknownJob:
+    """The error for an id that never was a job's, and for one that is nobody's business."""
+    return UnknownJob(f"There is no job {str(job_id)[:20]}.")
+
+
 def _is_held(job: Job) -> tuple[sa.ColumnElement[bool], ...]:
     return (
         _jobs.c.id == job.id,
@@ -326,6 +333,13 @@ def _unseen_since(job: Job) -> sa.Update:
         _jobs.c.attempt == job.attempt,
         _jobs.c.seen_at == job.seen_at,
     )
+
+
+def _key_of(owner: str | None, idempotency_key: str | None) -> str | None:
+    """An Idempotency-Key as it is kept: that of one owner is never that of another."""
+    if owner is None or idempotency_key is None:
+        return idempotency_key
+    return f"{owner} {idempotency_key}"  # there is no space in one of a client
 
 
 def _batches(ids: list[int], size: int) -> Iterator[list[int]]:

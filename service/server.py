@@ -1,5 +1,6 @@
 """The processes that serve: the API, a worker, and both together under one parent."""
 
+import ipaddress
 import logging
 import os
 import signal
@@ -15,9 +16,11 @@ from typing import NoReturn
 import uvicorn
 
 from service.api.app import make_app
+from service.api.protocol import BoundedProtocol
 from service.catalogue import load_catalogue
 from service.errors import BadSetting
 from service.jobs import Jobs
+from service.keys import Keys
 from service.settings import Settings
 from service.tasks import JobQueue
 from service.worker import Worker
@@ -43,14 +46,25 @@ def serve_api(settings: Settings, listener: socket.socket | None = None) -> None
         listener: a socket that listens already, instead of the host and port of the settings.
 
     Raises:
-        BadSetting: the address is in use, or a folder cannot be written to.
+        BadSetting: the address is in use, a folder cannot be written to, or it takes API keys to
+            listen there and there are none.
     """
     settings.make_folders()
-    app = make_app(settings, load_catalogue(settings.metrics))
+    catalogue = load_catalogue(settings.metrics)
     listener = listener or listen(settings.host, settings.port)
+    ask_for_keys = needs_keys(settings, listener)
+    app = make_app(settings, catalogue, ask_for_keys=ask_for_keys)
     _log.info("listening on %s", url_of(listener))
+    _log.info("API keys are %s", "asked for" if ask_for_keys else "off: everybody may do all")
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, timeout_graceful_shutdown=int(settings.grace)
+        app,
+        http=BoundedProtocol,
+        ws="none",
+        limit_concurrency=settings.max_connections,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(settings.grace),
     )
     # uvicorn raises the signal again when it is done: that is a clean end
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -76,8 +90,9 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         BadSetting: the address cannot be used.
     """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), backlog=2048)
+        return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         # a name that cannot be resolved has a number of another kind
         unresolved = isinstance(error, socket.gaierror)
@@ -91,7 +106,26 @@ def listen(host: str, port: int) -> socket.socket:
 def url_of(listener: socket.socket) -> str:
     """The URL of a listening socket."""
     host, port = listener.getsockname()[:2]
-    return f"http://{host}:{port}"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def needs_keys(settings: Settings, listener: socket.socket) -> bool:
+    """Whether requests that come by a socket need an API key.
+
+    Raises:
+        BadSetting: they do, but there is no key.
+    """
+    # the address that a name came to, not the name: only that tells who can reach it
+    address = listener.getsockname()[0]
+    local = ipaddress.ip_address(address).is_loopback
+    if settings.keys == "off" or (settings.keys == "auto" and local):
+        return False
+    if not Keys.in_file(settings.jobs_file).any_hold():
+        raise BadSetting(
+            f"It takes API keys to listen on {address}, and there is none. Make one with "
+            "`diffing keys create NAME`, or let everybody in with DIFFING_KEYS=off."
+        )
+    return True
 
 
 class Services:
@@ -146,7 +180,8 @@ def services(settings: Settings) -> Iterator[Services]:
     """Run the API and a worker; SIGTERM and SIGINT stop them, and so does leaving the context.
 
     Raises:
-        BadSetting: the address is in use, or a folder cannot be written to.
+        BadSetting: the address is in use, a folder cannot be written to, or it takes API keys to
+            listen there and there are none.
     """
     settings.make_folders()
     # each of the two would find out too, but then all three would say so
@@ -155,6 +190,7 @@ def services(settings: Settings) -> Iterator[Services]:
     JobQueue(settings.queue_file)
     with listen(settings.host, settings.port) as listener:
         url = url_of(listener)
+        needs_keys(settings, listener)
         api = _start(settings, "api", "--fd", str(listener.fileno()), fd=listener.fileno())
     both = Services(url, {"API": api, "worker": _start(settings, "worker")})
 

@@ -23,6 +23,20 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="address that the API listens on")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="port of the API")
+    keys: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="whether each request needs an API key: `on`, `off`, or `auto`, which is off "
+        "on loopback and on elsewhere",
+    )
+    hosts: Annotated[str, Field(pattern=r"^([A-Za-z0-9_.-]+(,[A-Za-z0-9_.-]+)*)?$")] = Field(
+        "",
+        description="names that clients may call the API by, beside localhost and addresses, with "
+        "commas between them; without it any name where keys are on, and that of `DIFFING_HOST` "
+        "where they are off",
+    )
+    max_connections: Annotated[int, Field(ge=1)] = Field(
+        500, description="connections to the API at once; beyond it requests are refused with 503"
+    )
     workers: Annotated[int, Field(ge=1)] = Field(1, description="diffs that run at once")
     threads: Annotated[int, Field(ge=1)] = Field(
         default_factory=lambda: len(os.sched_getaffinity(0)),

@@ -1,12 +1,23 @@
 """The ASGI application: the routes, and what becomes of errors."""
 
+from typing import Any
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp
 
+from service.api.access import guarded
 from service.api.backend import Backend
+from service.api.guards import Guards, names_of
 from service.api.jobs import JobViews
 from service.api.operations import Operations
-from service.api.problems import problem_of_error, problem_of_http, problem_unforeseen
+from service.api.problems import (
+    problem_of_disconnect,
+    problem_of_error,
+    problem_of_http,
+    problem_unforeseen,
+)
 from service.api.results import Results
 from service.api.submissions import Submissions
 from service.catalogue import Catalogue
@@ -14,15 +25,40 @@ from service.errors import DiffingError
 from service.settings import Settings
 
 
-def make_app(settings: Settings, catalogue: Catalogue) -> Starlette:
-    """The ASGI application."""
+def make_app(settings: Settings, catalogue: Catalogue, *, ask_for_keys: bool = True) -> Starlette:
+    """The ASGI application.
+
+    Args:
+        settings: of the service.
+        catalogue: of metrics.
+        ask_for_keys: whether requests need an API key; without, everybody may do everything.
+
+    Raises:
+        BadSetting: a database cannot be used.
+        LookupError: a route has an operation of which nobody said what scope it needs.
+    """
     backend = Backend.of(settings, catalogue)
     groups = (Submissions(backend), JobViews(backend), Results(backend), Operations(backend))
-    return Starlette(
-        routes=[route for group in groups for route in group.routes()],
+    keys = backend.keys if ask_for_keys else None
+    return _Application(
+        names_of(settings, ask_for_keys=ask_for_keys),
+        routes=[guarded(route, keys) for group in groups for route in group.routes()],
         exception_handlers={
             DiffingError: problem_of_error,
             HTTPException: problem_of_http,
+            ClientDisconnect: problem_of_disconnect,
             Exception: problem_unforeseen,
         },
     )
+
+
+class _Application(Starlette):
+    """Starlette behind our guards: these see even the answer to an error that was not foreseen."""
+
+    def __init__(self, names: frozenset[str] | None, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._names = names
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The application with everything around it."""
+        return Guards(super().build_middleware_stack(), self._names)

@@ -1,10 +1,12 @@
-"""What the endpoints share: settings, catalogue, jobs table, queue."""
+"""What the endpoints share: settings, catalogue, jobs and keys tables, queue."""
 
 from dataclasses import dataclass
 from typing import Self
 
 from service.catalogue import Catalogue
+from service.database import open_file
 from service.jobs import Jobs
+from service.keys import Keys
 from service.settings import Settings
 from service.tasks import JobQueue
 
@@ -16,6 +18,7 @@ class Backend:
     settings: Settings
     catalogue: Catalogue
     jobs: Jobs
+    keys: Keys
     queue: JobQueue
 
     @classmethod
@@ -25,9 +28,11 @@ class Backend:
         Raises:
             BadSetting: one of them cannot be used.
         """
+        engine = open_file(settings.jobs_file)
         return cls(
             settings,
             catalogue,
-            Jobs.in_file(settings.jobs_file),
+            Jobs(engine),
+            Keys(engine),
             JobQueue(settings.queue_file),
         )

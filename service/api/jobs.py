@@ -8,9 +8,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from service.api.access import caller_of
 from service.api.backend import Backend
-from service.errors import UnknownJob
-from service.jobs import Job, Status
+from service.errors import ResultGone, UnknownJob
+from service.jobs import Job, Status, no_job
 
 NOT_STORED = {"Cache-Control": "no-store"}
 _RETRY_SECONDS = 1
@@ -53,13 +54,22 @@ def job_of(request: Request, backend: Backend) -> Job:
     """The job that a path names.
 
     Raises:
-        UnknownJob: there never was one, or it is no id.
+        UnknownJob: there never was one, or it is none that the caller sees, or it is no id.
         ResultGone: it ended so long ago that it was removed.
     """
-    job_id = request.path_params["job_id"]
+    job_id, caller = request.path_params["job_id"], caller_of(request)
     if not re.fullmatch(r"[0-9]{1,19}", job_id):
         raise UnknownJob("There is no such job: a job's id is a number.")
-    return backend.jobs.get(int(job_id))
+    try:
+        job = backend.jobs.get(int(job_id))
+    except ResultGone:
+        # nobody knows any more whose it was
+        if not caller.sees_all:
+            raise no_job(int(job_id)) from None
+        raise
+    if not caller.sees(job):
+        raise no_job(job.id)
+    return job
 
 
 def not_yet(job: Job) -> Response:

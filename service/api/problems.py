@@ -1,5 +1,6 @@
 """Errors as `application/problem+json` (RFC 9457)."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -7,12 +8,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Match, Route
 
+from service.catalogue import shown
 from service.errors import (
     BadArgument,
     Conflict,
     DiffingError,
+    NotAllowed,
+    NotAuthorized,
     NotFound,
     ResultGone,
+    ScopeLacking,
     Unavailable,
 )
 
@@ -21,8 +26,11 @@ _STATUSES = {
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
     ResultGone: HTTPStatus.GONE,
+    NotAuthorized: HTTPStatus.UNAUTHORIZED,
+    NotAllowed: HTTPStatus.FORBIDDEN,
 }
 _RETRY_SECONDS = 5
+_BEARER = 'Bearer realm="diffing"'
 
 
 class ProblemResponse(JSONResponse):
@@ -47,7 +55,7 @@ def problem(error: DiffingError, **members: object) -> ProblemResponse:
     return ProblemResponse(
         {**error.failure.as_dict(), "status": status, **members},
         status_code=status,
-        headers={"Retry-After": str(_RETRY_SECONDS)} if isinstance(error, Unavailable) else None,
+        headers=_headers_of(error),
     )
 
 
@@ -58,29 +66,50 @@ def problem_of_http(request: Request, error: Exception) -> ProblemResponse:
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(sorted(_methods_of(request)))
+    asked = f"{shown(request.method, 20)} {shown(request.scope['path'])}"
+    return problem_of_status(error.status_code, asked, headers)
+
+
+def problem_of_status(
+    status: int, detail: str, headers: Mapping[str, str] | None = None
+) -> ProblemResponse:
+    """A problem that HTTP has a status for, and nothing more to say than that."""
     return ProblemResponse(
         {
             "type": "about:blank",
-            "title": HTTPStatus(error.status_code).phrase,
-            "status": error.status_code,
-            "detail": f"{request.method} {request.url.path}",
+            "title": HTTPStatus(status).phrase,
+            "status": status,
+            "detail": detail,
         },
-        status_code=error.status_code,
+        status_code=status,
         headers=headers,
     )
 
 
+def problem_of_disconnect(_: Request, __: Exception) -> ProblemResponse:
+    """The client went away while it sent; nobody gets this, but it is no error of the server."""
+    return problem_of_status(400, "The request ended before its body did.")
+
+
 def problem_unforeseen(_: Request, __: Exception) -> ProblemResponse:
     """Anything else; the server's log has it, the client gets no more than that."""
-    return ProblemResponse(
-        {
-            "type": "about:blank",
-            "title": "Internal Server Error",
-            "status": 500,
-            "detail": "An error that was not foreseen; the server's log has it.",
-        },
-        status_code=500,
-    )
+    return problem_of_status(500, "An error that was not foreseen; the server's log has it.")
+
+
+def _headers_of(error: DiffingError) -> dict[str, str]:
+    """What a program reads from an error; of API keys as RFC 6750 has it."""
+    match error:
+        case Unavailable():
+            return {"Retry-After": str(_RETRY_SECONDS)}
+        case NotAuthorized(given=False):
+            return {"WWW-Authenticate": _BEARER}
+        case NotAuthorized():
+            return {"WWW-Authenticate": f'{_BEARER}, error="invalid_token"'}
+        case ScopeLacking(scope=scope):
+            code = f'error="insufficient_scope", scope="{scope}"'
+            return {"WWW-Authenticate": f"{_BEARER}, {code}"}
+        case _:
+            return {}
 
 
 def _methods_of(request: Request) -> set[str]:

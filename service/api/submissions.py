@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from service.api.access import caller_of
 from service.api.backend import Backend
 from service.api.jobs import headers_of
 from service.api.problems import problem
@@ -47,31 +48,36 @@ class Submissions:
             async for chunk in request.stream():
                 digest.update(chunk)
         return await run_in_threadpool(
-            self._new_job, request.path_params["metric_id"], key, digest.hexdigest()
+            self._new_job,
+            request.path_params["metric_id"],
+            caller_of(request).owner,
+            key,
+            digest.hexdigest(),
         )
 
-    def _new_job(self, metric_id: str, key: str | None, body: str) -> Response:
+    def _new_job(self, metric_id: str, owner: str | None, key: str | None, body: str) -> Response:
         try:
             metric = self._backend.catalogue.find(metric_id)
-            job = self._requested(metric, key, body)
+            job = self._requested(metric, owner, key, body)
         except NotFound as error:
             return problem(error, metrics=list(self._backend.catalogue.metrics))
         return JSONResponse({"job_id": job.id}, status_code=202, headers=headers_of(job))
 
-    def _requested(self, metric: Metric, key: str | None, body: str) -> Job:
+    def _requested(self, metric: Metric, owner: str | None, key: str | None, body: str) -> Job:
         """The job of an Idempotency-Key, or a new one."""
         jobs, settings = self._backend.jobs, self._backend.settings
         asked = f"{metric.id} {body}" if key else None
-        if key and asked and (job := jobs.requested(key, asked)):
+        if key and asked and (job := jobs.requested(owner, key, asked)):
             return job
         find_inputs(metric, settings.input_dir)
         try:
             job = jobs.create(
-                Submission(metric.id, idempotency_key=key, request=asked), settings.max_queued
+                Submission(metric.id, owner=owner, idempotency_key=key, request=asked),
+                settings.max_queued,
             )
         except KeyReused:
             # the same request came twice at once, and the other was first
-            if key and asked and (job := jobs.requested(key, asked)):
+            if key and asked and (job := jobs.requested(owner, key, asked)):
                 return job
             raise
         try:
