@@ -297,7 +297,13 @@ class Service:
 
     def client_of(self, api: Program) -> Client:
         """A client of an API that was started on a free port; waits until it listens."""
-        client = Client(api.saw("listening on (http://.*)")[1], self.folder)
+        return self.client_at(api.saw("listening on (http://.*)")[1])
+
+    def client_at(self, url: str, token: str | None = None) -> Client:
+        """A client of an API that listens there, with the token of an API key or without."""
+        client = Client(url, self.folder)
+        if token:
+            client.headers["Authorization"] = f"Bearer {token}"
         self._clients.append(client)
         return client
 
