@@ -92,7 +92,11 @@ def listen(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listener = socket.create_server((host, port), family=family, backlog=2048)
+        # an answer is two writes, and the second would wait 40 ms for the client to confirm the
+        # first; asyncio sees to that by itself only for sockets that it made
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
     except OSError as error:
         # a name that cannot be resolved has a number of another kind
         unresolved = isinstance(error, socket.gaierror)
