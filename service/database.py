@@ -26,7 +26,8 @@ def open_file(path: Path) -> sa.Engine:
         BadSetting: the file is no database, is damaged, cannot be written, or is of a newer
             release.
     """
-    engine = sa.create_engine(f"sqlite:///{path}", max_overflow=-1)
+    # as many connections are kept as Starlette has threads: to open one takes longer than to ask
+    engine = sa.create_engine(f"sqlite:///{path}", pool_size=40, max_overflow=-1)
     sa.event.listen(engine, "connect", _use_wal)
     try:
         with engine.begin() as connection:

@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -295,14 +296,18 @@ def test_a_key_in_the_url_is_none(locked: Locked, done: int) -> None:
     assert_problem(response, 401)
 
 
-def test_a_revoked_key_holds_no_longer_in_any_process(locked: Locked) -> None:
+def test_a_revoked_key_holds_no_longer_than_a_second_more_in_any_process(locked: Locked) -> None:
     token = make_key(locked.service.folder, "submit")
     clients = [locked.client(token), locked.client(token)]
     clients[1].base_url = locked.service.api(keys="on").base_url
     assert [404, 404] == [c.get("/api/diffing/job/99").status_code for c in clients]
 
     diffing(locked.service.folder, "keys", "revoke", id_of(token))
-    assert [401, 401] == [c.get("/api/diffing/job/99").status_code for c in clients]
+    revoked = time.monotonic()
+    for client in clients:
+        while client.get("/api/diffing/job/99").status_code != 401:
+            # a second, and what a busy machine takes for one more request
+            assert time.monotonic() < revoked + 5
 
 
 def test_a_key_holds_from_the_moment_it_is_made(locked: Locked) -> None:

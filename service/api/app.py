@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
-from service.api.access import guarded
+from service.api.access import Keyring, guarded
 from service.api.backend import Backend
 from service.api.guards import Guards, names_of
 from service.api.jobs import JobViews
@@ -39,7 +39,7 @@ def make_app(settings: Settings, catalogue: Catalogue, *, ask_for_keys: bool = T
     """
     backend = Backend.of(settings, catalogue)
     groups = (Submissions(backend), JobViews(backend), Results(backend), Operations(backend))
-    keys = backend.keys if ask_for_keys else None
+    keys = Keyring(backend.keys) if ask_for_keys else None
     return _Application(
         names_of(settings, ask_for_keys=ask_for_keys),
         routes=[guarded(route, keys) for group in groups for route in group.routes()],
