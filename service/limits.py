@@ -1,15 +1,11 @@
 """What one diff may use of the machine."""
 
-import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from service.errors import BadSetting
 from service.settings import Settings
-
-_UNITS = {"K": 10, "M": 20, "G": 30, "T": 40}
+from service.sizes import bytes_in
 
 # Python, DuckDB's libraries, blocks of the files on their way: measured beside what DuckDB counts.
 _BESIDE = 100_000_000
@@ -51,23 +47,10 @@ class Limits:
     @property
     def memory_of_duckdb(self) -> str:
         """What is left of `memory` for DuckDB, as it reads it."""
-        size = _bytes_in(self.memory)
+        size = bytes_in(self.memory)
         return f"{max(size - _BESIDE, size * 3 // 4)}B"
 
     @property
     def most_memory(self) -> int:
         """Bytes beyond which the kernel refuses more: no limit that a diff in order meets."""
-        return _bytes_in(self.memory) * 3 // 2 + _RESERVED + self.threads * _STACK
-
-
-def _bytes_in(text: str) -> int:
-    """A size as DuckDB reads it: KB is 1,000, KiB 1,024."""
-    found = re.fullmatch(r"\s*([\d.]+)\s*(%|[KMGT]i?B)\s*", text)
-    if found is None:
-        raise BadSetting(f"{text!r} is no size of memory, such as 512MB or 40%.")
-    number, unit = found.groups()
-    if unit == "%":
-        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        return int(machine * float(number) / 100)
-    power = _UNITS[unit[0].upper()]
-    return int(float(number) * (2**power if "i" in unit else 10 ** (power * 3 // 10)))
+        return bytes_in(self.memory) * 3 // 2 + _RESERVED + self.threads * _STACK

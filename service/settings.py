@@ -1,6 +1,7 @@
 """Every setting, from the environment: `DIFFING_` and the field's name in capitals."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,12 +9,22 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import BadSetting
+from service.sizes import bytes_in, memory_of_machine
+
+# Longer than anyone waits, and short enough for every clock and timer.
+_LONGEST_SECONDS = 1e9
+# What a diff cannot be started with.
+_LEAST_MEMORY = 1_000_000
+# Threads for each core, workers times threads, beyond which they are in each other's way.
+_THREADS_PER_CORE = 8
+
+Seconds = Annotated[float, Field(gt=0, le=_LONGEST_SECONDS)]
 
 
 class Settings(BaseSettings):
     """What an operator may choose. Each default is safe and works as it is."""
 
-    model_config = SettingsConfigDict(env_prefix="DIFFING_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="DIFFING_", frozen=True, env_ignore_empty=True)
 
     data_dir: Path = Field(
         Path("data"), description="inputs, results, temporary files and the job databases"
@@ -21,7 +32,9 @@ class Settings(BaseSettings):
     metrics: Path | None = Field(
         None, description="the catalogue, a TOML file; without it the bundled one"
     )
-    host: str = Field("127.0.0.1", description="address that the API listens on")
+    host: Annotated[str, Field(min_length=1)] = Field(
+        "127.0.0.1", description="address that the API listens on"
+    )
     port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="port of the API")
     keys: Literal["auto", "on", "off"] = Field(
         "auto",
@@ -37,8 +50,8 @@ class Settings(BaseSettings):
     max_connections: Annotated[int, Field(ge=1)] = Field(
         500, description="connections to the API at once; beyond it requests are refused with 503"
     )
-    workers: Annotated[int, Field(ge=1)] = Field(1, description="diffs that run at once")
-    threads: Annotated[int, Field(ge=1)] = Field(
+    workers: Annotated[int, Field(ge=1, le=1_000)] = Field(1, description="diffs that run at once")
+    threads: Annotated[int, Field(ge=1, le=1_000)] = Field(
         default_factory=lambda: len(os.sched_getaffinity(0)),
         description="threads of one diff; without it one for each core",
     )
@@ -55,32 +68,40 @@ class Settings(BaseSettings):
         description="disk that one diff may fill when it spills, such as `20GB`; without it "
         "nine tenths of what is free",
     )
+    min_free: Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*[KMGT]i?B\s*$")] = Field(
+        "100MB", description="disk that must be free for `/ready` to say that the service is"
+    )
     exact_keys: bool = Field(
         False,
         description="hold the keys themselves in memory, not 128 bits for each: more memory, and "
         "not even a chance of 10^-24 that two keys are taken for one",
     )
-    stale_after: Annotated[float, Field(gt=0)] = Field(
+    stale_after: Annotated[float, Field(ge=0.1, le=_LONGEST_SECONDS)] = Field(
         15, description="seconds without a sign of life after which a running job is taken over"
     )
-    max_attempts: Annotated[int, Field(ge=1)] = Field(
+    max_attempts: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         3, description="times a job is started before it has failed"
     )
-    grace: Annotated[float, Field(ge=0)] = Field(
+    grace: Annotated[float, Field(ge=0, le=_LONGEST_SECONDS)] = Field(
         30, description="seconds that running jobs are given when the worker is told to stop"
     )
-    job_timeout: Annotated[float, Field(gt=0)] = Field(
+    job_timeout: Seconds = Field(
         3600, description="seconds that an attempt at a job may take before the job has failed"
     )
-    max_queued: Annotated[int, Field(ge=1)] = Field(
+    max_queued: Annotated[int, Field(ge=1, le=1_000_000_000)] = Field(
         1000, description="jobs that may wait; beyond it a new one is refused with 503"
     )
-    retention: Annotated[float, Field(gt=0)] = Field(
+    retention: Seconds = Field(
         7 * 24 * 3600,
         description="seconds after which a job that ended is removed, with its result",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="the least that is logged to standard error"
+    )
+    log_format: Literal["json", "text"] | None = Field(
+        None,
+        description="`json`, one object a line, or `text` for people; without it text on a "
+        "terminal, else JSON",
     )
 
     @property
@@ -122,6 +143,53 @@ class Settings(BaseSettings):
         """The memory limit of one diff, as DuckDB reads it."""
         return self.memory_limit or f"{70 // self.workers}%"
 
+    @property
+    def least_free(self) -> int:
+        """Bytes that must be free on the disk."""
+        return bytes_in(self.min_free)
+
+    def refuse_nonsense(self) -> None:
+        """Look whether the settings make sense together, and on this machine.
+
+        Raises:
+            BadSetting: they do not; the text says what to change.
+        """
+        memory, machine = bytes_in(self.memory_share), memory_of_machine()
+        if memory < _LEAST_MEMORY:
+            raise BadSetting(
+                f"DIFFING_MEMORY_LIMIT: {self.memory_share} leaves a diff no memory to work in. "
+                "Raise it, or lower DIFFING_WORKERS."
+            )
+        if memory * self.workers > machine:
+            raise BadSetting(
+                f"DIFFING_MEMORY_LIMIT: {self.workers} x {self.memory_share} is more than the "
+                f"{machine / 1e9:,.1f} GB that this machine has. Lower it or DIFFING_WORKERS."
+            )
+        disk = shutil.disk_usage(_there(self.data_dir)).total
+        if self.least_free > disk:
+            raise BadSetting(
+                f"DIFFING_MIN_FREE: {self.min_free} is more than the {disk / 1e9:,.1f} GB that the "
+                "disk of the data folder has: the service would never be ready. Lower it."
+            )
+
+    def doubts(self) -> list[str]:
+        """What can be meant so, but seldom is: a line for each."""
+        cores = len(os.sched_getaffinity(0))
+        disk = shutil.disk_usage(_there(self.data_dir)).total
+        said = {
+            f"DIFFING_WORKERS x DIFFING_THREADS are {self.workers * self.threads} threads on "
+            f"{cores} cores": self.workers * self.threads > cores * _THREADS_PER_CORE,
+            f"DIFFING_RETENTION removes results {self.retention:g} s after they are made": (
+                self.retention < 60
+            ),
+            f"DIFFING_GRACE ({self.grace:g} s) is longer than DIFFING_JOB_TIMEOUT "
+            f"({self.job_timeout:g} s) lets a job run": self.grace > self.job_timeout,
+            f"DIFFING_TEMP_LIMIT is more than the {disk / 1e9:,.1f} GB of the disk": (
+                self.temp_limit is not None and bytes_in(self.temp_limit) > disk
+            ),
+        }
+        return [doubt for doubt, holds in said.items() if holds]
+
     def as_environment(self) -> dict[str, str]:
         """The variables that give a child process these very settings."""
         return {
@@ -155,6 +223,11 @@ class Settings(BaseSettings):
                     f"Cannot write to the folder {folder}. "
                     "Set DIFFING_DATA_DIR to a folder that can be written to."
                 )
+
+
+def _there(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    return next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -1,0 +1,183 @@
+"""The log: a line a record on standard error, JSON for machines or text for people.
+
+Everything goes through it, records of libraries, warnings and errors that nobody caught included.
+What `bound` says in a request or a job, each line within it says, too.
+"""
+
+import json
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal
+
+import structlog
+from structlog.contextvars import bound_contextvars as bound
+from structlog.contextvars import get_contextvars, merge_contextvars
+from structlog.typing import EventDict, WrappedLogger
+
+__all__ = ["Format", "Style", "bound", "configure", "request_id"]
+
+Format = Literal["json", "text"]
+
+# What they say below this is for those who work on them.
+_LIBRARIES = (
+    "alembic",
+    "asyncio",
+    "huey",
+    "opentelemetry",
+    "python_multipart",
+    "sse_starlette",
+    "urllib3",
+    "uvicorn",
+)
+_FIRST = ("timestamp", "level", "logger", "event")
+# The like of a warning or error that is logged so often within so many seconds is left out.
+_MOST, _WINDOW_SECONDS = 5, 60.0
+_MOST_KINDS = 1_000
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127, 0x85, 0x2028, 0x2029)}
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Style:
+    """How to log.
+
+    Args:
+        level: name of the least that is logged.
+        format: None for text on a terminal, else JSON.
+    """
+
+    level: str = "INFO"
+    format: Format | None = None
+
+
+def configure(style: Style) -> None:
+    """Log to standard error, from now on, in this process."""
+    as_text = style.format == "text" or (style.format is None and sys.stderr.isatty())
+    handler = logging.StreamHandler()
+    handler.setFormatter(_text() if as_text else _json())
+    handler.addFilter(Repeats())
+    logging.basicConfig(level=style.level, handlers=[handler], force=True)
+    logging.captureWarnings(True)
+    for library in _LIBRARIES:
+        logging.getLogger(library).setLevel(max(logging.WARNING, logging.root.level))
+    sys.excepthook = _uncaught
+    threading.excepthook = _uncaught_in_thread
+
+
+def request_id() -> str | None:
+    """The id of the request that is answered; None outside of one."""
+    return get_contextvars().get("request_id")
+
+
+class Repeats(logging.Filter):
+    """Leaves out what is said over and over: a fault that lasts shall not fill the disk.
+
+    Args:
+        clock: seconds, for tests.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._said: dict[tuple[object, ...], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to log it; the last that is says that more of it are left out."""
+        if record.levelno < logging.WARNING:
+            return True
+        now = self._clock()
+        kind = (record.name, record.levelno, record.getMessage(), _exception_of(record))
+        since, number = self._said.pop(kind, (now, 0))
+        if now - since >= _WINDOW_SECONDS:
+            if left_out := number - _MOST:
+                record.left_out_before = max(left_out, 0)
+            since, number = now, 0
+        self._said[kind] = since, number + 1
+        if len(self._said) > _MOST_KINDS:
+            del self._said[next(iter(self._said))]
+        if number + 1 == _MOST:
+            record.left_out_for_seconds = _WINDOW_SECONDS
+        return number < _MOST
+
+
+def _exception_of(record: logging.LogRecord) -> str:
+    if not record.exc_info:
+        return ""
+    # the lines below the first tell the parameters of SQL, which are others each time
+    text = str(record.exc_info[1]).partition("\n")[0]
+    return f"{record.exc_info[0]} {text}"
+
+
+def _json() -> logging.Formatter:
+    # no local variables: they may hold what must not be told
+    exceptions = structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=30)
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_before(),
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.ExceptionRenderer(exceptions),
+            _in_order,
+            structlog.processors.JSONRenderer(serializer=json.dumps),
+        ],
+    )
+
+
+def _text() -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_before(),
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            _as_text,
+        ],
+    )
+
+
+def _before() -> list[structlog.typing.Processor]:
+    return [
+        merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+
+
+def _in_order(_: WrappedLogger, __: str, said: EventDict) -> EventDict:
+    first = {name: said.pop(name) for name in _FIRST}
+    return {**first, **{name: value for name, value in said.items() if value is not None}}
+
+
+def _as_text(_: WrappedLogger, __: str, said: EventDict) -> str:
+    """A line for people: what its words say already is not said again."""
+    timestamp, level, logger, event = (str(said.pop(name)).translate(_CONTROLS) for name in _FIRST)
+    exception = said.pop("exception", None)
+    words = {form for word in event.split() for form in (word, word[:-1])}
+    more = [
+        f"{name}={text}"
+        for name, value in said.items()
+        if value is not None and (text := str(value).translate(_CONTROLS)) not in words
+    ]
+    line = " ".join([timestamp, level.upper(), f"{logger}:", event, *more])
+    return f"{line}\n{exception}" if exception else line
+
+
+def _uncaught(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    _log.critical("an error that nobody caught", exc_info=(kind, error, traceback))
+
+
+def _uncaught_in_thread(args: Any) -> None:
+    if args.exc_type is not SystemExit:
+        _log.critical(
+            "an error that nobody caught, in thread %s",
+            args.thread and args.thread.name,
+            exc_info=(args.exc_type, args.exc_value, args.exc_traceback),
+        )
