@@ -1,14 +1,15 @@
 """The jobs table: the truth about every job. The queue only carries ids."""
 
 import enum
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
 import sqlalchemy as sa
 
+from service import logs, totals, tracing
 from service.database import available, open_file
 from service.errors import Failure, JobFinished, KeyReused, QueueFull, ResultGone, UnknownJob
 from service.progress import Progress
@@ -47,6 +48,7 @@ class Submission:
         owner: id of the API key that it came with; None where there are no keys.
         idempotency_key: of the client, if it gave one.
         request: a digest of what it asked for, with a key.
+        request_id, traceparent: of the HTTP request that it came with, which the context tells.
     """
 
     metric: str | None
@@ -57,6 +59,8 @@ class Submission:
     owner: str | None = None
     idempotency_key: str | None = None
     request: str | None = None
+    request_id: str | None = field(default_factory=logs.request_id)
+    traceparent: str | None = field(default_factory=tracing.traceparent)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +197,8 @@ class Jobs:
         cancelled = self._change(
             sa.update(_jobs)
             .where(_jobs.c.id == job_id, _jobs.c.status.in_(_UNFINISHED))
-            .values(status=Status.CANCELLED, seen_at=now, finished_at=now, **_NO_PROGRESS)
+            .values(status=Status.CANCELLED, seen_at=now, finished_at=now, **_NO_PROGRESS),
+            _count_end,
         )
         job = cancelled or self.get(job_id)
         if job.status is not Status.CANCELLED:
@@ -212,7 +217,8 @@ class Jobs:
                 attempt=_jobs.c.attempt + 1,
                 started_at=now,
                 seen_at=now,
-            )
+            ),
+            _count_attempt,
         )
 
     def beat(self, job: Job, progress: Progress | None) -> bool:
@@ -286,20 +292,27 @@ class Jobs:
                 seen_at=now,
                 finished_at=now,
                 error=failure.as_dict(),
-            )
+            ),
+            _count_end,
         )
 
     def _finish(self, job: Job, **values: Any) -> bool:
         now = _now()
-        return (
-            self._change(_held(job).values(seen_at=now, finished_at=now, **_NO_PROGRESS, **values))
-            is not None
-        )
+        ended = _held(job).values(seen_at=now, finished_at=now, **_NO_PROGRESS, **values)
+        return self._change(ended, _count_end) is not None
 
-    def _change(self, statement: sa.Update | sa.Insert) -> Job | None:
+    def _change(
+        self,
+        statement: sa.Update | sa.Insert,
+        count: Callable[[sa.Connection, Job], None] = lambda _, __: None,
+    ) -> Job | None:
+        """Change a row, and what is counted with it: both or neither."""
         with available(), self._engine.begin() as connection:
             row = connection.execute(statement.returning(_jobs)).first()
-        return Job.from_row(row) if row else None
+            job = Job.from_row(row) if row else None
+            if job:
+                count(connection, job)
+        return job
 
     def _first(self, statement: sa.Select[Any]) -> Job | None:
         return next(iter(self._all(statement)), None)
@@ -312,6 +325,22 @@ class Jobs:
 def no_job(job_id: int) -> UnknownJob:
     """The error for an id that never was a job's, and for one that is nobody's business."""
     return UnknownJob(f"There is no job {str(job_id)[:20]}.")
+
+
+def _count_attempt(connection: sa.Connection, job: Job) -> None:
+    first = job.attempt == 1
+    waited = _seconds(job.created_at, job.started_at) if first else None
+    totals.count_attempt(connection, job.metric, waited)
+
+
+def _count_end(connection: sa.Connection, job: Job) -> None:
+    cancelled = job.status is Status.CANCELLED
+    took = None if cancelled else _seconds(job.started_at, job.finished_at)
+    totals.count_end(connection, job.metric, job.status, took, job.summary)
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    return (end - start).total_seconds() if start and end else None
 
 
 def _is_held(job: Job) -> tuple[sa.ColumnElement[bool], ...]:

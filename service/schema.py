@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 # The newest revision in `migrations/versions`: a database that has it needs no look at them.
-REVISION = "4"
+REVISION = "5"
 
 
 class _Utc(sa.TypeDecorator[datetime]):
@@ -46,6 +46,8 @@ jobs = sa.Table(
     sa.Column("new", sa.String),
     sa.Column("upload", sa.String),
     sa.Column("owner", sa.String),
+    sa.Column("request_id", sa.String),
+    sa.Column("traceparent", sa.String),
     sa.Index("jobs_by_idempotency_key", "idempotency_key", unique=True),
     sa.Index("jobs_by_status", "status", "seen_at"),
     sqlite_autoincrement=True,
@@ -71,4 +73,26 @@ workers = sa.Table(
     sa.Column("slots", sa.Integer, nullable=False),
     sa.Column("started_at", _Utc, nullable=False),
     sa.Column("seen_at", _Utc, nullable=False),
+)
+
+# What is added up when a job changes its state, in the same transaction: it outlives the job.
+totals = sa.Table(
+    "totals",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("metric", sa.String, primary_key=True),
+    sa.Column("label", sa.String, primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+)
+
+# Likewise how long things took: those of more than the bound below, and of at most this one.
+durations = sa.Table(
+    "durations",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("metric", sa.String, primary_key=True),
+    sa.Column("label", sa.String, primary_key=True),
+    sa.Column("at_most", sa.Float, primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
 )

@@ -50,6 +50,15 @@ class JobQueue:
         with available():
             self._run_job(job_id)
 
+    def depth(self) -> int:
+        """How many ids no worker has taken yet.
+
+        Raises:
+            DatabaseUnavailable: the queue cannot be read.
+        """
+        with available():
+            return int(self.huey.pending_count())
+
     def waiting(self) -> set[int]:
         """The ids that no worker has taken yet.
 

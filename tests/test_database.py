@@ -44,10 +44,35 @@ WITH_IDEMPOTENCY_KEYS = f"""{WITH_BYTES_READ}
     CREATE UNIQUE INDEX jobs_by_idempotency_key ON jobs (idempotency_key);
     {REVISION_3}
 """
+TO_REVISION_4 = """
+    CREATE TABLE jobs_of_4 (
+        id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, metric VARCHAR, status VARCHAR NOT NULL,
+        stage VARCHAR, attempt INTEGER NOT NULL, created_at DATETIME NOT NULL, started_at DATETIME,
+        finished_at DATETIME, seen_at DATETIME NOT NULL, summary JSON, error JSON,
+        bytes_read BIGINT, bytes_total BIGINT, idempotency_key VARCHAR, request VARCHAR,
+        comparison JSON, old VARCHAR, new VARCHAR, upload VARCHAR, owner VARCHAR
+    );
+    INSERT INTO jobs_of_4 SELECT *, NULL, NULL, NULL, NULL, NULL FROM jobs;
+    DROP TABLE jobs;
+    ALTER TABLE jobs_of_4 RENAME TO jobs;
+    CREATE INDEX jobs_by_status ON jobs (status, seen_at);
+    CREATE UNIQUE INDEX jobs_by_idempotency_key ON jobs (idempotency_key);
+    CREATE TABLE keys (
+        id VARCHAR NOT NULL PRIMARY KEY, name VARCHAR NOT NULL, digest VARCHAR NOT NULL,
+        scopes VARCHAR NOT NULL, created_at DATETIME NOT NULL, revoked_at DATETIME
+    );
+    CREATE TABLE workers (
+        id VARCHAR NOT NULL PRIMARY KEY, slots INTEGER NOT NULL, started_at DATETIME NOT NULL,
+        seen_at DATETIME NOT NULL
+    );
+    UPDATE alembic_version SET version_num = '4';
+"""
+WITH_SUBMISSIONS = f"{WITH_IDEMPOTENCY_KEYS}{TO_REVISION_4}"
 EARLIER = {
     "first release": FIRST_RELEASE,
     "with bytes read": WITH_BYTES_READ,
     "with idempotency keys": WITH_IDEMPOTENCY_KEYS,
+    "with submissions": WITH_SUBMISSIONS,
 }
 
 
