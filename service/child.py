@@ -7,6 +7,7 @@ import signal
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from service import logs
 from service.engine import Diff
 from service.errors import DiffingError, OutOfMemory, of_os
 from service.limits import Limits
@@ -20,6 +21,12 @@ def run_diff(request: Request, sender: Connection) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # they reach the worker too, which decides
     _be_the_first_to_go(request.limits)
+    logs.configure(request.log)
+    with logs.bound(**request.said):
+        _run_diff(request, sender)
+
+
+def _run_diff(request: Request, sender: Connection) -> None:
     diff = Diff(
         request.old, request.new, request.comparison, request.limits, request.with_fingerprints
     )

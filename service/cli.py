@@ -42,10 +42,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(keys)
+_log = logging.getLogger(__name__)
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on [DIFFING_HOST].")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on, 0 for any [DIFFING_PORT].")]
 Workers = Annotated[int | None, typer.Option(help="Diffs that run at once [DIFFING_WORKERS].")]
+LogFormat = Annotated[
+    str | None,
+    typer.Option(metavar="json|text", help="How to log to standard error [DIFFING_LOG_FORMAT]."),
+]
 Lifeline = Annotated[bool, typer.Option(hidden=True)]
 Tolerances = Annotated[
     list[str] | None,
@@ -148,11 +153,13 @@ def sample(
 
 
 @app.command()
-def serve(host: Host = None, port: Port = None, workers: Workers = None) -> None:
+def serve(
+    host: Host = None, port: Port = None, workers: Workers = None, log_format: LogFormat = None
+) -> None:
     """Run the API and a worker together."""
     with readable_errors():
-        settings = load_settings(host=host, port=port, workers=workers)
-        _log_to_stderr(settings)
+        settings = load_settings(host=host, port=port, workers=workers, log_format=log_format)
+        _begin(settings)
         # imported in the commands that need it: a diff starts in half the time
         from service import server
 
@@ -164,14 +171,17 @@ def serve(host: Host = None, port: Port = None, workers: Workers = None) -> None
 def api(
     host: Host = None,
     port: Port = None,
+    log_format: LogFormat = None,
     fd: Annotated[int | None, typer.Option(hidden=True)] = None,
     lifeline: Lifeline = False,
 ) -> None:
     """Run the API alone."""
     with readable_errors():
-        settings = load_settings(host=host, port=port)
-        _log_to_stderr(settings)
-        from service import server
+        settings = load_settings(host=host, port=port, log_format=log_format)
+        _begin(settings, lifeline)
+        from service import server, tracing
+
+        tracing.start("diffing-api")
 
         if lifeline:
             server.stop_with_parent()
@@ -179,12 +189,16 @@ def api(
 
 
 @app.command()
-def worker(workers: Workers = None, lifeline: Lifeline = False) -> None:
+def worker(
+    workers: Workers = None, log_format: LogFormat = None, lifeline: Lifeline = False
+) -> None:
     """Run a worker alone."""
     with readable_errors():
-        settings = load_settings(workers=workers)
-        _log_to_stderr(settings)
-        from service import server
+        settings = load_settings(workers=workers, log_format=log_format)
+        _begin(settings, lifeline)
+        from service import server, tracing
+
+        tracing.start("diffing-worker")
 
         if lifeline:
             server.stop_with_parent()
@@ -201,7 +215,9 @@ def demo_command(
     with readable_errors():
         from service import demo
 
-        demo.run(load_settings(host=host, port=port, log_level="WARNING"), once=once)
+        settings = load_settings(host=host, port=port, log_level="WARNING", log_format="text")
+        settings.refuse_nonsense()
+        demo.run(settings, once=once)
 
 
 def _version(wanted: bool) -> None:
@@ -295,10 +311,12 @@ def _write_summary(summary: Summary, path: Path) -> None:
         raise BadArgument(f"Cannot write {path.name}: {error.strerror}.") from None
 
 
-def _log_to_stderr(settings: Settings) -> None:
-    logging.basicConfig(
-        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.captureWarnings(True)
-    for library in ("alembic", "huey", "uvicorn"):
-        logging.getLogger(library).setLevel(max(logging.WARNING, logging.root.level))
+def _begin(settings: Settings, has_parent: bool = False) -> None:
+    """Refuse settings that make no sense, and log from now on; what is doubtful is said once."""
+    settings.refuse_nonsense()
+    from service import logs, tracing
+
+    tracing.are_wanted()
+    logs.configure(logs.Style(settings.log_level, settings.log_format))
+    for doubt in [] if has_parent else settings.doubts():
+        _log.warning("%s; is it meant so?", doubt)

@@ -18,6 +18,7 @@ DiffingError
 │   └── CrossSite     a page of another site made a browser send the request
 ├── Unavailable       not now; the same request may do later
 │   ├── QueueFull
+│   ├── NotReady      the service cannot do its work
 │   └── DatabaseUnavailable
 ├── BadInput          a CSV file is not one, or lacks a column
 ├── InputChanged      an input file changed while it was read
@@ -156,6 +157,10 @@ class Unavailable(DiffingError):
 
 class QueueFull(Unavailable):
     title = "Too many jobs are waiting"
+
+
+class NotReady(Unavailable):
+    title = "Not ready"
 
 
 class DatabaseUnavailable(Unavailable):

@@ -59,7 +59,7 @@ class Reaper:
         waiting = self._queue.waiting() if queued else set()
         for job in queued:
             if job.id not in waiting and self._jobs.take_over(job):
-                _log.warning("job %d was not in the queue", job.id)
+                _log.warning("job %d was not in the queue", job.id, extra={"job_id": job.id})
                 self._queue.put(job.id)
 
     def _stale(self, jobs: list[Job]) -> list[Job]:
@@ -79,5 +79,6 @@ class Reaper:
         elif taken := self._jobs.take_over(job):
             self._queue.put(job.id)
         if taken:
-            _log.warning("job %d, attempt %d: its worker died", job.id, job.attempt)
+            said = {"job_id": job.id, "attempt": job.attempt}
+            _log.warning("job %d, attempt %d: its worker died", job.id, job.attempt, extra=said)
             self._sweeper.tidy(job)

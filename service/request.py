@@ -1,10 +1,12 @@
 """What a worker hands to the process of a diff."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from service.catalogue import Comparison
 from service.limits import Limits
+from service.logs import Style
 from service.outputs import Outputs
 
 
@@ -19,6 +21,8 @@ class Request:
         comparison: what is compared.
         with_fingerprints: take a fingerprint of each input.
         limits: what it may use.
+        log: how the child logs.
+        said: what each line that it logs says, such as the id of the job.
     """
 
     old: Path
@@ -28,3 +32,5 @@ class Request:
     comparison: Comparison
     with_fingerprints: bool
     limits: Limits
+    log: Style = field(default_factory=Style)
+    said: dict[str, Any] = field(default_factory=dict)

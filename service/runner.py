@@ -5,7 +5,7 @@ import multiprocessing
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -98,12 +98,18 @@ class Runner:
         self._lock = threading.Lock()
         self._closed = False
 
-    def run(self, request: Request, attempt: Attempt) -> dict[str, Any]:
+    def run(
+        self,
+        request: Request,
+        attempt: Attempt,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+    ) -> dict[str, Any]:
         """Run a diff.
 
         Args:
             request: what to compare, and where to write.
             attempt: gets a beat every `beat_seconds`, and sooner when the diff is further.
+            on_progress: called whenever the diff says how far it is.
 
         Returns:
             The summary, as JSON values.
@@ -117,7 +123,7 @@ class Runner:
         receiver, sender = self._context.Pipe(duplex=False)
         with receiver, self._child(request, sender) as child:
             sender.close()
-            return self._wait(child, receiver, attempt)
+            return self._wait(child, receiver, attempt, on_progress)
 
     def close(self) -> None:
         """End all children; each `run` under way raises Interrupted."""
@@ -126,7 +132,13 @@ class Runner:
             for child in self._children:
                 child.kill()
 
-    def _wait(self, child: BaseProcess, receiver: Connection, attempt: Attempt) -> dict[str, Any]:
+    def _wait(
+        self,
+        child: BaseProcess,
+        receiver: Connection,
+        attempt: Attempt,
+        on_progress: Callable[[Progress], None],
+    ) -> dict[str, Any]:
         progress = None
         deadline = time.monotonic() + self._timeout
         beaten, due, look = -math.inf, 0.0, 0.0
@@ -155,6 +167,7 @@ class Runner:
                 raise self._ended(child) from None
             match message:
                 case Progress():
+                    on_progress(message)
                     progress, due = message, min(due, beaten + _BEATS_APART)
                 case Failure():
                     raise ChildFailed(message)

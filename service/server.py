@@ -15,7 +15,9 @@ from typing import NoReturn
 
 import uvicorn
 
+from service import tracing
 from service.api.app import make_app
+from service.api.observed import Observed
 from service.api.protocol import BoundedProtocol
 from service.catalogue import load_catalogue
 from service.errors import BadSetting
@@ -57,7 +59,7 @@ def serve_api(settings: Settings, listener: socket.socket | None = None) -> None
     _log.info("listening on %s", url_of(listener))
     _log.info("API keys are %s", "asked for" if ask_for_keys else "off: everybody may do all")
     config = uvicorn.Config(
-        app,
+        Observed(app),
         http=BoundedProtocol,
         ws="none",
         limit_concurrency=settings.max_connections,
@@ -68,7 +70,10 @@ def serve_api(settings: Settings, listener: socket.socket | None = None) -> None
     )
     # uvicorn raises the signal again when it is done: that is a clean end
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    _Server(config).run(sockets=[listener])
+    try:
+        _Server(config).run(sockets=[listener])
+    finally:
+        tracing.stop()
 
 
 def serve_worker(settings: Settings) -> NoReturn:
@@ -79,6 +84,7 @@ def serve_worker(settings: Settings) -> NoReturn:
     """
     settings.make_folders()
     Worker(settings, load_catalogue(settings.metrics)).run()
+    tracing.stop()
     logging.shutdown()
     # all is recorded: Python would wait for children that may be stopped, which the kernel ends
     os._exit(0)

@@ -11,7 +11,9 @@ from types import FrameType
 
 from huey.consumer import Consumer
 
+from service import logs, tracing
 from service.catalogue import Catalogue, Comparison, Metric, find_inputs
+from service.database import open_file
 from service.errors import (
     DatabaseUnavailable,
     DiffFailed,
@@ -30,6 +32,7 @@ from service.runner import ChildCrashed, Runner
 from service.settings import Settings
 from service.sweeper import Sweeper
 from service.tasks import JobQueue
+from service.workers import Presence
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.1
@@ -105,7 +108,9 @@ class Worker:
     def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
         self._settings = settings
         self._catalogue = catalogue
-        self._jobs = Jobs.in_file(settings.jobs_file)
+        engine = open_file(settings.jobs_file)
+        self._jobs = Jobs(engine)
+        self._presence = Presence(engine, settings.workers, settings.stale_after)
         self._queue = JobQueue(settings.queue_file, run=self.process)
         self._runner = Runner(min(2.0, settings.stale_after / 4), settings.job_timeout)
         self._sweeper = Sweeper(settings, self._jobs)
@@ -127,6 +132,7 @@ class Worker:
         for work, seconds in (
             (self._reaper.reap, self._settings.stale_after / 3),
             (self._sweeper.sweep, sweep_every),
+            (self._presence.beat, self._settings.stale_after / 3),
         ):
             threading.Thread(target=self._regularly, args=(work, seconds), daemon=True).start()
         try:
@@ -136,6 +142,7 @@ class Worker:
             self._runner.close()
         for _, thread in consumer.worker_threads:
             thread.join(timeout=5)
+        self._leave()
         _log.info("stopped")
 
     def process(self, job_id: int) -> None:
@@ -147,29 +154,42 @@ class Worker:
             return
         if job is None:
             return
-        _log.info("job %d: %s, attempt %d", job.id, job.metric or "one-off", job.attempt)
-        end = self._attempt(job)
-        if self._recorded(job, end):
-            self._tidy(job)
+        with logs.bound(**_said_of(job)), tracing.span("job", "consumer", job.traceparent) as span:
+            _log.info("job %d: %s, attempt %d", job.id, job.metric or "one-off", job.attempt)
+            span.tell(
+                {
+                    "diffing.job.id": job.id,
+                    "diffing.metric": job.metric,
+                    "diffing.attempt": job.attempt,
+                }
+            )
+            end = self._attempt(job, span)
+            if self._recorded(job, end):
+                self._tidy(job)
 
-    def _attempt(self, job: Job) -> Callable[[], object]:
+    def _attempt(self, job: Job, span: tracing.Span) -> Callable[[], object]:
         """Run the diff; returns how the jobs table is to learn of its end."""
         try:
-            summary = self._runner.run(self._request(job), _Attempt(self._jobs, job))
+            with tracing.Stages() as stages:
+                summary = self._runner.run(self._request(job), _Attempt(self._jobs, job), stages)
         except Interrupted:
             return partial(self._again, job)
         except ChildCrashed as crash:
+            span.fail(crash.detail)
             _log.warning("job %d, attempt %d: %s", job.id, job.attempt, crash)
             if job.attempt < self._settings.max_attempts:
                 return partial(self._again, job)
             return partial(self._jobs.fail, job, crash.failure)
         except DiffingError as error:
+            span.fail(error.detail)
             return self._failed(job, error.failure)
         except OSError as error:
             _log.exception("job %d", job.id)
+            span.fail(type(error).__name__)
             return self._failed(job, of_os(error).failure)
-        except Exception:  # noqa: BLE001 - whatever it is, the job must end and the worker live on
+        except Exception as error:  # noqa: BLE001 - whatever it is, the job must end and the worker live on
             _log.exception("job %d", job.id)
+            span.fail(type(error).__name__)
             unforeseen = DiffFailed("An error that was not foreseen; the worker's log has it.")
             return self._failed(job, unforeseen.failure)
         return partial(self._succeed, job, summary["emitted"], summary)
@@ -221,6 +241,8 @@ class Worker:
             comparison=self._comparison(job),
             with_fingerprints=bool(job.metric and self._metric(job).fingerprint),
             limits=Limits.of(self._settings, scratch),
+            log=logs.Style(self._settings.log_level, self._settings.log_format),
+            said=_said_of(job),
         )
 
     def _inputs(self, job: Job) -> tuple[Path, Path]:
@@ -238,6 +260,12 @@ class Worker:
     def _metric(self, job: Job) -> Metric:
         return self._catalogue.find(job.metric or "")
 
+    def _leave(self) -> None:
+        try:
+            self._presence.leave()
+        except DatabaseUnavailable as error:
+            _log.warning("the row of this worker is removed later, by another: %s", error)
+
     def _regularly(self, work: Callable[[], None], seconds: float) -> None:
         while True:
             try:
@@ -246,3 +274,9 @@ class Worker:
                 _log.exception("could not look after the jobs")
             if self._stopping.wait(seconds):
                 return
+
+
+def _said_of(job: Job) -> dict[str, object]:
+    """What each line about an attempt says."""
+    said = {"job_id": job.id, "attempt": job.attempt, "request_id": job.request_id}
+    return {name: value for name, value in said.items() if value is not None}

@@ -1,9 +1,10 @@
-"""What the endpoints share: settings, catalogue, jobs and keys tables, queue."""
+"""What the endpoints share: settings, catalogue, tables, queue."""
 
 from dataclasses import dataclass
 from typing import Self
 
 from service.catalogue import Catalogue
+from service.census import Census
 from service.database import open_file
 from service.jobs import Jobs
 from service.keys import Keys
@@ -20,6 +21,7 @@ class Backend:
     jobs: Jobs
     keys: Keys
     queue: JobQueue
+    census: Census
 
     @classmethod
     def of(cls, settings: Settings, catalogue: Catalogue) -> Self:
@@ -35,4 +37,5 @@ class Backend:
             Jobs(engine),
             Keys(engine),
             JobQueue(settings.queue_file),
+            Census(engine, settings.stale_after),
         )

@@ -5,19 +5,43 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from service.api.backend import Backend
+from service.api.exposition import CONTENT_TYPE, Exposition
 from service.api.jobs import NOT_STORED
+from service.api.problems import problem
+from service.api.readiness import Readiness
+from service.errors import NotReady
 
 
 class Operations:
     """Tells how the service is."""
 
     def __init__(self, backend: Backend) -> None:
-        self._backend = backend
+        self._readiness = Readiness(backend.settings, backend.census, backend.queue)
+        self._exposition = Exposition(backend.census, backend.catalogue.metrics)
 
     def routes(self) -> list[Route]:
         """The table of these endpoints."""
-        return [Route("/health", self.health)]
+        return [
+            Route("/health", self.health),
+            Route("/ready", self.ready),
+            Route("/metrics", self.metrics),
+        ]
 
-    def health(self, _: Request) -> Response:
-        """200 while the API answers."""
+    async def health(self, _: Request) -> Response:
+        """200 while the API answers; it asks nothing but the process itself."""
         return JSONResponse({"status": "ok"}, headers=NOT_STORED)
+
+    async def ready(self, _: Request) -> Response:
+        """200 when jobs can be taken and done, else 503; either way how each part is."""
+        checks = await self._readiness.checks()
+        wrong = {name: c["detail"] for name, c in checks.items() if c["status"] != "ok"}
+        if wrong:
+            detail = " ".join(f"{name}: {word}" for name, word in wrong.items())
+            response = problem(NotReady(detail), checks=checks)
+            response.headers.update(NOT_STORED)
+            return response
+        return JSONResponse({"status": "ready", "checks": checks}, headers=NOT_STORED)
+
+    def metrics(self, _: Request) -> Response:
+        """The figures, for Prometheus."""
+        return Response(self._exposition.text(), headers=NOT_STORED, media_type=CONTENT_TYPE)
