@@ -3,6 +3,7 @@
 import atexit
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from service.outputs import Outputs
 from service.progress import Progress
 from service.summary import Summary
 from tests.service_under_test import LargePair, Service, write_large_pair
+from tests.torture.shortage import mounted
+
+Mount = Callable[[Path, str], None]
 
 ROOT = Path(__file__).parent.parent
 
@@ -97,3 +101,17 @@ def service(tmp_path: Path) -> Iterator[Service]:
 def large_pair(tmp_path_factory: pytest.TempPathFactory) -> LargePair:
     """A pair of files whose diff takes seconds."""
     return write_large_pair(tmp_path_factory.mktemp("large"))
+
+
+@pytest.fixture
+def mount() -> Iterator[Mount]:
+    """A function that makes a folder a file system of its own; a skip where that cannot be."""
+    with ExitStack() as stack:
+
+        def run(folder: Path, size: str) -> None:
+            try:
+                stack.enter_context(mounted(folder, size))
+            except OSError as error:
+                pytest.skip(f"no file system can be mounted here: {error}")
+
+        yield run

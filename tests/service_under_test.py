@@ -274,6 +274,7 @@ class Service:
         """Start another module that is `diffing` in some way; the rest as in `start`."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("DIFFING_")}
         environment["DIFFING_DATA_DIR"] = str(self.folder)
+        environment["DIFFING_LOG_FORMAT"] = "text"
         environment |= {f"DIFFING_{k.upper()}": str(v) for k, v in settings.items()}
         program = Program(arguments, environment, module)
         self._programs.append(program)
@@ -297,7 +298,7 @@ class Service:
 
     def client_of(self, api: Program) -> Client:
         """A client of an API that was started on a free port; waits until it listens."""
-        return self.client_at(api.saw("listening on (http://.*)")[1])
+        return self.client_at(api.saw(r"listening on (http://[^\s\"]+)")[1])
 
     def client_at(self, url: str, token: str | None = None) -> Client:
         """A client of an API that listens there, with the token of an API key or without."""

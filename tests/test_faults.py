@@ -5,8 +5,7 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +22,14 @@ from service.request import Request
 from service.runner import ChildFailed, Runner
 from service.settings import Settings
 from tests import reference
+from tests.conftest import Mount
 from tests.service_under_test import NEW, OLD, Client, LargePair, Program, Service
-from tests.torture.shortage import fill, mounted, system
+from tests.torture.shortage import fill, system
 
 RESULT = reference.diff(
     OLD, NEW, ["date", "segment_field", "segment_value_id", "stat"], ["value"]
 ).csv.encode()
 STALE_AFTER = 1.5
-Mount = Callable[[Path, str], None]
 SOON_SECONDS = 10
 
 
@@ -341,20 +340,6 @@ def test_a_job_that_ended_long_ago_is_removed_with_its_result(service: Service) 
 
 
 # a disk that is full, a folder that cannot be written
-
-
-@pytest.fixture
-def mount() -> Iterator[Mount]:
-    """A function that makes a folder a file system of its own; a skip where that cannot be."""
-    with ExitStack() as stack:
-
-        def run(folder: Path, size: str) -> None:
-            try:
-                stack.enter_context(mounted(folder, size))
-            except OSError as error:
-                pytest.skip(f"no file system can be mounted here: {error}")
-
-        yield run
 
 
 def test_a_disk_that_is_full_fails_the_job_clearly_and_the_next_one_goes_on(
