@@ -15,6 +15,8 @@ from service.sizes import bytes_in, memory_of_machine
 _LONGEST_SECONDS = 1e9
 # What a diff cannot be started with.
 _LEAST_MEMORY = 1_000_000
+# What is free on a disk that is not as good as full.
+_FREE = 100_000_000
 # Threads for each core, workers times threads, beyond which they are in each other's way.
 _THREADS_PER_CORE = 8
 
@@ -68,8 +70,10 @@ class Settings(BaseSettings):
         description="disk that one diff may fill when it spills, such as `20GB`; without it "
         "nine tenths of what is free",
     )
-    min_free: Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*[KMGT]i?B\s*$")] = Field(
-        "100MB", description="disk that must be free for `/ready` to say that the service is"
+    min_free: Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*[KMGT]i?B\s*$")] | None = Field(
+        None,
+        description="disk that must be free for `/ready` to say that the service is, such as "
+        "`1GB`; without it 100 MB, or a tenth of a small disk",
     )
     exact_keys: bool = Field(
         False,
@@ -146,7 +150,13 @@ class Settings(BaseSettings):
     @property
     def least_free(self) -> int:
         """Bytes that must be free on the disk."""
-        return bytes_in(self.min_free)
+        return bytes_in(self.min_free) if self.min_free else min(_FREE, self._disk // 10)
+
+    @property
+    def _disk(self) -> int:
+        """Size of the disk that the data folder is on, or will be."""
+        folders = (self.data_dir, *self.data_dir.absolute().parents)
+        return shutil.disk_usage(next(folder for folder in folders if folder.is_dir())).total
 
     def refuse_nonsense(self) -> None:
         """Look whether the settings make sense together, and on this machine.
@@ -165,17 +175,15 @@ class Settings(BaseSettings):
                 f"DIFFING_MEMORY_LIMIT: {self.workers} x {self.memory_share} is more than the "
                 f"{machine / 1e9:,.1f} GB that this machine has. Lower it or DIFFING_WORKERS."
             )
-        disk = shutil.disk_usage(_there(self.data_dir)).total
-        if self.least_free > disk:
+        if self.least_free > self._disk:
             raise BadSetting(
-                f"DIFFING_MIN_FREE: {self.min_free} is more than the {disk / 1e9:,.1f} GB that the "
-                "disk of the data folder has: the service would never be ready. Lower it."
+                f"DIFFING_MIN_FREE: {self.min_free} is more than the {self._disk / 1e9:,.1f} GB "
+                "that the disk of the data folder has: the service would never be ready. Lower it."
             )
 
     def doubts(self) -> list[str]:
         """What can be meant so, but seldom is: a line for each."""
         cores = len(os.sched_getaffinity(0))
-        disk = shutil.disk_usage(_there(self.data_dir)).total
         said = {
             f"DIFFING_WORKERS x DIFFING_THREADS are {self.workers * self.threads} threads on "
             f"{cores} cores": self.workers * self.threads > cores * _THREADS_PER_CORE,
@@ -184,8 +192,8 @@ class Settings(BaseSettings):
             ),
             f"DIFFING_GRACE ({self.grace:g} s) is longer than DIFFING_JOB_TIMEOUT "
             f"({self.job_timeout:g} s) lets a job run": self.grace > self.job_timeout,
-            f"DIFFING_TEMP_LIMIT is more than the {disk / 1e9:,.1f} GB of the disk": (
-                self.temp_limit is not None and bytes_in(self.temp_limit) > disk
+            f"DIFFING_TEMP_LIMIT is more than the {self._disk / 1e9:,.1f} GB of the disk": (
+                self.temp_limit is not None and bytes_in(self.temp_limit) > self._disk
             ),
         }
         return [doubt for doubt, holds in said.items() if holds]
@@ -223,11 +231,6 @@ class Settings(BaseSettings):
                     f"Cannot write to the folder {folder}. "
                     "Set DIFFING_DATA_DIR to a folder that can be written to."
                 )
-
-
-def _there(folder: Path) -> Path:
-    """The folder, or the nearest one above it that is there."""
-    return next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
 
 
 def load_settings(**overrides: object) -> Settings:
