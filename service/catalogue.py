@@ -15,7 +15,7 @@ from service.errors import BadArgument, BadCatalogue, MissingInput, UnknownMetri
 BUNDLED = Path(__file__).with_name("metrics.toml")
 
 Duplicates = Literal["allow", "error"]
-Tolerance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Tolerance = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 Columns = Annotated[tuple[str, ...], Field(min_length=1)]
 MetricId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 FileName = Annotated[str, Field(pattern=r"^[^/\\]+\.csv(\.gz|\.zst)?$")]
@@ -205,21 +205,31 @@ def find_inputs(metric: Metric, folder: Path) -> tuple[Path, Path]:
     Raises:
         MissingInput: naming the file that is not there, or those of which it could be either.
     """
-    return _find(metric, metric.old, folder), _find(metric, metric.new, folder)
+    of_metric = f"The metric {metric.id} has"
+    return find_input(metric.old, folder, of_metric), find_input(metric.new, folder, of_metric)
 
 
-def _find(metric: Metric, name: str, folder: Path) -> Path:
+def find_input(name: str, folder: Path, there_is: str = "There is") -> Path:
+    """The path of an input file, which may stand compressed where it is named plain.
+
+    Args:
+        name: of the file.
+        folder: that of the inputs.
+        there_is: how an error begins.
+
+    Raises:
+        MissingInput: naming the file that is not there, or those of which it could be either.
+    """
     if (folder / name).is_file():
         return folder / name
     packed = [path for suffix in _PACKED if (path := folder / f"{name}{suffix}").is_file()]
     if not packed:
         raise MissingInput(
-            f"The metric {metric.id} has no input file {name}: "
-            "put it into the data folder's input/."
+            f"{there_is} no input file {shown(name)}: put it into the data folder's input/."
         )
     if len(packed) > 1:
         raise MissingInput(
-            f"The metric {metric.id} has no input file {name}, but both "
+            f"{there_is} no input file {shown(name)}, but both "
             f"{' and '.join(path.name for path in packed)}: remove one of them."
         )
     return packed[0]
@@ -239,5 +249,5 @@ def faults(error: Exception) -> str:
 
 def shown(name: str, limit: int = 80) -> str:
     """A name from outside, safe and short enough to stand in a message."""
-    plain = re.sub(r"[^\x20-\x7e\xa1-\U0010ffff]", "?", name)
+    plain = re.sub(r"[^\x20-\x7e\xa1-\ud7ff\ue000-\U0010ffff]", "?", name)
     return plain if len(plain) <= limit else f"{plain[:limit]}…"

@@ -3,7 +3,10 @@
 DiffingError
 ├── BadSetting        a DIFFING_ setting, or a folder it names, cannot be used
 ├── BadCatalogue      the metrics file cannot be used
-├── BadArgument       key, value or tolerance make no sense together
+├── BadArgument       key, value or tolerance make no sense together, or a request is malformed
+├── Unprocessable     a request body is well formed, but asks for what cannot be
+├── UnsupportedBody   a request body is of a type that is not taken
+├── TooLarge          a request body, or a part of it, is larger than it may be
 ├── NotFound
 │   ├── UnknownMetric
 │   ├── UnknownJob
@@ -19,6 +22,7 @@ DiffingError
 ├── Unavailable       not now; the same request may do later
 │   ├── QueueFull
 │   ├── NotReady      the service cannot do its work
+│   ├── DiskUnavailable
 │   └── DatabaseUnavailable
 ├── BadInput          a CSV file is not one, or lacks a column
 ├── InputChanged      an input file changed while it was read
@@ -81,6 +85,18 @@ class BadCatalogue(DiffingError):
 
 class BadArgument(DiffingError):
     title = "The request makes no sense"
+
+
+class Unprocessable(DiffingError):
+    title = "The request body asks for what cannot be"
+
+
+class UnsupportedBody(DiffingError):
+    title = "The type of the request body is not taken"
+
+
+class TooLarge(DiffingError):
+    title = "The request body is too large"
 
 
 class NotFound(DiffingError):
@@ -161,6 +177,10 @@ class QueueFull(Unavailable):
 
 class NotReady(Unavailable):
     title = "Not ready"
+
+
+class DiskUnavailable(Unavailable):
+    title = "The disk cannot be used"
 
 
 class DatabaseUnavailable(Unavailable):

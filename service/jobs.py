@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
 
@@ -33,6 +33,7 @@ _UNFINISHED = (Status.QUEUED, Status.PROCESSING)
 _FINISHED = tuple(status for status in Status if status not in _UNFINISHED)
 
 
+_T = TypeVar("_T")
 _NO_PROGRESS = {"stage": None, "bytes_read": None, "bytes_total": None}
 
 
@@ -149,8 +150,24 @@ class Jobs:
         except sa.exc.IntegrityError:
             raise KeyReused("The Idempotency-Key belongs to another job.") from None
         if not job:
-            raise QueueFull(f"{most_queued:,} jobs wait already. Try again later.")
+            raise _queue_full(most_queued)
         return job
+
+    def require_room(self, most_queued: int) -> None:
+        """Refuse at once what `create` would surely refuse.
+
+        Raises:
+            QueueFull: too many wait.
+        """
+        waiting = sa.select(sa.func.count()).where(_jobs.c.status == Status.QUEUED)
+        with available(), self._engine.connect() as connection:
+            if connection.execute(waiting).scalar_one() >= most_queued:
+                raise _queue_full(most_queued)
+
+    def has_key(self, owner: str | None, idempotency_key: str) -> bool:
+        """Whether an owner asked for a job with that key."""
+        key = _key_of(owner, idempotency_key)
+        return bool(self._first(sa.select(_jobs).where(_jobs.c.idempotency_key == key)))
 
     def requested(self, owner: str | None, idempotency_key: str, request: str) -> Job | None:
         """The job that an owner asked for with that key, if there is one.
@@ -256,6 +273,15 @@ class Jobs:
             for some in _batches(sorted(set(ids)), 10_000)
             for job in self._all(sa.select(_jobs).where(_jobs.c.id.in_(some)))
         ]
+
+    def uploads(self, names: Iterable[str]) -> set[str]:
+        """Those uploads of these names that belong to a job."""
+        found: set[str] = set()
+        with available(), self._engine.connect() as connection:
+            for some in _batches(sorted(set(names)), 10_000):
+                rows = connection.execute(sa.select(_jobs.c.upload).where(_jobs.c.upload.in_(some)))
+                found.update(rows.scalars())
+        return found
 
     def ended_before(self, seconds: float) -> list[Job]:
         """The jobs that ended longer ago than that."""
@@ -371,9 +397,13 @@ def _key_of(owner: str | None, idempotency_key: str | None) -> str | None:
     return f"{owner} {idempotency_key}"  # there is no space in one of a client
 
 
-def _batches(ids: list[int], size: int) -> Iterator[list[int]]:
-    for start in range(0, len(ids), size):
-        yield ids[start : start + size]
+def _queue_full(most: int | None) -> QueueFull:
+    return QueueFull(f"{most:,} jobs wait already. Try again later.")
+
+
+def _batches(all_: list[_T], size: int) -> Iterator[list[_T]]:
+    for start in range(0, len(all_), size):
+        yield all_[start : start + size]
 
 
 def _now() -> datetime:

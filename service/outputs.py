@@ -66,12 +66,12 @@ class Outputs:
                 stack.callback(part.unlink, missing_ok=True)
             yield unfinished
             for part in unfinished.paths:
-                _sync(part)
+                sync(part)
             for part, path in zip(unfinished.paths, self.paths, strict=True):
                 part.replace(path)
             # else a power cut could take the names back
             for folder in {path.absolute().parent for path in self.paths}:
-                _sync(folder)
+                sync(folder)
 
     @staticmethod
     def attempt_of(name: str) -> tuple[int, int] | None:
@@ -100,7 +100,8 @@ def _make_empty(part: Path, path: Path) -> None:
         raise BadArgument(f"Cannot write {path.name}: {error.strerror}.") from None
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk, whatever happens."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -95,6 +95,11 @@ class Settings(BaseSettings):
     max_queued: Annotated[int, Field(ge=1, le=1_000_000_000)] = Field(
         1000, description="jobs that may wait; beyond it a new one is refused with 503"
     )
+    max_upload_bytes: Annotated[int, Field(ge=1)] = Field(
+        10_000_000_000,
+        description="bytes that the body of one upload may have, both files together; beyond it a "
+        "request is refused with 413",
+    )
     retention: Seconds = Field(
         7 * 24 * 3600,
         description="seconds after which a job that ended is removed, with its result",

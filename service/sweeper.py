@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from service import uploads
 from service.jobs import Job, Jobs, Status
 from service.outputs import Outputs
 from service.settings import Settings
@@ -14,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 class Sweeper:
-    """Looks through the folders of results and temporary files.
+    """Looks through the folders of results, temporary files and uploads.
 
     The jobs table decides. Files are listed first and looked up there after: an attempt that the
     table does not know, or knows to be over, cannot come back to life.
@@ -38,6 +39,7 @@ class Sweeper:
         self._forget_old_jobs()
         self._remove_dead([*self._files(self._settings.results_dir, "*")])
         self._remove_dead([*self._files(self._settings.tmp_dir, "*")])
+        self._remove_orphans()
 
     def tidy(self, job: Job) -> None:
         """Remove what is not needed of an attempt that is over.
@@ -56,7 +58,19 @@ class Sweeper:
             # the files first: a job without its result answers that it is gone
             for path in self._settings.results_dir.glob(f"{job.id}.*"):
                 path.unlink(missing_ok=True)
+            if job.upload:
+                uploads.remove(self._settings.uploads_dir, job.upload)
             self._jobs.forget(job)
+
+    def _remove_orphans(self) -> None:
+        """Remove uploads that no job was made of, and none will be."""
+        folder = self._settings.uploads_dir
+        names = uploads.names_in(folder)
+        for name in names - self._jobs.uploads(names):
+            with uploads.at_rest(folder, name) as is_at_rest:
+                # before that, one who wrote it may have made a job of it
+                if is_at_rest and not self._jobs.uploads([name]):
+                    uploads.remove(folder, name)
 
     def _files(self, folder: Path, pattern: str) -> Iterable[tuple[Path, int, int]]:
         """Files and folders of attempts, with job and attempt."""

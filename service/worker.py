@@ -12,7 +12,7 @@ from types import FrameType
 from huey.consumer import Consumer
 
 from service import logs, tracing
-from service.catalogue import Catalogue, Comparison, Metric, find_inputs
+from service.catalogue import Catalogue, Comparison, Metric, find_input, find_inputs
 from service.database import open_file
 from service.errors import (
     DatabaseUnavailable,
@@ -246,11 +246,13 @@ class Worker:
         )
 
     def _inputs(self, job: Job) -> tuple[Path, Path]:
+        folder = self._settings.input_dir
         if job.old and job.new:
-            upload = job.upload and self._settings.uploads_dir / job.upload
-            folder = upload or self._settings.input_dir
-            return folder / job.old, folder / job.new
-        return find_inputs(self._metric(job), self._settings.input_dir)
+            if job.upload:
+                folder = self._settings.uploads_dir / job.upload
+                return folder / job.old, folder / job.new
+            return find_input(job.old, folder), find_input(job.new, folder)
+        return find_inputs(self._metric(job), folder)
 
     def _comparison(self, job: Job) -> Comparison:
         if job.comparison:

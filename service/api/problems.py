@@ -18,7 +18,10 @@ from service.errors import (
     NotFound,
     ResultGone,
     ScopeLacking,
+    TooLarge,
     Unavailable,
+    Unprocessable,
+    UnsupportedBody,
 )
 
 _STATUSES = {
@@ -28,6 +31,9 @@ _STATUSES = {
     ResultGone: HTTPStatus.GONE,
     NotAuthorized: HTTPStatus.UNAUTHORIZED,
     NotAllowed: HTTPStatus.FORBIDDEN,
+    TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    UnsupportedBody: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    Unprocessable: HTTPStatus.UNPROCESSABLE_ENTITY,
 }
 _RETRY_SECONDS = 5
 _BEARER = 'Bearer realm="diffing"'

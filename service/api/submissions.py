@@ -1,6 +1,5 @@
 """Endpoints that take a diff: they record and queue a job."""
 
-import hashlib
 import logging
 import re
 
@@ -11,13 +10,18 @@ from starlette.routing import Route
 
 from service.api.access import caller_of
 from service.api.backend import Backend
+from service.api.bodies import Body, body_of
 from service.api.jobs import headers_of
+from service.api.options import MetricOptions, comparison_of, options_of
 from service.api.problems import problem
-from service.catalogue import Metric, find_inputs
+from service.catalogue import Metric, find_input, find_inputs
 from service.errors import BadArgument, DatabaseUnavailable, KeyReused, NotFound
 from service.jobs import Job, Submission
+from service.uploads import Upload
 
 _log = logging.getLogger(__name__)
+# stands where a metric's id would, which cannot begin so
+_NO_METRIC = "-"
 
 
 class Submissions:
@@ -29,6 +33,7 @@ class Submissions:
     def routes(self) -> list[Route]:
         """The table of these endpoints."""
         return [
+            Route("/api/diffing/new", self.new_job, methods=["POST"]),
             self._post_or_get("/api/diffing/new/{metric_id}"),
             self._post_or_get("/api/diffing/new/{metric_id}/"),
         ]
@@ -43,46 +48,75 @@ class Submissions:
         key = request.headers.get("idempotency-key")
         if key is not None and not re.fullmatch(r"[\x21-\x7e]{1,255}", key):
             raise BadArgument("The Idempotency-Key must be 1 to 255 ASCII characters, no spaces.")
-        digest = hashlib.sha256()
-        if key is not None:
-            async for chunk in request.stream():
-                digest.update(chunk)
-        return await run_in_threadpool(
-            self._new_job,
-            request.path_params["metric_id"],
-            caller_of(request).owner,
-            key,
-            digest.hexdigest(),
-        )
-
-    def _new_job(self, metric_id: str, owner: str | None, key: str | None, body: str) -> Response:
+        metric_id, settings = request.path_params.get("metric_id"), self._backend.settings
+        owner = caller_of(request).owner
         try:
-            metric = self._backend.catalogue.find(metric_id)
-            job = self._requested(metric, owner, key, body)
+            metric = await run_in_threadpool(self._welcome, metric_id, owner, key)
+            async with body_of(request, settings, one_off=metric is None) as body:
+                job = await run_in_threadpool(self._requested, metric, owner, key, body)
         except NotFound as error:
+            if metric_id is None:
+                raise
             return problem(error, metrics=list(self._backend.catalogue.metrics))
         return JSONResponse({"job_id": job.id}, status_code=202, headers=headers_of(job))
 
-    def _requested(self, metric: Metric, owner: str | None, key: str | None, body: str) -> Job:
+    def _welcome(self, metric_id: str | None, owner: str | None, key: str | None) -> Metric | None:
+        """The metric of a request whose body is worth reading; None for a one-off diff."""
+        metric = None if metric_id is None else self._backend.catalogue.find(metric_id)
+        if key is None or not self._backend.jobs.has_key(owner, key):
+            self._backend.jobs.require_room(self._backend.settings.max_queued)
+        return metric
+
+    def _requested(
+        self, metric: Metric | None, owner: str | None, key: str | None, body: Body
+    ) -> Job:
         """The job of an Idempotency-Key, or a new one."""
         jobs, settings = self._backend.jobs, self._backend.settings
-        asked = f"{metric.id} {body}" if key else None
+        options = options_of(body.members, metric)
+        comparison = comparison_of(options, metric)
+        asked = f"{metric.id if metric else _NO_METRIC} {body.digest()}" if key else None
         if key and asked and (job := jobs.requested(owner, key, asked)):
             return job
-        find_inputs(metric, settings.input_dir)
+        old, new = self._inputs(options, metric, body.upload)
+        submission = Submission(
+            metric=metric.id if metric else None,
+            comparison=comparison.model_dump(mode="json") if comparison else None,
+            old=old,
+            new=new,
+            upload=body.upload.name if body.upload else None,
+            owner=owner,
+            idempotency_key=key,
+            request=asked,
+        )
         try:
-            job = jobs.create(
-                Submission(metric.id, owner=owner, idempotency_key=key, request=asked),
-                settings.max_queued,
-            )
+            job = jobs.create(submission, settings.max_queued)
         except KeyReused:
             # the same request came twice at once, and the other was first
             if key and asked and (job := jobs.requested(owner, key, asked)):
                 return job
             raise
+        if body.upload:
+            body.upload.keep()
+        self._queue(job)
+        return job
+
+    def _inputs(
+        self, options: MetricOptions, metric: Metric | None, upload: Upload | None
+    ) -> tuple[str | None, str | None]:
+        """The names of the files, which are there; None for both of the metric's."""
+        if upload:
+            return options.old, options.new
+        folder = self._backend.settings.input_dir
+        if metric and not (options.old or options.new):
+            find_inputs(metric, folder)
+            return None, None
+        old = options.old or (metric and metric.old) or ""
+        new = options.new or (metric and metric.new) or ""
+        return find_input(old, folder).name, find_input(new, folder).name
+
+    def _queue(self, job: Job) -> None:
         try:
             self._backend.queue.put(job.id)
         except DatabaseUnavailable as error:
             # it is recorded, so it was accepted: a reaper puts it into the queue
             _log.error("job %d could not be queued at once: %s", job.id, error)
-        return job
