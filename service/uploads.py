@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -26,7 +27,8 @@ class Upload:
 
     All names are the server's: a random one of the folder, and in it `old.csv` and `new.csv`, with
     `.gz` or `.zst` for what begins as such a file does. For as long as this is open the folder is
-    locked, which tells that somebody writes it; the kernel unlocks it with the process.
+    locked, which tells that somebody writes it; the kernel unlocks it with the process. It may be
+    closed while a thread is at it, which then is waited for.
 
     Args:
         folder: that of all uploads.
@@ -38,7 +40,8 @@ class Upload:
     def __init__(self, folder: Path) -> None:
         self._files: dict[str, BinaryIO] = {}
         self._paths: dict[str, Path] = {}
-        self._kept = False
+        self._kept = self._closed = False
+        self._one_at_a_time = threading.RLock()
         with _disk_errors_told():
             self._folder, self._lock = _new_folder(folder)
         self.name = self._folder.name
@@ -49,7 +52,7 @@ class Upload:
         Raises:
             DiskUnavailable: there is no room, or the file cannot be written.
         """
-        with _disk_errors_told():
+        with self._open():
             if side not in self._files:
                 self._paths[side] = self._folder / f"{side}.csv"
                 self._files[side] = self._paths[side].open("xb")
@@ -61,7 +64,7 @@ class Upload:
         Raises:
             DiskUnavailable: there is no room, or they cannot be written.
         """
-        with _disk_errors_told():
+        with self._open():
             for side in SIDES:
                 with self._files[side] as file:
                     file.flush()
@@ -75,25 +78,42 @@ class Upload:
     def digests(self) -> list[str]:
         """The SHA-256 of each of the SIDES, once they are finished."""
         found = []
-        with _disk_errors_told():
+        with self._open():
             for side in SIDES:
                 with self._paths[side].open("rb") as file:
                     found.append(hashlib.file_digest(file, "sha256").hexdigest())
         return found
 
-    def keep(self) -> None:
-        """Leave the files to the job that was recorded."""
-        self._kept = True
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """A block that records a job; if it does, the files are left to that job.
+
+        Raises:
+            DiskUnavailable: they are gone.
+        """
+        with self._open():
+            yield
+            self._kept = True
 
     def close(self) -> None:
         """Nobody writes any more; what is not kept is removed."""
-        with ExitStack() as stack:
+        with self._one_at_a_time, ExitStack() as stack:
+            if self._closed:
+                return
+            self._closed = True
             stack.callback(os.close, self._lock)
             if not self._kept:
                 stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
             for file in self._files.values():
                 with suppress(OSError):  # what is not written yet finds no room, and is not wanted
                     file.close()
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        with self._one_at_a_time, _disk_errors_told():
+            if self._closed:
+                raise DiskUnavailable("The upload was broken off. Try again.")
+            yield
 
 
 def names_in(folder: Path) -> set[str]:

@@ -94,7 +94,10 @@ async def body_of(request: Request, settings: Settings, *, one_off: bool) -> Asy
             await _feed(form, first, chunks)
             yield await run_in_threadpool(_body_of_form, form, upload)
         finally:
-            await run_in_threadpool(upload.close)
+            try:
+                await run_in_threadpool(upload.close)
+            finally:
+                upload.close()  # a task that is cancelled, when the service stops, awaits nothing
 
 
 async def _chunks(request: Request, most: int) -> AsyncGenerator[bytes, None]:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from contextlib import nullcontext
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -34,6 +35,7 @@ class Submissions:
         """The table of these endpoints."""
         return [
             Route("/api/diffing/new", self.new_job, methods=["POST"]),
+            Route("/api/diffing/new/", self.new_job, methods=["POST"]),
             self._post_or_get("/api/diffing/new/{metric_id}"),
             self._post_or_get("/api/diffing/new/{metric_id}/"),
         ]
@@ -89,14 +91,13 @@ class Submissions:
             request=asked,
         )
         try:
-            job = jobs.create(submission, settings.max_queued)
+            with body.upload.kept() if body.upload else nullcontext():
+                job = jobs.create(submission, settings.max_queued)
         except KeyReused:
             # the same request came twice at once, and the other was first
             if key and asked and (job := jobs.requested(owner, key, asked)):
                 return job
             raise
-        if body.upload:
-            body.upload.keep()
         self._queue(job)
         return job
 
@@ -110,8 +111,9 @@ class Submissions:
         if metric and not (options.old or options.new):
             find_inputs(metric, folder)
             return None, None
-        old = options.old or (metric and metric.old) or ""
-        new = options.new or (metric and metric.new) or ""
+        old, new = options.old, options.new
+        if metric:
+            old, new = old or metric.old, new or metric.new
         return find_input(old, folder).name, find_input(new, folder).name
 
     def _queue(self, job: Job) -> None:

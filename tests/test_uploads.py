@@ -1,0 +1,792 @@
+"""Diffs of what comes with the request: files in a form, names and tolerances in JSON."""
+
+import gzip
+import re
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+
+from service.catalogue import load_catalogue
+from service.settings import Settings
+from tests import reference
+from tests.conftest import ROOT
+from tests.service_under_test import NEW, OLD, Client, LargePair, Service
+from tests.test_api import assert_problem
+from tests.test_faults import STALE_AFTER, Mount, mount, wait_until
+
+__all__ = ["mount"]  # the fixture
+
+ONE_OFF = "/api/diffing/new"
+REVENUE = "/api/diffing/new/revenue"
+FILES: dict[str, tuple[str, str | bytes]] = {"old": ("a.csv", OLD), "new": ("b.csv", NEW)}
+COLUMNS = {"key": ["date", "segment_field", "segment_value_id", "stat"], "value": ["value"]}
+METRIC = load_catalogue(None).find("revenue")
+
+
+@pytest.fixture(scope="module")
+def working_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A data folder with the input files of the metric revenue, and others."""
+    with Service(tmp_path_factory.mktemp("working")) as service:
+        service.write_small_pair()
+        service.write("monday.csv", OLD)
+        service.write("tuesday.csv.gz", gzip.compress(NEW.encode()))
+        yield service
+
+
+@pytest.fixture(scope="module")
+def working(working_service: Service) -> Client:
+    """An API with a worker."""
+    client, _ = working_service.api_and_worker()
+    return client
+
+
+@pytest.fixture(scope="module")
+def idle_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A data folder with the input files of the metric revenue, that no worker works on."""
+    with Service(tmp_path_factory.mktemp("idle")) as service:
+        service.write_small_pair()
+        yield service
+
+
+@pytest.fixture(scope="module")
+def idle(idle_service: Service) -> Client:
+    """An API without a worker, whose uploads are small."""
+    return idle_service.api(max_upload_bytes=100_000)
+
+
+def accepted(response: httpx2.Response) -> int:
+    """The id of the job."""
+    assert response.status_code == 202, response.text
+    assert list(response.json()) == ["job_id"]
+    return int(response.json()["job_id"])
+
+
+def uploads_of(service: Service) -> list[str]:
+    """All there is in the folder of uploads, without the names of the folders in it."""
+    folder = service.settings.uploads_dir
+    return sorted(path.name for path in folder.glob("*/*"))
+
+
+def nothing_is_uploaded(service: Service) -> bool:
+    return not [*service.settings.uploads_dir.iterdir()]
+
+
+def answer(**options: Any) -> reference.Answer:
+    return reference.diff(OLD, NEW, COLUMNS["key"], COLUMNS["value"], **options)
+
+
+# files with the request
+
+
+def test_the_files_of_a_form_are_compared_as_the_metric_says(
+    working: Client, working_service: Service
+) -> None:
+    new = NEW.replace("Norway,NO,revenue-30,100.5", "Norway,NO,revenue-30,101")
+    job_id = accepted(working.post(REVENUE, files={**FILES, "new": ("b.csv", new)}))
+    working.wait_for_success(job_id)
+    summary = working.get(f"/api/diffing/job/{job_id}/summary").json()
+    expected = reference.diff(OLD, new, list(METRIC.key), list(METRIC.value))
+
+    assert expected.csv.encode() == working.result_of(job_id)
+    assert ("revenue", "old.csv", "new.csv") == (
+        summary["metric"],
+        summary["old"]["name"],
+        summary["new"]["name"],
+    )
+    # and they stay for as long as the job does
+    (name,) = [
+        path.parent
+        for path in working_service.settings.uploads_dir.glob("*/new.csv")
+        if path.read_text() == new
+    ]
+    assert (name / "old.csv").read_text() == OLD
+
+
+def test_the_fields_of_a_form_take_the_place_of_what_the_metric_says(working: Client) -> None:
+    fields = {"abs_tol": "50", "rel_tol": "0", "duplicates": "error"}
+    job_id = accepted(working.post(REVENUE, files=FILES, data=fields))
+    working.wait_for_success(job_id)
+    summary = working.get(f"/api/diffing/job/{job_id}/summary").json()
+
+    assert (50, 0, "error") == tuple(summary[k] for k in ("abs_tol", "rel_tol", "duplicates"))
+    assert answer(rel_tol=0, abs_tol=50).csv.encode() == working.result_of(job_id)
+
+
+def test_a_diff_of_no_metric_names_its_columns(working: Client) -> None:
+    response = working.post(ONE_OFF, files=FILES, data=COLUMNS)
+    job_id = accepted(response)
+    status = working.wait_for_success(job_id)
+    result = working.get(f"/api/diffing/job/{job_id}")
+    summary = working.get(f"/api/diffing/job/{job_id}/summary").json()
+
+    assert f"/api/diffing/job/{job_id}" == response.headers["location"]
+    assert answer().csv.encode() == result.content
+    assert f'filename="one-off_diff_{job_id}.csv"' in result.headers["content-disposition"]
+    assert (None, None) == (status["metric"], summary["metric"])
+    assert COLUMNS == {name: summary[name] for name in COLUMNS}
+    assert 1e-9 == summary["rel_tol"]
+    for what in ("detail", "removed"):
+        path = "?detail=1" if what == "detail" else "/removed"
+        expected = answer().detail_csv if what == "detail" else answer().removed_csv
+        assert expected.encode() == working.get(f"/api/diffing/job/{job_id}{path}").content
+
+
+def test_a_compressed_file_is_known_by_what_is_in_it(working: Client) -> None:
+    files: dict[str, tuple[str, str | bytes]] = {
+        "old": ("x.bin", gzip.compress(OLD.encode())),
+        "new": ("new.csv.zst", NEW),
+    }
+    job_id = accepted(working.post(REVENUE, files=files))
+    working.wait_for_success(job_id)
+    summary = working.get(f"/api/diffing/job/{job_id}/summary").json()
+
+    assert answer().csv.encode() == working.result_of(job_id)
+    assert ("old.csv.gz", "new.csv") == (summary["old"]["name"], summary["new"]["name"])
+
+
+@pytest.mark.parametrize("size", [0, 1, 63, 64, 65_535, 65_536, 300_000])
+def test_each_byte_of_a_file_arrives(service: Service, size: int) -> None:
+    client = service.api()
+    # what looks like the end of a part, and like the boundary
+    content = (b"\r\n--\r\n--boundar\r\r\n--boundarx\n\0" * (size // 20 + 1))[:size]
+    body = b"".join(
+        b'--boundary\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (side, content)
+        for side in (b"new", b"old")
+    )
+    headers = {"Content-Type": "multipart/form-data; boundary=boundary"}
+    accepted(client.post(REVENUE, content=body + b"--boundary--\r\n", headers=headers))
+
+    assert ["new.csv", "old.csv"] == uploads_of(service)
+    for path in service.settings.uploads_dir.glob("*/*"):
+        assert content == path.read_bytes()
+
+
+def test_a_bad_upload_is_told_by_the_name_it_has_here(working: Client) -> None:
+    files = {"old": ("a.csv", OLD), "new": ("../../secret.csv", "")}
+    error = working.wait_for_failure(accepted(working.post(REVENUE, files=files)))["error"]
+
+    assert error["type"] == "urn:diffing:bad-input"
+    assert error["detail"].startswith("new.csv: ")
+
+
+def test_the_names_of_uploaded_files_are_the_servers(
+    idle: Client, idle_service: Service, tmp_path: Path
+) -> None:
+    for name in ("../../up.csv", str(tmp_path / "abs.csv"), "a\0b.csv", "x" * 3_000, ".hidden", ""):
+        accepted(idle.post(REVENUE, files={"old": (name, OLD), "new": (name, NEW)}))
+
+    assert {"old.csv", "new.csv"} == set(uploads_of(idle_service))
+    written = [p.name for p in idle_service.folder.rglob("*.csv")]
+    assert {"old.csv", "new.csv", "revenue_old.csv", "revenue_new.csv"} == set(written)
+    assert [] == [*tmp_path.iterdir()]
+
+
+def test_what_an_upload_takes_of_the_memory_does_not_hang_on_its_size(service: Service) -> None:
+    program = service.start("api", "--port", "0")
+    client = service.client_of(program)
+    piece = b"1,2026-01-31,revenue-30,100.5\n" * 10_000
+    with upload(client, ONE_OFF) as sender:
+        for field in ("key", "value"):
+            sender.part(field, b"id" if field == "key" else b"x")
+        for side in ("old", "new"):
+            sender.part(side, b"")
+            for _ in range(400):
+                sender.more(piece)
+        sender.end()
+        assert b"202 Accepted" in sender.answer()
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{program.pid}/status").read_text())
+
+    assert peak
+    assert int(peak[1]) < 150_000
+    sizes = [path.stat().st_size for path in service.settings.uploads_dir.glob("*/*")]
+    assert [400 * len(piece)] * 2 == sizes
+
+
+# files and tolerances in JSON
+
+
+def test_json_names_files_among_the_inputs(working: Client) -> None:
+    asked = {"old": "monday.csv", "new": "tuesday.csv", **COLUMNS, "tolerance": {}}
+    job_id = accepted(working.post(ONE_OFF, json=asked))
+    working.wait_for_success(job_id)
+    summary = working.get(f"/api/diffing/job/{job_id}/summary").json()
+
+    assert answer().csv.encode() == working.result_of(job_id)
+    assert ("monday.csv", "tuesday.csv.gz") == (summary["old"]["name"], summary["new"]["name"])
+
+
+def test_a_file_that_json_does_not_name_is_that_of_the_metric(working: Client) -> None:
+    job_id = accepted(working.post(REVENUE, json={"new": "monday.csv"}))
+    counts = working.wait_for_success(job_id)["counts"]
+    summary = working.get(f"/api/diffing/job/{job_id}/summary").json()
+
+    assert (0, 4) == (counts["emitted"], counts["unchanged"])
+    assert ("revenue_old.csv", "monday.csv") == (summary["old"]["name"], summary["new"]["name"])
+
+
+def test_json_takes_the_place_of_what_the_metric_says(service: Service) -> None:
+    catalogue = service.write(
+        "metrics.toml",
+        """
+        [metric.revenue]
+        old = "revenue_old.csv"
+        new = "revenue_new.csv"
+        key = ["date", "segment_field", "segment_value_id", "stat"]
+        value = ["segment_name", "value"]
+        rel_tol = 0.5
+        tolerance = { segment_name = { abs_tol = 3 }, value = { abs_tol = 50 } }
+        duplicates = "error"
+        """,
+    )
+    service.write_small_pair()
+    client, _ = service.api_and_worker(metrics=catalogue)
+    asked = {"tolerance": {"value": {"rel_tol": 0.03}}, "abs_tol": 1e-300, "duplicates": "allow"}
+    job_id = accepted(client.post(REVENUE, json=asked))
+    client.wait_for_success(job_id)
+    summary = client.get(f"/api/diffing/job/{job_id}/summary").json()
+
+    assert (0.5, 1e-300, "allow") == tuple(
+        summary[name] for name in ("rel_tol", "abs_tol", "duplicates")
+    )
+    assert {
+        "segment_name": {"rel_tol": None, "abs_tol": 3},
+        "value": {"rel_tol": 0.03, "abs_tol": None},
+    } == summary["tolerance"]
+
+
+def test_the_comparison_that_was_asked_for_is_kept_with_the_job(service: Service) -> None:
+    service.write_small_pair()
+    client = service.api()
+    job_id = accepted(client.post(REVENUE, json={"abs_tol": 50}))
+    plain = accepted(client.post(REVENUE, json={}))
+    # what the catalogue says meanwhile changes nothing about it
+    other = service.write(
+        "metrics.toml",
+        '[metric.revenue]\nold = "none.csv"\nnew = "none.csv"\nkey = ["date"]\nvalue = ["stat"]\n',
+    )
+    found = service.jobs().get(job_id).comparison
+    service.write("none.csv", OLD)
+    service.worker(metrics=other)
+    for each in (job_id, plain):
+        client.wait_for_success(each)
+
+    assert {**METRIC.comparison.model_dump(mode="json"), "abs_tol": 50.0} == found
+    summary = client.get(f"/api/diffing/job/{job_id}/summary").json()
+    assert list(METRIC.key) == summary["key"]
+    assert service.jobs().get(plain).comparison is None
+
+
+@pytest.mark.parametrize("named", ["gone.csv", "x" * 246 + ".csv", "é" * 120 + ".csv"])
+def test_a_named_file_that_is_not_there_is_a_404(idle: Client, named: str) -> None:
+    for path, more in ((REVENUE, {}), (ONE_OFF, COLUMNS)):
+        asked = {"old": "revenue_old.csv", "new": named, **more}
+        assert_problem(idle.post(path, json=asked), 404, "There is no input file", named[:50])
+
+
+def test_a_named_file_that_went_before_a_worker_came_is_told(service: Service) -> None:
+    service.write_small_pair()
+    client = service.api()
+    asked = {"old": "revenue_old.csv", "new": "revenue_new.csv", **COLUMNS}
+    job_id = accepted(client.post(ONE_OFF, json=asked))
+    (service.settings.input_dir / "revenue_new.csv").unlink()
+    service.worker()
+    error = client.wait_for_failure(job_id)["error"]
+
+    assert error["type"] == "urn:diffing:missing-input"
+    assert "revenue_new.csv" in error["detail"]
+
+
+# what makes no sense
+
+
+NAMES_OF_NO_INPUT = {
+    "up": "../revenue_old.csv",
+    "absolute": "/etc/passwd",
+    "folder": "a/b.csv",
+    "backslash": "..\\revenue_old.csv",
+    "hidden": ".revenue_old.csv",
+    "dots": "..csv",
+    "no CSV": "passwd",
+    "bare suffix": ".csv",
+    "NUL": "revenue_old.csv\0.csv",
+    "line end": "revenue_old.csv\n",
+    "too long": "x" * 300 + ".csv",
+    "too many bytes": "é" * 130 + ".csv",
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("name", NAMES_OF_NO_INPUT.values(), ids=NAMES_OF_NO_INPUT)
+def test_what_is_no_name_of_an_input_file_is_a_422(idle: Client, name: str) -> None:
+    for path, more in ((REVENUE, {}), (ONE_OFF, {**COLUMNS, "new": "revenue_new.csv"})):
+        assert_problem(idle.post(path, json={"old": name, **more}), 422, "old: must name a .csv")
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown member": ({"colour": "red"}, "colour"),
+    "unknown member of odd characters": ({"\0\x1b" + "x" * 9_000: "red"}, "??xx"),
+    "negative": ({"rel_tol": -1}, "rel_tol"),
+    "text for a number": ({"abs_tol": "0.5"}, "abs_tol"),
+    "true for a number": ({"abs_tol": True}, "abs_tol"),
+    "null": ({"abs_tol": None}, "abs_tol"),
+    "a very large whole number": ({"abs_tol": 10**400}, "abs_tol"),
+    "key of a metric": ({"key": ["date"]}, "key"),
+    "tolerance of no value column": ({"tolerance": {"stat": {"abs_tol": 1}}}, "stat"),
+    "tolerance of nothing": ({"tolerance": {"value": None}}, "tolerance.value"),
+    "tolerance that there is not": ({"tolerance": {"value": {"x": 1}}}, "tolerance.value.x"),
+    "duplicates": ({"duplicates": "some"}, "duplicates"),
+    "number for a name": ({"old": 1}, "old"),
+}
+
+
+@pytest.mark.parametrize(("asked", "named"), WRONG.values(), ids=WRONG)
+def test_what_makes_no_sense_is_a_422_that_names_it(
+    idle: Client, asked: dict[str, Any], named: str
+) -> None:
+    assert_problem(idle.post(REVENUE, json=asked), 422, named)
+
+
+WRONG_ONE_OFF: dict[str, tuple[dict[str, Any], str]] = {
+    "no key": ({"key": None}, "key"),
+    "empty key": ({"key": []}, "key"),
+    "no list": ({"key": "date"}, "key"),
+    "a number": ({"key": [1]}, "key.0"),
+    "column twice": (
+        {"value": ["value", "value"]},
+        "column named twice among key and value: value",
+    ),
+    "key and value": ({"value": ["date"]}, "date"),
+}
+
+
+@pytest.mark.parametrize(("asked", "named"), WRONG_ONE_OFF.values(), ids=WRONG_ONE_OFF)
+def test_columns_that_make_no_sense_are_a_422(
+    idle: Client, asked: dict[str, Any], named: str
+) -> None:
+    sound = {"old": "revenue_old.csv", "new": "revenue_new.csv", **COLUMNS}
+    assert_problem(idle.post(ONE_OFF, json={**sound, **asked}), 422, named)
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_diff_of_no_metric_needs_all_four(idle: Client, slash: str) -> None:
+    bodies: list[dict[str, str] | None] = [None, {}]
+    for body in bodies:
+        response = idle.post(f"{ONE_OFF}{slash}", json=body)
+        assert_problem(response, 422, "old: ", "new: ", "key: ", "value: ")
+
+
+MALFORMED = {
+    "nothing closed": b'{"rel_tol": ',
+    "no JSON": b"rel_tol=1",
+    "no UTF-8": b'{"old": "\xff"}',
+    "UTF-16": '{"rel_tol": 1}'.encode("utf-16"),
+    "NaN": b'{"rel_tol": NaN}',
+    "Infinity": b'{"tolerance": {"value": {"abs_tol": -Infinity}}}',
+    "a member twice": b'{"rel_tol": 1, "rel_tol": 2}',
+    "half a character": rb'{"old": "\ud800.csv"}',
+    "half a character in a name": rb'{"tolerance": {"\udfff": {}}}',
+    "deep": b"[" * 60_000,
+    "deep objects": b'{"a":' * 10_000,
+    "a number of 5,000 digits": b'{"rel_tol": %s}' % (b"9" * 5_000),
+    "nothing": b" ",
+}
+
+
+@pytest.mark.parametrize("content", MALFORMED.values(), ids=MALFORMED)
+def test_malformed_json_is_a_400(idle: Client, content: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    for path in (REVENUE, ONE_OFF):
+        assert_problem(idle.post(path, content=content, headers=headers), 400, "The body")
+
+
+@pytest.mark.parametrize("content", [b"[]", b"1", b"null", b'"x"', b'{"rel_tol": 1e999}'])
+def test_json_that_is_no_object_of_finite_numbers_is_a_422(idle: Client, content: bytes) -> None:
+    headers = {"Content-Type": "application/json; charset=utf-8"}
+    assert_problem(idle.post(REVENUE, content=content, headers=headers), 422)
+
+
+@pytest.mark.parametrize(
+    ("kind", "encoding"),
+    [
+        ("text/csv", None),
+        ("application/x-www-form-urlencoded", None),
+        ("multipart/mixed; boundary=x", None),
+        ("ÿ;=;", None),
+        ("application/json", "gzip"),
+    ],
+)
+def test_a_body_of_another_type_is_a_415(idle: Client, kind: str, encoding: str | None) -> None:
+    headers = {b"Content-Type": kind.encode("latin-1")}
+    if encoding:
+        headers[b"Content-Encoding"] = encoding.encode()
+    for content in (b"{}", iter([b"{}"]), b"x" * 200_000):
+        response = idle.post(REVENUE, content=content, headers=headers)
+        assert_problem(response, 415, "not taken")
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/x-www-form-urlencoded", "multipart/form-data", "text/csv", None]
+)
+def test_an_empty_body_of_any_type_is_none(idle: Client, kind: str | None) -> None:
+    headers = {"Content-Type": kind} if kind else {}
+    accepted(idle.post(REVENUE, content=b"", headers=headers))
+    accepted(idle.post(REVENUE, content=iter([b"", b""]), headers=headers))
+
+
+def test_what_get_sends_along_is_no_body(idle: Client) -> None:
+    accepted(idle.request("GET", REVENUE, content=b"no JSON"))
+
+
+def part(name: str, content: str = "x", more: str = "") -> str:
+    return f'--b\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n{content}\r\n'
+
+
+BOTH = part("old", OLD) + part("new", NEW)
+FORMS: dict[str, tuple[str, int, str]] = {
+    "no file": ("--b--\r\n", 422, "no file old and no file new"),
+    "one file": (part("old") + "--b--", 422, "no file new"),
+    "a file twice": (BOTH + part("old") + "--b--", 422, "the file old twice"),
+    "a field twice": (
+        BOTH + part("rel_tol", "1") + part("rel_tol", "2") + "--b--",
+        422,
+        "the field rel_tol twice",
+    ),
+    "an unknown part": (BOTH + part("\x1bcolour") + "--b--", 422, "?colour"),
+    "columns of a metric": (BOTH + part("key") + "--b--", 422, "key"),
+    "no number": (BOTH + part("rel_tol", "much") + "--b--", 422, "rel_tol"),
+    "not a number": (BOTH + part("rel_tol", "nan") + "--b--", 422, "rel_tol"),
+    "infinity": (BOTH + part("abs_tol", "1e999") + "--b--", 422, "abs_tol"),
+    "no UTF-8": (BOTH + part("duplicates", "\xff") + "--b--", 422, "not UTF-8"),
+    "encoded": (
+        part("old", OLD, "\r\nContent-Transfer-Encoding: base64") + "--b--",
+        422,
+        "must not be encoded",
+    ),
+    "cut off in a file": (BOTH[:-20], 400, "ends in the middle"),
+    "cut off after a part": (BOTH, 400, "ends in the middle"),
+    "cut off in a header": ("--b\r\nContent-Disp", 400, "ends in the middle"),
+    "no form": ("{}", 400, "not multipart/form-data"),
+    "a part without a name": ("--b\r\n\r\nx\r\n--b--", 400, "no name"),
+    "a header without end": ("--b\r\nA: " + "x" * 9_000, 400, "not multipart/form-data"),
+    "headers without end": ("--b\r\n" + "A: b\r\n" * 100, 400, "not multipart/form-data"),
+    "a long field": (BOTH + part("rel_tol", "0" * 9_000) + "--b--", 413, "8,192 bytes"),
+    "many parts": (BOTH + part("rel_tol", "0") * 200 + "--b--", 413, "200 parts"),
+}
+
+
+@pytest.mark.parametrize(("content", "status", "named"), FORMS.values(), ids=FORMS)
+def test_a_form_that_cannot_be_used_says_why_and_leaves_nothing(
+    idle: Client, idle_service: Service, content: str, status: int, named: str
+) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    before = uploads_of(idle_service)
+    response = idle.post(REVENUE, content=content.encode("latin-1"), headers=headers)
+
+    assert_problem(response, status, named)
+    assert before == uploads_of(idle_service)
+
+
+@pytest.mark.parametrize("boundary", ["", "; boundary=", "; boundary=" + "x" * 300])
+def test_a_form_without_a_boundary_is_a_400(idle: Client, boundary: str) -> None:
+    headers = {"Content-Type": f"multipart/form-data{boundary}"}
+    assert_problem(idle.post(REVENUE, content=BOTH.encode(), headers=headers), 400, "boundary")
+
+
+def test_odd_column_names_are_taken_as_they_are(working: Client) -> None:
+    name = 'a"; drop table jobs; -- \0 💥'
+    texts = [f'"{name.replace(chr(34), 2 * chr(34))}",value\n1,{n}\n' for n in (1, 2)]
+    files = {"old": texts[0], "new": texts[1]}
+    fields = {"key": [name], "value": ["value"]}
+    end = working.wait_until(
+        accepted(working.post(ONE_OFF, files=files, data=fields)),
+        lambda job: bool(job["finished_at"]),
+    )
+
+    # a NUL may be refused by the diff, which then says so
+    assert end["status"] == "succeeded" or end["error"]["type"] == "urn:diffing:bad-input", end
+
+
+# too much
+
+
+class Sender:
+    """A client that sends a form bit by bit, as it likes."""
+
+    def __init__(self, client: Client, path: str, headers: dict[str, str]) -> None:
+        url = urlsplit(str(client.base_url))
+        self.socket = socket.create_connection((url.hostname or "", url.port or 0), timeout=60)
+        self._chunked = "Content-Length" not in headers
+        lines = [
+            f"POST {path} HTTP/1.1",
+            f"Host: {url.netloc}",
+            "Content-Type: multipart/form-data; boundary=b",
+            *(["Transfer-Encoding: chunked"] if self._chunked else []),
+            *(f"{name}: {value}" for name, value in headers.items()),
+        ]
+        self.socket.sendall("\r\n".join([*lines, "", ""]).encode())
+        self._next = b"--b"
+
+    def part(self, name: str, content: bytes) -> None:
+        """Begin a part."""
+        head = f'\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'.encode()
+        self.more(self._next + head + content)
+        self._next = b"\r\n--b"
+
+    def more(self, content: bytes) -> None:
+        """Go on with it."""
+        framed = b"%x\r\n%s\r\n" % (len(content), content) if self._chunked else content
+        self.socket.sendall(framed)
+
+    def end(self) -> None:
+        """Send the end of the form and of the body."""
+        self.more(self._next + b"--\r\n")
+        if self._chunked:
+            self.socket.sendall(b"0\r\n\r\n")
+
+    def answer(self) -> bytes:
+        """The next answer, all of it."""
+        said = b""
+        while not (head := re.match(rb".*?content-length: (\d+)\r\n.*?\r\n\r\n", said, re.S)) or (
+            len(said) < head.end() + int(head[1])
+        ):
+            more = self.socket.recv(65_536)
+            assert more, said
+            said += more
+        return said
+
+
+@contextmanager
+def upload(client: Client, path: str = REVENUE, **headers: str) -> Iterator[Sender]:
+    """A form that is about to be sent; at the end of the block the client goes away."""
+    sender = Sender(client, path, {name.replace("_", "-"): v for name, v in headers.items()})
+    with closing(sender.socket):
+        yield sender
+
+
+def test_an_upload_that_says_it_is_too_large_is_refused_before_it_is_sent(idle: Client) -> None:
+    with upload(idle, Content_Length="100001", Expect="100-continue") as sender:
+        said = sender.answer()
+
+    assert said.startswith(b"HTTP/1.1 413 ")
+    assert b"urn:diffing:too-large" in said
+
+
+def test_an_upload_that_grows_too_large_is_refused_while_it_is_sent(
+    idle: Client, idle_service: Service
+) -> None:
+    before = uploads_of(idle_service)
+    with upload(idle) as sender:
+        sender.part("old", b"x" * 99_000)
+        sender.more(b"x" * 2_000)
+        said = sender.answer()
+        assert said.startswith(b"HTTP/1.1 413 ")
+        assert b"more than 100,000 bytes" in said
+        # the client that does not listen is heard out, and may ask again
+        for _ in range(100):
+            sender.more(b"x" * 65_536)
+        sender.end()
+        sender.socket.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert sender.answer().startswith(b"HTTP/1.1 200 ")
+
+    assert before == uploads_of(idle_service)
+
+
+def test_json_that_is_too_large_is_a_413(idle: Client) -> None:
+    headers = {"Content-Type": "application/json"}
+    for content in (b" " * 65_537, iter([b" " * 40_000] * 2)):
+        assert_problem(idle.post(REVENUE, content=content, headers=headers), 413, "65,536 bytes")
+
+
+def test_an_upload_is_not_read_when_no_job_can_be_queued(service: Service) -> None:
+    service.write_small_pair()
+    client = service.api(max_queued=1)
+    headers = {"Idempotency-Key": "first"}
+    first = accepted(client.post(REVENUE, files=FILES, headers=headers))
+    with upload(client, Content_Length="100000", Expect="100-continue") as sender:
+        said = sender.answer()
+
+    assert said.startswith(b"HTTP/1.1 503 ")
+    assert b"urn:diffing:queue-full" in said
+    assert first == accepted(client.post(REVENUE, files=FILES, headers=headers))
+
+
+def test_an_upload_for_no_metric_is_not_read(idle: Client) -> None:
+    path = "/api/diffing/new/revenu"
+    with upload(idle, path, Content_Length="100000", Expect="100-continue") as sender:
+        assert sender.answer().startswith(b"HTTP/1.1 404 ")
+
+
+# the same request again
+
+
+def test_the_same_upload_with_the_same_key_is_the_same_job_and_kept_once(service: Service) -> None:
+    client = service.api()
+    headers = {"Idempotency-Key": "tuesday"}
+
+    def ask(path: str = REVENUE, **fields: Any) -> httpx2.Response:
+        files = {**FILES, **fields.pop("files", {})}
+        return client.post(path, files=files, data=fields, headers=headers)
+
+    first = ask()
+    again = ask()
+    named_otherwise = ask(files={"old": ("c.csv", OLD)})
+
+    assert first.request.headers["content-type"] != again.request.headers["content-type"]
+    assert {accepted(first)} == {accepted(again), accepted(named_otherwise)}
+    assert 1 == len(service.queued_tasks())
+    others = [
+        ask(files={"old": ("a.csv", OLD + " ")}),
+        ask(files={"old": ("a.csv", NEW), "new": ("b.csv", OLD)}),
+        ask(rel_tol="0"),
+        ask(ONE_OFF, **COLUMNS),
+        client.post(REVENUE, headers=headers),
+        client.post(REVENUE, headers=headers, json={}),
+    ]
+    for other in others:
+        assert_problem(other, 409, "Idempotency-Key")
+    assert ["new.csv", "old.csv"] == uploads_of(service)
+
+
+def test_a_diff_of_no_metric_is_not_that_of_a_metric_of_the_same_body(idle: Client) -> None:
+    headers = {"Idempotency-Key": "json"}
+    asked = {"old": "revenue_old.csv", "new": "revenue_new.csv", **COLUMNS}
+    first = accepted(idle.post(ONE_OFF, json=asked, headers=headers))
+
+    assert first == accepted(idle.post(ONE_OFF, json=asked, headers=headers))
+    assert_problem(idle.post(ONE_OFF, json={**asked, "abs_tol": 1}, headers=headers), 409)
+
+
+# what goes wrong meanwhile
+
+
+def test_an_upload_whose_client_goes_away_leaves_nothing(service: Service) -> None:
+    program = service.start("api", "--port", "0")
+    client = service.client_of(program)
+    with upload(client) as sender:
+        sender.part("old", b"x" * 200_000)
+        wait_until(lambda: uploads_of(service) == ["old.csv"], "nothing was written")
+
+    wait_until(lambda: nothing_is_uploaded(service), "it is left")
+    assert [] == [line for line in program.lines() if "Traceback" in line or "ERROR" in line]
+    assert client.get("/health").status_code == 200
+
+
+def test_an_upload_that_is_cut_off_by_a_stop_leaves_nothing(service: Service) -> None:
+    program = service.start("api", "--port", "0", grace=0)
+    with upload(service.client_of(program)) as sender:
+        sender.part("old", b"x" * 200_000)
+        wait_until(lambda: uploads_of(service) == ["old.csv"], "nothing was written")
+        program.signal(signal.SIGTERM)
+        program.ended()
+
+    assert nothing_is_uploaded(service)
+
+
+def test_what_a_killed_api_left_is_swept_and_what_is_being_written_is_not(
+    service: Service,
+) -> None:
+    first, second = (service.start("api", "--port", "0") for _ in range(2))
+    clients = [service.client_of(program) for program in (first, second)]
+    (service.settings.uploads_dir / "notes.txt").touch()
+    with upload(clients[0]) as dead, upload(clients[1]) as alive:
+        for sender in (dead, alive):
+            sender.part("old", OLD.encode() + b" " * 200_000)
+            sender.part("new", b" " * 200_000)
+        wait_until(lambda: len(uploads_of(service)) == 4, "nothing was written")
+        first.signal(signal.SIGKILL)
+        first.ended()
+        # sweeps four times a second
+        service.worker(retention=1)
+        wait_until(lambda: len(uploads_of(service)) == 2, "what is dead is left")
+        later = clients[1].post(REVENUE, files=FILES)
+        clients[1].wait_until(accepted(later), lambda job: bool(job["finished_at"]))
+
+        alive.end()
+        assert b"202 Accepted" in alive.answer()
+    assert (service.settings.uploads_dir / "notes.txt").exists()
+
+
+def test_an_upload_is_removed_with_its_job_and_not_before(service: Service) -> None:
+    client, worker = service.api_and_worker(retention=1.5)
+    ended = [accepted(client.post(REVENUE, files=FILES)) for _ in range(2)]
+    wait_until(
+        lambda: client.get(f"/api/diffing/job/{ended[0]}/status").status_code == 410,
+        "the job is left",
+    )
+    wait_until(lambda: nothing_is_uploaded(service), "the uploads are left")
+    worker.signal(signal.SIGTERM)
+    worker.ended()
+
+    waiting = accepted(client.post(REVENUE, files=FILES))
+    cancelled = accepted(client.post(REVENUE, files=FILES))
+    client.delete(f"/api/diffing/job/{cancelled}")
+    service.worker(retention=60, max_attempts=1)
+    client.wait_for_success(waiting)
+    assert ["new.csv", "new.csv", "old.csv", "old.csv"] == uploads_of(service)
+
+
+def test_another_attempt_at_a_job_finds_its_uploads(
+    service: Service, large_pair: LargePair
+) -> None:
+    client, worker = service.api_and_worker(stale_after=STALE_AFTER)
+    with large_pair.old.open("rb") as old, large_pair.new.open("rb") as new:
+        job_id = accepted(client.post(REVENUE, files={"old": old, "new": new}))
+    client.wait_for_diff(job_id)
+    worker.signal(signal.SIGKILL)
+    service.worker(stale_after=STALE_AFTER)
+
+    assert 2 == client.wait_for_success(job_id)["attempt"]
+    assert large_pair.result == client.result_of(job_id)
+
+
+def test_a_disk_that_is_full_is_a_503_and_nothing_is_left(tmp_path: Path, mount: Mount) -> None:
+    data = tmp_path / "data"
+    mount(Settings(data_dir=data).uploads_dir, "1m")
+    with Service(data) as service:
+        client, _ = service.api_and_worker()
+        response = client.post(REVENUE, files={"old": OLD, "new": "x" * 3_000_000})
+        assert_problem(response, 503, "The disk is full")
+        assert "urn:diffing:disk-unavailable" == response.json()["type"]
+        assert int(response.headers["retry-after"]) >= 1
+        assert nothing_is_uploaded(service)
+
+        client.wait_for_success(accepted(client.post(REVENUE, files=FILES)))
+
+
+# the README
+
+
+def test_the_curl_session_of_the_readme_is_as_shown(service: Service) -> None:
+    curl = shutil.which("curl")
+    if not curl:
+        pytest.skip("there is no curl here")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = [b for b in readme.split("```console\n") if b.startswith("$ curl -s -F old=")]
+    turns = re.findall(r"^\$ (curl .*?)\n(.*?)(?=^\$ |\Z)", block.split("```")[0], re.M | re.S)
+    for name in ("old.csv", "new.csv"):
+        shown = re.search(rf"^\$ cat {name}\n(.*?)\$ ", readme, re.M | re.S)
+        assert shown
+        (service.folder.parent / name).write_text(shown[1])
+    service.write_sample("revenue", 1_000)
+    client, _ = service.api_and_worker()
+    before = [client.new_job() for _ in range(3)]
+
+    assert ([1, 2, 3], 5) == (before, len(turns))
+    for command, expected in turns:
+        done = subprocess.run(
+            ["/bin/sh", "-c", command.replace("localhost:8000", str(client.base_url).strip("/"))],
+            cwd=service.folder.parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert expected.strip("\n") == done.stdout.strip("\n")
