@@ -19,8 +19,12 @@ DiffingError
 ├── NotAllowed
 │   ├── ScopeLacking  the API key is not for that
 │   └── CrossSite     a page of another site made a browser send the request
+├── NotAcceptable     there is one, but it cannot be given in the form that was asked for
+├── RangeNotSatisfiable  the file has no such bytes
 ├── Unavailable       not now; the same request may do later
 │   ├── QueueFull
+│   ├── TooManyStreams
+│   ├── ConversionFailed
 │   ├── NotReady      the service cannot do its work
 │   ├── DiskUnavailable
 │   └── DatabaseUnavailable
@@ -167,6 +171,14 @@ class CrossSite(NotAllowed):
     title = "The request comes from another site"
 
 
+class NotAcceptable(DiffingError):
+    title = "It cannot be given in that form"
+
+
+class RangeNotSatisfiable(DiffingError):
+    title = "The file has no such bytes"
+
+
 class Unavailable(DiffingError):
     title = "Not now"
 
@@ -181,6 +193,14 @@ class NotReady(Unavailable):
 
 class DiskUnavailable(Unavailable):
     title = "The disk cannot be used"
+
+
+class TooManyStreams(Unavailable):
+    title = "Too many clients follow jobs"
+
+
+class ConversionFailed(Unavailable):
+    title = "The result could not be converted"
 
 
 class DatabaseUnavailable(Unavailable):

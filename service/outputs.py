@@ -1,11 +1,12 @@
 """The files that a diff writes: under their names only when all of them are whole."""
 
 import errno
+import fcntl
 import os
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Self
@@ -13,7 +14,9 @@ from typing import Self
 from service.errors import BadArgument, of_os
 
 # as `_part_of` and `Outputs.of_attempt` name them
-_OF_ATTEMPT = re.compile(r"(\.\d+-\d+-)?(\d{1,19})\.(\d{1,9})(\.detail|\.removed)?\.csv")
+_OF_ATTEMPT = re.compile(
+    r"(\.\d+-\d+-)?(\d{1,19})\.(\d{1,9})(\.detail|\.removed)?\.(csv|json|parquet)"
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Outputs:
             for part, path in zip(unfinished.paths, self.paths, strict=True):
                 _make_empty(part, path)
                 stack.callback(part.unlink, missing_ok=True)
+                stack.enter_context(_held(part))
             yield unfinished
             for part in unfinished.paths:
                 sync(part)
@@ -84,9 +88,37 @@ class Outputs:
         """Whether it is the name of a file that is being written."""
         return name.startswith(".")
 
+    @staticmethod
+    def is_being_written(part: Path) -> bool:
+        """Whether the process that writes a part lives; it may be one of another container."""
+        try:
+            with part.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except FileNotFoundError:
+            return False
+        return False
+
+    @staticmethod
+    def remove_parts(path: Path, writer: int) -> None:
+        """Remove what a process that was killed left of a file; the writer is its process id."""
+        for part in path.parent.glob(f".{writer}-*-{path.name}"):
+            part.unlink(missing_ok=True)
+
 
 def _part_of(path: Path) -> Path:
     return path.with_name(f".{os.getpid()}-{threading.get_ident()}-{path.name}")
+
+
+@contextmanager
+def _held(part: Path) -> Iterator[None]:
+    """Hold a lock on a part, which ends with this process at the latest."""
+    with part.open("rb") as file:
+        # only the sweeper asks, in the service's own folder: others may have no locks
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _make_empty(part: Path, path: Path) -> None:

@@ -93,7 +93,10 @@ def _is_needed(path: Path, job: Job | None, attempt: int) -> bool:
     if job is None or job.attempt != attempt:
         return False
     if job.status is Status.SUCCEEDED:
-        return not (path.is_dir() or Outputs.is_part(path.name))
+        # its result may be on the way into another format
+        return not path.is_dir() and (
+            not Outputs.is_part(path.name) or Outputs.is_being_written(path)
+        )
     return job.status is Status.PROCESSING
 
 

@@ -15,7 +15,9 @@ from service.errors import (
     DiffingError,
     NotAllowed,
     NotAuthorized,
+    NotAcceptable,
     NotFound,
+    RangeNotSatisfiable,
     ResultGone,
     ScopeLacking,
     TooLarge,
@@ -34,6 +36,8 @@ _STATUSES = {
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnsupportedBody: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     Unprocessable: HTTPStatus.UNPROCESSABLE_ENTITY,
+    NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
+    RangeNotSatisfiable: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
 }
 _RETRY_SECONDS = 5
 _BEARER = 'Bearer realm="diffing"'
