@@ -1,5 +1,6 @@
 """The processes that serve: the API, a worker, and both together under one parent."""
 
+import asyncio
 import ipaddress
 import logging
 import os
@@ -31,7 +32,21 @@ _log = logging.getLogger(__name__)
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn's server; a second signal of any kind lets no connection finish."""
+    """Uvicorn's server; a second signal of any kind lets no connection finish.
+
+    Args:
+        config: what it serves.
+        stopping: set when it begins to stop: what takes long must not hold it up.
+    """
+
+    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop once all connections have ended."""
+        self._stopping.set()
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop, or stop at once."""
@@ -71,7 +86,7 @@ def serve_api(settings: Settings, listener: socket.socket | None = None) -> None
     # uvicorn raises the signal again when it is done: that is a clean end
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        _Server(config).run(sockets=[listener])
+        _Server(config, app.state.stopping).run(sockets=[listener])
     finally:
         tracing.stop()
 

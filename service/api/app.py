@@ -38,9 +38,14 @@ def make_app(settings: Settings, catalogue: Catalogue, *, ask_for_keys: bool = T
         LookupError: a route has an operation of which nobody said what scope it needs.
     """
     backend = Backend.of(settings, catalogue)
-    groups = (Submissions(backend), JobViews(backend), Results(backend), Operations(backend))
+    groups = (
+        Submissions(backend),
+        JobViews(backend),
+        Results(backend),
+        Operations(backend),
+    )
     keys = Keyring(backend.keys) if ask_for_keys else None
-    return _Application(
+    app = _Application(
         names_of(settings, ask_for_keys=ask_for_keys),
         routes=[guarded(route, keys) for group in groups for route in group.routes()],
         exception_handlers={
@@ -50,6 +55,8 @@ def make_app(settings: Settings, catalogue: Catalogue, *, ask_for_keys: bool = T
             Exception: problem_unforeseen,
         },
     )
+    app.state.stopping = backend.stopping
+    return app
 
 
 class _Application(Starlette):

@@ -1,6 +1,7 @@
 """What the endpoints share: settings, catalogue, tables, queue."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import Self
 
 from service.catalogue import Catalogue
@@ -14,7 +15,15 @@ from service.tasks import JobQueue
 
 @dataclass(frozen=True)
 class Backend:
-    """The parts behind the endpoints."""
+    """The parts behind the endpoints.
+
+    Args:
+        settings: all settings.
+        catalogue: the metrics.
+        jobs: the jobs table.
+        queue: carries the ids.
+        stopping: set when the process begins to stop; answers that take long end then.
+    """
 
     settings: Settings
     catalogue: Catalogue
@@ -22,6 +31,7 @@ class Backend:
     keys: Keys
     queue: JobQueue
     census: Census
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
     def of(cls, settings: Settings, catalogue: Catalogue) -> Self:
