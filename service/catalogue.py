@@ -200,8 +200,6 @@ def comparison_of(
 def find_inputs(metric: Metric, folder: Path) -> tuple[Path, Path]:
     """The paths of a metric's old and new file.
 
-    A file may stand compressed where the catalogue names it plain.
-
     Raises:
         MissingInput: naming the file that is not there, or those of which it could be either.
     """

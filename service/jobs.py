@@ -1,7 +1,7 @@
 """The jobs table: the truth about every job. The queue only carries ids."""
 
 import enum
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from service.progress import Progress
 from service.schema import jobs as _jobs
 
 # Ids are 64-bit integers in SQLite and PostgreSQL alike.
-_LARGEST_ID = 2**63 - 1
+LARGEST_ID = 2**63 - 1
 
 
 class Status(enum.StrEnum):
@@ -30,7 +30,7 @@ class Status(enum.StrEnum):
 
 
 _UNFINISHED = (Status.QUEUED, Status.PROCESSING)
-_FINISHED = tuple(status for status in Status if status not in _UNFINISHED)
+FINISHED = tuple(status for status in Status if status not in _UNFINISHED)
 
 
 _T = TypeVar("_T")
@@ -191,7 +191,7 @@ class Jobs:
             UnknownJob: there never was one.
             ResultGone: it ended so long ago that it was removed.
         """
-        if 0 < job_id <= _LARGEST_ID:
+        if 0 < job_id <= LARGEST_ID:
             if job := self._first(sa.select(_jobs).where(_jobs.c.id == job_id)):
                 return job
             # the newest job is never removed, so that it tells which ids there were
@@ -201,6 +201,35 @@ class Jobs:
                     "Start a new job."
                 )
         raise no_job(job_id)
+
+    def page(
+        self,
+        most: int,
+        before: int | None = None,
+        statuses: Sequence[Status] = (),
+        metric: str | None = None,
+        owner: str | None = None,
+    ) -> list[Job]:
+        """The newest jobs, newest first.
+
+        Args:
+            most: number of jobs.
+            before: only jobs of smaller ids; None for the newest there are.
+            statuses: only jobs in one of these states; none for all.
+            metric: only jobs of the metric of that id; None for all.
+            owner: only jobs of that API key; None for all.
+        """
+        # with + "" SQLite takes no index of states: it shall walk down the ids, and not sort
+        query = sa.select(_jobs).order_by(_jobs.c.id.desc()).limit(most)
+        if before is not None:
+            query = query.where(_jobs.c.id < before)
+        if statuses:
+            query = query.where((_jobs.c.status + "").in_(statuses))
+        if metric is not None:
+            query = query.where(_jobs.c.metric == metric)
+        if owner is not None:
+            query = query.where(_jobs.c.owner == owner)
+        return self._all(query)
 
     def cancel(self, job_id: int) -> Job:
         """End a job that nobody wants any more; the worker that has it finds out.
@@ -287,7 +316,7 @@ class Jobs:
         """The jobs that ended longer ago than that."""
         return self._all(
             sa.select(_jobs).where(
-                _jobs.c.status.in_(_FINISHED),
+                _jobs.c.status.in_(FINISHED),
                 _jobs.c.finished_at < _now() - timedelta(seconds=seconds),
             )
         )
@@ -298,7 +327,7 @@ class Jobs:
         with available(), self._engine.begin() as connection:
             connection.execute(
                 sa.delete(_jobs).where(
-                    _jobs.c.id == job.id, _jobs.c.status.in_(_FINISHED), _jobs.c.id < newest
+                    _jobs.c.id == job.id, _jobs.c.status.in_(FINISHED), _jobs.c.id < newest
                 )
             )
 

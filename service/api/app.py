@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from service.api.access import Keyring, guarded
 from service.api.backend import Backend
+from service.api.catalogue import CatalogueViews
 from service.api.guards import Guards, names_of
 from service.api.jobs import JobViews
 from service.api.operations import Operations
@@ -42,6 +43,7 @@ def make_app(settings: Settings, catalogue: Catalogue, *, ask_for_keys: bool = T
         Submissions(backend),
         JobViews(backend),
         Results(backend),
+        CatalogueViews(backend),
         Operations(backend),
     )
     keys = Keyring(backend.keys) if ask_for_keys else None

@@ -1,8 +1,10 @@
-"""Endpoints of a job: how it stands, its summary, its end."""
+"""Endpoints of jobs: all of them; how one stands, its summary, its end."""
 
+import base64
 import re
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -10,11 +12,13 @@ from starlette.routing import Route
 
 from service.api.access import caller_of
 from service.api.backend import Backend
-from service.errors import ResultGone, UnknownJob
-from service.jobs import Job, Status, no_job
+from service.api.problems import problem
+from service.errors import BadArgument, ResultGone, UnknownJob, UnknownMetric
+from service.jobs import LARGEST_ID, Job, Status, no_job
 
 NOT_STORED = {"Cache-Control": "no-store"}
 _RETRY_SECONDS = 1
+_PAGE, _LONGEST_PAGE = 20, 100
 
 
 class JobViews:
@@ -26,10 +30,34 @@ class JobViews:
     def routes(self) -> list[Route]:
         """The table of these endpoints."""
         return [
+            Route("/api/diffing/jobs", self.jobs),
             Route("/api/diffing/job/{job_id}", self.cancel, methods=["DELETE"]),
             Route("/api/diffing/job/{job_id}/status", self.status),
             Route("/api/diffing/job/{job_id}/summary", self.summary),
         ]
+
+    def jobs(self, request: Request) -> Response:
+        """A page of jobs, newest first, and where the next one is."""
+        asked = request.query_params
+        statuses = [_status_in(text) for text in asked.getlist("status")]
+        most, before = _limit_in(asked.get("limit")), _id_in(asked.get("cursor"))
+        metric = asked.get("metric")
+        if metric is not None:
+            try:
+                metric = self._backend.catalogue.find(metric).id
+            except UnknownMetric as error:
+                return problem(error, metrics=list(self._backend.catalogue.metrics))
+        caller = caller_of(request)
+        owner = None if caller.sees_all else caller.owner
+        jobs = self._backend.jobs.page(most + 1, before, statuses, metric, owner)
+        following = _cursor_after(jobs[most - 1]) if len(jobs) > most else None
+        headers = dict(NOT_STORED)
+        if following:
+            kept = [(name, value) for name, value in asked.multi_items() if name != "cursor"]
+            query = urlencode([*kept, ("cursor", following)])
+            headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
+        said = {"jobs": [status_of(job) for job in jobs[:most]], "next": following}
+        return JSONResponse(said, headers=headers)
 
     def cancel(self, request: Request) -> Response:
         """End a job that has not ended: 202, as often as one asks."""
@@ -107,6 +135,37 @@ def status_of(job: Job) -> dict[str, Any]:
         "counts": {name: summary[name] for name in counts} if summary else None,
         "error": job.error,
     }
+
+
+def _status_in(text: str) -> Status:
+    if text not in list(Status):
+        raise BadArgument(f"status must be one of {', '.join(Status)}.")
+    return Status(text)
+
+
+def _limit_in(text: str | None) -> int:
+    if text is None:
+        return _PAGE
+    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= _LONGEST_PAGE:
+        raise BadArgument(f"limit must be a number from 1 to {_LONGEST_PAGE}.")
+    return int(text)
+
+
+def _cursor_after(job: Job) -> str:
+    return base64.urlsafe_b64encode(str(job.id).encode()).decode().rstrip("=")
+
+
+def _id_in(cursor: str | None) -> int | None:
+    """The id that a cursor of ours stands for: the jobs of smaller ids follow."""
+    if cursor is None:
+        return None
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    except ValueError:
+        text = b""
+    if not re.fullmatch(rb"[1-9][0-9]{0,18}", text) or int(text) > LARGEST_ID:
+        raise BadArgument("cursor must be what the page before named as next.")
+    return int(text)
 
 
 def _iso(time: datetime | None) -> str | None:
