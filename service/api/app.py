@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from service.api.access import Keyring, guarded
 from service.api.backend import Backend
 from service.api.catalogue import CatalogueViews
+from service.api.events import Events
 from service.api.guards import Guards, names_of
 from service.api.jobs import JobViews
 from service.api.operations import Operations
@@ -43,6 +44,7 @@ def make_app(settings: Settings, catalogue: Catalogue, *, ask_for_keys: bool = T
         Submissions(backend),
         JobViews(backend),
         Results(backend),
+        Events(backend),
         CatalogueViews(backend),
         Operations(backend),
     )
