@@ -12,7 +12,7 @@ from service.inspection import Inspection
 from service.outputs import Outputs
 from service.pieces import Pieces
 from service.profile import Profile
-from service.session import CsvRefused, Session, as_pattern
+from service.session import CsvRefused, Session
 
 
 @dataclass(frozen=True)
@@ -273,7 +273,7 @@ def _repeated(
         if surplus:
             found = session.run(
                 "repeated_keys",
-                {**bound, **_as_csv(bound, side), "file": as_pattern(file.path)},
+                {**bound, **_as_csv(bound, side), "files": bound[side]},
             )
             names = bound[f"{side}_header"]
             examples = "; ".join(_example(e["key"], e["copies"], names) for e in found["examples"])

@@ -176,9 +176,8 @@ class Diff:
         reporter: "_Reporter",
         method: Method,
     ) -> Counts:
-        files = [old.file.path, new.file.path, *outputs.paths]
         with Session(
-            self._limits, scratch, files, [old.pieces, new.pieces], self._interrupted
+            self._limits, scratch, outputs.paths, [old.pieces, new.pieces], self._interrupted
         ) as self._session:
             return compare(
                 self._session,

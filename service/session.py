@@ -1,6 +1,5 @@
 """A DuckDB connection that runs the files of `sql/` within limits, and reaches nothing else."""
 
-import re
 import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,8 +28,9 @@ class Session:
     Args:
         limits: what it may use.
         scratch: an existing folder, private to it, where it spills.
-        files: the files that it may read and write.
-        pieces: files in pieces, which it may read too.
+        outputs: the files that it may write.
+        pieces: the files that it may read, which go by the names of their pieces alone: a path
+            that may be read may be written, too.
         interrupted: when set, no further statement starts.
     """
 
@@ -38,7 +38,7 @@ class Session:
         self,
         limits: Limits,
         scratch: Path,
-        files: Iterable[Path],
+        outputs: Iterable[Path],
         pieces: Sequence[Pieces],
         interrupted: threading.Event,
     ) -> None:
@@ -46,7 +46,6 @@ class Session:
         self._pieces = pieces
         self._connection = duckdb.connect()
         free = f"{shutil.disk_usage(scratch).free * 9 // 10 // 1024} KiB"
-        names = [name for file in files for name in (str(file), as_pattern(file))]
         try:
             for file in pieces:
                 self._connection.register_filesystem(file)
@@ -59,7 +58,10 @@ class Session:
                     "threads": limits.threads,
                     "temp_folder": str(scratch),
                     "temp_limit": limits.temp or free,
-                    "files": [*names, *(name for file in pieces for name in file.all_names)],
+                    "files": [
+                        *(str(output) for output in outputs),
+                        *(name for file in pieces for name in file.all_names),
+                    ],
                 },
             )
         except BaseException:
@@ -118,11 +120,6 @@ class Session:
     def interrupt(self) -> None:
         """Stop the statement that runs, from another thread."""
         self._connection.interrupt()
-
-
-def as_pattern(path: Path) -> str:
-    """A path that SQL reads as that very file: it takes `*`, `?` and `[` for a pattern."""
-    return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
 @contextmanager

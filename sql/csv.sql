@@ -1,6 +1,6 @@
 -- The rows of a CSV file: how every query here reads one.
 --
--- parameters  file          path; glob characters stand in brackets
+-- parameters  file          path, or name of a piece; glob characters of a path stand in brackets
 --             file_columns  struct of VARCHAR columns in file order, named by their role in the diff:
 --                           k0, k1 … the key, v0, v1 … the values, x0, x1 … the rest
 --             roles         the same in the order of k0, k1 … v0, v1 … x0 …: columns of two files pair

@@ -1,10 +1,12 @@
 -- Settings of one diff's connection, each statement with the parameter it names. The order matters:
--- the last two lock the rest, so that no query can reach another file, the network or a setting.
+-- the last two lock the rest, so that no query can reach another file, the network or a setting. What is
+-- reached beside `files` is the folder it spills to, which no other diff has.
 --
 -- parameters  memory_limit, temp_limit  sizes, such as '512MB' or '40%'
 --             threads                   number of threads
 --             temp_folder               where a diff spills to disk
---             files                     list of the files it may read and write
+--             files                     list of the files it may reach: to write, or the names of
+--                                       pieces, which are read-only
 set memory_limit = $memory_limit;
 set threads = $threads;
 set temp_directory = $temp_folder;
@@ -20,6 +22,12 @@ set preserve_insertion_order = false;
 -- the rows that each operator gave are what a diff is proved by
 set enable_profiling = 'no_output';
 set profiling_coverage = 'ALL';
+-- nothing from beyond the files: no variable of the Python around, no extension, no secret of a user
+set python_enable_replacements = false;
+set autoinstall_known_extensions = false;
+set autoload_known_extensions = false;
+set allow_community_extensions = false;
+set allow_persistent_secrets = false;
 set allowed_paths = $files;
 set enable_external_access = false;
 set lock_configuration = true;

@@ -3,6 +3,7 @@
 import csv
 import io
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -14,7 +15,6 @@ import pytest
 from service.catalogue import Metric, load_catalogue
 from service.queries import SQL_DIR, query
 from service.samples import write_sample
-from service.session import as_pattern
 from tests import reference
 from tests.test_cases import CASES, Case
 
@@ -62,6 +62,11 @@ def literal(value: object) -> str:
     if isinstance(value, Sequence):
         return f"[{', '.join(map(literal, value))}]"
     return repr(value)
+
+
+def as_pattern(path: Path) -> str:
+    """A path that SQL reads as that very file: it takes `*`, `?` and `[` for a pattern."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
 def call(macro: str, old: Path, new: Path, **named: object) -> str:
