@@ -4,13 +4,16 @@ import contextlib
 import logging
 import resource
 import signal
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from service import logs
+from service import fence, logs
 from service.engine import Diff
 from service.errors import DiffingError, OutOfMemory, of_os
 from service.limits import Limits
+from service.outputs import Outputs
+from service.queries import SQL_DIR
 from service.request import Request
 
 _log = logging.getLogger(__name__)
@@ -31,7 +34,12 @@ def _run_diff(request: Request, sender: Connection) -> None:
         request.old, request.new, request.comparison, request.limits, request.with_fingerprints
     )
     try:
-        summary = diff.run(request.outputs, request.metric, on_progress=sender.send)
+        summary = diff.run(
+            request.outputs,
+            request.metric,
+            on_progress=sender.send,
+            on_ready=partial(_enclose, request),
+        )
         sender.send(summary.model_dump(mode="json"))
     except DiffingError as error:
         if error.__cause__:
@@ -47,6 +55,18 @@ def _run_diff(request: Request, sender: Connection) -> None:
                 "The diff needs more memory than it may use. Raise DIFFING_MEMORY_LIMIT."
             ).failure
         )
+
+
+def _enclose(request: Request, parts: Outputs) -> None:
+    """Let this process reach what the diff needs, whatever a file may make of DuckDB or Python."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    fence.enclose(
+        # one that is not there is for the diff to complain about
+        read=[SQL_DIR, *(path for path in (request.old, request.new) if path.is_file())],
+        write=parts.paths,
+        rename={path.parent for path in parts.paths},
+        own=[request.limits.temp_folder],
+    )
 
 
 def _be_the_first_to_go(limits: Limits) -> None:

@@ -60,6 +60,7 @@ class Diff:
         outputs: Outputs,
         metric: str | None = None,
         on_progress: Callable[[Progress], None] = lambda _: None,
+        on_ready: Callable[[Outputs], None] = lambda _: None,
     ) -> Summary:
         """Compare the files and write the outputs.
 
@@ -70,6 +71,8 @@ class Diff:
             metric: id to name in the summary.
             on_progress: called whenever the next stage begins or more was read, from any thread,
                 but never from two at once.
+            on_ready: called with the files that are written to before they get their names, when
+                these are there and nothing was read yet.
 
         Raises:
             BadInput: a file is no CSV, lacks a column, or repeats keys that must not repeat.
@@ -86,6 +89,7 @@ class Diff:
             self._scratch() as scratch,
             unchanged(self._old, self._new),
         ):
+            on_ready(parts)
             reporter = _Reporter(on_progress)
             reporter.stage("checking")
             old, new = self._open(self._old, scratch), self._open(self._new, scratch)

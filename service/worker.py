@@ -11,7 +11,7 @@ from types import FrameType
 
 from huey.consumer import Consumer
 
-from service import logs, tracing
+from service import fence, logs, tracing
 from service.catalogue import Catalogue, Comparison, Metric, find_input, find_inputs
 from service.database import open_file
 from service.errors import (
@@ -128,6 +128,10 @@ class Worker:
             max_delay=_POLL_SECONDS,
             shutdown_timeout=self._settings.grace,
         )
+        if not fence.version():
+            _log.warning(
+                "this kernel has no Landlock: only DuckDB's own settings keep a diff to its files"
+            )
         sweep_every = min(_SWEEP_SECONDS, self._settings.retention / 4)
         for work, seconds in (
             (self._reaper.reap, self._settings.stale_after / 3),
