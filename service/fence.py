@@ -17,12 +17,20 @@ _PR_SET_NO_NEW_PRIVS = 38
 _READ = _READ_FILE | _READ_DIR
 _OF_FILES = _READ_FILE | _WRITE_FILE | _TRUNCATE
 
-_SURROUNDINGS = (
-    *("/usr/lib", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime"),
-    # DuckDB ends the process when it may not read the first
-    *("/proc/self/cgroup", "/sys/fs/cgroup", "/sys/devices/system/cpu"),
-    *("/proc/self/status", "/proc/meminfo", "/proc/stat"),
-)
+# Code that may still be loaded, and what it asks about the machine: no data of anyone. Looked up
+# once, by the fork server, for all children.
+_SURROUNDINGS = [
+    place
+    for place in (
+        *(Path(sysconfig.get_path(n)) for n in ("stdlib", "platstdlib", "purelib", "platlib")),
+        *(Path(sys.base_prefix, "lib"), Path(__file__).parent),
+        *map(Path, ("/usr/lib", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime")),
+        # DuckDB ends the process when it may not read the first
+        *map(Path, ("/proc/self/cgroup", "/sys/fs/cgroup", "/sys/devices/system/cpu")),
+        *map(Path, ("/proc/self/status", "/proc/meminfo", "/proc/stat")),
+    )
+    if place.exists()
+]
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _kept_open: list[int] = []
@@ -64,7 +72,7 @@ def enclose(
     attributes = (ctypes.c_uint64 * len(handled))(*handled)
     ruleset = _checked(_libc.syscall(_CREATE_RULESET, attributes, ctypes.sizeof(attributes), 0))
     given = [
-        *((path, _READ) for path in (*_surroundings(), *read)),
+        *((path, _READ) for path in (*_SURROUNDINGS, *read)),
         *((path, _OF_FILES) for path in write),
         *((path, _READ_DIR | _REMOVE_FILE | _MAKE_FILE) for path in rename),
         *((path, every) for path in own),
@@ -77,14 +85,6 @@ def enclose(
         _checked(_libc.syscall(_ADD_RULE, ruleset, _BENEATH, ctypes.byref(rule), 0))
     _checked(_libc.syscall(_RESTRICT_SELF, ruleset, 0))
     os.close(ruleset)
-
-
-def _surroundings() -> list[Path]:
-    """Code that may still be loaded, and what it asks about the machine: no data of anyone."""
-    names = ("stdlib", "platstdlib", "purelib", "platlib")
-    places = {Path(sysconfig.get_path(name)) for name in names}
-    places |= {Path(__file__).parent, Path(sys.base_prefix, "lib"), *map(Path, _SURROUNDINGS)}
-    return [place for place in places if place.exists()]
 
 
 def _checked(result: int) -> int:
