@@ -3,17 +3,22 @@
 import csv
 import difflib
 import errno
+import math
 import os
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from io import BufferedReader
 from pathlib import Path
 
 from service.csvscan import LONGEST_RECORD, Contents, Records, count_rows
 from service.errors import BadInput, OutOfDisk
-from service.packing import GZIP, ZSTD, kept_if_whole, unpacked
+from service.packing import GZIP, ZSTD, Room, kept_if_whole, opened, plain_copy, too_large
+
+MOST_COLUMNS = 4_000
+"""Columns that a file may have; the time that DuckDB takes grows with their square, and more."""
 
 _OTHER_DELIMITERS = {";": "semicolon", "\t": "tab", "|": "pipe"}
 
@@ -50,26 +55,34 @@ class CsvFile:
     rewritten: bool = False
 
 
-def open_csv(path: Path, scratch: Path) -> CsvFile:
+def open_csv(path: Path, scratch: Path, most: float = math.inf) -> CsvFile:
     """Check a CSV file, `.csv`, `.csv.gz` or `.csv.zst`, where DuckDB cannot be relied on.
 
     Args:
         path: the file.
         scratch: an existing folder for copies.
+        most: bytes that it may have, unpacked.
 
     Returns:
         A file that DuckDB reads right or refuses, or one that `contents_of` tells: see `rewrite`.
 
     Raises:
-        BadInput: there is no such file, it cannot be unpacked, is empty, or has no usable header.
+        BadInput: there is no such file, it cannot be unpacked, is empty, too large, or has no
+            usable header.
         OutOfDisk: a copy found no room.
     """
     name = _printable(path)
     with _os_errors_translated(name):
         size = _size_of(path, name)
-        plain = unpacked(path, name, scratch) if size else path
-        _refuse_other_formats(plain, name)
-        columns, in_first_line = _read_header(plain, name)
+        if not size:
+            raise _empty(name)
+        # before it is unpacked: what has no header needs not fill the disk
+        with opened(path, name) as start:
+            _refuse_other_formats(start, name)
+            columns, in_first_line = _read_header(start, name)
+        plain = plain_copy(path, name, scratch, most)
+        if plain.stat().st_size > most:
+            raise too_large(name, most)
     file = CsvFile(name, plain, size, columns)
     if not in_first_line or any("\ufffd" in column for column in columns):
         contents_of(file)  # which says where the file is not UTF-8
@@ -117,7 +130,7 @@ def rewrite(file: CsvFile, scratch: Path) -> CsvFile:
         return file
     try:
         with _os_errors_translated(file.name), kept_if_whole(scratch) as copy:
-            rows = _copy_rows(file, copy)
+            rows = _copy_rows(file, copy, Room(scratch, file.name))
     except BadInput:
         if len(file.columns) == 1:
             _refuse_other_delimiter(file.columns[0], file.name)
@@ -144,9 +157,9 @@ def require_columns(file: CsvFile, wanted: Sequence[str]) -> None:
     )
 
 
-def _copy_rows(file: CsvFile, copy: Path) -> int:
+def _copy_rows(file: CsvFile, copy: Path, room: Room) -> int:
     """Write all records but the header to `copy`, and return how many they are."""
-    rows, expected = 0, len(file.columns)
+    rows, expected, unchecked = 0, len(file.columns), 0
     with (
         file.path.open("rb") as original,
         copy.open("w", encoding="latin-1", newline="") as target,
@@ -174,24 +187,37 @@ def _copy_rows(file: CsvFile, copy: Path) -> int:
                     f"{file.name}, line {records.line}: "
                     f"the record is longer than {LONGEST_RECORD:,} bytes."
                 )
+            unchecked += written
+            if unchecked > LONGEST_RECORD:
+                room.require(unchecked)
+                unchecked = 0
             rows += 1
     return rows
 
 
-def _read_header(path: Path, name: str) -> tuple[tuple[str, ...], bool]:
+def _read_header(file: BufferedReader, name: str) -> tuple[tuple[str, ...], bool]:
     """The header's names, and whether it takes the first line and no other."""
-    with path.open("rb") as file:
-        records = Records(file, name)
-        try:
-            header = next(iter(records), None)
-        except BadInput:
-            if "," not in records.raw:
-                _refuse_other_delimiter(records.raw, name)
-            raise
+    file.seek(0)
+    records = Records(file, name)
+    try:
+        header = next(iter(records), None)
+    except BadInput:
+        if "," not in records.raw:
+            _refuse_other_delimiter(records.raw, name)
+        raise
     if header is None:
-        raise BadInput(f"{name}: the file is empty. Its first line must name the columns.")
+        raise _empty(name)
+    if len(header) > MOST_COLUMNS:
+        raise BadInput(
+            f"{name}: the header names {len(header):,} columns; "
+            f"no more than {MOST_COLUMNS:,} can be compared. Export fewer."
+        )
     columns = tuple(column.encode("latin-1").decode(errors="replace") for column in header)
     return columns, records.line == 1 and "\n" not in records.raw.rstrip("\r\n")
+
+
+def _empty(name: str) -> BadInput:
+    return BadInput(f"{name}: the file is empty. Its first line must name the columns.")
 
 
 def _refuse_repeated(columns: Sequence[str], name: str) -> None:
@@ -215,9 +241,8 @@ def _size_of(path: Path, name: str) -> int:
     return status.st_size
 
 
-def _refuse_other_formats(path: Path, name: str) -> None:
-    with path.open("rb") as file:
-        start = file.read(4)
+def _refuse_other_formats(file: BufferedReader, name: str) -> None:
+    start = file.read(4)
     for beginnings, what in _OTHER_FORMATS.items():
         if start.startswith(beginnings):
             raise BadInput(f"{name}: {what}.")

@@ -11,9 +11,8 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from pathlib import Path
-from typing import BinaryIO
 
 from service.errors import BadInput
 
@@ -48,6 +47,8 @@ _QUOTED_IN_LINES = re.compile(
 
 # In text without what stands inside quotes: a quote where no quoted field may begin or end.
 _MISPLACED_QUOTE = re.compile(rb'"(?:(?<=[^,\n"]")|(?=[^,\r\n"]))')
+
+_BLANK_LINES = re.compile(rb"(?>(?:\r?\n)+)")
 
 _QUOTED_FIELD = re.compile(r'"[^"]*+(?>(?:""[^"]*+)*)"')
 _UNQUOTED_FIELD = re.compile(r"[^,\r\n]*+")
@@ -212,10 +213,11 @@ class Records:
         line: line in the file, from 1, where the latest record begins.
     """
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
+    def __init__(self, file: BufferedReader, name: str) -> None:
         self._file = file
         self._name = name
         self._lines: list[str] = []
+        self._skipped = 0
         self.line = 1
         if file.read(len(BOM)) != BOM:
             file.seek(0)
@@ -235,7 +237,7 @@ class Records:
         reader = csv.reader(self._read_lines(), strict=True)
         while True:
             self._lines.clear()
-            self.line = reader.line_num + 1
+            self.line = reader.line_num + self._skipped + 1
             try:
                 fields = next(reader)
             except StopIteration:
@@ -251,11 +253,18 @@ class Records:
     def _read_lines(self) -> Iterator[str]:
         length = 0
         while line := self._file.readline(LONGEST_RECORD + 1):
+            if line in (b"\n", b"\r\n") and not self._lines:
+                self._skip_blank_lines()
             length = len(line) + (length if self._lines else 0)
             self._lines.append(line.decode("latin-1"))
             if length > LONGEST_RECORD:
                 raise self._fault(f"the record is longer than {LONGEST_RECORD:,} bytes")
             yield self._lines[-1]
+
+    def _skip_blank_lines(self) -> None:
+        """There may be millions, which csv would take one by one."""
+        while blank := _BLANK_LINES.match(self._file.peek(1)):
+            self._skipped += self._file.read(blank.end()).count(b"\n")
 
     def _fault(self, otherwise: str) -> BadInput:
         """Find what is wrong in the latest record; `otherwise` if it is none of the known."""

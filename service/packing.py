@@ -9,14 +9,17 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from io import BufferedIOBase
+from io import BufferedIOBase, BufferedReader
 from pathlib import Path
+from typing import cast
 
-from service.errors import BadInput
+from service.errors import BadInput, OutOfDisk
 
 # With one of these such a file begins. What pzstd writes begins with a frame to be skipped.
 GZIP = (b"\x1f\x8b",)
 ZSTD = (b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18")
+
+_BLOCK = 1024 * 1024
 
 _Opener = Callable[[Path], BufferedIOBase]
 _Errors = tuple[type[Exception], ...]
@@ -56,27 +59,87 @@ _PACKINGS = {
 }
 
 
-def unpacked(path: Path, name: str, scratch: Path) -> Path:
+class Room:
+    """Sees to it that copies leave a tenth of what is free on the disk when it is made.
+
+    Args:
+        folder: where the copies stand.
+        name: of the file that is copied, for errors.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder, self._name = folder, name
+        self._left = shutil.disk_usage(folder).free // 10
+
+    def require(self, size: int) -> None:
+        """Check that so many bytes may be written.
+
+        Raises:
+            OutOfDisk: there is no room for them.
+        """
+        if shutil.disk_usage(self._folder).free - size < self._left:
+            raise OutOfDisk(
+                f"{self._name}: a plain copy of it would fill the disk. "
+                "Free some space and start the job again."
+            )
+
+
+@contextmanager
+def opened(path: Path, name: str) -> Iterator[BufferedReader]:
+    """The content of a file, unpacked where its suffix calls it compressed.
+
+    Args:
+        path: the file.
+        name: what errors call it.
+
+    Raises:
+        BadInput: while it is read: it is cut off, damaged, or not what its suffix says.
+    """
+    packing = _PACKINGS.get(path.suffix.lower())
+    if packing is None:
+        with path.open("rb") as file:
+            yield file
+        return
+    unpacking, errors = packing.reader()
+    try:
+        with unpacking(path) as unpacked:
+            yield cast("BufferedReader", unpacked)
+    except errors as error:
+        raise BadInput(f"{name}: {_fault(path, packing, error)}.") from error
+
+
+def plain_copy(path: Path, name: str, scratch: Path, most: float) -> Path:
     """A plain copy of a file that its suffix calls compressed; else the file itself.
 
     Args:
         path: the file.
         name: what errors call it.
         scratch: an existing folder for the copy.
+        most: bytes that it may have when unpacked.
 
     Raises:
-        BadInput: it is cut off, damaged, or not what its suffix says.
+        BadInput: it is cut off, damaged, not what its suffix says, or too large.
+        OutOfDisk: there is no room for it.
     """
-    packing = _PACKINGS.get(path.suffix.lower())
-    if packing is None:
+    if path.suffix.lower() not in _PACKINGS:
         return path
-    unpacking, errors = packing.reader()
-    try:
-        with kept_if_whole(scratch) as copy, unpacking(path) as packed, copy.open("wb") as plain:
-            shutil.copyfileobj(packed, plain, 1024 * 1024)
-    except errors as error:
-        raise BadInput(f"{name}: {_fault(path, packing, error)}.") from error
+    room, size = Room(scratch, name), 0
+    with opened(path, name) as packed, kept_if_whole(scratch) as copy, copy.open("wb") as plain:
+        while block := packed.read(_BLOCK):
+            size += len(block)
+            if size > most:
+                raise too_large(name, most)
+            room.require(len(block))
+            plain.write(block)
     return copy
+
+
+def too_large(name: str, most: float) -> BadInput:
+    """The error of a file that is larger than it may be."""
+    return BadInput(
+        f"{name}: holds more than {most:,} bytes of CSV. "
+        "Compare a part of it, or raise DIFFING_MAX_INPUT_BYTES."
+    )
 
 
 @contextmanager

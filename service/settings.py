@@ -75,6 +75,11 @@ class Settings(BaseSettings):
         description="disk that must be free for `/ready` to say that the service is, such as "
         "`1GB`; without it 100 MB, or a tenth of a small disk",
     )
+    max_input_bytes: Annotated[int, Field(ge=1)] = Field(
+        8_000_000_000,
+        description="bytes of one input, unpacked: "
+        "a larger one, or an archive that becomes larger, fails the job",
+    )
     exact_keys: bool = Field(
         False,
         description="hold the keys themselves in memory, not 128 bits for each: more memory, and "
