@@ -58,7 +58,7 @@ def enclose(
     Args:
         read: files, or folders with all below them, to read.
         write: files to read and write.
-        rename: folders in which files may be renamed and removed, but neither read nor written.
+        rename: folders in which files may be made, renamed and removed, but not read or written.
         own: folders with all below them, to do anything.
 
     Raises:
@@ -73,7 +73,7 @@ def enclose(
     ruleset = _checked(_libc.syscall(_CREATE_RULESET, attributes, ctypes.sizeof(attributes), 0))
     given = [
         *((path, _READ) for path in (*_SURROUNDINGS, *read)),
-        *((path, _OF_FILES) for path in write),
+        *((path, _OF_FILES) for path in (Path("/dev/null"), *write)),
         *((path, _READ_DIR | _REMOVE_FILE | _MAKE_FILE) for path in rename),
         *((path, every) for path in own),
     ]
