@@ -92,16 +92,16 @@ def _write_parquet(source: Path, target: Path) -> int:
 
     names = _names_for_parquet(source)
     limits = Limits(threads=1, memory=_MEMORY, temp_folder=target.parent, temp="0KB")
-    files = [source, target]
+    files = [source, target, as_pattern(source), as_pattern(target)]
     try:
         with Session(limits, target.parent, files, [], threading.Event()) as session:
             parameters = {
-                "file": as_pattern(source),
+                "file": str(as_pattern(source)),
                 "file_columns": dict.fromkeys(names, "VARCHAR"),
                 "output": str(target),
             }
             written = session.run("parquet", parameters)["Count"]
-            found = session.run("parquet_columns", {"output": as_pattern(target)})["names"]
+            found = session.run("parquet_columns", {"output": str(as_pattern(target))})["names"]
     except CsvRefused:
         raise NotAcceptable(f"A row is too long for a conversion to Parquet. {_HINT}") from None
     except (OutOfMemory, OutOfDisk) as error:

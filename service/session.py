@@ -1,5 +1,6 @@
 """A DuckDB connection that runs the files of `sql/` within limits, and reaches nothing else."""
 
+import re
 import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,7 +29,7 @@ class Session:
     Args:
         limits: what it may use.
         scratch: an existing folder, private to it, where it spills.
-        outputs: the files that it may write.
+        outputs: the files that it may write, or read by that name.
         pieces: the files that it may read, which go by the names of their pieces alone: a path
             that may be read may be written, too.
         interrupted: when set, no further statement starts.
@@ -120,6 +121,11 @@ class Session:
     def interrupt(self) -> None:
         """Stop the statement that runs, from another thread."""
         self._connection.interrupt()
+
+
+def as_pattern(path: Path) -> Path:
+    """A path that SQL reads as that very file: it takes `*`, `?` and `[` for a pattern."""
+    return Path(re.sub(r"([*?\[])", r"[\1]", str(path)))
 
 
 @contextmanager

@@ -18,12 +18,10 @@ import pytest
 from service.catalogue import load_catalogue
 from service.settings import Settings
 from tests import reference
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Mount
 from tests.service_under_test import NEW, OLD, Client, LargePair, Service
 from tests.test_api import assert_problem
-from tests.test_faults import STALE_AFTER, Mount, mount, wait_until
-
-__all__ = ["mount"]  # the fixture
+from tests.test_faults import STALE_AFTER, wait_until
 
 ONE_OFF = "/api/diffing/new"
 REVENUE = "/api/diffing/new/revenue"
