@@ -44,6 +44,7 @@ NEEDS: Final[dict[str, Need]] = {
     "GET /ready": NOTHING,
     "GET /openapi.json": NOTHING,
     "GET /docs": NOTHING,
+    "GET /docs/{name}": NOTHING,
 }
 
 _SECONDS_KNOWN = 1.0

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from service.api.access import Keyring, guarded
 from service.api.backend import Backend
 from service.api.catalogue import CatalogueViews
+from service.api.document import Document
 from service.api.events import Events
 from service.api.guards import Guards, names_of
 from service.api.jobs import JobViews
@@ -47,6 +48,7 @@ def make_app(settings: Settings, catalogue: Catalogue, *, ask_for_keys: bool = T
         Events(backend),
         CatalogueViews(backend),
         Operations(backend),
+        Document(),
     )
     keys = Keyring(backend.keys) if ask_for_keys else None
     app = _Application(

@@ -1,0 +1,192 @@
+"""The OpenAPI document says what the API does, and the API does what it says."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from starlette.routing import Route
+
+from service import __version__
+from service.api.app import make_app
+from service.api.document import load_document
+from service.catalogue import load_catalogue
+from service.jobs import Status
+from service.settings import Settings
+from service.summary import Summary
+from tests.service_under_test import Client, Service
+
+DOCUMENT = load_document()
+SCHEMAS = DOCUMENT["components"]["schemas"]
+
+
+def every(value: Any, name: str, where: str = "#") -> Iterator[tuple[str, Any]]:
+    """Each member of that name in the document, with its place."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == name:
+                yield where, inner
+            yield from every(inner, name, f"{where}/{key}")
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from every(inner, name, f"{where}/{number}")
+
+
+def resolved(value: dict[str, Any]) -> dict[str, Any]:
+    """What a reference points at, or the value itself."""
+    if "$ref" not in value:
+        return value
+    found: Any = DOCUMENT
+    for part in value["$ref"].removeprefix("#/").split("/"):
+        found = found[part]
+    return dict(found)
+
+
+def validator_of(schema: dict[str, Any]) -> Any:
+    """Checks values against a schema of the document."""
+    return jsonschema_rs.Draft202012Validator(
+        {**schema, "components": DOCUMENT["components"]}, validate_formats=True
+    )
+
+
+def media_with_examples() -> list[tuple[str, dict[str, Any], Any]]:
+    """Each example of a JSON body, with its place and its schema."""
+    return [
+        (f"{where}/{kind}/{name}", media["schema"], resolved(example)["value"])
+        for where, content in every(DOCUMENT, "content")
+        for kind, media in content.items()
+        for name, example in media.get("examples", {}).items()
+    ]
+
+
+def test_routes_and_document_name_the_same_operations(tmp_path: Path) -> None:
+    app = make_app(Settings(data_dir=tmp_path), load_catalogue(None))
+    routes = {
+        (method, route.path)
+        for route in app.routes
+        if isinstance(route, Route) and route.include_in_schema
+        for method in route.methods or ()
+        # HEAD comes with GET, and a slash at the end makes no other operation
+        if method != "HEAD" and not route.path.endswith("/")
+    }
+
+    documented = {
+        (method.upper(), path)
+        for path, operations in DOCUMENT["paths"].items()
+        for method in operations
+    }
+    assert documented == routes
+
+
+def test_every_reference_leads_somewhere_and_nothing_is_left_unused() -> None:
+    references = {reference for _, reference in every(DOCUMENT, "$ref")}
+    there = {
+        f"#/components/{kind}/{name}"
+        for kind, members in DOCUMENT["components"].items()
+        if kind != "securitySchemes"
+        for name in members
+    }
+
+    assert there == references
+
+
+def test_each_operation_has_an_id_of_its_own() -> None:
+    ids = [
+        inner for where, inner in every(DOCUMENT["paths"], "operationId") if "links" not in where
+    ]
+
+    assert len(ids) == len(set(ids)) == sum(len(path) for path in DOCUMENT["paths"].values())
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_each_schema_is_one(name: str) -> None:
+    jsonschema_rs.meta.validate(SCHEMAS[name])
+
+
+@pytest.mark.parametrize(("where", "schema", "value"), media_with_examples())
+def test_each_example_is_as_its_schema_says(where: str, schema: dict[str, Any], value: Any) -> None:
+    assert [] == [error.message for error in validator_of(schema).iter_errors(value)], where
+
+
+def test_the_states_are_those_of_a_job() -> None:
+    assert [status.value for status in Status] == SCHEMAS["Status"]["enum"]
+
+
+def test_the_summary_is_that_of_a_diff() -> None:
+    fields = Summary.model_json_schema(mode="serialization")["properties"]
+
+    assert set(fields) == set(SCHEMAS["Summary"]["properties"])
+    assert sorted(fields) == sorted(SCHEMAS["Summary"]["required"])
+
+
+def test_the_document_bears_the_version_of_the_release(service: Service) -> None:
+    served = service.api().get("/openapi.json")
+
+    assert "application/json" == served.headers["content-type"]
+    assert DOCUMENT == served.json()
+    assert __version__ == served.json()["info"]["version"]
+
+
+def test_the_page_of_the_api_needs_no_other_host(service: Service) -> None:
+    client = service.api()
+    page = client.get("/docs")
+    links = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+
+    assert 200 == page.status_code
+    assert len(links) >= 4
+    for link in links:
+        assert link.startswith("/")
+        assert 200 == client.get(link).status_code
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "http" not in policy
+    assert 404 == client.get("/docs/index.html").status_code
+
+
+@pytest.fixture
+def client(service: Service) -> Client:
+    """A client of a whole service whose metrics have their files."""
+    service.write_small_pair()
+    client, _ = service.api_and_worker()
+    return client
+
+
+def test_the_answers_to_the_examples_are_as_the_document_says(client: Client) -> None:
+    client.wait_for_success(client.new_job())
+
+    for path, operations in DOCUMENT["paths"].items():
+        for method, operation in operations.items():
+            url = re.sub(r"\{metric_id\}", "revenue", path).replace("{job_id}", "1")
+            answer = client.request(method, url)
+            described = resolved(operation["responses"][str(answer.status_code)])
+            kind = answer.headers["content-type"].partition(";")[0]
+            schema = described["content"][kind]["schema"]
+            if kind.endswith("json"):
+                assert validator_of(schema).is_valid(answer.json()), (path, answer.text)
+
+
+def test_the_service_does_what_the_document_says_whatever_schemathesis_sends(
+    service: Service, tmp_path: Path
+) -> None:
+    service.write_small_pair()
+    client, _ = service.api_and_worker()
+
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("schemathesis"),
+            f"--config-file={Path(__file__).with_name('schemathesis.toml')}",
+            "run",
+            str(client.base_url.join("/openapi.json")),
+            "--no-color",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+
+    assert 0 == done.returncode, done.stdout[-8000:]
