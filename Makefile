@@ -38,6 +38,10 @@ test: install ## lint, types and every test
 torture: install ## break everything while jobs run, print what held (SEED=1, JOBS=200)
 	@$(BIN)/python -m tests.torture $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS))
 
+.PHONY: fuzz
+fuzz: install ## send mad requests from 100 clients at once (SEED=1, REQUESTS=10000)
+	@$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(REQUESTS),--requests $(REQUESTS))
+
 .PHONY: bench
 bench: install ## measure time and memory beside other tools (ROWS="200000 1000000", PEERS="polars pandas" or none)
 	@$(BIN)/python -m tests.bench $(ROWS) $(if $(filter none,$(PEERS)),--no-peers,$(if $(PEERS),--peers $(PEERS)))
