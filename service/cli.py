@@ -23,6 +23,7 @@ from service.catalogue import (
     shown,
 )
 from service.cli_keys import keys
+from service.cli_submit import submit
 from service.errors import BadArgument, MissingInput
 from service.limits import Limits
 from service.outputs import Outputs
@@ -42,6 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(keys)
+app.command()(submit)
 _log = logging.getLogger(__name__)
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on [DIFFING_HOST].")]

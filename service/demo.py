@@ -1,24 +1,21 @@
 """The main job, shown: sample data, diffs over HTTP, their results, and the service goes on."""
 
-import json
+import itertools
+import tempfile
 import time
-from http import HTTPStatus
-from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from service.catalogue import Metric, find_inputs, load_catalogue
-from service.errors import BadSetting, DiffFailed, MissingInput
+from service.client import Asked, Client
+from service.errors import BadSetting, MissingInput
 from service.samples import METRICS, write_sample
 from service.server import services
 from service.settings import Settings
 
 _ROWS = 200_000
 _FIRST_ROWS = 4
-_POLL_SECONDS = 0.1
 _COUNTS = ("added", "changed", "removed", "unchanged", "within_tolerance", "emitted")
 
 
@@ -62,41 +59,22 @@ def _make_sample(settings: Settings, metric: Metric, console: Console) -> None:
 
 def _show(url: str, metric: str, console: Console) -> None:
     started = time.monotonic()
-    job_url = (
-        f"{url}/api/diffing/job/{_request(f'{url}/api/diffing/new/{metric}', 'POST')['job_id']}"
-    )
-    _wait(job_url, metric, console)
-    waited = time.monotonic() - started
-    summary = _request(f"{job_url}/summary")
+    with Client(url) as client, tempfile.TemporaryDirectory(prefix="diffing-") as folder:
+        with console.status(metric) as progress:
+            job_id = client.submit(Asked(metric))
+            client.wait(job_id, lambda now: progress.update(f"{metric}: {now}"))
+        waited = time.monotonic() - started
+        summary = client.summary(job_id)
+        result = Path(folder) / "result.csv"
+        client.fetch(job_id, result)
+        with result.open(encoding="utf-8", newline="") as file:
+            first = list(itertools.islice(file, _FIRST_ROWS))
     console.print(f"\n[bold]{metric}[/]: {', '.join(f'{n} {summary[n]:,}' for n in _COUNTS)}")
     console.print(
         f"of {summary['old']['rows']:,} old and {summary['new']['rows']:,} new rows, "
         f"in {summary['seconds']:.1f} s ({waited:.1f} s with the queue), "
         f"{summary['peak_rss_bytes'] / 1e6:.0f} MB at the peak"
     )
-    with urlopen(job_url) as response:
-        for _ in range(_FIRST_ROWS):
-            console.print(f"  {response.readline().decode().rstrip()}", markup=False)
-    console.print(f"the whole result: curl -OJ {job_url}")
-
-
-def _wait(job_url: str, metric: str, console: Console) -> None:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        shown = progress.add_task(metric)
-        while True:
-            job = _request(f"{job_url}/status")
-            progress.update(shown, description=f"{metric}: {job['stage'] or job['status']}")
-            if job["status"] == "succeeded":
-                return
-            if job["error"]:
-                raise DiffFailed(f"{metric}: {job['error']['detail']}")
-            time.sleep(_POLL_SECONDS)
-
-
-def _request(url: str, method: str = "GET") -> dict[str, Any]:
-    try:
-        with urlopen(Request(url, method=method)) as response:
-            return dict(json.load(response))
-    except HTTPError as error:
-        raise DiffFailed(f"{method} {url}: {HTTPStatus(error.code).phrase}") from None
+    for row in first:
+        console.print(f"  {row.rstrip()}", markup=False)
+    console.print(f"the whole result: curl -OJ {url}/api/diffing/job/{job_id}")

@@ -28,6 +28,8 @@ DiffingError
 │   ├── NotReady      the service cannot do its work
 │   ├── DiskUnavailable
 │   └── DatabaseUnavailable
+├── Refused           a service that was asked will not have it, for the reason that it gave
+├── Unreachable       a service that was to be asked does not answer
 ├── BadInput          a CSV file is not one, or lacks a column
 ├── InputChanged      an input file changed while it was read
 └── DiffFailed        the inputs are fine, the machine was not up to it
@@ -205,6 +207,14 @@ class ConversionFailed(Unavailable):
 
 class DatabaseUnavailable(Unavailable):
     title = "The database cannot be used"
+
+
+class Refused(DiffingError):
+    title = "The service refuses"
+
+
+class Unreachable(DiffingError):
+    title = "The service does not answer"
 
 
 class BadInput(DiffingError):

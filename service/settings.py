@@ -2,10 +2,11 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import BadSetting
@@ -21,6 +22,8 @@ _FREE = 100_000_000
 _THREADS_PER_CORE = 8
 
 Seconds = Annotated[float, Field(gt=0, le=_LONGEST_SECONDS)]
+
+_S = TypeVar("_S", bound=BaseSettings)
 
 
 class Settings(BaseSettings):
@@ -243,6 +246,19 @@ class Settings(BaseSettings):
                 )
 
 
+class ClientSettings(BaseSettings):
+    """What a client of a service may choose."""
+
+    model_config = SettingsConfigDict(env_prefix="DIFFING_", frozen=True)
+
+    url: str = Field(
+        "http://127.0.0.1:8000", description="where `diffing submit` finds the service"
+    )
+    api_key: SecretStr | None = Field(
+        None, description="the API key that `diffing submit` sends, where the service wants one"
+    )
+
+
 def load_settings(**overrides: object) -> Settings:
     """Read the environment.
 
@@ -252,9 +268,18 @@ def load_settings(**overrides: object) -> Settings:
     Raises:
         BadSetting: a value cannot be used; the text names each variable.
     """
+    return _load(Settings, overrides)
+
+
+def load_client_settings(**overrides: object) -> ClientSettings:
+    """Read the environment of a client; the rest is as in `load_settings`."""
+    return _load(ClientSettings, overrides)
+
+
+def _load(kind: type[_S], overrides: Mapping[str, object]) -> _S:
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings.model_validate({**Settings().model_dump(exclude_unset=True), **given})
+        return kind.model_validate({**kind().model_dump(exclude_unset=True), **given})
     except ValidationError as error:
         faults = [
             f"DIFFING_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()

@@ -1,0 +1,175 @@
+"""`diffing submit` and what the README says of scripts, against a live service."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.settings import ClientSettings
+from tests import reference
+from tests.conftest import ROOT
+from tests.service_under_test import NEW, OLD, Client, LargePair, Service
+
+KEY = ["date", "segment_field", "segment_value_id", "stat"]
+RESULT = reference.diff(OLD, NEW, KEY, ["value"]).csv
+
+
+@pytest.fixture
+def client(service: Service) -> Client:
+    """A client of a whole service whose metric revenue has its files."""
+    service.write_small_pair()
+    client, _ = service.api_and_worker()
+    return client
+
+
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A client of an API for requests that come to nothing."""
+    with Service(tmp_path_factory.mktemp("idle") / "data") as service:
+        yield service.api()
+
+
+def started(client: Client, *arguments: str | Path, **environment: str) -> subprocess.Popen[str]:
+    """`diffing submit`, with what it says kept."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("DIFFING_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "service", "submit", *arguments],
+        env={**inherited, "DIFFING_URL": str(client.base_url), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Its exit status, and what it said on standard output and standard error."""
+    with process:
+        out, error = process.communicate(timeout=60)
+        return process.returncode, out, error
+
+
+def submitted(client: Client, *arguments: str | Path) -> tuple[int, str, str]:
+    """How `diffing submit` ended."""
+    return ended(started(client, *arguments))
+
+
+def test_the_result_is_written_to_the_file(client: Client, tmp_path: Path) -> None:
+    status, out, error = submitted(client, "revenue", "--wait", "-o", tmp_path / "out.csv")
+
+    assert (0, "", "job 1\n") == (status, out, error)
+    assert RESULT == (tmp_path / "out.csv").read_text()
+    assert ["out.csv"] == [p.name for p in tmp_path.iterdir() if p.suffix == ".csv"]
+
+
+def test_without_a_file_the_result_is_printed(client: Client) -> None:
+    assert (0, RESULT, "job 1\n") == submitted(client, "revenue", "--wait")
+
+
+def test_without_wait_the_id_of_the_job_is_printed(client: Client) -> None:
+    assert (0, "1\n", "") == submitted(client, "revenue")
+    assert "revenue" == client.status_of(1)["metric"]
+
+
+def test_tolerances_given_stand_over_those_of_the_metric(client: Client) -> None:
+    status, out, _ = submitted(client, "revenue", "--abs-tol", "1", "--rel-tol", "0", "--wait")
+
+    assert 0 == status
+    assert reference.diff(OLD, NEW, KEY, ["value"], rel_tol=0, abs_tol=1).csv == out != RESULT
+
+
+def test_files_are_sent_and_compared_as_a_one_off(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,n\n1,1\n2,2\n")
+    (tmp_path / "b.csv").write_text("id,n\n1,1\n2,3\n")
+    columns = ("--key", "id", "--value", "n")
+    files = ("--old", tmp_path / "a.csv", "--new", tmp_path / "b.csv")
+
+    assert (0, "id,n\n2,3\n", "job 1\n") == submitted(client, *files, *columns, "--wait")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["revenu", "--wait"], "There is no metric revenu. Did you mean revenue?"),
+        (["../../etc", "--wait"], "Not Found: POST /api/diffing/new/../../etc"),
+        ([], "Give METRIC, or --old, --new, --key and --value"),
+        (["revenue", "--key", "id"], "not both"),
+        (["revenue", "--old", "old.csv"], "Give both --old and --new"),
+        (["revenue", "--old", "not.csv", "--new", "there.csv"], "There is no file not.csv"),
+        (["revenue", "-o", "out.csv"], "Give --wait"),
+        (["revenue", "--url", "http://127.0.0.1:1"], "No service answers at http://127.0.0.1:1"),
+        (["revenue", "--url", "nonsense"], "No service answers at nonsense"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_status_2(
+    idle: Client, arguments: list[str], words: str
+) -> None:
+    status, out, error = submitted(idle, *arguments)
+
+    assert (2, "") == (status, out)
+    assert error.startswith("diffing: ")
+    assert words in error
+    assert 1 == error.count("\n")
+
+
+def test_a_job_that_fails_says_why(client: Client, service: Service) -> None:
+    service.write("revenue_new.csv", "no,such,columns\n1,2,3\n")
+    status, out, error = submitted(client, "revenue", "--wait")
+
+    assert (2, "") == (status, out)
+    assert "Job 1 failed: revenue_new.csv" in error
+
+
+def test_a_result_that_is_not_what_the_summary_says_is_not_written(
+    client: Client, service: Service, tmp_path: Path
+) -> None:
+    client.wait_for_success(client.new_job())
+    result = service.result_file(1, 1)
+    result.write_text(result.read_text().replace("7.25", "7.26"))
+    from service.client import Client as OurClient
+    from service.errors import DiffFailed
+
+    with (
+        OurClient(str(client.base_url)) as ours,
+        pytest.raises(DiffFailed, match="did not come through"),
+    ):
+        ours.fetch(1, tmp_path / "out.csv")
+    assert [] == list(tmp_path.glob("*.csv"))
+
+
+def test_an_api_that_is_started_anew_meanwhile_is_waited_for(
+    service: Service, large_pair: LargePair, tmp_path: Path
+) -> None:
+    large_pair.put_into(service)
+    api = service.start("api", "--port", "0")
+    client = service.client_of(api)
+    submit = started(client, "revenue", "--wait", "-o", tmp_path / "out.csv")
+    assert submit.stderr
+    assert "job 1\n" == submit.stderr.readline()
+
+    api.signal(signal.SIGKILL)
+    api.ended()
+    service.start("api", "--port", str(client.base_url.port))
+    service.worker()
+
+    assert (0, "", "") == ended(submit)
+    assert large_pair.result == (tmp_path / "out.csv").read_bytes()
+
+
+def test_the_script_of_the_readme_fetches_a_result(client: Client, tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    script = readme.split("```python\n")[1].split("```")[0]
+    assert len(script.splitlines()) <= 20
+    script = script.replace(ClientSettings().url, str(client.base_url).rstrip("/"))
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+
+    assert "" == done.stderr
+    assert re.search(r"added 1, changed 1\b", done.stdout)
+    assert RESULT == (tmp_path / "revenue_diff.csv").read_text()
