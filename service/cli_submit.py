@@ -46,8 +46,8 @@ def submit(
         # imported here: the other commands speak no HTTP
         from service.client import Client
 
-        api_key = settings.api_key.get_secret_value() if settings.api_key else None
-        with Client(settings.url, api_key) as client:
+        token = settings.token.get_secret_value() if settings.token else None
+        with Client(settings.url, token) as client:
             with to_people.status("sending") as progress:
                 job_id = client.submit(asked, lambda now: progress.update(str(now)))
                 if wait:

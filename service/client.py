@@ -50,11 +50,11 @@ class Client:
 
     Args:
         url: of the service, such as `http://127.0.0.1:8000`.
-        api_key: where the service wants one.
+        token: of an API key, where the service wants one.
     """
 
-    def __init__(self, url: str, api_key: str | None = None) -> None:
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+    def __init__(self, url: str, token: str | None = None) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
             self._http = httpx2.Client(base_url=url, headers=headers, timeout=_TIMEOUT_SECONDS)
         except (httpx2.InvalidURL, ValueError):

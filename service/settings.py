@@ -254,8 +254,10 @@ class ClientSettings(BaseSettings):
     url: str = Field(
         "http://127.0.0.1:8000", description="where `diffing submit` finds the service"
     )
-    api_key: SecretStr | None = Field(
-        None, description="the API key that `diffing submit` sends, where the service wants one"
+    token: SecretStr | None = Field(
+        None,
+        description="the token of an API key, which `diffing submit` sends, where the service "
+        "wants one",
     )
 
 

@@ -1,5 +1,6 @@
 """The OpenAPI document says what the API does, and the API does what it says."""
 
+import os
 import re
 import subprocess
 import sys
@@ -15,9 +16,13 @@ from service import __version__
 from service.api.app import make_app
 from service.api.document import load_document
 from service.catalogue import load_catalogue
+from service.errors import DiffingError
 from service.jobs import Status
+from service.keys import Keys
+from service.scopes import Scope
 from service.settings import Settings
 from service.summary import Summary
+from tests.conftest import ROOT
 from tests.service_under_test import Client, Service
 
 DOCUMENT = load_document()
@@ -112,6 +117,22 @@ def test_each_example_is_as_its_schema_says(where: str, schema: dict[str, Any], 
     assert [] == [error.message for error in validator_of(schema).iter_errors(value)], where
 
 
+def test_the_problems_shown_have_the_names_of_our_errors() -> None:
+    kinds = [DiffingError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    titles = {f"urn:diffing:{kind.slug()}": kind.title for kind in kinds}
+    shown = [
+        value
+        for _, _, value in media_with_examples()
+        for value in (value, value.get("error") if isinstance(value, dict) else None)
+        if isinstance(value, dict) and str(value.get("type", "")).startswith("urn:")
+    ]
+
+    assert len(shown) >= 15
+    assert [] == [v for v in shown if titles.get(v["type"]) != v["title"]]
+
+
 def test_the_states_are_those_of_a_job() -> None:
     assert [status.value for status in Status] == SCHEMAS["Status"]["enum"]
 
@@ -169,11 +190,18 @@ def test_the_answers_to_the_examples_are_as_the_document_says(client: Client) ->
                 assert validator_of(schema).is_valid(answer.json()), (path, answer.text)
 
 
+def test_where_keys_are_asked_for_the_document_says_so(service: Service) -> None:
+    Keys.in_file(service.settings.jobs_file).create("anyone", {Scope.READ})
+
+    assert [{"apiKey": []}] == service.api(api_keys="on").get("/openapi.json").json()["security"]
+
+
 def test_the_service_does_what_the_document_says_whatever_schemathesis_sends(
     service: Service, tmp_path: Path
 ) -> None:
     service.write_small_pair()
-    client, _ = service.api_and_worker()
+    _, token = Keys.in_file(service.settings.jobs_file).create("schemathesis", set(Scope))
+    client, _ = service.api_and_worker(api_keys="on")
 
     done = subprocess.run(
         [
@@ -181,9 +209,11 @@ def test_the_service_does_what_the_document_says_whatever_schemathesis_sends(
             f"--config-file={Path(__file__).with_name('schemathesis.toml')}",
             "run",
             str(client.base_url.join("/openapi.json")),
+            f"--header=Authorization: Bearer {token}",
             "--no-color",
         ],
         cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=110,

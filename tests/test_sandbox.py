@@ -29,6 +29,7 @@ from service.limits import Limits
 from service.outputs import Outputs
 from service.pieces import Pieces
 from service.queries import SQL_DIR
+from service.request import Request
 from service.session import Session
 from tests import reference
 from tests.conftest import DiffTexts
@@ -317,9 +318,17 @@ def test_variables_of_python_are_no_tables(data: Data) -> None:
 
 def _diff_enclosed(data: Data) -> str:
     """Run a diff as a child does; what it may reach afterwards is still what it might then."""
-    outputs = Outputs(result=data.folder / "results" / "1.1.csv")
-    work = Diff(data.old, data.new, comparison_of(["k"], ["v"]), Limits(2, "1GB", data.scratch))
-    found = work.run(outputs, on_ready=partial(_enclose, data.old, data.new, data.scratch))
+    request = Request(
+        data.old,
+        data.new,
+        Outputs(result=data.folder / "results" / "1.1.csv"),
+        metric=None,
+        comparison=comparison_of(["k"], ["v"]),
+        with_fingerprints=False,
+        limits=Limits(2, "1GB", data.scratch),
+    )
+    work = Diff(request.old, request.new, request.comparison, request.limits)
+    found = work.run(request.outputs, on_ready=partial(_enclose, request))
     return f"{found.unchanged} row is unchanged"
 
 

@@ -48,7 +48,7 @@ def make_app(settings: Settings, catalogue: Catalogue, *, ask_for_keys: bool = T
         Events(backend),
         CatalogueViews(backend),
         Operations(backend),
-        Document(),
+        Document(ask_for_keys=ask_for_keys),
     )
     keys = Keyring(backend.keys) if ask_for_keys else None
     app = _Application(
