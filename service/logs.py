@@ -86,13 +86,18 @@ class Repeats(logging.Filter):
         super().__init__()
         self._clock = clock
         self._said: dict[tuple[object, ...], tuple[float, int]] = {}
+        self._lock = threading.Lock()  # a handler filters before it takes its own
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to log it; the last that is says that more of it are left out."""
         if record.levelno < logging.WARNING:
             return True
-        now = self._clock()
         kind = (record.name, record.levelno, record.getMessage(), _exception_of(record))
+        with self._lock:
+            return self._may_pass(record, kind)
+
+    def _may_pass(self, record: logging.LogRecord, kind: tuple[object, ...]) -> bool:
+        now = self._clock()
         since, number = self._said.pop(kind, (now, 0))
         if now - since >= _WINDOW_SECONDS:
             if left_out := number - _MOST:

@@ -119,9 +119,9 @@ def listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listener
     except OSError as error:
-        # a name that cannot be resolved has a number of another kind
-        unresolved = isinstance(error, socket.gaierror)
-        reason = error.strerror if unresolved else os.strerror(error.errno or 0)
+        # that of a name that cannot be resolved is below 0
+        number = error.errno or 0
+        reason = os.strerror(number) if number >= 0 else "The name cannot be resolved"
         raise BadSetting(
             f"Cannot listen on {host}:{port}: {reason}. "
             "Choose another port with --port or DIFFING_PORT."

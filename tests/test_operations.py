@@ -378,6 +378,20 @@ def test_each_end_counts_once_under_its_metric_and_state(service: Service) -> No
     assert 3 == value(samples, "diffing_attempts_total", metric="revenue")
 
 
+def test_a_job_waits_once_however_often_it_is_tried(service: Service) -> None:
+    jobs = service.jobs()
+    job_id = jobs.create(Submission("revenue")).id
+    for _ in range(3):
+        job = jobs.claim(job_id)
+        assert job
+        jobs.give_back(job)
+    samples = samples_of(service.api())
+
+    assert 1 == value(samples, "diffing_job_wait_seconds_count", metric="revenue")
+    assert 3 == value(samples, "diffing_attempts_total", metric="revenue")
+    assert 1 == value(samples, "diffing_queue_depth")
+
+
 def test_counters_do_not_go_back_when_jobs_are_removed(service: Service) -> None:
     jobs = service.jobs()
     for _ in range(3):
@@ -520,3 +534,11 @@ def test_the_defaults_raise_no_doubt(tmp_path: Path) -> None:
     settings.refuse_nonsense()
 
     assert [] == settings.doubts()
+
+
+def test_a_host_that_nobody_knows_is_refused_in_one_line(service: Service) -> None:
+    program = service.start("api", host="nowhere.invalid")
+
+    assert 2 == program.ended()
+    (line,) = program.lines()
+    assert line.startswith("diffing: Cannot listen on nowhere.invalid:8000: The name cannot be")
