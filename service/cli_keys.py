@@ -35,10 +35,10 @@ def create(
             "`Authorization: Bearer TOKEN`; it cannot be shown again:",
             markup=False,
         )
-        if settings.keys == "auto":
-            to_people.print("On loopback no key is needed, unless DIFFING_KEYS=on.")
-        if settings.keys == "off":
-            to_people.print("No key is needed: DIFFING_KEYS=off.")
+        if settings.api_keys == "auto":
+            to_people.print("On loopback no key is needed, unless DIFFING_API_KEYS=on.")
+        if settings.api_keys == "off":
+            to_people.print("No key is needed: DIFFING_API_KEYS=off.")
         typer.echo(token)
 
 

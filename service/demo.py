@@ -33,8 +33,8 @@ def run(settings: Settings, *, once: bool) -> None:
     """
     console = Console(highlight=False, soft_wrap=True)
     metrics = load_catalogue(settings.metrics).metrics.values()
-    if settings.keys == "on":
-        raise BadSetting("The demo has no API key: start it without DIFFING_KEYS=on.")
+    if settings.api_keys == "on":
+        raise BadSetting("The demo has no API key: start it without DIFFING_API_KEYS=on.")
     with services(settings) as both:
         for metric in metrics:
             _make_sample(settings, metric, console)

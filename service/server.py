@@ -143,12 +143,12 @@ def needs_keys(settings: Settings, listener: socket.socket) -> bool:
     # the address that a name came to, not the name: only that tells who can reach it
     address = listener.getsockname()[0]
     local = ipaddress.ip_address(address).is_loopback
-    if settings.keys == "off" or (settings.keys == "auto" and local):
+    if settings.api_keys == "off" or (settings.api_keys == "auto" and local):
         return False
     if not Keys.in_file(settings.jobs_file).any_hold():
         raise BadSetting(
             f"It takes API keys to listen on {address}, and there is none. Make one with "
-            "`diffing keys create NAME`, or let everybody in with DIFFING_KEYS=off."
+            "`diffing keys create NAME`, or let everybody in with DIFFING_API_KEYS=off."
         )
     return True
 

@@ -41,9 +41,9 @@ class Settings(BaseSettings):
         "127.0.0.1", description="address that the API listens on"
     )
     port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="port of the API")
-    keys: Literal["auto", "on", "off"] = Field(
+    api_keys: Literal["auto", "on", "off"] = Field(
         "auto",
-        description="whether each request needs an API key: `on`, `off`, or `auto`, which is off "
+        description="whether requests need an API key: `on`, `off`, or `auto`, which is off "
         "on loopback and on elsewhere",
     )
     hosts: Annotated[str, Field(pattern=r"^([A-Za-z0-9_.-]+(,[A-Za-z0-9_.-]+)*)?$")] = Field(
@@ -53,7 +53,7 @@ class Settings(BaseSettings):
         "where they are off",
     )
     max_connections: Annotated[int, Field(ge=1)] = Field(
-        500, description="connections to the API at once; beyond it requests are refused with 503"
+        300, description="connections to the API at once; beyond it requests are refused with 503"
     )
     workers: Annotated[int, Field(ge=1, le=1_000)] = Field(1, description="diffs that run at once")
     threads: Annotated[int, Field(ge=1, le=1_000)] = Field(

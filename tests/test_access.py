@@ -91,7 +91,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
     with Service(tmp_path_factory.mktemp("locked")) as service:
         service.write_small_pair()
         tokens = {name: make_key(service.folder, *scopes) for name, scopes in KINDS.items()}
-        client, _ = service.api_and_worker(keys="on", log_level="DEBUG")
+        client, _ = service.api_and_worker(api_keys="on", log_level="DEBUG")
         yield Locked(service, str(client.base_url), tokens)
 
 
@@ -117,7 +117,7 @@ def test_a_key_is_made_listed_and_revoked_as_the_readme_shows(tmp_path: Path) ->
         return re.sub(r"\d{4}-\d\d-\d\d", "DATE", re.sub(r"\b[0-9a-f]{12}\b", "ID", text))
 
     assert re.fullmatch(f"{SHAPE}\n", made.stdout)
-    for said in (made.stderr.splitlines()[0] + "\n", listed.stdout, revoked.stderr):
+    for said in (made.stderr, listed.stdout, revoked.stderr):
         assert plain(said) in plain(session)
     assert revoked.stdout == ""
     assert "revoked" in diffing(tmp_path, "keys", "list").stdout
@@ -184,7 +184,7 @@ def _has_ipv6() -> bool:
 @pytest.mark.parametrize("command", ["api", "serve"])
 @pytest.mark.parametrize(
     "settings",
-    [{"host": "0.0.0.0"}, {"keys": "on"}],  # noqa: S104 - it is refused
+    [{"host": "0.0.0.0"}, {"api_keys": "on"}],  # noqa: S104 - it is refused
     ids=["any address", "asked for"],
 )
 def test_without_a_key_it_does_not_start_where_keys_are_asked_for(
@@ -196,7 +196,7 @@ def test_without_a_key_it_does_not_start_where_keys_are_asked_for(
 
     assert done.returncode == 2
     assert "diffing keys create" in done.stderr
-    assert "DIFFING_KEYS=off" in done.stderr
+    assert "DIFFING_API_KEYS=off" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
@@ -213,7 +213,7 @@ def test_on_another_address_keys_are_asked_for(service: Service) -> None:
 def test_on_another_address_nobody_is_asked_when_that_is_said(service: Service) -> None:
     service.write_small_pair()
 
-    assert _on_every_address(service, keys="off").new_job() == 1
+    assert _on_every_address(service, api_keys="off").new_job() == 1
 
 
 def _on_every_address(service: Service, **settings: str) -> Client:
@@ -224,10 +224,18 @@ def _on_every_address(service: Service, **settings: str) -> Client:
 
 
 def test_the_demo_says_that_it_has_no_key(tmp_path: Path) -> None:
-    done = diffing(tmp_path, "demo", "--once", "--port", "0", keys="on")
+    done = diffing(tmp_path, "demo", "--once", "--port", "0", api_keys="on")
 
     assert (2, 1) == (done.returncode, done.stderr.count("\n"))
-    assert "DIFFING_KEYS" in done.stderr
+    assert "DIFFING_API_KEYS" in done.stderr
+
+
+def test_compose_opens_the_api_without_keys_to_this_machine_alone() -> None:
+    compose = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+
+    assert "${DIFFING_API_KEYS:-off}" in compose
+    [published] = re.findall(r"ports:\n((?: +- .*\n)+)", compose)
+    assert re.fullmatch(r' +- "127\.0\.0\.1:\S+"\n', published)
 
 
 # who is nobody
@@ -299,7 +307,7 @@ def test_a_key_in_the_url_is_none(locked: Locked, done: int) -> None:
 def test_a_revoked_key_holds_no_longer_than_a_second_more_in_any_process(locked: Locked) -> None:
     token = make_key(locked.service.folder, "submit")
     clients = [locked.client(token), locked.client(token)]
-    clients[1].base_url = locked.service.api(keys="on").base_url
+    clients[1].base_url = locked.service.api(api_keys="on").base_url
     assert [404, 404] == [c.get("/api/diffing/job/99").status_code for c in clients]
 
     diffing(locked.service.folder, "keys", "revoke", id_of(token))
@@ -443,7 +451,7 @@ def test_a_job_from_the_time_without_keys_is_for_admin(service: Service) -> None
     job_id = service.client_of(open_api).new_job()
     open_api.signal(signal.SIGTERM)
     open_api.ended()
-    client = service.api(keys="on")
+    client = service.api(api_keys="on")
 
     statuses = []
     for token in tokens:
@@ -556,7 +564,7 @@ def test_a_page_by_a_name_of_its_own_that_leads_here_is_refused(service: Service
 
 def test_with_keys_any_name_will_do_unless_names_are_given(locked: Locked) -> None:
     assert 200 == locked.client(None).get("/health", headers={"Host": "x.example"}).status_code
-    named = locked.service.api(keys="on", hosts="diff.example")
+    named = locked.service.api(api_keys="on", hosts="diff.example")
     assert 421 == named.get("/health", headers={"Host": "x.example"}).status_code
 
 

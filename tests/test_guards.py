@@ -396,6 +396,29 @@ def test_garbage_after_the_head_is_a_400_and_no_error_of_the_server(impatient: A
     assert [] == [line for line in impatient.program.lines() if "Traceback" in line]
 
 
+def test_garbage_after_an_answer_ends_the_connection_without_a_word(impatient: Api) -> None:
+    head = b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection(impatient.address, timeout=PATIENCE_SECONDS) as connection:
+        connection.sendall(head)
+        said = connection.recv(65536)
+        connection.sendall(b"garbage\r\n")
+        rest = _rest(connection)
+
+    assert said.startswith(b"HTTP/1.1 404")
+    assert b"HTTP/1.1" not in rest
+    assert [] == [line for line in impatient.program.lines() if "Traceback" in line]
+
+
+def test_a_client_that_is_refused_may_go_on_sending_for_a_moment(api: Api) -> None:
+    with socket.create_connection(api.address, timeout=PATIENCE_SECONDS) as connection:
+        connection.sendall(b"garbage\r\n\r\n")
+        answer = Answer(_rest(connection))
+        for _ in range(10):  # else an answer that it has not read yet could be lost
+            connection.sendall(b"x")
+
+    answer.assert_problem(400)
+
+
 def test_a_client_that_goes_away_is_no_error_of_the_server(impatient: Api) -> None:
     head = get(b"/api/diffing/new/revenue", b"Idempotency-Key: away", b"Content-Length: 9")
     for request_ in (b"", b"GET /hea", get(), head.replace(b"GET", b"POST") + b"x"):
