@@ -13,7 +13,7 @@ from service.api.guards import SECURITY_HEADERS
 from service.api.problems import ProblemResponse, problem_of_status
 
 # Seconds that a client has for the head of a request, for each piece of its body, and to read the
-# answer to a request that it has not sent to the end.
+# answer to a request that it has not sent to the end; three numbers, which tell what is waited for.
 _HEAD_SECONDS = 10.0
 _BODY_SECONDS = 30.0
 _LINGER_SECONDS = 2.0
