@@ -65,6 +65,7 @@ tolerance = { w = { rel_tol = 0 }, x = { rel_tol = 0.1, abs_tol = 0 } }
         (GOOD.replace('["id"]', "[]"), "metric sales: key"),
         (GOOD.replace('["v"]', '["id"]'), "named twice among key and value: id"),
         (GOOD + "rel_tol = -1\n", "metric sales: rel_tol"),
+        (GOOD + "rel_tol = true\n", "metric sales: rel_tol"),
         (GOOD + "abs_tol = nan\n", "metric sales: abs_tol"),
         (GOOD + "abs_tol = inf\n", "metric sales: abs_tol"),
         (GOOD + "colour = 1\n", "metric sales: colour"),

@@ -1,5 +1,6 @@
 """Takes `multipart/form-data` apart while it comes in: files to the disk, fields to memory."""
 
+import logging
 from collections.abc import Collection
 
 from python_multipart.exceptions import FormParserError
@@ -11,6 +12,8 @@ from service.uploads import SIDES, Upload
 
 _MOST_PARTS = 200
 _LARGEST_FIELD = 8 * 1024
+# what is wrong with a form is told to its client, who might fill the log with it
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
 _AS_IT_IS = {b"", b"7bit", b"8bit", b"binary"}
 
 
