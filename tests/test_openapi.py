@@ -191,6 +191,7 @@ def test_the_answers_to_the_examples_are_as_the_document_says(client: Client) ->
 
 
 def test_where_keys_are_asked_for_the_document_says_so(service: Service) -> None:
+    service.settings.make_folders()
     Keys.in_file(service.settings.jobs_file).create("anyone", {Scope.READ})
 
     assert [{"apiKey": []}] == service.api(api_keys="on").get("/openapi.json").json()["security"]
