@@ -54,7 +54,12 @@ def convert(source: Path, target: Path, rows: int) -> None:
     with Outputs(target).parts() as part:
         assert part.result, "it was given"  # noqa: S101
         write = {".json": _write_json, ".parquet": _write_parquet}[target.suffix]
-        written = write(source, part.result)
+        try:
+            written = write(source, part.result)
+        except DiffFailed:
+            if source.exists():
+                raise
+            raise ResultGone("The result was removed. Start a new job.") from None
         if written != rows:
             raise DiffFailed(
                 f"{written:,} of {rows:,} rows were converted; this is a fault of the service."

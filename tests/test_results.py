@@ -23,9 +23,11 @@ import pytest
 
 from service.api.encodings import packed, preferred
 from service.errors import NotAcceptable
+from service.jobs import Submission
 from tests.service_under_test import Client, Program, Service
 from tests.test_api import assert_problem
 from tests.test_faults import wait_until
+from tests.test_jobs_api import SUMMARY
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -532,20 +534,21 @@ def slow(service: Service) -> "Slow":
 
 
 class Slow:
-    """A service with a result whose conversion takes long enough to be met."""
+    """A service with a result, of no real diff, whose conversion takes long enough to be met."""
 
-    ROWS = 200_000
-
-    def __init__(self, service: Service, **settings: Any) -> None:
+    def __init__(self, service: Service, rows: int = 500_000, **settings: Any) -> None:
         self.service = service
-        metrics = write_inputs(service)
-        for name, value in (("old.csv", 1), ("new.csv", 2)):
-            rows = (f"{i},{value}\n" for i in range(self.ROWS))
-            service.write(name, "id,v\n" + "".join(rows))
-        self.api: Program = service.start("api", "--port", "0", metrics=metrics, **settings)
+        self.rows = rows
+        jobs = service.jobs()
+        job = jobs.claim(jobs.create(Submission("revenue")).id)
+        assert job
+        self.csv = service.result_file(job.id, job.attempt)
+        self.csv.write_text("id,v\n" + "".join(f"{i},{i}.5\n" for i in range(rows)))
+        result = {"rows": rows, "bytes": self.csv.stat().st_size, "sha256": "0" * 64}
+        jobs.succeed(job, {**SUMMARY, "emitted": rows, "result": result})
+        self.api: Program = service.start("api", "--port", "0", **settings)
         self.client = service.client_of(self.api)
-        self.worker = service.worker(metrics=metrics)
-        self.url = done(self.client, "plain")
+        self.url = f"/api/diffing/job/{job.id}"
 
     def ask(self, suffix: str = "json") -> socket.socket:
         """Send a request and return at once."""
@@ -572,7 +575,7 @@ def test_ten_who_ask_at_once_wait_for_one_conversion(slow: Slow) -> None:
         answers = {answer.result().content for answer in asked}
 
     assert 1 == len(answers)
-    assert slow.ROWS == len(json.loads(answers.pop()))
+    assert slow.rows == len(json.loads(answers.pop()))
     assert [] == parts_of(slow.service)
 
 
@@ -587,7 +590,7 @@ def test_a_file_that_was_converted_is_not_converted_again(slow: Slow) -> None:
 
 
 def test_two_processes_that_convert_the_same_file_do_not_disturb_each_other(slow: Slow) -> None:
-    other = slow.service.api(metrics=slow.service.settings.input_dir / "metrics.toml")
+    other = slow.service.api()
     with ThreadPoolExecutor(2) as threads:
         answers = list(
             threads.map(lambda c: c.get(f"{slow.url}?format=parquet"), (slow.client, other))
@@ -608,7 +611,7 @@ def test_when_the_last_client_leaves_the_conversion_ends(slow: Slow) -> None:
 
     wait_until(lambda: not converters(slow.service), "the conversion goes on")
     wait_until(lambda: not parts_of(slow.service), "a part of it is left")
-    assert slow.ROWS == len(slow.client.get(f"{slow.url}?format=json").json())
+    assert slow.rows == len(slow.client.get(f"{slow.url}?format=json").json())
 
 
 def test_a_conversion_does_not_hold_up_the_end_of_the_api(slow: Slow) -> None:
@@ -645,7 +648,7 @@ def test_a_conversion_under_way_is_not_swept(slow: Slow) -> None:
         wait_until(lambda: not dead.exists(), "nothing was swept")
         slow.service.signal(converter, signal.SIGCONT)
 
-    assert slow.ROWS == len(asked.result().json())
+    assert slow.rows == len(asked.result().json())
 
 
 def test_a_conversion_that_takes_too_long_is_ended_and_says_so(service: Service) -> None:
@@ -667,45 +670,63 @@ def test_a_converter_that_crashes_is_a_503_and_the_next_one_does_it(slow: Slow) 
 
     assert_problem(asked.result(), 503, "crashed")
     assert [] == parts_of(slow.service)
-    assert slow.ROWS == len(slow.client.get(f"{slow.url}?format=json").json())
+    assert slow.rows == len(slow.client.get(f"{slow.url}?format=json").json())
 
 
-def test_a_csv_that_is_not_what_it_was_is_not_converted(slow: Slow) -> None:
-    (file,) = slow.service.settings.results_dir.glob("*1.1.csv")
-    text = file.read_text()
+def test_a_csv_that_is_not_what_it_was_is_not_converted(service: Service) -> None:
+    slow = Slow(service, rows=1000)
+    text = slow.csv.read_text()
     for damaged in (text[: len(text) // 2], f"{text}9,9\n", f"{text}9,9,9\n"):
-        file.write_text(damaged)
+        slow.csv.write_text(damaged)
         for suffix in ("json", "parquet"):
             response = slow.client.get(f"{slow.url}?format={suffix}")
             assert response.status_code in (406, 503)
     assert [] == parts_of(slow.service)
-    assert ["1.1.csv"] == [p.name for p in slow.service.settings.results_dir.glob("1.1.[cjp]*")]
+    assert [slow.csv] == [*slow.service.settings.results_dir.iterdir()]
 
 
 # results that go
 
 
 def test_a_result_that_is_removed_while_it_is_sent_is_sent_whole(slow: Slow) -> None:
-    (file,) = slow.service.settings.results_dir.glob("1.1.csv")
-    whole = file.read_bytes()
+    whole = slow.csv.read_bytes()
     with slow.client.stream("GET", slow.url, headers=PLAIN) as response:
         chunks = response.iter_raw(1000)
         first = next(chunks)
-        file.unlink()
+        slow.csv.unlink()
 
         assert whole == first + b"".join(chunks)
     assert_problem(slow.client.get(slow.url), 410)
 
 
 def test_a_result_that_is_removed_takes_its_other_formats_along(service: Service) -> None:
-    client, _ = service.api_and_worker(metrics=write_inputs(service), retention=1.5)
+    metrics = write_inputs(service)
+    client, worker = service.api_and_worker(metrics=metrics)
     url = done(client, "odd")
     for suffix in ("json", "parquet"):
         client.get(f"{url}?format={suffix}").raise_for_status()
+    worker.signal(signal.SIGTERM)
+    worker.ended()
+    service.worker(metrics=metrics, retention=0.001)
 
     wait_until(lambda: not [*service.settings.results_dir.iterdir()], "a file is left")
     for suffix in ("csv", "json", "parquet"):
         assert 410 == client.get(f"{url}?format={suffix}").status_code
+
+
+@pytest.mark.parametrize("suffix", ["json", "parquet"])
+def test_a_csv_that_is_removed_before_it_is_converted_is_a_410(slow: Slow, suffix: str) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(slow.client.get, f"{slow.url}?format={suffix}")
+        wait_until(lambda: converters(slow.service), "no conversion has begun")
+        (converter,) = converters(slow.service)
+        slow.service.signal(converter, signal.SIGSTOP)
+        slow.csv.unlink()
+        slow.service.signal(converter, signal.SIGCONT)
+
+    assert asked.result().status_code == 410 or asked.result().status_code == 200
+    assert_problem(slow.client.get(f"{slow.url}?format={suffix}"), 410, "removed")
+    assert [] == parts_of(slow.service)
 
 
 def test_a_csv_that_was_removed_is_a_410_in_any_format(client: Client, working: Service) -> None:
@@ -723,8 +744,9 @@ def test_a_csv_that_was_removed_is_a_410_in_any_format(client: Client, working: 
 
 
 def test_a_hundred_who_fetch_a_packed_result_get_it_whole_from_a_small_process(
-    slow: Slow,
+    service: Service,
 ) -> None:
+    slow = Slow(service, rows=200_000)
     whole = slow.client.get(slow.url, headers=PLAIN).content
 
     async def fetch() -> set[bytes]:
