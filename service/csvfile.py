@@ -15,7 +15,7 @@ from pathlib import Path
 
 from service.csvscan import LONGEST_RECORD, Contents, Records, count_rows
 from service.errors import BadInput, OutOfDisk
-from service.packing import GZIP, ZSTD, Room, kept_if_whole, opened, plain_copy, too_large
+from service.packing import GZIP, ZSTD, Room, kept_if_whole, opened, plain_copy
 
 MOST_COLUMNS = 4_000
 """Columns that a file may have; the time that DuckDB takes grows with their square, and more."""
@@ -61,7 +61,7 @@ def open_csv(path: Path, scratch: Path, most: float = math.inf) -> CsvFile:
     Args:
         path: the file.
         scratch: an existing folder for copies.
-        most: bytes that it may have, unpacked.
+        most: bytes that an archive may become.
 
     Returns:
         A file that DuckDB reads right or refuses, or one that `contents_of` tells: see `rewrite`.
@@ -81,8 +81,6 @@ def open_csv(path: Path, scratch: Path, most: float = math.inf) -> CsvFile:
             _refuse_other_formats(start, name)
             columns, in_first_line = _read_header(start, name)
         plain = plain_copy(path, name, scratch, most)
-        if plain.stat().st_size > most:
-            raise too_large(name, most)
     file = CsvFile(name, plain, size, columns)
     if not in_first_line or any("\ufffd" in column for column in columns):
         contents_of(file)  # which says where the file is not UTF-8

@@ -127,7 +127,7 @@ class Diff:
         )
 
     def _open(self, path: Path, scratch: Path) -> CsvFile:
-        file = open_csv(path, scratch, self._limits.max_input_bytes)
+        file = open_csv(path, scratch, self._limits.max_unpacked_bytes)
         require_columns(file, [*self._comparison.key, *self._comparison.value])
         return file
 

@@ -26,7 +26,7 @@ class Limits:
         temp_folder: an existing folder, where it spills to disk when the memory is short.
         temp: size of what it may spill, such as `20GB`; None for nine tenths of the free space.
         exact_keys: keep the keys themselves in memory, not 128 bits for each.
-        max_input_bytes: what one input may have, unpacked.
+        max_unpacked_bytes: what a compressed input may become.
     """
 
     threads: int
@@ -34,7 +34,7 @@ class Limits:
     temp_folder: Path
     temp: str | None = None
     exact_keys: bool = False
-    max_input_bytes: float = math.inf
+    max_unpacked_bytes: float = math.inf
 
     @classmethod
     def of(cls, settings: Settings, temp_folder: Path) -> Self:
@@ -45,7 +45,7 @@ class Limits:
             temp_folder=temp_folder,
             temp=settings.temp_limit,
             exact_keys=settings.exact_keys,
-            max_input_bytes=settings.max_input_bytes,
+            max_unpacked_bytes=settings.max_unpacked_bytes,
         )
 
     @property

@@ -128,18 +128,13 @@ def plain_copy(path: Path, name: str, scratch: Path, most: float) -> Path:
         while block := packed.read(_BLOCK):
             size += len(block)
             if size > most:
-                raise too_large(name, most)
+                raise BadInput(
+                    f"{name}: holds more than {most:,} bytes of CSV. "
+                    "Compare a part of it, or raise DIFFING_MAX_UNPACKED_BYTES."
+                )
             room.require(len(block))
             plain.write(block)
     return copy
-
-
-def too_large(name: str, most: float) -> BadInput:
-    """The error of a file that is larger than it may be."""
-    return BadInput(
-        f"{name}: holds more than {most:,} bytes of CSV. "
-        "Compare a part of it, or raise DIFFING_MAX_INPUT_BYTES."
-    )
 
 
 @contextmanager

@@ -78,10 +78,9 @@ class Settings(BaseSettings):
         description="disk that must be free for `/ready` to say that the service is, such as "
         "`1GB`; without it 100 MB, or a tenth of a small disk",
     )
-    max_input_bytes: Annotated[int, Field(ge=1)] = Field(
+    max_unpacked_bytes: Annotated[int, Field(ge=1)] = Field(
         8_000_000_000,
-        description="bytes of one input, unpacked: "
-        "a larger one, or an archive that becomes larger, fails the job",
+        description="bytes that a compressed input may become; beyond it the job fails",
     )
     exact_keys: bool = Field(
         False,

@@ -2,10 +2,8 @@
 
 import gzip
 import re
-import shutil
 import signal
 import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,7 +16,7 @@ import pytest
 from service.catalogue import load_catalogue
 from service.settings import Settings
 from tests import reference
-from tests.conftest import ROOT, Mount
+from tests.conftest import Mount
 from tests.service_under_test import NEW, OLD, Client, LargePair, Service
 from tests.test_api import assert_problem
 from tests.test_faults import STALE_AFTER, wait_until
@@ -758,33 +756,3 @@ def test_a_disk_that_is_full_is_a_503_and_nothing_is_left(tmp_path: Path, mount:
         assert nothing_is_uploaded(service)
 
         client.wait_for_success(accepted(client.post(REVENUE, files=FILES)))
-
-
-# the README
-
-
-def test_the_curl_session_of_the_readme_is_as_shown(service: Service) -> None:
-    curl = shutil.which("curl")
-    if not curl:
-        pytest.skip("there is no curl here")
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (block,) = [b for b in readme.split("```console\n") if b.startswith("$ curl -s -F old=")]
-    turns = re.findall(r"^\$ (curl .*?)\n(.*?)(?=^\$ |\Z)", block.split("```")[0], re.M | re.S)
-    for name in ("old.csv", "new.csv"):
-        shown = re.search(rf"^\$ cat {name}\n(.*?)\$ ", readme, re.M | re.S)
-        assert shown
-        (service.folder.parent / name).write_text(shown[1])
-    service.write_sample("revenue", 1_000)
-    client, _ = service.api_and_worker()
-    before = [client.new_job() for _ in range(3)]
-
-    assert ([1, 2, 3], 5) == (before, len(turns))
-    for command, expected in turns:
-        done = subprocess.run(
-            ["/bin/sh", "-c", command.replace("localhost:8000", str(client.base_url).strip("/"))],
-            cwd=service.folder.parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert expected.strip("\n") == done.stdout.strip("\n")
