@@ -364,7 +364,7 @@ def test_each_operation_is_for_the_keys_that_have_its_scope(
         )
 
 
-def test_every_route_has_its_need_in_the_table(tmp_path: Path) -> None:
+def test_every_route_has_its_need_in_the_table_and_every_need_its_route(tmp_path: Path) -> None:
     app = make_app(Settings(data_dir=tmp_path), load_catalogue(None))
     operations = {
         f"{'GET' if method == 'HEAD' else method} {route.path.rstrip('/')}"
@@ -373,8 +373,7 @@ def test_every_route_has_its_need_in_the_table(tmp_path: Path) -> None:
         for method in route.methods or ()
     }
 
-    assert operations
-    assert operations <= set(NEEDS)
+    assert operations == set(NEEDS)
     assert all(isinstance(route, Route) for route in app.routes)
 
 
@@ -407,6 +406,19 @@ def test_an_admin_sees_the_jobs_of_all(locked: Locked, done: int) -> None:
     assert locked.admin.get(f"/api/diffing/job/{done}").status_code == 200
 
 
+def test_each_key_is_listed_its_own_jobs_and_admin_all(locked: Locked, done: int) -> None:
+    others = locked.other.new_job()
+
+    def listed(client: Client) -> set[int]:
+        return {job["job_id"] for job in client.get("/api/diffing/jobs").json()["jobs"]}
+
+    assert done in listed(locked.nightly)
+    assert others in listed(locked.other)
+    assert {done, others} <= listed(locked.admin)
+    assert set() == {done, others} & listed(locked.reader)
+    assert done not in listed(locked.other)
+
+
 def test_a_job_of_another_key_is_as_one_that_never_was(locked: Locked, done: int) -> None:
     never = 10**9
 
@@ -421,7 +433,18 @@ def test_a_job_of_another_key_is_as_one_that_never_was(locked: Locked, done: int
         return response.status_code, json.loads(text) if text else None, headers
 
     for method, what in (
-        *(("GET", what) for what in ("", "?detail=1", "/removed", "/status", "/summary")),
+        *(
+            ("GET", what)
+            for what in (
+                "",
+                "?detail=1",
+                "?format=json",
+                "/removed",
+                "/status",
+                "/summary",
+                "/events",
+            )
+        ),
         ("HEAD", ""),
         ("DELETE", ""),
     ):
