@@ -23,13 +23,15 @@ def test_mad_requests_by_many_clients_at_once_are_told_off_in_order(tmp_path: Pa
 
 def test_what_must_not_be_is_found() -> None:
     findings = Findings()
-    for answer in (
-        b"HTTP/1.1 500 x\r\ncontent-type: application/problem+json\r\n\r\n{}",
-        b"HTTP/1.1 404 x\r\ncontent-type: text/plain\r\n\r\nNot Found",
-        b'HTTP/1.1 400 x\r\ncontent-type: application/problem+json\r\n\r\n{"a": "api.py"}',
+    problem = b"content-type: application/problem+json"
+    for head, body in (
+        (b"200 OK", b""),
+        (b"500 x\r\nX-Content-Type-Options: nosniff\r\n" + problem, b"{}"),
+        (b"404 x\r\nX-Content-Type-Options: nosniff", b"Not Found"),
+        (b"400 x\r\nX-Content-Type-Options: nosniff\r\n" + problem, b'{"a": "api.py"}'),
     ):
-        findings.judge(b"GET / HTTP/1.1", answer, (".py",))
+        findings.judge(b"GET / HTTP/1.1", b"HTTP/1.1 %b\r\n\r\n%b" % (head, body), (".py",))
 
-    assert ["a 500", "is no problem", "says '.py'"] == [
+    assert ["lacks security headers", "a 500", "is no problem", "says '.py'"] == [
         fault.partition(":")[0] for fault in findings.faults
     ]
