@@ -653,12 +653,11 @@ def test_a_conversion_under_way_is_not_swept(slow: Slow) -> None:
 
 def test_a_conversion_that_takes_too_long_is_ended_and_says_so(service: Service) -> None:
     slow = Slow(service, job_timeout=2)
-    with closing(slow.ask()) as connection:
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(slow.client.get, f"{slow.url}?format=json")
         slow.stopped_converter()
-        said = connection.recv(65_536)
 
-    assert said.startswith(b"HTTP/1.1 503 ")
-    assert b"DIFFING_JOB_TIMEOUT" in said
+    assert_problem(asked.result(), 503, "DIFFING_JOB_TIMEOUT")
     assert [] == converters(service)
     assert [] == parts_of(service)
 
