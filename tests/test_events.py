@@ -217,7 +217,7 @@ def opened(client: Client, job_id: int) -> socket.socket:
     url = client.base_url
     connection = socket.create_connection((url.host, url.port or 0), timeout=60)
     path = f"/api/diffing/job/{job_id}/events"
-    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     said = b""
     while b"data: " not in said and b"HTTP/1.1 503" not in said:
         some = connection.recv(65_536)
@@ -268,16 +268,16 @@ def test_a_client_that_leaves_is_let_go_at_once(service: Service) -> None:
     assert not [line for line in api.lines() if "Traceback" in line]
 
 
-def test_beyond_five_hundred_streams_one_more_is_a_503_and_the_rest_of_the_api_goes_on(
+def test_beyond_two_hundred_streams_one_more_is_a_503_and_the_rest_of_the_api_goes_on(
     service: Service,
 ) -> None:
     service.jobs().create(Submission("revenue"))
     api = service.start("api", "--port", "0")
     client = service.client_of(api)
     with ExitStack() as stack:
-        connections = [stack.enter_context(opened(client, 1)) for _ in range(500)]
+        connections = [stack.enter_context(opened(client, 1)) for _ in range(200)]
         refused = client.get("/api/diffing/job/1/events")
-        assert_problem(refused, 503, "500 clients")
+        assert_problem(refused, 503, "200 clients")
         assert int(refused.headers["retry-after"]) >= 1
         assert "queued" == client.status_of(1)["status"]
         (peak,) = re.findall(r"VmHWM:\s+(\d+)", Path(f"/proc/{api.pid}/status").read_text())

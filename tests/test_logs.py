@@ -35,12 +35,17 @@ def said_by(*programs: Program) -> list[dict[str, Any]]:
 
 
 def answered(programs: list[Program], request_id: str) -> dict[str, Any]:
-    """The line about a request."""
-    (line,) = [
-        record
-        for record in said_by(*programs)
-        if record.get("request_id") == request_id and "status" in record
-    ]
+    """The line about a request, which is read a little later than the answer."""
+
+    def lines() -> list[dict[str, Any]]:
+        return [
+            record
+            for record in said_by(*programs)
+            if record.get("request_id") == request_id and "status" in record
+        ]
+
+    wait_until(lines, f"there is no line about {request_id}")
+    (line,) = lines()
     return line
 
 

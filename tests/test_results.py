@@ -555,7 +555,9 @@ class Slow:
         connection = socket.create_connection(
             (self.client.base_url.host, self.client.base_url.port or 0)
         )
-        connection.sendall(f"GET {self.url}?format={suffix} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        connection.sendall(
+            f"GET {self.url}?format={suffix} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        )
         return connection
 
     def stopped_converter(self) -> Any:

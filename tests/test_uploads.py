@@ -590,7 +590,7 @@ def test_an_upload_that_grows_too_large_is_refused_while_it_is_sent(
         for _ in range(100):
             sender.more(b"x" * 65_536)
         sender.end()
-        sender.socket.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        sender.socket.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert sender.answer().startswith(b"HTTP/1.1 200 ")
 
     assert before == uploads_of(idle_service)

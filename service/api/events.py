@@ -22,7 +22,7 @@ from service.jobs import FINISHED, Job, Jobs
 
 _log = logging.getLogger(__name__)
 # Each takes a file descriptor, of which a process has 1,024 unless told otherwise.
-_MOST_STREAMS = 500
+_MOST_STREAMS = 200
 _LOOKS_APART = 0.25
 _PING_SECONDS = 15
 # A client that reads nothing for so long is let go.

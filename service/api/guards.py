@@ -5,7 +5,6 @@ import re
 from collections.abc import Collection, Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -58,7 +57,7 @@ class Guards:
         elif scope["method"] == "POST":
             await self._app(scope, receive, send_guarded)
         else:
-            await self._app(scope, _bounded(receive), send_guarded)
+            await self._app(scope, receive, send_guarded)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         """What is wrong with a request, whatever it asks for."""
@@ -118,18 +117,3 @@ def _with_headers(raw: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes
     # all that is said is for one caller; a result may be kept, if it is asked for again each time
     headers.setdefault("Cache-Control", "private, no-cache" if "etag" in headers else "no-store")
     return headers.raw
-
-
-def _bounded(receive: Receive) -> Receive:
-    """Receive no more of a body than what needs none may have."""
-    received = 0
-
-    async def receive_bounded() -> Message:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
-        if received > _MOST_BODY_BYTES:
-            raise HTTPException(413)
-        return message
-
-    return receive_bounded
