@@ -46,6 +46,7 @@ class Chaos:
         self.url = self._api.saw("listening on (http://.*)")[1]
         self._workers = [self._worker() for _ in range(_WORKERS)]
         self._stopped: list[tuple[float, Program]] = []
+        self._ending: list[Program] = []
         self._faults: list[Callable[[], bool]] = [
             self._kill_worker,
             self._kill_child,
@@ -76,6 +77,8 @@ class Chaos:
         for _, program in self._stopped:
             program.signal(signal.SIGCONT)
         self._stopped = []
+        for program in self._ending:  # else nobody would start them again when they have ended
+            program.ended()
         self._look_after()
 
     def stop(self) -> None:
@@ -142,24 +145,26 @@ class Chaos:
     # faults: each tells whether there was something to break
 
     def _kill_worker(self) -> bool:
-        self._any_worker().signal(signal.SIGKILL)
+        self._end(self._any_worker(), signal.SIGKILL)
         return True
 
     def _kill_group(self) -> bool:
-        self._any_worker().signal_all(signal.SIGKILL)
+        worker = self._any_worker()
+        worker.signal_all(signal.SIGKILL)
+        self._ending.append(worker)
         return True
 
     def _kill_all_workers(self) -> bool:
         for worker in self._workers:
-            worker.signal(signal.SIGKILL)
+            self._end(worker, signal.SIGKILL)
         return True
 
     def _kill_api(self) -> bool:
-        self._api.signal(signal.SIGKILL)
+        self._end(self._api, signal.SIGKILL)
         return True
 
     def _term_api(self) -> bool:
-        self._api.signal(signal.SIGTERM)
+        self._end(self._api, signal.SIGTERM)
         return True
 
     def _kill_child(self) -> bool:
@@ -182,15 +187,19 @@ class Chaos:
         return True
 
     def _term_worker(self) -> bool:
-        self._any_worker().signal(signal.SIGTERM)
+        self._end(self._any_worker(), signal.SIGTERM)
         return True
 
     def _term_worker_twice(self) -> bool:
         worker = self._any_worker()
-        worker.signal(signal.SIGTERM)
+        self._end(worker, signal.SIGTERM)
         time.sleep(self._rng.uniform(0, 0.3))
-        worker.signal(signal.SIGTERM)
+        self._end(worker, signal.SIGTERM)
         return True
+
+    def _end(self, program: Program, number: int) -> None:
+        program.signal(number)
+        self._ending.append(program)
 
     def _jump_clock(self) -> bool:
         self._jump(self._rng.uniform(-2, 2) * 86_400)
