@@ -143,56 +143,29 @@ class Diff:
             Side(old, Pieces(old, "old", most=self._limits.threads)),
             Side(new, Pieces(new, "new", most=self._limits.threads)),
         )
+        pieces = [side.pieces for side in sides]
         cuts = {side.file: side.pieces.cuts for side in sides}
-        with (
-            Inspection(cuts, self._interrupted) as inspection,
-            reporter.watching([side.pieces for side in sides]),
-        ):
-            return self._by_some_method(*sides, inspection, outputs, scratch, reporter)
-
-    def _by_some_method(
-        self,
-        old: Side,
-        new: Side,
-        inspection: Inspection,
-        outputs: Outputs,
-        scratch: Path,
-        reporter: "_Reporter",
-    ) -> Counts:
         method = Method(exact_keys=self._limits.exact_keys)
-        while True:
-            try:
-                return self._run_queries(old, new, inspection, outputs, scratch, reporter, method)
-            except AnotherMethod as needed:
-                method = needed.method
-            except CsvRefused:
-                for side in (old, new):  # that a file is not UTF-8 is the better word
-                    inspection.contents(side.file)
-                raise
-
-    def _run_queries(
-        self,
-        old: Side,
-        new: Side,
-        inspection: Inspection,
-        outputs: Outputs,
-        scratch: Path,
-        reporter: "_Reporter",
-        method: Method,
-    ) -> Counts:
-        with Session(
-            self._limits, scratch, outputs.paths, [old.pieces, new.pieces], self._interrupted
-        ) as self._session:
-            return compare(
-                self._session,
-                old,
-                new,
-                inspection,
-                self._comparison,
-                outputs,
-                reporter.stage,
-                method,
-            )
+        with Inspection(cuts, self._interrupted) as inspection, reporter.watching(pieces):
+            while True:
+                session = Session(self._limits, scratch, outputs.paths, pieces, self._interrupted)
+                try:
+                    with session as self._session:
+                        return compare(
+                            session,
+                            *sides,
+                            inspection,
+                            self._comparison,
+                            outputs,
+                            reporter.stage,
+                            method,
+                        )
+                except AnotherMethod as needed:
+                    method = needed.method
+                except CsvRefused:
+                    for side in sides:  # that a file is not UTF-8 is the better word
+                        inspection.contents(side.file)
+                    raise
 
     def _input(self, file: CsvFile, path: Path, rows: int) -> InputSummary:
         return InputSummary(

@@ -139,6 +139,7 @@ def test_an_error_that_nobody_foresaw_is_one_line_with_the_id_that_the_client_go
     response = logged.client.get("/api/diffing/job/1", headers={"X-Request-ID": "odd"})
     with closing(sqlite3.connect(service.settings.jobs_file)) as database:
         database.execute("alter table away rename to jobs")
+    answered([logged.api], "odd")
     of_request = [r for r in said_by(logged.api) if r.get("request_id") == "odd"]
 
     assert (500, "odd") == (response.status_code, response.headers["x-request-id"])
