@@ -28,7 +28,7 @@ from service.errors import BadInput, DiffingError, OutOfDisk
 from service.limits import Limits
 from service.outputs import Outputs
 from service.pieces import Pieces
-from service.queries import SQL_DIR
+from service.queries import SQL_DIR, query
 from service.request import Request
 from service.session import Session
 from tests import reference
@@ -456,7 +456,7 @@ def test_a_column_may_have_any_name(
     found = diff_texts(old, new, [name], [f"{name} 2"], duplicates="error")
 
     assert reference.diff(old, new, [name], [f"{name} 2"]).csv.encode() == found.result
-    assert statements <= {path.read_text() for path in SQL_DIR.glob("*.sql")}
+    assert statements <= {query(path.stem) for path in SQL_DIR.glob("*.sql")}
 
 
 def test_a_diff_is_given_its_outputs_and_pieces_and_no_other_name(
