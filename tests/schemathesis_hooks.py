@@ -4,12 +4,21 @@ from typing import Any
 
 import schemathesis
 from schemathesis import Case, HookContext
+from schemathesis.transport.serialization import Binary
 
 
 @schemathesis.hook
 def filter_case(_: HookContext, case: Case[Any]) -> bool:
-    """Leave out forms whose columns are no text yet: sent, `{}` is a name like any other."""
+    """Leave out forms that are wrong only until they are sent.
+
+    A column that is no text is a name like any other then, such as `{}`, and a file that is no
+    bytes is a file.
+    """
     if case.media_type != "multipart/form-data" or not isinstance(case.body, dict):
         return True
-    fields = [case.body[name] for name in ("key", "value") if name in case.body]
-    return all(isinstance(f, list) and all(isinstance(c, str) for c in f) for f in fields)
+    columns = [case.body[name] for name in ("key", "value") if name in case.body]
+    files = [case.body[name] for name in ("old", "new") if name in case.body]
+    return all(
+        isinstance(names, list) and all(isinstance(name, str) for name in names)
+        for names in columns
+    ) and all(isinstance(file, Binary | bytes) for file in files)
