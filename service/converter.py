@@ -12,10 +12,12 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
+from service import fence
 from service.errors import (
     ConversionFailed,
     DiffFailed,
@@ -29,13 +31,16 @@ from service.errors import (
 from service.leash import die_with_parent
 from service.limits import Limits
 from service.outputs import Outputs
+from service.queries import SQL_DIR
 
 _log = logging.getLogger(__name__)
 _MEMORY = "512MB"
 _HINT = "Ask for format=csv or format=json."
 
 
-def convert(source: Path, target: Path, rows: int) -> None:
+def convert(
+    source: Path, target: Path, rows: int, on_ready: Callable[[Path], None] = lambda _: None
+) -> None:
     """Write a CSV in the format that the suffix of the target names.
 
     It appears under its name only when it is whole, and has as many rows as it must.
@@ -44,6 +49,7 @@ def convert(source: Path, target: Path, rows: int) -> None:
         source: CSV that a diff wrote: header, LF, UTF-8, quotes only where they must be.
         target: `.json`, an array of objects; or `.parquet`, columns of text. Empty is NULL.
         rows: data rows that the source must have.
+        on_ready: called with the file that is written to before it gets its name, when it is there.
 
     Raises:
         NotAcceptable: the format has no room for its column names, or memory none for its rows.
@@ -53,6 +59,7 @@ def convert(source: Path, target: Path, rows: int) -> None:
     csv.field_size_limit(sys.maxsize)
     with Outputs(target).parts() as part:
         assert part.result, "it was given"  # noqa: S101
+        on_ready(part.result)
         write = {".json": _write_json, ".parquet": _write_parquet}[target.suffix]
         try:
             written = write(source, part.result)
@@ -147,7 +154,7 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)  # they reach the API too, which decides
     _be_small()
     try:
-        convert(Path(source), Path(target), int(rows))
+        convert(Path(source), Path(target), int(rows), partial(_enclose, Path(source)))
     except DiffingError as error:
         if error.__cause__:
             _log.error("the conversion failed: %s", error, exc_info=error.__cause__)
@@ -165,6 +172,17 @@ def main() -> int:
         return 0
     json.dump(failure.as_dict(), sys.stdout)
     return 1
+
+
+def _enclose(source: Path, part: Path) -> None:
+    """Let this process reach the two files, whatever is in the one that it reads."""
+    fence.enclose(
+        # one that is not there is for the conversion to complain about
+        read=[SQL_DIR, *([source] if source.is_file() else [])],
+        write=[part],
+        rename=[part.parent],
+        own=[],
+    )
 
 
 def _be_small() -> None:

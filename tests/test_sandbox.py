@@ -6,6 +6,8 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -32,7 +34,7 @@ from service.queries import SQL_DIR, query
 from service.request import Request
 from service.session import Session
 from tests import reference
-from tests.conftest import DiffTexts
+from tests.conftest import ROOT, DiffTexts
 from tests.service_under_test import LargePair, Service
 from tests.test_csvfile import PACK, allocating_at_most
 
@@ -375,6 +377,33 @@ def test_the_process_of_a_diff_reaches_no_other_file(
     assert "PermissionError" == enclosed(os.truncate, data.old, 0)
     assert "PermissionError" == enclosed(Path.symlink_to, data.folder / "results" / "x", "/etc")
     assert before == data.content()
+
+
+@needs_landlock
+def test_a_conversion_reaches_its_two_files_alone(tmp_path: Path) -> None:
+    source, target = tmp_path / "1.1.csv", tmp_path / "1.1.json"
+    source.write_text("k,v\n1,2\n")
+    (tmp_path / "2.1.csv").write_text("k,v\nsomebody,else\n")
+    spy = (
+        "import os, sys; from pathlib import Path; from service import converter;"
+        "converter._write_json = lambda source, part: len(Path(os.environ['SPY']).read_text());"
+        "sys.exit(converter.main())"
+    )
+    arguments = [str(source), str(target), "1", str(os.getpid())]
+
+    def converted(read: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", spy, *arguments],
+            cwd=ROOT,
+            env={**os.environ, "SPY": str(read)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    for read in (tmp_path / "2.1.csv", Path("/etc/passwd")):
+        assert "Permission denied" in converted(read).stdout
+    assert "were converted" in converted(source).stdout
 
 
 @needs_landlock
