@@ -226,6 +226,26 @@ def test_an_endless_body_where_none_belongs_does_not_hold_up_the_answer(api: Api
     answer.assert_problem(404)
 
 
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+def test_a_whole_request_is_answered_whatever_comes_behind_it(api: Api, method: bytes) -> None:
+    # the rest comes while the answer is made, to most of them
+    rest = [b"rest"] * 50
+    answers = [ask(api.address, get(b"/metrics", method=method), *rest) for _ in range(20)]
+
+    # an answer may be lost over what is still sent when the connection is closed
+    assert {200} == {answer.status for answer in answers if answer.raw}
+    assert [] == [line for line in api.program.lines() if "Traceback" in line]
+
+
+def test_a_refusal_of_a_HEAD_has_no_body(api: Api) -> None:  # noqa: N802 - its name
+    broken = get(b"/health", b"Transfer-Encoding: chunked", method=b"HEAD") + b"no chunk\r\n"
+    answer = ask(api.address, broken)
+
+    assert answer.status in (200, 400)  # it needs no body: it may be answered before that is seen
+    assert answer.raw.endswith(b"\r\n\r\n")
+    assert [] == [line for line in api.program.lines() if "Traceback" in line]
+
+
 def test_a_body_that_nobody_reads_is_not_kept_and_not_waited_for(impatient: Api) -> None:
     before = _rss(impatient.program.pid)
     chunk = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"

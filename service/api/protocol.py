@@ -116,6 +116,8 @@ class BoundedProtocol(H11Protocol):
         """Answer without the application, and end the connection."""
         self._refused = True
         if self.cycle and not self.cycle.response_complete:
+            if not self.cycle.more_body:
+                return  # the request is whole: it is answered whatever came behind it
             # whatever the application still says is for nobody
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -123,15 +125,14 @@ class BoundedProtocol(H11Protocol):
             self.transport.close()  # an answer is under way or was given
             return
         problem = _problem(status)
-        for event in (
-            h11.Response(
-                status_code=status,
-                headers=problem.raw_headers,
-                reason=HTTPStatus(status).phrase.encode(),
-            ),
-            h11.Data(data=bytes(problem.body)),
-            h11.EndOfMessage(),
-        ):
+        head = h11.Response(
+            status_code=status,
+            headers=problem.raw_headers,
+            reason=HTTPStatus(status).phrase.encode(),
+        )
+        to_head = self.conn.our_state is h11.SEND_RESPONSE and self.scope["method"] == "HEAD"
+        body = [] if to_head else [h11.Data(data=bytes(problem.body))]
+        for event in (head, *body, h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         # closed at once, the client could lose the answer over what it still sends
         self.transport.write_eof()
