@@ -15,7 +15,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from service.schema import durations, totals
 
-# What a job without a metric is counted under.
+# What a job without a metric goes by: where it is counted, in the log, in names of files.
 ONE_OFF = "one-off"
 
 # Seconds up to which durations are told apart: small jobs, jobs of minutes, the time-out.

@@ -32,6 +32,7 @@ from service.runner import ChildCrashed, Runner
 from service.settings import Settings
 from service.sweeper import Sweeper
 from service.tasks import JobQueue
+from service.totals import ONE_OFF
 from service.workers import Presence
 
 _log = logging.getLogger(__name__)
@@ -159,7 +160,7 @@ class Worker:
         if job is None:
             return
         with logs.bound(**_said_of(job)), tracing.span("job", "consumer", job.traceparent) as span:
-            _log.info("job %d: %s, attempt %d", job.id, job.metric or "one-off", job.attempt)
+            _log.info("job %d: %s, attempt %d", job.id, job.metric or ONE_OFF, job.attempt)
             span.tell(
                 {
                     "diffing.job.id": job.id,

@@ -18,6 +18,7 @@ from service.api.jobs import job_of, not_yet
 from service.errors import BadArgument, ResultGone
 from service.jobs import Job, Status
 from service.outputs import Outputs
+from service.totals import ONE_OFF
 
 _MEDIA_TYPES = {
     "csv": "text/csv; charset=utf-8",
@@ -81,7 +82,7 @@ class Results:
             file,
             _digest(job, output, suffix, file),
             _MEDIA_TYPES[suffix],
-            f"{job.metric or 'one-off'}_{output.word}_{job.id}.{suffix}",
+            f"{job.metric or ONE_OFF}_{output.word}_{job.id}.{suffix}",
             job.finished_at or job.created_at,
             packs=suffix != "parquet",
         )
