@@ -12,7 +12,7 @@ from service.inspection import Inspection
 from service.outputs import Outputs
 from service.pieces import Pieces
 from service.profile import Profile
-from service.session import CsvRefused, Session
+from service.session import CsvRefused, NotNumbers, Session
 
 
 @dataclass(frozen=True)
@@ -108,12 +108,13 @@ def compare(
         session.run(macros)
     method = _settled(session, bound, (old, new), comparison, method)
     on_stage("comparing")
-    profile = session.profiled(
-        ["old_grouped" if method.grouped else "old_once", "classify"],
-        {**bound, "grouped": method.grouped, "numbers": method.numbers},
-    )
+    profile = _classified(session, bound, method)
     rows = {side.file: _rows_read(profile, side, inspection) for side in (old, new)}
-    bound |= {"new_rows": rows[new.file], "old_side": profile.held}
+    bound |= {
+        "new_rows": rows[new.file],
+        "old_side": profile.held,
+        "within_tolerance": _within_tolerance(profile) if method.numbers else 0,
+    }
     found = session.run("counts", bound)
     separators = any(inspection.contents(side.file).has_separator for side in (old, new))
     _require_fit(method, separators and len(comparison.key) > 1, profile, found)
@@ -150,6 +151,7 @@ def parameters(old: Side, new: Side, comparison: Comparison, outputs: Outputs) -
         "value": [f"v{i}" for i in range(len(comparison.value))],
         "rel_tols": [rel_tol for rel_tol, _ in comparison.tolerances],
         "abs_tols": [abs_tol for _, abs_tol in comparison.tolerances],
+        "alike": len(set(comparison.tolerances)) == 1,
         "with_detail": outputs.detail is not None,
         "with_removed": outputs.removed is not None,
         # an empty name comes out empty, as any field does
@@ -219,12 +221,36 @@ def _sampled(session: Session, bound: dict[str, Any], side: Side) -> dict[str, A
     return {"repeats": True, "numbers": False}
 
 
+def _classified(session: Session, bound: dict[str, Any], method: Method) -> Profile:
+    """Make `outcome` of classify.sql."""
+    if method.numbers:
+        session.run("only_numbers")
+    try:
+        return session.profiled(
+            ["old_grouped" if method.grouped else "old_once", "classify"],
+            {**bound, "grouped": method.grouped, "numbers": method.numbers},
+        )
+    except NotNumbers as found:
+        raise AnotherMethod(str(found), replace(method, numbers=False)) from None
+
+
+def _within_tolerance(profile: Profile) -> int:
+    """The rows that classify.sql does not keep because numbers are within tolerance."""
+    if not profile.held:  # and DuckDB leaves a filter out where old is empty
+        return 0
+    try:
+        not_same, kept = profile.filtered
+    except ValueError:
+        raise DiffFailed(
+            "The rows within tolerance do not add up; this is a fault of the service."
+        ) from None
+    return not_same - kept
+
+
 def _require_fit(method: Method, separators: bool, profile: Profile, found: dict[str, Any]) -> None:
     """Raise AnotherMethod if the method was not one for these files after all."""
     if separators and not method.exact_keys:
         raise AnotherMethod("A file has U+001F in it.", replace(method, exact_keys=True))
-    if method.numbers and (found["old_not_numbers"] or found["new_not_numbers"]):
-        raise AnotherMethod("A value is no number.", replace(method, numbers=False))
     if profile.joined != found["joined"]:
         if method.grouped:
             raise DiffFailed("The rows of new do not add up; this is a fault of the service.")

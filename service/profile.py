@@ -9,6 +9,7 @@ from typing import Any, Self
 from service.errors import DiffFailed
 
 Operator = dict[str, Any]
+Path = tuple[Operator, ...]
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,13 @@ class Profile:
         read: rows that were read, by the name of the file.
         held: rows on the right side of the join, which is held in memory.
         joined: rows that the join gave.
+        filtered: rows that each filter on the way from the join to the result let through.
     """
 
     read: Counter[str]
     held: int
     joined: int
+    filtered: tuple[int, ...]
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> Self:
@@ -33,18 +36,28 @@ class Profile:
             DiffFailed: it has another form.
         """
         try:
-            operators = [o for text in texts for o in _operators(json.loads(text)["operator"])]
-            (join,) = (o for o in operators if "JOIN" in o["type"])
+            paths = [p for text in texts for p in _paths(json.loads(text)["operator"])]
+            operators = [path[-1] for path in paths]
+            ((*above, join),) = (path for path in paths if "JOIN" in path[-1]["type"])
             read = Counter[str]()
             for scan in operators:
                 if scan["type"] == "TABLE_SCAN" and "Filename(s)" in scan["extra_info"]:
                     read[scan["extra_info"]["Filename(s)"]] += scan["rows_scanned"]
-            return cls(read, join["children"][1]["intermediate_rows"], join["intermediate_rows"])
+            return cls(
+                read,
+                held=join["children"][1]["intermediate_rows"],
+                joined=join["intermediate_rows"],
+                filtered=tuple(
+                    o["intermediate_rows"] for o in reversed(above) if o["type"] == "FILTER"
+                ),
+            )
         except (ValueError, KeyError, IndexError, TypeError) as error:
             raise DiffFailed("DuckDB does not tell how many rows it read.") from error
 
 
-def _operators(several: list[Operator]) -> Iterator[Operator]:
-    for operator in several:
-        yield operator
-        yield from _operators(operator.get("children", []))
+def _paths(operators: list[Operator], above: tuple[Operator, ...] = ()) -> Iterator[Path]:
+    """Each operator, as the last of those that its rows go through from it to the result."""
+    for operator in operators:
+        path = (*above, operator)
+        yield path
+        yield from _paths(operator.get("children", []), path)

@@ -23,6 +23,10 @@ class CsvRefused(DiffingError):
     """DuckDB would not read a file; where and why is for `csvfile.rewrite` to find out."""
 
 
+class NotNumbers(DiffingError):
+    """A value that was taken for a number is none."""
+
+
 class Session:
     """A connection of its own, with the macros of `macros.sql` and `csv.sql`.
 
@@ -89,6 +93,7 @@ class Session:
 
         Raises:
             CsvRefused: a file is not what DuckDB takes for CSV.
+            NotNumbers: a value is no number, where only_numbers.sql holds.
             OutOfMemory, OutOfDisk, DiffFailed: the machine was not up to it.
             Interrupted: `interrupt` was called.
         """
@@ -144,6 +149,8 @@ def _translated() -> Iterator[None]:
         raise OutOfMemory(
             "The diff needs more memory than it may use. Raise DIFFING_MEMORY_LIMIT."
         ) from error
+    except duckdb.ConversionException as error:
+        raise NotNumbers("A value is no number.") from error
     except (duckdb.InvalidInputException, duckdb.NotImplementedException) as error:
         raise CsvRefused("A file could not be read as CSV.") from error
     except duckdb.Error as error:

@@ -6,11 +6,13 @@
 --             key, salt           names of the key columns, and what keys_hashed.sql needs
 --             rel_tols, abs_tols  lists of tolerances, one for each value column
 --             single              there is one value column
---             numbers             compare numbers alone, each with a tolerance; if a value then is
---                                 neither empty nor a number, the kinds are not to be used
+--             alike               the tolerances of all value columns are the same
+--             numbers             compare numbers alone, each with a tolerance; with only_numbers.sql
 --             grouped             old_side has one row a key
 -- reads       old_side, numbered_rows
--- makes       outcome, without the rows that are unchanged, text and all, and have numbers alone:
+-- makes       outcome, without the rows that are unchanged, text and all, and have numbers alone; if
+--             `numbers`, without those within tolerance, too, which are the difference between the
+--             rows that the two filters above the join let through:
 --               kind         added, changed, removed, unchanged, within_tolerance, or ambiguous: the
 --                            key stands several times in old, so duplicates.sql must look at all of
 --                            those rows
@@ -96,7 +98,8 @@ cast_once as (
 examined as (
     select * replace (
         case
-            when $numbers or $grouped then coalesce(not_numbers, 0)
+            when $numbers then 0
+            when $grouped then coalesce(not_numbers, 0)
             when same then new_not_numbers
             else old_not_numbers
         end as old_not_numbers
@@ -119,6 +122,10 @@ classified as (
             when case
                 when $numbers and $single
                     then numbers_close(new_number, old_number, $rel_tols[1], $abs_tols[1])
+                when $numbers and $alike
+                    then all_numbers_close_alike(
+                        new_numbers, old_numbers, $rel_tols[1], $abs_tols[1]
+                    )
                 when $numbers
                     then all_numbers_close(new_numbers, old_numbers, $rel_tols, $abs_tols)
                 when $single
@@ -147,5 +154,9 @@ select
     sum(if(kind = 'removed', copies, 0)) as copies,
     sum(new_not_numbers) as new_not_numbers,
     sum(old_not_numbers) as old_not_numbers
-from (select *, kind in ('added', 'changed', 'ambiguous') as kept from classified)
+from (
+    select *, kind in ('added', 'changed', 'ambiguous') as kept
+    from classified
+    where not $numbers or kind <> 'within_tolerance'
+)
 group by all;

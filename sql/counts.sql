@@ -3,6 +3,7 @@
 -- parameters  key       names of the key columns
 --             new_rows  rows of new
 --             old_side  rows of old's side of the join
+--             within_tolerance  rows within tolerance that outcome does not have
 -- reads       outcome
 -- columns     joined, what the rows of the join must be; surplus of both files (rows whose key stands
 --             in another row too, less one for each such key); values that are no numbers; rows by kind
@@ -35,6 +36,6 @@ select
     changed::bigint as changed,
     removed::bigint as removed,
     ($new_rows - added - changed - ambiguous)::bigint as unchanged,
-    within_tolerance::bigint as within_tolerance,
+    ($within_tolerance + within_tolerance)::bigint as within_tolerance,
     ambiguous::bigint as ambiguous
 from added_keys, kinds;

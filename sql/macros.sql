@@ -10,7 +10,11 @@ create or replace temp macro numbers_close(a, b, rel_tol, abs_tol) as
     a = b
     or (
         isfinite(a) and isfinite(b)
-        and abs(a - b) <= greatest(rel_tol * greatest(abs(a), abs(b)), abs_tol)
+        and (
+            abs(a - b) <= rel_tol * abs(a)
+            or abs(a - b) <= rel_tol * abs(b)
+            or abs(a - b) <= abs_tol
+        )
     );
 
 -- The number that a text stands for, else NULL. The cast alone would read '+-1' as -1 and 'nan(1)' as

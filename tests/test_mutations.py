@@ -37,21 +37,27 @@ MUTANTS = [
     # when two values are equal
     Mutant(
         "macros",
-        "<= greatest(rel_tol",
-        "< greatest(rel_tol",
+        "abs(a - b) <= abs_tol",
+        "abs(a - b) < abs_tol",
         "values_at_the_absolute_tolerance",
     ),
     Mutant(
         "macros",
-        "<= greatest(rel_tol",
-        "< greatest(rel_tol",
+        "abs(a - b) <= rel_tol * abs(a)",
+        "abs(a - b) < rel_tol * abs(a)",
+        "values_at_the_relative_tolerance",
+    ),
+    Mutant(
+        "macros",
+        "abs(a - b) <= rel_tol * abs(b)",
+        "abs(a - b) < rel_tol * abs(b)",
         "values_at_the_relative_tolerance",
     ),
     Mutant("macros", "isfinite(a) and isfinite(b)", "true", "values_nan_and_infinity"),
     Mutant("macros", "isfinite(a) and isfinite(b)", "isfinite(a)", "values_nan_and_infinity"),
     Mutant("macros", "a = b\n    or (", "(", "values_nan_and_infinity"),
-    Mutant("macros", "greatest(abs(a), abs(b))", "abs(a)", "values_tolerance_is_symmetric"),
-    Mutant("macros", "greatest(abs(a), abs(b))", "abs(b)", "values_tolerance_is_symmetric"),
+    Mutant("macros", "rel_tol * abs(b)", "rel_tol * abs(a)", "values_tolerance_is_symmetric"),
+    Mutant("macros", "rel_tol * abs(a)", "rel_tol * abs(b)", "values_tolerance_is_symmetric"),
     Mutant("macros", "contains(field, '+-') or", "", "values_that_are_no_numbers"),
     Mutant("macros", "or contains(field, '(')", "", "values_that_are_no_numbers"),
     Mutant(
@@ -104,12 +110,38 @@ MUTANTS = [
     Mutant("old_rows", "list_count([*columns('f[0-9]+')]), 0", "0, 0", "duplicates_of_text_in_new"),
     Mutant(
         "numbers",
-        "pair[1] is not distinct from pair[2]\n        or",
-        "",
+        "numbers_close(pair[1], pair[2], rel_tol, abs_tol), pair[1] is null and pair[2] is null",
+        "numbers_close(pair[1], pair[2], rel_tol, abs_tol), false",
         "values_numbers_in_several_columns",
     ),
-    Mutant("numbers", "pair[4]), false)", "pair[4]), true)", "values_numbers_in_several_columns"),
-    Mutant("numbers", "list_bool_and", "list_bool_or", "values_numbers_in_several_columns"),
+    Mutant(
+        "numbers",
+        "numbers_close(pair[1], pair[2], rel_tol, abs_tol), pair[1] is null and pair[2] is null",
+        "numbers_close(pair[1], pair[2], rel_tol, abs_tol), true",
+        "values_numbers_in_several_columns",
+    ),
+    Mutant(
+        "numbers",
+        "numbers_close(pair[1], pair[2], pair[3], pair[4]), pair[1] is null and pair[2] is null",
+        "numbers_close(pair[1], pair[2], pair[3], pair[4]), false",
+        "values_numbers_with_their_own_tolerances",
+    ),
+    Mutant(
+        "numbers",
+        "numbers_close(pair[1], pair[2], pair[3], pair[4]), pair[1] is null and pair[2] is null",
+        "numbers_close(pair[1], pair[2], pair[3], pair[4]), true",
+        "values_numbers_with_their_own_tolerances",
+    ),
+    Mutant(
+        "numbers",
+        "list_bool_and([\n        coalesce(numbers_close(pair[1], pair[2], rel_tol",
+        "list_bool_or([\n        coalesce(numbers_close(pair[1], pair[2], rel_tol",
+        "values_numbers_in_several_columns",
+    ),
+    Mutant("numbers", "list_bool_and", "list_bool_or", "values_numbers_with_their_own_tolerances"),
+    Mutant("only_numbers", "contains(field, '+-') or", "", "values_two_signs"),
+    Mutant("only_numbers", "or contains(field, '(')", "", "values_nan_with_more"),
+    Mutant("only_numbers", "then ('no ' || field)::double", "then null", "values_two_signs"),
     # what stands for a key
     Mutant(
         "keys_hashed",
@@ -148,6 +180,13 @@ MUTANTS = [
     Mutant(
         "classify", "when same then new_not_numbers", "", "values_text_is_compared_by_character"
     ),
+    Mutant(
+        "classify",
+        "where not $numbers or kind <> 'within_tolerance'",
+        "",
+        "values_with_one_tolerance_are_doubles",
+    ),
+    Mutant("classify", "and $alike", "", "values_numbers_with_their_own_tolerances"),
     Mutant("classify", "or old_not_numbers > 0", "", "values_text_is_compared_by_character"),
     Mutant(
         "pieces_four", "row_number() over ()", "-row_number() over ()", "rows_in_the_order_of_new"

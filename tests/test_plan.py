@@ -43,7 +43,8 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plans]:
     sides = Side(files[0], Pieces(files[0], "old", 4)), Side(files[1], Pieces(files[1], "new", 4))
     bound = parameters(*sides, comparison, outputs)
     bound |= {"header": bound["new_header"], "output": str(folder / "out.csv")}
-    bound |= {"numbers": True, "grouped": False, "new_rows": 0, "old_side": 0}
+    bound |= {"numbers": True, "grouped": False}
+    bound |= {"new_rows": 0, "old_side": 0, "within_tolerance": 0}
     bound |= {"file": str(old), "file_columns": bound["old_columns"], "roles": bound["old_roles"]}
     bound |= {"rewritten": False}
     with duckdb.connect() as connection:
@@ -61,9 +62,10 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plans]:
             connection.execute(query(name))
         connection.execute(OPTIMIZERS)
         old_grouped = explained(connection, "old_grouped", bound)
-        grouped = explained(connection, "classify", bound | {"grouped": True})
+        grouped = explained(connection, "classify", bound | {"grouped": True, "numbers": False})
         connection.execute(query("old_once"))
         texts = explained(connection, "classify", bound | {"numbers": False})
+        connection.execute(query("only_numbers"))
         plans = {
             "old_grouped": old_grouped,
             "classify grouped": grouped,

@@ -132,6 +132,7 @@ BEYOND = {
     "text_blank_lines": "DuckDB takes a header behind a blank line for a row, too",
     "text_blanks_are_kept": "DuckDB drops the spaces around a name",
     "text_mixed_line_ends": "DuckDB refuses them",
+    "values_numbers_with_their_own_tolerances": "tolerances are those of all value columns",
     "values_tolerance_falls_back": "tolerances are those of all value columns",
     "values_tolerance_per_column": "tolerances are those of all value columns",
 }
