@@ -222,20 +222,20 @@ def _sampled(session: Session, bound: dict[str, Any], side: Side) -> dict[str, A
 
 
 def _classified(session: Session, bound: dict[str, Any], method: Method) -> Profile:
-    """Make `outcome` of classify.sql."""
+    """Make `outcome`."""
     if method.numbers:
         session.run("only_numbers")
+    session.run("classify")
+    old_side = "old_grouped" if method.grouped else "old_once"
+    outcome = "outcome_of_numbers" if method.numbers else "outcome"
     try:
-        return session.profiled(
-            ["old_grouped" if method.grouped else "old_once", "classify"],
-            {**bound, "grouped": method.grouped, "numbers": method.numbers},
-        )
+        return session.profiled([old_side, outcome], {**bound, "grouped": method.grouped})
     except NotNumbers as found:
         raise AnotherMethod(str(found), replace(method, numbers=False)) from None
 
 
 def _within_tolerance(profile: Profile) -> int:
-    """The rows that classify.sql does not keep because numbers are within tolerance."""
+    """The rows that outcome_of_numbers.sql leaves out as within tolerance."""
     if not profile.held:  # and DuckDB leaves a filter out where old is empty
         return 0
     try:

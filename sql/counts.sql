@@ -21,7 +21,7 @@ kinds as (
         coalesce(sum(joined) filter (kind = 'ambiguous'), 0) as ambiguous,
         coalesce(sum(joined) filter (kind = 'removed'), 0) as removed_side,
         coalesce(sum(copies), 0) as removed,
-        count(*) filter (kind = 'removed') as removed_keys,
+        count(distinct removed_key) as removed_keys,
         coalesce(sum(new_not_numbers), 0) as new_not_numbers,
         coalesce(sum(old_not_numbers), 0) as old_not_numbers
     from outcome

@@ -181,22 +181,36 @@ MUTANTS = [
         "classify", "when same then new_not_numbers", "", "values_text_is_compared_by_character"
     ),
     Mutant(
-        "classify",
-        "where not $numbers or kind <> 'within_tolerance'",
+        "outcome_of_numbers",
+        "where kind <> 'within_tolerance'",
         "",
         "values_with_one_tolerance_are_doubles",
     ),
-    Mutant("classify", "and $alike", "", "values_numbers_with_their_own_tolerances"),
+    Mutant("classify", "and alike", "", "values_numbers_with_their_own_tolerances"),
     Mutant("classify", "or old_not_numbers > 0", "", "values_text_is_compared_by_character"),
     Mutant(
         "pieces_four", "row_number() over ()", "-row_number() over ()", "rows_in_the_order_of_new"
     ),
     Mutant("pieces_four", "(1::bigint << 40) +", "-", "rows_in_the_order_of_new"),
     Mutant(
-        "classify",
+        "outcome",
         "sum(if(kind = 'removed', copies, 0))",
         "count_if(kind = 'removed')",
         "duplicates_added_and_removed",
+        sample=test_cases.NONE,
+    ),
+    Mutant(
+        "outcome_of_numbers",
+        "if(kind = 'removed', copies, 0)",
+        "if(kind = 'removed', 1, 0)",
+        "duplicates_added_and_removed",
+    ),
+    Mutant(
+        "counts",
+        "count(distinct removed_key)",
+        "count(removed_key)",
+        "duplicates_added_and_removed",
+        sample=test_cases.SEES_NOTHING,
     ),
     Mutant("old_grouped", "count(*) as copies", "1 as copies", "duplicates_added_and_removed"),
     # keys that stand several times

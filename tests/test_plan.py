@@ -16,10 +16,10 @@ from service.samples import write_sample
 Plans = dict[str, str]
 (OPTIMIZERS,) = [line for line in query("session").splitlines() if "set disabled_opt" in line]
 NAMES = (
-    "classify",
+    "outcome_of_numbers",
     "old_grouped",
-    "classify grouped",
-    "classify texts",
+    "outcome grouped",
+    "outcome",
     "sample",
     "counts",
     "duplicates",
@@ -43,8 +43,7 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plans]:
     sides = Side(files[0], Pieces(files[0], "old", 4)), Side(files[1], Pieces(files[1], "new", 4))
     bound = parameters(*sides, comparison, outputs)
     bound |= {"header": bound["new_header"], "output": str(folder / "out.csv")}
-    bound |= {"numbers": True, "grouped": False}
-    bound |= {"new_rows": 0, "old_side": 0, "within_tolerance": 0}
+    bound |= {"grouped": False, "new_rows": 0, "old_side": 0, "within_tolerance": 0}
     bound |= {"file": str(old), "file_columns": bound["old_columns"], "roles": bound["old_roles"]}
     bound |= {"rewritten": False}
     with duckdb.connect() as connection:
@@ -58,18 +57,19 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plans]:
             "pieces_four",
             "piece_rows",
             "old_rows",
+            "classify",
         ):
             connection.execute(query(name))
         connection.execute(OPTIMIZERS)
         old_grouped = explained(connection, "old_grouped", bound)
-        grouped = explained(connection, "classify", bound | {"grouped": True, "numbers": False})
+        grouped = explained(connection, "outcome", bound | {"grouped": True})
         connection.execute(query("old_once"))
-        texts = explained(connection, "classify", bound | {"numbers": False})
+        texts = explained(connection, "outcome", bound)
         connection.execute(query("only_numbers"))
         plans = {
             "old_grouped": old_grouped,
-            "classify grouped": grouped,
-            "classify texts": texts,
+            "outcome grouped": grouped,
+            "outcome": texts,
         }
         yield plans | {
             name: explained(connection, name, bound) for name in NAMES if name not in plans
@@ -99,7 +99,9 @@ def test_no_query_compares_each_row_with_each(plans: Plans, name: str) -> None:
 
 def test_the_keys_of_old_are_held_in_memory_not_the_rows_of_new(plans: Plans) -> None:
     # the side that is held is on the right; rows of old alone are filtered right after reading
-    filters, windows = (columns(plans["classify"], word) for word in ("FILTER", "STREAMING_WINDOW"))
+    filters, windows = (
+        columns(plans["outcome_of_numbers"], word) for word in ("FILTER", "STREAMING_WINDOW")
+    )
     of_old = windows & (filters - {min(filters)})
 
     assert 4 == len(of_old)
@@ -108,7 +110,7 @@ def test_the_keys_of_old_are_held_in_memory_not_the_rows_of_new(plans: Plans) ->
 
 @pytest.mark.parametrize(
     "name",
-    ["classify", "old_grouped", "classify grouped", "classify texts", "duplicates", "old_kept"],
+    ["outcome_of_numbers", "old_grouped", "outcome grouped", "outcome", "duplicates", "old_kept"],
 )
 def test_each_piece_of_a_file_is_read_by_one_thread(plans: Plans, name: str) -> None:
     # several threads that read one file fail now and then
@@ -127,7 +129,7 @@ def columns(plan: str, word: str) -> set[int]:
 
 @pytest.mark.parametrize(
     "name",
-    ["classify", "classify grouped", "classify texts", "duplicates", "old_kept", "removed"],
+    ["outcome_of_numbers", "outcome grouped", "outcome", "duplicates", "old_kept", "removed"],
 )
 def test_rows_meet_in_hash_joins(plans: Plans, name: str) -> None:
     assert "HASH_JOIN" in plans[name]
@@ -142,12 +144,14 @@ def test_each_file_is_read_once_unless_a_key_stands_several_times(plans: Plans) 
     read = {name: plan.count("FUNCTION:_READ_CSV") for name, plan in plans.items()}
 
     # each in four pieces; the rest by need
-    diff = {"classify": 8, "classify texts": 8, "old_grouped": 4, "classify grouped": 4}
+    diff = {"outcome_of_numbers": 8, "outcome": 8, "old_grouped": 4, "outcome grouped": 4}
     others = {"sample": 1, "duplicates": 4, "old_not_numbers": 4, "old_kept": 4}
     assert diff | others == {name: count for name, count in read.items() if count}
 
 
 def test_old_is_grouped_only_where_keys_repeat(plans: Plans) -> None:
-    groupings = {name: plans[name].count("HASH_GROUP_BY") for name in ("classify", "old_grouped")}
+    names = ("outcome_of_numbers", "outcome", "old_grouped")
+    groupings = {name: plans[name].count("HASH_GROUP_BY") for name in names}
 
-    assert {"classify": 1, "old_grouped": 1} == groupings
+    # those that outcome only counts fall together
+    assert {"outcome_of_numbers": 0, "outcome": 1, "old_grouped": 1} == groupings
