@@ -157,8 +157,7 @@ def parameters(old: Side, new: Side, comparison: Comparison, outputs: Outputs) -
         # an empty name comes out empty, as any field does
         "old_header": {role: name or None for role, name in old_roles.items()},
         "new_header": {role: name or None for role, name in new_roles.items()},
-        "change_header": extra[0],
-        "before_header": {f"o{i}": name for i, name in enumerate(extra[1:])},
+        "extra_header": {"kind": extra[0]} | {f"o{i}": name for i, name in enumerate(extra[1:])},
     }
 
 
@@ -324,12 +323,16 @@ def _write(session: Session, bound: dict[str, Any], outputs: Outputs, counts: Co
         session.run("old_kept", bound)
     for name, path, header, rows in (
         ("result", outputs.result, bound["new_header"], emitted),
-        ("detail", outputs.detail, bound["new_header"], emitted),
+        ("detail", outputs.detail, bound["new_header"] | bound["extra_header"], emitted),
         ("removed", outputs.removed, bound["old_header"], counts.removed),
     ):
         if path:
-            written = session.run(name, {**bound, "header": header, "output": str(path)})
-            if written["Count"] != rows + 1:
+            output = {"header": header, "output": str(path)}
+            session.run("header", output)
+            # DuckDB puts line ends between rows, and none after the prefix
+            names = path.read_bytes().decode().removesuffix("\n") + ("\n" if rows else "")
+            written = session.run(name, {**bound, **output, "prefix": names})
+            if written["Count"] != rows:
                 raise DiffFailed(
                     f"The rows of {name} do not add up; this is a fault of the service."
                 )

@@ -2,9 +2,9 @@
 -- of old, where the key stands several times.
 --
 -- parameters  key, salt      names of the key columns, and what keys_hashed.sql needs
---             header         struct of new's column names, in file order
---             change_header  name of the column that says added or changed
---             before_header  struct of the names of the columns of old values, by o0, o1 …
+--             header         struct with the roles of new's columns, in file order; then kind; then of old
+--                            values, o0, o1 …
+--             prefix         as result.sql takes it
 --             output         file to write
 -- reads       outcome, old_kept
 copy (
@@ -32,11 +32,14 @@ copy (
     )
     select nullif(columns('[kvxo][0-9]+|kind'), '')
     from (
-        select 0 as row, unnest($header), $change_header as kind, unnest($before_header)
+        select 0 as row, unnest($header) -- for their order
+        where false
         union all by name
         select changes.* exclude (key), unnest(old_values[1])
         from changes
         left join before on changes.key is not distinct from before.key
     )
     order by row
-) to $output (format csv, header false, comment '', use_tmp_file false);
+) to $output (
+    format csv, header false, prefix $prefix, suffix e'\n', comment '', use_tmp_file false
+);

@@ -1,6 +1,8 @@
 -- Writes the rows of old whose key is not in new, in the order of old, as they stood there.
 --
--- parameters  header  struct of old's column names, in file order
+-- parameters  header  struct with the roles of old's columns, in file order
+--             prefix  what the file begins with, see header.sql: to unite names and rows in one query
+--                     takes the rows' room in memory, for the sorting cannot go to disk then
 --             output  file to write
 -- reads       outcome, old_kept
 copy (
@@ -13,9 +15,12 @@ copy (
     )
     select nullif(columns('[kvx][0-9]+'), '')
     from (
-        select 0 as row, unnest($header)
+        select 0 as row, unnest($header) -- for their order
+        where false
         union all by name
         from removed
     )
     order by row
-) to $output (format csv, header false, comment '', use_tmp_file false);
+) to $output (
+    format csv, header false, prefix $prefix, suffix e'\n', comment '', use_tmp_file false
+);

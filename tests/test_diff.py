@@ -325,6 +325,16 @@ def test_too_little_memory_is_an_error_and_leaves_nothing_behind(
     assert ["new.csv", "old.csv"] == sorted(path.name for path in tmp_path.iterdir())
 
 
+def test_a_result_larger_than_the_memory_is_written(diff_texts: DiffTexts) -> None:
+    # made in a scattered order, so that to bring it in the order of new takes sorting
+    rows = [f"{i * 7919 % 700_000},{'x' * 150},{i}\n" for i in range(700_000)]
+    new = f"id,text,value\n{''.join(rows)}"
+
+    outcome = diff_texts("id,text,value\n", new, ["id"], ["value"], threads=2, memory="200MB")
+
+    assert new.encode() == outcome.result
+
+
 @pytest.mark.parametrize("name", ["n[e]w.csv", "n*.csv", "ne?.csv", "[!x]ew.csv", "a b'c.csv"])
 def test_a_path_with_pattern_characters_is_that_file_alone(tmp_path: Path, name: str) -> None:
     (tmp_path / "new.csv").write_text("id,value\ndecoy,1\n")
