@@ -326,8 +326,8 @@ def test_too_little_memory_is_an_error_and_leaves_nothing_behind(
 
 
 def test_a_result_larger_than_the_memory_is_written(diff_texts: DiffTexts) -> None:
-    # made in a scattered order, so that to bring it in the order of new takes sorting
-    rows = [f"{i * 7919 % 1_500_000},{'x' * 150},{i}\n" for i in range(1_500_000)]
+    # several threads read new, so that to bring its rows in their order takes sorting
+    rows = [f"{i},{'x' * 150},{i}\n" for i in range(1_500_000)]
     new = f"id,text,value\n{''.join(rows)}"
 
     outcome = diff_texts("id,text,value\n", new, ["id"], ["value"], threads=2, memory="350MB")
