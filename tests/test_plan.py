@@ -42,7 +42,8 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plans]:
     files = open_csv(old, folder), open_csv(new, folder)
     sides = Side(files[0], Pieces(files[0], "old", 4)), Side(files[1], Pieces(files[1], "new", 4))
     bound = parameters(*sides, comparison, outputs)
-    bound |= {"header": bound["new_header"], "output": str(folder / "out.csv")}
+    bound |= {"output": str(folder / "out.csv"), "prefix": "names\n"}
+    bound |= {"header": bound["new_header"] | bound["extra_header"]}
     bound |= {"grouped": False, "new_rows": 0, "old_side": 0, "within_tolerance": 0}
     bound |= {"file": str(old), "file_columns": bound["old_columns"], "roles": bound["old_roles"]}
     bound |= {"rewritten": False}
