@@ -53,10 +53,10 @@ class Fixture:
         self.service.signal(self.service.the_diff_of(self.worker), signal.SIGSTOP)
 
 
-def nothing_is_left(service: Service) -> None:
-    """No temporary file, no file of a result that is none."""
-    assert [] == list(service.settings.tmp_dir.iterdir())
-    assert [] == list(service.settings.results_dir.iterdir())
+def wait_until_nothing_is_left(service: Service) -> None:
+    """No temporary file, no file of a result that is none: these go one after the other."""
+    folders = (service.settings.tmp_dir, service.settings.results_dir)
+    wait_until(lambda: not [p for folder in folders for p in folder.iterdir()], "a file is left")
 
 
 def wait_until(true: Any, what: str, patience: float = SOON_SECONDS) -> None:
@@ -111,8 +111,7 @@ def test_a_diff_that_takes_too_long_is_ended_and_says_so(
     assert "DIFFING_JOB_TIMEOUT" in status["error"]["detail"]
     assert 1 == status["attempt"]
     wait_until(lambda: not service.diffs_of(worker), "the diff goes on")
-    wait_until(lambda: not [*service.settings.tmp_dir.iterdir()], "a temporary file is left")
-    nothing_is_left(service)
+    wait_until_nothing_is_left(service)
 
 
 # inputs that change
@@ -156,8 +155,7 @@ def test_a_job_whose_input_changes_fails_and_says_so(
 
     assert "urn:diffing:input-changed" == error["type"]
     assert f"revenue_{side}.csv changed" in error["detail"]
-    wait_until(lambda: not [*service.settings.tmp_dir.iterdir()], "a temporary file is left")
-    nothing_is_left(service)
+    wait_until_nothing_is_left(service)
 
 
 # whoever dies, no child stays
@@ -443,7 +441,7 @@ def test_what_the_system_refuses_a_diff_is_told_without_a_path(service: Service)
     assert DiffFailed.title == failed.value.failure.title
     assert "No such file or directory" in failed.value.failure.detail
     assert "is not there" not in failed.value.failure.detail
-    nothing_is_left(service)
+    wait_until_nothing_is_left(service)
 
 
 class Wanted:
