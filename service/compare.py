@@ -6,13 +6,17 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from service.catalogue import Comparison, shown
-from service.csvfile import CsvFile
+from service.csvfile import CsvFile, line_of
 from service.errors import BadInput, DiffFailed, DiffingError
 from service.inspection import Inspection
 from service.outputs import Outputs
 from service.pieces import Pieces
 from service.profile import Profile
 from service.session import CsvRefused, NotNumbers, Session
+
+
+# what a file is taken for that no sample is taken of: the method that follows suits any
+_UNSAMPLED = {"repeats": True, "numbers": False}
 
 
 @dataclass(frozen=True)
@@ -154,9 +158,8 @@ def parameters(old: Side, new: Side, comparison: Comparison, outputs: Outputs) -
         "alike": len(set(comparison.tolerances)) == 1,
         "with_detail": outputs.detail is not None,
         "with_removed": outputs.removed is not None,
-        # an empty name comes out empty, as any field does
-        "old_header": {role: name or None for role, name in old_roles.items()},
-        "new_header": {role: name or None for role, name in new_roles.items()},
+        "old_header": old_roles,
+        "new_header": new_roles,
         "extra_header": {"kind": extra[0]} | {f"o{i}": name for i, name in enumerate(extra[1:])},
     }
 
@@ -199,7 +202,8 @@ def _settled(
 ) -> Method:
     """The method, with what is open as samples of the files suggest."""
     if method.grouped is None or method.numbers is None:
-        found = [_sampled(session, bound, side) for side in sides]
+        large = any(side.pieces.is_large for side in sides)
+        found = [_sampled(session, bound, side) if large else _UNSAMPLED for side in sides]
         method = Method(
             method.exact_keys,
             grouped=any(sample["repeats"] for sample in found),
@@ -209,7 +213,7 @@ def _settled(
 
 
 def _sampled(session: Session, bound: dict[str, Any], side: Side) -> dict[str, Any]:
-    """What a sample of a file says; the safe answer where none can be had."""
+    """What a sample of a file says."""
     sample = side.pieces.sample
     try:
         if sample:
@@ -217,7 +221,7 @@ def _sampled(session: Session, bound: dict[str, Any], side: Side) -> dict[str, A
             return session.run("sample", {**bound, **of_side, "file": sample})
     except CsvRefused:
         pass  # it cuts fields of several lines
-    return {"repeats": True, "numbers": False}
+    return _UNSAMPLED
 
 
 def _classified(session: Session, bound: dict[str, Any], method: Method) -> Profile:
@@ -309,9 +313,9 @@ def _repeated(
     return BadInput(f'{". ".join(faults)}. duplicates = "error" refuses that.')
 
 
-def _example(key: dict[str, str], copies: int, names: dict[str, str | None]) -> str:
+def _example(key: dict[str, str], copies: int, names: dict[str, str]) -> str:
     columns = ", ".join(
-        f"{shown(names[role] or '')}={repr(field[:80]) if field else 'NULL'}"
+        f"{shown(names[role])}={repr(field[:80]) if field else 'NULL'}"
         for role, field in key.items()
     )
     return f"{columns} ({copies:,} rows)"
@@ -327,11 +331,10 @@ def _write(session: Session, bound: dict[str, Any], outputs: Outputs, counts: Co
         ("removed", outputs.removed, bound["old_header"], counts.removed),
     ):
         if path:
-            output = {"header": header, "output": str(path)}
-            session.run("header", output)
             # DuckDB puts line ends between rows, and none after the prefix
-            names = path.read_bytes().decode().removesuffix("\n") + ("\n" if rows else "")
-            written = session.run(name, {**bound, **output, "prefix": names})
+            prefix = line_of(header.values()) + ("\n" if rows else "")
+            output = {"header": header, "output": str(path), "prefix": prefix}
+            written = session.run(name, {**bound, **output})
             if written["Count"] != rows:
                 raise DiffFailed(
                     f"The rows of {name} do not add up; this is a fault of the service."

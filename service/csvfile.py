@@ -7,10 +7,10 @@ import math
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from io import BufferedReader
+from io import BufferedReader, StringIO
 from pathlib import Path
 
 from service.csvscan import LONGEST_RECORD, Contents, Records, count_rows
@@ -153,6 +153,14 @@ def require_columns(file: CsvFile, wanted: Sequence[str]) -> None:
     raise BadInput(
         f"{file.name}: no column {_listed(missing)}.{hint} It has {_listed(file.columns)}."
     )
+
+
+def line_of(fields: Iterable[str]) -> str:
+    """A record of CSV, quoted as DuckDB quotes it, without a line end."""
+    line = StringIO()
+    # quoted is what stands in the line end, too
+    csv.writer(line, lineterminator="\r\n").writerow(fields)
+    return line.getvalue().removesuffix("\r\n")
 
 
 def _copy_rows(file: CsvFile, copy: Path, room: Room) -> int:

@@ -46,7 +46,8 @@ class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
     Attributes:
         names: of the pieces, in order; always as many.
         bytes_total: of the file.
-        sample: name of lines from all over the file, or None where it is too small for that.
+        is_large: to read a sample first takes little beside reading the file.
+        sample: name of lines from all over the file, or None of a rewritten one.
         cuts: where the second and later pieces begin, in bytes from the beginning of the file. That
             these are beginnings of records is very likely, but not sure.
     """
@@ -70,8 +71,8 @@ class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
         }
         self.names = tuple(self._bounds)
         self._furthest = dict.fromkeys(self.names, 0)
-        large = not file.rewritten and self.bytes_total >= _SMALLEST
-        self.sample = f"{protocol}://sample" if large else None
+        self.is_large = self.bytes_total >= _SMALLEST
+        self.sample = None if file.rewritten else f"{protocol}://sample"
 
     @property
     def all_names(self) -> tuple[str, ...]:

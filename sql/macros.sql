@@ -17,12 +17,14 @@ create or replace temp macro numbers_close(a, b, rel_tol, abs_tol) as
         )
     );
 
--- The number that a text stands for, else NULL. The cast alone would read '+-1' as -1 and 'nan(1)' as
--- NaN; of texts that begin with a digit it reads none wrong.
+-- A cast to double would read '+-1' as -1 and 'nan(1)' as NaN.
+create or replace temp macro a_cast_misreads(field) as contains(field, '+-') or contains(field, '(');
+
+-- The number that a text stands for, else NULL. No text that begins with a digit is misread.
 create or replace temp macro number_in(field) as
     case
         when field >= '0' and field < ':' then try_cast(field as double)
-        when contains(field, '+-') or contains(field, '(') then null
+        when a_cast_misreads(field) then null
         else try_cast(field as double)
     end;
 

@@ -1,8 +1,8 @@
 -- Writes the added and changed rows, in the order of new, as they stood there.
 --
 -- parameters  header  struct with the roles of new's columns, in file order
---             prefix  what the file begins with, see header.sql: to unite names and rows in one query
---                     takes the rows' room in memory, for the sorting cannot go to disk then
+--             prefix  what the file begins with, its line of names: to unite names and rows in one
+--                     query takes the rows' room in memory, for the sorting cannot go to disk then
 --             output  file to write
 -- reads       outcome
 copy (

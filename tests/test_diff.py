@@ -139,12 +139,13 @@ def test_columns_pair_by_name_and_others_do_not_matter(diff_texts: DiffTexts) ->
     "name",
     [
         *("select", "ordinality", "row", "kind", "k0", ".*", "Ünï"),
-        *('a "quoted" one', "two words", "a\nb"),
+        *('a "quoted" one', "two words", "a\nb", "a\rb", "a\r\nb"),
     ],
 )
 def test_any_name_works(diff_texts: DiffTexts, name: str) -> None:
     header = io.StringIO()
-    csv.writer(header, lineterminator="\n").writerow([name, "x" + name, name + "x", "[v]"])
+    quoting = csv.writer(header, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    quoting.writerow([name, "x" + name, name + "x", "[v]"])
     old, new = header.getvalue() + "1,2,3,4\n5,6,7,8\n", header.getvalue() + "5,0,0,8\n1,2,3,5\n"
 
     for key, value in (([name], ["[v]"]), (["[v]"], [name])):

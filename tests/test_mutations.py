@@ -139,8 +139,8 @@ MUTANTS = [
         "values_numbers_in_several_columns",
     ),
     Mutant("numbers", "list_bool_and", "list_bool_or", "values_numbers_with_their_own_tolerances"),
-    Mutant("only_numbers", "contains(field, '+-') or", "", "values_two_signs"),
-    Mutant("only_numbers", "or contains(field, '(')", "", "values_nan_with_more"),
+    Mutant("macros", "contains(field, '+-') or", "", "values_two_signs"),
+    Mutant("macros", "or contains(field, '(')", "", "values_nan_with_more"),
     Mutant("only_numbers", "then ('no ' || field)::double", "then null", "values_two_signs"),
     # what stands for a key
     Mutant(
