@@ -229,10 +229,10 @@ def _classified(session: Session, bound: dict[str, Any], method: Method) -> Prof
     if method.numbers:
         session.run("only_numbers")
     session.run("classify")
-    old_side = "old_grouped" if method.grouped else "old_once"
-    outcome = "outcome_of_numbers" if method.numbers else "outcome"
+    kind = "_of_numbers" if method.numbers else ""
+    queries = [f"old_grouped{kind}" if method.grouped else "old_once", f"outcome{kind}"]
     try:
-        return session.profiled([old_side, outcome], {**bound, "grouped": method.grouped})
+        return session.profiled(queries, {**bound, "grouped": method.grouped})
     except NotNumbers as found:
         raise AnotherMethod(str(found), replace(method, numbers=False)) from None
 

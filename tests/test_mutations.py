@@ -212,7 +212,26 @@ MUTANTS = [
         "duplicates_added_and_removed",
         sample=test_cases.SEES_NOTHING,
     ),
-    Mutant("old_grouped", "count(*) as copies", "1 as copies", "duplicates_added_and_removed"),
+    Mutant(
+        "old_grouped",
+        "count(*) as copies",
+        "1 as copies",
+        "duplicates_added_and_removed",
+        sample=test_cases.NONE,
+    ),
+    Mutant(
+        "old_grouped",
+        "sum(not_numbers)",
+        "0 * count(*)",
+        "values_number_against_text",
+        sample=test_cases.NONE,
+    ),
+    Mutant(
+        "old_grouped_of_numbers",
+        "count(*) as copies",
+        "1 as copies",
+        "duplicates_added_and_removed",
+    ),
     # keys that stand several times
     Mutant(
         "duplicates",
