@@ -14,7 +14,6 @@ from service.pieces import Pieces
 from service.profile import Profile
 from service.session import CsvRefused, NotNumbers, Session
 
-
 # what a file is taken for that no sample is taken of: the method that follows suits any
 _UNSAMPLED = {"repeats": True, "numbers": False}
 

@@ -12,6 +12,7 @@ from service.checksums import fingerprint, sha256
 from service.compare import AnotherMethod, Counts, Method, Side, compare
 from service.csvfile import CsvFile, open_csv, require_columns, rewrite
 from service.errors import BadArgument, DiffFailed
+from service.heap import limit_arenas
 from service.inputs import unchanged
 from service.inspection import Inspection
 from service.limits import Limits
@@ -84,6 +85,7 @@ class Diff:
         if not (outputs.result or outputs.detail):
             raise BadArgument("Name a file for the result.")
         started = time.monotonic()
+        limit_arenas(self._limits.threads)
         with (
             outputs.parts() as parts,
             self._scratch() as scratch,

@@ -110,14 +110,14 @@ create or replace temp macro classified(
         row,
         fields,
         old_key,
-        copies,
+        if(grouped, copies, 1) as copies,
         new_not_numbers,
         old_not_numbers,
         case
             when row is null then 'removed'
             when old_key is null then 'added'
             when same then 'unchanged'
-            when copies > 1 then 'ambiguous'
+            when grouped and copies > 1 then 'ambiguous'
             when case
                 when numbers and single
                     then numbers_close(new_number, old_number, rel_tols[1], abs_tols[1])

@@ -157,7 +157,7 @@ MUTANTS = [
     ),
     # how rows are sorted into added, changed, removed, unchanged
     Mutant("classify", "full join", "left join", "rows_none_in_new"),
-    Mutant("classify", "when copies > 1 then 'ambiguous'", "", "duplicates_shuffled"),
+    Mutant("classify", "when grouped and copies > 1 then 'ambiguous'", "", "duplicates_shuffled"),
     Mutant(
         "classify",
         "new_row = old_row",

@@ -1,0 +1,39 @@
+"""How glibc divides the heap of a process that diffs."""
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from service.samples import write_sample
+
+DIFF = """
+import ctypes, sys
+from service.cli import app
+
+app(sys.argv[2:], standalone_mode=False)
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+file = ctypes.c_void_p(libc.fopen(sys.argv[1].encode(), b"w"))
+libc.malloc_info(0, file)
+libc.fclose(file)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="there is no glibc")
+def test_the_threads_of_a_diff_share_few_arenas(tmp_path: Path) -> None:
+    old, new, info = (tmp_path / name for name in ("old.csv", "new.csv", "info.xml"))
+    write_sample("revenue", 200_000, old, new)
+    files = ("--old", old, "--new", new, "--output", tmp_path / "out.csv")
+    subprocess.run(
+        [sys.executable, "-c", DIFF, info, "diff", "--metric", "revenue", *files],
+        env={**os.environ, "DIFFING_THREADS": "2"},
+        timeout=60,
+        check=True,
+    )
+
+    # those of the three threads that the command line has by then; else 14
+    assert info.read_text().count("<heap nr=") <= 3
