@@ -11,6 +11,10 @@ from service.sizes import bytes_in
 # Python, DuckDB's libraries, blocks of the files on their way: measured beside what DuckDB counts.
 _BESIDE = 100_000_000
 
+# What DuckDB counts beside what joins and sorts hold: blocks of the files, rows on their way into a
+# table or a result. Joins would leave nothing for it.
+_ON_THEIR_WAY = 256_000_000
+
 # What may be reserved beside what is used: DuckDB's allocator and the stack of each thread.
 _RESERVED, _STACK = 512 * 2**20, 16 * 2**20
 
@@ -51,8 +55,17 @@ class Limits:
     @property
     def memory_of_duckdb(self) -> str:
         """What is left of `memory` for DuckDB, as it reads it."""
+        return f"{self._of_duckdb}B"
+
+    @property
+    def memory_of_operators(self) -> str:
+        """What of DuckDB's memory its joins, groupings and sorts may hold before they spill."""
+        return f"{max(self._of_duckdb - _ON_THEIR_WAY, self._of_duckdb // 2)}B"
+
+    @property
+    def _of_duckdb(self) -> int:
         size = bytes_in(self.memory)
-        return f"{max(size - _BESIDE, size * 3 // 4)}B"
+        return max(size - _BESIDE, size * 3 // 4)
 
     @property
     def most_memory(self) -> int:

@@ -60,6 +60,7 @@ class Session:
                 "session",
                 {
                     "memory_limit": limits.memory_of_duckdb,
+                    "operator_limit": limits.memory_of_operators,
                     "threads": limits.threads,
                     "temp_folder": str(scratch),
                     "temp_limit": limits.temp or free,

@@ -2,12 +2,15 @@
 -- the last two lock the rest, so that no query can reach another file, the network or a setting. What is
 -- reached beside `files` is the folder it spills to, which no other diff has.
 --
--- parameters  memory_limit, temp_limit  sizes, such as '512MB' or '40%'
---             threads                   number of threads
---             temp_folder               where a diff spills to disk
---             files                     list of the files it may reach: to write, or the names of
---                                       pieces, which are read-only
+-- parameters  memory_limit    size of what it may use, such as '512MB'
+--             operator_limit  size of what joins, groupings and sorts may hold of that
+--             temp_limit      size of what may be spilled
+--             threads         number of threads
+--             temp_folder     where a diff spills to disk
+--             files           list of the files it may reach: to write, or the names of pieces,
+--                             which are read-only
 set memory_limit = $memory_limit;
+set operator_memory_limit = $operator_limit;
 set threads = $threads;
 set temp_directory = $temp_folder;
 set max_temp_directory_size = $temp_limit;

@@ -23,6 +23,7 @@ from service.profile import Profile
 from service.progress import Progress
 from service.session import Session
 from tests import reference
+from tests.bench.pairs import wide_pair
 from tests.conftest import DiffTexts, Outcome
 
 COUNTS = ("added", "changed", "removed", "unchanged", "within_tolerance")
@@ -334,6 +335,23 @@ def test_a_result_larger_than_the_memory_is_written(diff_texts: DiffTexts) -> No
     outcome = diff_texts("id,text,value\n", new, ["id"], ["value"], threads=2, memory="350MB")
 
     assert new.encode() == outcome.result
+
+
+def test_a_join_that_alone_would_fill_the_memory_leaves_room_for_the_rest(tmp_path: Path) -> None:
+    # for blocks of both files, and rows on their way into the result
+    pair = wide_pair(500_000, tmp_path)
+
+    def result(memory: str) -> bytes:
+        work = Diff(
+            pair.old,
+            pair.new,
+            comparison_of([*pair.key], [*pair.value]),
+            Limits(threads=2, memory=memory, temp_folder=tmp_path),
+        )
+        work.run(Outputs(result=tmp_path / memory))
+        return (tmp_path / memory).read_bytes()
+
+    assert result("350MB") == result("2GB")
 
 
 @pytest.mark.parametrize("name", ["n[e]w.csv", "n*.csv", "ne?.csv", "[!x]ew.csv", "a b'c.csv"])
