@@ -49,12 +49,17 @@ def _make_sample(settings: Settings, metric: Metric, console: Console) -> None:
     try:
         find_inputs(metric, settings.input_dir)
     except MissingInput:
-        if metric.id not in METRICS:
+        if metric.id not in METRICS or _has_some(settings.input_dir, metric):
             raise
         with console.status(f"making {_ROWS:,} sample rows of {metric.id}"):
             old, new = settings.input_dir / metric.old, settings.input_dir / metric.new
             write_sample(metric.id, _ROWS, old, new)
         console.print(f"Made sample data: {old}, {new}")
+
+
+def _has_some(folder: Path, metric: Metric) -> bool:
+    """Whether a sample would take the place of something, such as one of the two files."""
+    return any(path.name.startswith((metric.old, metric.new)) for path in folder.iterdir())
 
 
 def _show(url: str, metric: str, console: Console) -> None:

@@ -266,3 +266,29 @@ def test_the_demo_does_the_main_job_over_http_and_exits(folder: Path) -> None:
     assert "\n  date,segment_field," in first.stdout
     assert "/api/diffing/job/2" in first.stdout
     assert "/api/diffing/job/4" in second.stdout
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["revenue_old.csv"], "has no input file revenue_new.csv"),
+        (["revenue_new.csv.gz"], "has no input file revenue_old.csv"),
+        (
+            ["revenue_old.csv", "revenue_new.csv.gz", "revenue_new.csv.zst"],
+            "both revenue_new.csv.gz and revenue_new.csv.zst",
+        ),
+    ],
+)
+def test_the_demo_makes_no_sample_in_the_place_of_a_file(
+    folder: Path, names: list[str], said: str
+) -> None:
+    inputs = folder / "data/input"
+    inputs.mkdir(parents=True)
+    for name in names:
+        (inputs / name).write_text("mine")
+
+    done = diffing(folder, "demo", "--once", "--port", "0")
+
+    assert 2 == done.returncode
+    assert said in done.stderr
+    assert dict.fromkeys(names, "mine") == {p.name: p.read_text() for p in inputs.iterdir()}
