@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 
 from service.database import available
-from service.jobs import Status
+from service.job import Status
 from service.schema import durations, jobs, totals, workers
 
 

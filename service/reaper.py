@@ -5,7 +5,8 @@ import time
 from collections.abc import Callable
 
 from service.errors import DiffFailed
-from service.jobs import Job, Jobs, Status
+from service.job import Job, Status
+from service.jobs import Jobs
 from service.sweeper import Sweeper
 from service.tasks import JobQueue
 

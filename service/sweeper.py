@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from service import uploads
-from service.jobs import Job, Jobs, Status
+from service.job import Job, Status
+from service.jobs import Jobs
 from service.outputs import Outputs
 from service.settings import Settings
 

@@ -22,7 +22,8 @@ from service.errors import (
     Interrupted,
     of_os,
 )
-from service.jobs import Job, Jobs
+from service.job import Job
+from service.jobs import Jobs
 from service.limits import Limits
 from service.outputs import Outputs
 from service.progress import Progress

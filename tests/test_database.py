@@ -13,7 +13,8 @@ from alembic.script import ScriptDirectory
 from service import database
 from service.database import open_file
 from service.errors import BadSetting
-from service.jobs import Jobs, Submission
+from service.job import Submission
+from service.jobs import Jobs
 from service.progress import Progress
 from service.schema import REVISION, metadata
 from tests.service_under_test import Service

@@ -15,7 +15,7 @@ import httpx2
 import pytest
 
 from service.errors import BadInput
-from service.jobs import Submission
+from service.job import Submission
 from service.progress import Progress
 from tests.service_under_test import Client, LargePair, Program, Service
 from tests.test_api import ABSURD_IDS, assert_problem

@@ -14,7 +14,7 @@ import pytest
 
 from service.catalogue import find_inputs, load_catalogue
 from service.errors import DiffFailed
-from service.jobs import Submission
+from service.job import Submission
 from service.limits import Limits
 from service.outputs import Outputs
 from service.progress import Progress

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from service.catalogue import load_catalogue
 from service.database import open_file
 from service.errors import BadInput
-from service.jobs import Jobs, Status, Submission
+from service.job import Status, Submission
+from service.jobs import Jobs
 from tests.service_under_test import NEW, OLD, Client, Service
 from tests.test_api import assert_problem
 

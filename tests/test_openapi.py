@@ -17,7 +17,7 @@ from service.api.app import make_app
 from service.api.document import load_document
 from service.catalogue import load_catalogue
 from service.errors import DiffingError
-from service.jobs import Status
+from service.job import Status
 from service.keys import Keys
 from service.scopes import Scope
 from service.settings import Settings

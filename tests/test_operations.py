@@ -17,7 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from service.census import Census
 from service.database import LOCK_SECONDS, open_file
 from service.errors import DiffFailed
-from service.jobs import Jobs, Submission
+from service.job import Submission
+from service.jobs import Jobs
 from service.schema import workers as workers_table
 from service.settings import Settings
 from service.workers import Presence

@@ -23,7 +23,7 @@ import pytest
 
 from service.api.encodings import packed, preferred
 from service.errors import NotAcceptable
-from service.jobs import Submission
+from service.job import Submission
 from tests.service_under_test import Client, Program, Service
 from tests.test_api import assert_problem
 from tests.test_faults import wait_until

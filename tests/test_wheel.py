@@ -9,7 +9,8 @@ from tests.conftest import ROOT
 
 MAKE_A_JOB = """
 from pathlib import Path
-from service.jobs import Jobs, Submission
+from service.job import Submission
+from service.jobs import Jobs
 print(Jobs.in_file(Path("jobs.sqlite3")).create(Submission("revenue")).id)
 """
 

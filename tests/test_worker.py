@@ -11,7 +11,7 @@ import pytest
 
 from service import jobs as jobs_module
 from service.errors import DiffFailed
-from service.jobs import Submission
+from service.job import Submission
 from service.progress import Progress
 from service.reaper import Reaper
 from service.sweeper import Sweeper

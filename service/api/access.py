@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
 from service.errors import CrossSite, NotAuthorized, ScopeLacking
-from service.jobs import Job
+from service.job import Job
 from service.keys import Key, Keys
 from service.scopes import Scope
 

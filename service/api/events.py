@@ -18,7 +18,8 @@ from starlette.types import Receive, Scope, Send
 from service.api.backend import Backend
 from service.api.jobs import NOT_STORED, job_of, status_of
 from service.errors import DatabaseUnavailable, TooManyStreams
-from service.jobs import FINISHED, Job, Jobs
+from service.job import FINISHED, Job
+from service.jobs import Jobs
 
 _log = logging.getLogger(__name__)
 # Each takes a file descriptor, of which a process has 1,024 unless told otherwise.

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from service import __version__
 from service.census import Census, Figures, Total
-from service.jobs import Status
+from service.job import Status
 from service.totals import BOUNDS, ONE_OFF
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4

@@ -14,7 +14,8 @@ from service.api.access import caller_of
 from service.api.backend import Backend
 from service.api.problems import problem
 from service.errors import BadArgument, ResultGone, UnknownJob, UnknownMetric
-from service.jobs import LARGEST_ID, Job, Status, no_job
+from service.job import Job, Status
+from service.jobs import LARGEST_ID, no_job
 
 NOT_STORED = {"Cache-Control": "no-store"}
 _RETRY_SECONDS = 1

@@ -16,7 +16,7 @@ from service.api.conversions import Conversion, Conversions
 from service.api.files import Download, Files
 from service.api.jobs import job_of, not_yet
 from service.errors import BadArgument, ResultGone
-from service.jobs import Job, Status
+from service.job import Job, Status
 from service.outputs import Outputs
 from service.totals import ONE_OFF
 

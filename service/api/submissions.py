@@ -17,7 +17,7 @@ from service.api.options import MetricOptions, comparison_of, options_of
 from service.api.problems import problem
 from service.catalogue import Metric, find_input, find_inputs
 from service.errors import BadArgument, DatabaseUnavailable, KeyReused, NotFound
-from service.jobs import Job, Submission
+from service.job import Job, Submission
 from service.uploads import Upload
 
 _log = logging.getLogger(__name__)
