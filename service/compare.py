@@ -201,8 +201,7 @@ def _settled(
 ) -> Method:
     """The method, with what is open as samples of the files suggest."""
     if method.grouped is None or method.numbers is None:
-        large = any(side.pieces.is_large for side in sides)
-        found = [_sampled(session, bound, side) if large else _UNSAMPLED for side in sides]
+        found = [_sampled(session, bound, side) for side in sides]
         method = Method(
             method.exact_keys,
             grouped=any(sample["repeats"] for sample in found),

@@ -146,6 +146,10 @@ class Diff:
             Side(new, Pieces(new, "new", most=self._limits.threads)),
         )
         pieces = [side.pieces for side in sides]
+        if any(file.is_large for file in pieces):
+            for side in sides:
+                if not side.file.rewritten:  # its records may take several lines
+                    side.pieces.take_sample()
         cuts = {side.file: side.pieces.cuts for side in sides}
         method = Method(exact_keys=self._limits.exact_keys)
         with Inspection(cuts, self._interrupted) as inspection, reporter.watching(pieces):

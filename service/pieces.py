@@ -4,11 +4,9 @@ import csv
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cached_property
 from io import BytesIO, RawIOBase, UnsupportedOperation
 from itertools import islice, pairwise
 from math import ceil
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from random import SystemRandom
 from typing import Any
@@ -47,7 +45,7 @@ class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
         names: of the pieces, in order; always as many.
         bytes_total: of the file.
         is_large: to read a sample first takes little beside reading the file.
-        sample: name of lines from all over the file, or None of a rewritten one.
+        sample: name of lines from all over the file, once these were taken.
         cuts: where the second and later pieces begin, in bytes from the beginning of the file. That
             these are beginnings of records is very likely, but not sure.
     """
@@ -72,7 +70,8 @@ class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
         self.names = tuple(self._bounds)
         self._furthest = dict.fromkeys(self.names, 0)
         self.is_large = self.bytes_total >= _SMALLEST
-        self.sample = None if file.rewritten else f"{protocol}://sample"
+        self.sample: str | None = None
+        self._sampled = b""
 
     @property
     def all_names(self) -> tuple[str, ...]:
@@ -111,23 +110,23 @@ class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
         """Whether there is such a piece."""
         return path in self.all_names
 
-    @cached_property
-    def _sampled(self) -> bytes:
-        """Nobody can know beforehand which lines these are."""
+    def take_sample(self) -> None:
+        """Read lines from all over the file; nobody can know beforehand which these are.
+
+        Each of 1,000 reads would wait for a thread that has Python's lock: better take it before
+        there is one. To map the file takes as much memory as the file where its pages are huge.
+        """
+        body = len(self._header)
         lines = [self._header]
-        apart = max((self.bytes_total - len(self._header)) / _SAMPLES, _SAMPLE_BYTES)
-        # mapped: to read 1,000 times is to wait as often for the thread that looks over the bytes
-        with (
-            self._path.open("rb") as file,
-            mmap(file.fileno(), 0, access=ACCESS_READ) as content,
-        ):
-            for i in range(ceil((len(content) - len(self._header)) / apart)):
-                start = len(self._header) + int(i * apart)
-                start += int(_random.random() * (apart - _SAMPLE_BYTES))
+        apart = max((self.bytes_total - body) / _SAMPLES, _SAMPLE_BYTES)
+        with self._path.open("rb", buffering=0) as file:
+            for i in range(ceil((self.bytes_total - body) / apart)):
+                start = body + int(i * apart) + int(_random.random() * (apart - _SAMPLE_BYTES))
                 # whole lines alone
-                text = content[start : start + _SAMPLE_BYTES].partition(b"\n")[2]
+                text = os.pread(file.fileno(), _SAMPLE_BYTES, start).partition(b"\n")[2]
                 lines.append(text[: text.rfind(b"\n") + 1])
-        return b"".join(lines)
+        self._sampled = b"".join(lines)
+        self.sample = f"{self.protocol}://sample"
 
     def modified(self, path: str) -> datetime:  # noqa: ARG002  # fsspec's signature
         """When the file was changed."""
