@@ -138,8 +138,16 @@ def test_a_real_job_is_followed_from_the_queue_to_its_result(
     job_id = client.new_job()
     with followed(client, job_id) as stream:
         assert "queued" == stream.next()["status"]
-        service.worker()
-        told = stream.rest()
+        worker = service.worker()
+        client.wait_for_diff(job_id)
+        diff = service.the_diff_of(worker)
+        # else it may end before the next look at the table
+        service.signal(diff, signal.SIGSTOP)
+        told = [stream.next()]
+        while not told[-1]["stage"]:
+            told.append(stream.next())
+        service.signal(diff, signal.SIGCONT)
+        told += stream.rest()
 
     assert "succeeded" == told[-1]["status"]
     assert {"checking", "comparing", "writing"} & {job["stage"] for job in told}
