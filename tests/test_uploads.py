@@ -696,7 +696,8 @@ def test_what_a_killed_api_left_is_swept_and_what_is_being_written_is_not(
     with upload(clients[0]) as dead, upload(clients[1]) as alive:
         for sender in (dead, alive):
             sender.part("old", OLD.encode() + b" " * 200_000)
-            sender.part("new", b" " * 200_000)
+            # more than is kept in memory until there is enough to write
+            sender.part("new", b" " * 1_000_000)
         wait_until(lambda: len(uploads_of(service)) == 4, "nothing was written")
         first.signal(signal.SIGKILL)
         first.ended()
