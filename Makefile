@@ -8,22 +8,32 @@ PYTHON ?= python3
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
-# Both pip's own build environments and the packages come from the one list of pins.
-$(BIN)/.installed: pyproject.toml constraints.txt
+PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+# pip's own build environments and the packages come from the one list of pins; newer releases of
+# pip read PIP_BUILD_CONSTRAINT for the former, older ones PIP_CONSTRAINT for both.
+$(BIN)/.runs: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with PYTHON=")'
-	$(PYTHON) -m venv $(VENV)
-	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@echo "Setting up $(VENV), once: installing what diffing needs to run"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) --editable .
+	@touch $@
+
+$(BIN)/.tests: $(BIN)/.runs
+	@echo "Installing what its tests need"
+	@$(PIP) --editable '.[dev]'
 	@touch $@
 
 .PHONY: install
-install: $(BIN)/.installed ## make .venv with everything pinned
+install: $(BIN)/.tests ## make .venv with everything pinned, test tools too
 
 .PHONY: run
-run: install ## do the main job on sample data, then serve on PORT (ONCE=1: exit when done)
+run: $(BIN)/.runs ## do the main job on sample data, then serve on PORT (ONCE=1: exit when done)
 	@$(BIN)/diffing demo --port $(PORT) $(if $(ONCE),--once)
 
 .PHONY: serve
-serve: install ## run the API on PORT and a worker
+serve: $(BIN)/.runs ## run the API on PORT and a worker
 	@$(BIN)/diffing serve --port $(PORT)
 
 .PHONY: test

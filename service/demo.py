@@ -39,7 +39,9 @@ def run(settings: Settings, *, once: bool) -> None:
         for metric in metrics:
             _make_sample(settings, metric, console)
         for metric in metrics:
-            _show(both.url, metric.id, console)
+            job_id = _show(both.url, metric.id, console)
+            if not once:
+                console.print(f"the whole result: curl -OJ {both.url}/api/diffing/job/{job_id}")
         if not once:
             console.print(f"\nServing on {both.url} until Ctrl-C.")
             both.wait()
@@ -62,7 +64,8 @@ def _has_some(folder: Path, metric: Metric) -> bool:
     return any(path.name.startswith((metric.old, metric.new)) for path in folder.iterdir())
 
 
-def _show(url: str, metric: str, console: Console) -> None:
+def _show(url: str, metric: str, console: Console) -> int:
+    """Diff a metric, and print what came of it; returns the id of the job."""
     started = time.monotonic()
     with Client(url) as client, tempfile.TemporaryDirectory(prefix="diffing-") as folder:
         with console.status(metric) as progress:
@@ -82,4 +85,4 @@ def _show(url: str, metric: str, console: Console) -> None:
     )
     for row in first:
         console.print(f"  {row.rstrip()}", markup=False)
-    console.print(f"the whole result: curl -OJ {url}/api/diffing/job/{job_id}")
+    return job_id

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from openapi_ui_bundles import swagger_ui
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -13,12 +12,12 @@ from starlette.routing import Route
 from service import __version__
 
 _DOCUMENT = Path(__file__).with_name("openapi.json")
-_DOCS = Path(__file__).with_name("docs")
-_SWAGGER_UI = Path(swagger_ui.static_path)
+DOCS = Path(__file__).with_name("docs")
+_SWAGGER_UI = DOCS / "swagger-ui"
 _FILES = {
     path.name: path
     for path in (
-        _DOCS / "start.js",
+        DOCS / "start.js",
         _SWAGGER_UI / "swagger-ui-bundle.js",
         _SWAGGER_UI / "swagger-ui.css",
         _SWAGGER_UI / "favicon-32x32.png",
@@ -50,6 +49,8 @@ class Document:
         self._document = load_document()
         if ask_for_keys:
             self._document["security"].remove({})  # which says that one may do without
+        else:
+            del self._document["security"], self._document["components"]["securitySchemes"]
 
     def routes(self) -> list[Route]:
         """The table of these endpoints, which are not in the document."""
@@ -65,7 +66,7 @@ class Document:
 
     def page(self, _: Request) -> Response:
         """The page, which needs no other host."""
-        return FileResponse(_DOCS / "index.html", headers={"Content-Security-Policy": _POLICY})
+        return FileResponse(DOCS / "index.html", headers={"Content-Security-Policy": _POLICY})
 
     def file(self, request: Request) -> Response:
         """A file of the page."""
