@@ -1,5 +1,5 @@
 """`python -m service` is `diffing`."""
 
-from service.cli import app
+from service.cli import run
 
-app(prog_name="diffing")
+run()

@@ -62,7 +62,7 @@ def _enclose(request: Request, parts: Outputs) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     fence.enclose(
         # one that is not there is for the diff to complain about
-        read=[SQL_DIR, *(path for path in (request.old, request.new) if path.is_file())],
+        read=[SQL_DIR, *(file.path for file in (request.old, request.new) if file.path.is_file())],
         write=parts.paths,
         rename={path.parent for path in parts.paths},
         own=[request.limits.temp_folder],

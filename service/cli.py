@@ -1,11 +1,8 @@
 """The command line, `diffing`."""
 
 import logging
-import shutil
 import signal
 import socket
-import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,12 +22,14 @@ from service.catalogue import (
 from service.cli_keys import keys
 from service.cli_submit import submit
 from service.errors import BadArgument, MissingInput
+from service.inputs import InputFile
 from service.limits import Limits
 from service.outputs import Outputs
+from service.publishing import published, require_apart, scratch_folder
 from service.samples import METRICS, write_sample
 from service.settings import Settings, load_settings
 from service.summary import Summary
-from service.terminal import readable_errors, to_people
+from service.terminal import readable_errors, standard_output, to_people
 
 if TYPE_CHECKING:
     from service.engine import Diff
@@ -92,48 +91,43 @@ def diff(
     ] = False,
 ) -> None:
     """Write the rows of NEW that are new or whose value really differs."""
-    with readable_errors():
-        settings = load_settings()
-        entry = load_catalogue(settings.metrics).find(metric) if metric else None
-        comparison = _comparison(entry, key, value, rel_tol, abs_tol, duplicates)
-        old, new = _inputs(settings, entry, old, new)
-        # imported here: the API and the worker need no DuckDB
-        from service.engine import Diff
+    settings = load_settings()
+    entry = load_catalogue(settings.metrics).find(metric) if metric else None
+    comparison = _comparison(entry, key, value, rel_tol, abs_tol, duplicates)
+    files = _inputs(settings, entry, old, new)
+    # imported here: the API and the worker need no DuckDB
+    from service.engine import Diff
 
-        with tempfile.TemporaryDirectory(prefix="diffing-") as folder:
-            limits = Limits.of(settings, Path(folder))
-            with_fingerprints = fingerprint or bool(entry and entry.fingerprint)
-            work = Diff(old, new, comparison, limits, with_fingerprints)
-            main = output or Path(folder) / "result.csv"
-            outputs = (
-                Outputs(detail=main, removed=removed)
-                if detail
-                else Outputs(result=main, removed=removed)
-            )
-            found = _run(work, outputs, entry.id if entry else None)
-            if output is None:
-                with main.open("rb") as file:
-                    shutil.copyfileobj(file, sys.stdout.buffer)
-        if summary:
-            _write_summary(found, summary)
+    main = output or standard_output()
+    outputs = (
+        Outputs(detail=main, removed=removed) if detail else Outputs(result=main, removed=removed)
+    )
+    summaries = [summary] if summary else []
+    require_apart([file.path for file in files], [*outputs.paths, *summaries])
+    with scratch_folder() as folder, published(summaries) as parts:
+        limits = Limits.of(settings, folder)
+        with_fingerprints = fingerprint or bool(entry and entry.fingerprint)
+        work = Diff(*files, comparison, limits, with_fingerprints)
+        found = _run(work, outputs, entry.id if entry else None)
+        for part in parts:
+            part.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 @app.command()
 def metrics() -> None:
     """List the catalogue, checked, and whether each metric has its files."""
-    with readable_errors():
-        settings = load_settings()
-        for metric in load_catalogue(settings.metrics).metrics.values():
-            try:
-                files = ", ".join(path.name for path in find_inputs(metric, settings.input_dir))
-            except MissingInput as missing:
-                files = missing.detail
-            typer.echo(metric.id)
-            typer.echo(f"  aliases    {', '.join(metric.aliases) or '-'}")
-            typer.echo(f"  key        {', '.join(metric.key)}")
-            typer.echo(f"  value      {', '.join(metric.value)}")
-            typer.echo(f"  tolerance  relative {metric.rel_tol:g}, absolute {metric.abs_tol:g}")
-            typer.echo(f"  files      {files}")
+    settings = load_settings()
+    for metric in load_catalogue(settings.metrics).metrics.values():
+        try:
+            files = ", ".join(path.name for path in find_inputs(metric, settings.input_dir))
+        except MissingInput as missing:
+            files = missing.detail
+        typer.echo(metric.id)
+        typer.echo(f"  aliases    {', '.join(metric.aliases) or '-'}")
+        typer.echo(f"  key        {', '.join(metric.key)}")
+        typer.echo(f"  value      {', '.join(metric.value)}")
+        typer.echo(f"  tolerance  relative {metric.rel_tol:g}, absolute {metric.abs_tol:g}")
+        typer.echo(f"  files      {files}")
 
 
 @app.command()
@@ -145,13 +139,12 @@ def sample(
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path(),
 ) -> None:
     """Write sample files of the bundled metrics; the same bytes each time."""
-    with readable_errors():
-        catalogue = load_catalogue(None)
-        for name in metric or METRICS:
-            entry = catalogue.find(name)
-            old, new = out / entry.old, out / entry.new
-            write_sample(entry.id, rows, old, new)
-            typer.echo(f"{old}\n{new}")
+    catalogue = load_catalogue(None)
+    for name in metric or METRICS:
+        entry = catalogue.find(name)
+        old, new = out / entry.old, out / entry.new
+        write_sample(entry.id, rows, old, new)
+        typer.echo(f"{old}\n{new}")
 
 
 @app.command()
@@ -159,14 +152,13 @@ def serve(
     host: Host = None, port: Port = None, workers: Workers = None, log_format: LogFormat = None
 ) -> None:
     """Run the API and a worker together."""
-    with readable_errors():
-        settings = load_settings(host=host, port=port, workers=workers, log_format=log_format)
-        _begin(settings)
-        # imported in the commands that need it: a diff starts in half the time
-        from service import server
+    settings = load_settings(host=host, port=port, workers=workers, log_format=log_format)
+    _begin(settings)
+    # imported in the commands that need it: a diff starts in half the time
+    from service import server
 
-        with server.services(settings) as both:
-            both.wait()
+    with server.services(settings) as both:
+        both.wait()
 
 
 @app.command()
@@ -178,16 +170,15 @@ def api(
     lifeline: Lifeline = False,
 ) -> None:
     """Run the API alone."""
-    with readable_errors():
-        settings = load_settings(host=host, port=port, log_format=log_format)
-        _begin(settings, lifeline)
-        from service import server, tracing
+    settings = load_settings(host=host, port=port, log_format=log_format)
+    _begin(settings, lifeline)
+    from service import server, tracing
 
-        tracing.start("diffing-api")
+    tracing.start("diffing-api")
 
-        if lifeline:
-            server.stop_with_parent()
-        server.serve_api(settings, None if fd is None else socket.socket(fileno=fd))
+    if lifeline:
+        server.stop_with_parent()
+    server.serve_api(settings, None if fd is None else socket.socket(fileno=fd))
 
 
 @app.command()
@@ -195,16 +186,15 @@ def worker(
     workers: Workers = None, log_format: LogFormat = None, lifeline: Lifeline = False
 ) -> None:
     """Run a worker alone."""
-    with readable_errors():
-        settings = load_settings(workers=workers, log_format=log_format)
-        _begin(settings, lifeline)
-        from service import server, tracing
+    settings = load_settings(workers=workers, log_format=log_format)
+    _begin(settings, lifeline)
+    from service import server, tracing
 
-        tracing.start("diffing-worker")
+    tracing.start("diffing-worker")
 
-        if lifeline:
-            server.stop_with_parent()
-        server.serve_worker(settings)
+    if lifeline:
+        server.stop_with_parent()
+    server.serve_worker(settings)
 
 
 @app.command(name="demo")
@@ -214,12 +204,17 @@ def demo_command(
     once: Annotated[bool, typer.Option(help="Exit when the results are printed.")] = False,
 ) -> None:
     """Do the main job on sample data over HTTP, show it, and go on serving."""
-    with readable_errors():
-        from service import demo
+    from service import demo
 
-        settings = load_settings(host=host, port=port, log_level="WARNING", log_format="text")
-        settings.refuse_nonsense()
-        demo.run(settings, once=once)
+    settings = load_settings(host=host, port=port, log_level="WARNING", log_format="text")
+    settings.refuse_nonsense()
+    demo.run(settings, once=once)
+
+
+def run() -> None:
+    """Do as the arguments say."""
+    with readable_errors():
+        app(prog_name="diffing")
 
 
 def _version(wanted: bool) -> None:
@@ -280,14 +275,15 @@ def _number(name: str, text: str) -> float:
 
 def _inputs(
     settings: Settings, entry: Metric | None, old: Path | None, new: Path | None
-) -> tuple[Path, Path]:
+) -> tuple[InputFile, InputFile]:
     """The old and new file: those given, else those of the metric."""
-    if old and new:
-        return old, new
+    given = [path and InputFile.given(path) for path in (old, new)]
+    if given[0] and given[1]:
+        return given[0], given[1]
     if not entry:
         raise BadArgument("Give --old, --new and either --metric, or --key and --value.")
-    in_catalogue = find_inputs(entry, settings.input_dir)
-    return old or in_catalogue[0], new or in_catalogue[1]
+    found = [InputFile(path, path.name) for path in find_inputs(entry, settings.input_dir)]
+    return given[0] or found[0], given[1] or found[1]
 
 
 def _run(work: "Diff", outputs: Outputs, metric: str | None) -> Summary:
@@ -304,13 +300,6 @@ def _run(work: "Diff", outputs: Outputs, metric: str | None) -> Summary:
             except KeyboardInterrupt:
                 work.interrupt()
                 raise
-
-
-def _write_summary(summary: Summary, path: Path) -> None:
-    try:
-        path.write_text(summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise BadArgument(f"Cannot write {path.name}: {error.strerror}.") from None
 
 
 def _begin(settings: Settings, has_parent: bool = False) -> None:

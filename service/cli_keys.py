@@ -7,7 +7,7 @@ import typer
 from service.catalogue import shown
 from service.scopes import Scope
 from service.settings import Settings, load_settings
-from service.terminal import readable_errors, to_people
+from service.terminal import to_people
 
 if TYPE_CHECKING:
     from service.keys import Key, Keys
@@ -27,29 +27,27 @@ def create(
     name: Annotated[str, typer.Argument(help="What to call the key.")], scope: Scopes = None
 ) -> None:
     """Make a key; its token is shown this once, alone on standard output."""
-    with readable_errors():
-        settings = load_settings()
-        key, token = _table(settings).create(name, {*(scope or (Scope.READ, Scope.SUBMIT))})
-        to_people.print(
-            f"Made the key {key.id}, for {_scopes_of(key)}. Send its token as "
-            "`Authorization: Bearer TOKEN`; it cannot be shown again:",
-            markup=False,
-        )
-        if settings.api_keys == "auto":
-            to_people.print("On loopback no key is needed, unless DIFFING_API_KEYS=on.")
-        if settings.api_keys == "off":
-            to_people.print("No key is needed: DIFFING_API_KEYS=off.")
-        typer.echo(token)
+    settings = load_settings()
+    key, token = _table(settings).create(name, {*(scope or (Scope.READ, Scope.SUBMIT))})
+    to_people.print(
+        f"Made the key {key.id}, for {_scopes_of(key)}. Send its token as "
+        "`Authorization: Bearer TOKEN`; it cannot be shown again:",
+        markup=False,
+    )
+    if settings.api_keys == "auto":
+        to_people.print("On loopback no key is needed, unless DIFFING_API_KEYS=on.")
+    if settings.api_keys == "off":
+        to_people.print("No key is needed: DIFFING_API_KEYS=off.")
+    typer.echo(token)
 
 
 @keys.command(name="list")
 def list_keys() -> None:
     """List the keys: id, scopes, when it was made, whether it holds, name."""
-    with readable_errors():
-        for key in _table(load_settings()).all():
-            revoked = f"revoked {key.revoked_at:%Y-%m-%d}" if key.revoked_at else "holds"
-            made = f"{key.created_at:%Y-%m-%d}"
-            typer.echo(f"{key.id}  {_scopes_of(key):18}  {made}  {revoked:18}  {shown(key.name)}")
+    for key in _table(load_settings()).all():
+        revoked = f"revoked {key.revoked_at:%Y-%m-%d}" if key.revoked_at else "holds"
+        made = f"{key.created_at:%Y-%m-%d}"
+        typer.echo(f"{key.id}  {_scopes_of(key):18}  {made}  {revoked:18}  {shown(key.name)}")
 
 
 @keys.command()
@@ -57,9 +55,8 @@ def revoke(
     key_id: Annotated[str, typer.Argument(metavar="ID", help="As `diffing keys list` has it.")],
 ) -> None:
     """Let a key hold no longer, from now on."""
-    with readable_errors():
-        key = _table(load_settings()).revoke(key_id)
-        to_people.print(f"The key {key.id} ({shown(key.name)}) holds no longer.", markup=False)
+    key = _table(load_settings()).revoke(key_id)
+    to_people.print(f"The key {key.id} ({shown(key.name)}) holds no longer.", markup=False)
 
 
 def _table(settings: Settings) -> "Keys":

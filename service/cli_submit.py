@@ -1,19 +1,17 @@
 """The command `diffing submit`: has a service do a diff."""
 
-import shutil
-import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from service.errors import BadArgument
+from service.publishing import require_apart
 from service.settings import load_client_settings
-from service.terminal import readable_errors, to_people
+from service.terminal import standard_output, to_people
 
 if TYPE_CHECKING:
-    from service.client import Asked, Client
+    from service.client import Asked
 
 Files = Annotated[Path | None, typer.Option(help="A CSV file to send; without it the service's.")]
 Columns = Annotated[list[str] | None, typer.Option(help="For a one-off diff; repeat for more.")]
@@ -38,27 +36,26 @@ def submit(
     url: Annotated[str | None, typer.Option(help="Address of the service [DIFFING_URL].")] = None,
 ) -> None:
     """Have a service do a diff: print the job's id, or with --wait its result."""
-    with readable_errors():
-        if output and not wait:
-            raise BadArgument("Give --wait with --output.")
-        asked = _asked(metric, old, new, key, value, rel_tol, abs_tol)
-        settings = load_client_settings(url=url)
-        # imported here: the other commands speak no HTTP
-        from service.client import Client
+    if output and not wait:
+        raise BadArgument("Give --wait with --output.")
+    asked = _asked(metric, old, new, key, value, rel_tol, abs_tol)
+    target = output or standard_output()
+    require_apart(asked.files or [], [target])
+    settings = load_client_settings(url=url)
+    # imported here: the other commands speak no HTTP
+    from service.client import Client
 
-        token = settings.token.get_secret_value() if settings.token else None
-        with Client(settings.url, token) as client:
-            with to_people.status("sending") as progress:
-                job_id = client.submit(asked, lambda now: progress.update(str(now)))
-                if wait:
-                    to_people.print(f"job {job_id}")
-                    client.wait(job_id, lambda now: progress.update(str(now)))
-            if not wait:
-                typer.echo(job_id)
-            elif output:
-                client.fetch(job_id, output)
-            else:
-                _print(client, job_id)
+    token = settings.token.get_secret_value() if settings.token else None
+    with Client(settings.url, token) as client:
+        with to_people.status("sending") as progress:
+            job_id = client.submit(asked, lambda now: progress.update(str(now)))
+            if wait:
+                to_people.print(f"job {job_id}")
+                client.wait(job_id, lambda now: progress.update(str(now)))
+        if not wait:
+            typer.echo(job_id)
+        else:
+            client.fetch(job_id, target)
 
 
 def _asked(
@@ -92,12 +89,3 @@ def _asked(
         columns={n: c for n, c in (("key", key), ("value", value)) if c},
         tolerances={n: t for n, t in (("rel_tol", rel_tol), ("abs_tol", abs_tol)) if t is not None},
     )
-
-
-def _print(client: "Client", job_id: int) -> None:
-    """Write the result to standard output, once it is known to be whole."""
-    with tempfile.TemporaryDirectory(prefix="diffing-") as folder:
-        result = Path(folder) / "result.csv"
-        client.fetch(job_id, result)
-        with result.open("rb") as file:
-            shutil.copyfileobj(file, sys.stdout.buffer)

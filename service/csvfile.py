@@ -4,7 +4,6 @@ import csv
 import difflib
 import errno
 import math
-import os
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from service.csvscan import LONGEST_RECORD, Contents, Records, count_rows
 from service.errors import BadInput, OutOfDisk
+from service.inputs import InputFile
 from service.packing import GZIP, ZSTD, Room, kept_if_whole, opened, plain_copy
 
 MOST_COLUMNS = 4_000
@@ -55,11 +55,11 @@ class CsvFile:
     rewritten: bool = False
 
 
-def open_csv(path: Path, scratch: Path, most: float = math.inf) -> CsvFile:
+def open_csv(original: InputFile, scratch: Path, most: float = math.inf) -> CsvFile:
     """Check a CSV file, `.csv`, `.csv.gz` or `.csv.zst`, where DuckDB cannot be relied on.
 
     Args:
-        path: the file.
+        original: the file.
         scratch: an existing folder for copies.
         most: bytes that an archive may become.
 
@@ -71,7 +71,7 @@ def open_csv(path: Path, scratch: Path, most: float = math.inf) -> CsvFile:
             usable header.
         OutOfDisk: a copy found no room.
     """
-    name = _printable(path)
+    path, name = original.path, original.name
     with _os_errors_translated(name):
         size = _size_of(path, name)
         if not size:
@@ -271,12 +271,6 @@ def _os_errors_translated(name: str) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OutOfDisk("The disk is full. Free some space and start the job again.") from error
         raise BadInput(f"{name}: cannot be read: {error.strerror}.") from error
-
-
-def _printable(path: Path) -> str:
-    """The name of a file in one line of text, whatever bytes it is made of."""
-    name = os.fsencode(path.name).decode(errors="replace")
-    return "".join(character if character.isprintable() else "\ufffd" for character in name)
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,7 +1,6 @@
 """The main job, shown: sample data, diffs over HTTP, their results, and the service goes on."""
 
 import itertools
-import tempfile
 import time
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from rich.console import Console
 from service.catalogue import Metric, find_inputs, load_catalogue
 from service.client import Asked, Client
 from service.errors import BadSetting, MissingInput
+from service.publishing import scratch_folder
 from service.samples import METRICS, write_sample
 from service.server import services
 from service.settings import Settings
@@ -67,13 +67,13 @@ def _has_some(folder: Path, metric: Metric) -> bool:
 def _show(url: str, metric: str, console: Console) -> int:
     """Diff a metric, and print what came of it; returns the id of the job."""
     started = time.monotonic()
-    with Client(url) as client, tempfile.TemporaryDirectory(prefix="diffing-") as folder:
+    with Client(url) as client, scratch_folder() as folder:
         with console.status(metric) as progress:
             job_id = client.submit(Asked(metric))
             client.wait(job_id, lambda now: progress.update(f"{metric}: {now}"))
         waited = time.monotonic() - started
         summary = client.summary(job_id)
-        result = Path(folder) / "result.csv"
+        result = folder / "result.csv"
         client.fetch(job_id, result)
         with result.open(encoding="utf-8", newline="") as file:
             first = list(itertools.islice(file, _FIRST_ROWS))

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from service.catalogue import Comparison
 from service.checksums import fingerprint, sha256
@@ -13,7 +13,7 @@ from service.compare import AnotherMethod, Counts, Method, Side, compare
 from service.csvfile import CsvFile, open_csv, require_columns, rewrite
 from service.errors import BadArgument, DiffFailed
 from service.heap import limit_arenas
-from service.inputs import unchanged
+from service.inputs import InputFile, told_apart, unchanged
 from service.inspection import Inspection
 from service.limits import Limits
 from service.outputs import Outputs
@@ -37,13 +37,14 @@ class Diff:
 
     def __init__(
         self,
-        old: Path,
-        new: Path,
+        old: InputFile,
+        new: InputFile,
         comparison: Comparison,
         limits: Limits,
         with_fingerprints: bool = False,
     ) -> None:
-        self._old, self._new = old.absolute(), new.absolute()
+        self._given = old, new
+        self._old, self._new = told_apart(old, new)
         self._comparison = comparison
         self._limits = limits
         self._with_fingerprints = with_fingerprints
@@ -78,7 +79,7 @@ class Diff:
         Raises:
             BadInput: a file is no CSV, lacks a column, or repeats keys that must not repeat.
             InputChanged: a file changed meanwhile.
-            BadArgument: an output cannot be written.
+            BadArgument, CannotWrite: an output cannot be written.
             OutOfMemory, OutOfDisk, DiffFailed: the machine was not up to it.
             Interrupted: `interrupt` was called.
         """
@@ -105,8 +106,8 @@ class Diff:
                 counts = self._compare(old, new, parts, scratch, reporter)
             result = _result_summary(parts, counts)
             inputs = (
-                self._input(old, self._old, counts.old_rows),
-                self._input(new, self._new, counts.new_rows),
+                self._input(old, self._given[0], counts.old_rows),
+                self._input(new, self._given[1], counts.new_rows),
             )
         return Summary(
             **self._comparison.model_dump(),
@@ -128,8 +129,8 @@ class Diff:
             engine=ENGINE,
         )
 
-    def _open(self, path: Path, scratch: Path) -> CsvFile:
-        file = open_csv(path, scratch, self._limits.max_unpacked_bytes)
+    def _open(self, original: InputFile, scratch: Path) -> CsvFile:
+        file = open_csv(original, scratch, self._limits.max_unpacked_bytes)
         require_columns(file, [*self._comparison.key, *self._comparison.value])
         return file
 
@@ -173,12 +174,12 @@ class Diff:
                         inspection.contents(side.file)
                     raise
 
-    def _input(self, file: CsvFile, path: Path, rows: int) -> InputSummary:
+    def _input(self, file: CsvFile, given: InputFile, rows: int) -> InputSummary:
         return InputSummary(
-            name=file.name,
+            name=PurePath(given.name).name,
             rows=rows,
             bytes=file.bytes,
-            fingerprint=fingerprint(path) if self._with_fingerprints else None,
+            fingerprint=fingerprint(given.path) if self._with_fingerprints else None,
         )
 
     @contextmanager

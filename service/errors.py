@@ -4,6 +4,7 @@ DiffingError
 ├── BadSetting        a DIFFING_ setting, or a folder it names, cannot be used
 ├── BadCatalogue      the metrics file cannot be used
 ├── BadArgument       key, value or tolerance make no sense together, or a request is malformed
+│   └── CannotWrite   an output file cannot be written
 ├── Unprocessable     a request body is well formed, but asks for what cannot be
 ├── UnsupportedBody   a request body is of a type that is not taken
 ├── TooLarge          a request body, or a part of it, is larger than it may be
@@ -41,6 +42,7 @@ DiffingError
 
 import errno
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -91,6 +93,24 @@ class BadCatalogue(DiffingError):
 
 class BadArgument(DiffingError):
     title = "The request makes no sense"
+
+
+class CannotWrite(BadArgument):
+    """An output file cannot be written.
+
+    Args:
+        path: of the file; a client is not told.
+        reason: what the system says.
+    """
+
+    def __init__(self, path: Path, reason: OSError) -> None:
+        super().__init__(f"Cannot write {path}: {reason.strerror}.")
+        self._reason = reason
+
+    @property
+    def failure(self) -> Failure:
+        """Without the path."""
+        return of_os(self._reason).failure
 
 
 class Unprocessable(DiffingError):

@@ -31,7 +31,8 @@ class Submission:
     Args:
         metric: id in the catalogue; None for a one-off diff.
         comparison: what is compared, as JSON values of a `Comparison`; None for the metric's.
-        old, new: names of the files; None for the metric's.
+        old, new: names of the files, of uploaded ones as their sender calls them; None for the
+            metric's.
         upload: folder in `uploads_dir` that the files are in; None for the folder of inputs.
         owner: id of the API key that it came with; None where there are no keys.
         idempotency_key: of the client, if it gave one.

@@ -1,10 +1,10 @@
 """What a worker hands to the process of a diff."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from service.catalogue import Comparison
+from service.inputs import InputFile
 from service.limits import Limits
 from service.logs import Style
 from service.outputs import Outputs
@@ -25,8 +25,8 @@ class Request:
         said: what each line that it logs says, such as the id of the job.
     """
 
-    old: Path
-    new: Path
+    old: InputFile
+    new: InputFile
     outputs: Outputs
     metric: str | None
     comparison: Comparison

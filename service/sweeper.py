@@ -10,6 +10,7 @@ from service import uploads
 from service.job import Job, Status
 from service.jobs import Jobs
 from service.outputs import Outputs
+from service.publishing import is_being_written, is_part
 from service.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -95,9 +96,7 @@ def _is_needed(path: Path, job: Job | None, attempt: int) -> bool:
         return False
     if job.status is Status.SUCCEEDED:
         # its result may be on the way into another format
-        return not path.is_dir() and (
-            not Outputs.is_part(path.name) or Outputs.is_being_written(path)
-        )
+        return not path.is_dir() and (not is_part(path.name) or is_being_written(path))
     return job.status is Status.PROCESSING
 
 

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from service.errors import DiskUnavailable
-from service.outputs import sync
 from service.packing import GZIP, ZSTD
+from service.publishing import sync
 
 SIDES = ("old", "new")
+_LONGEST_NAME = 255
 _NAME = re.compile(r"[0-9a-f]{32}")
 _SUFFIXES = {GZIP: ".gz", ZSTD: ".zst"}
 
@@ -40,11 +41,18 @@ class Upload:
     def __init__(self, folder: Path) -> None:
         self._files: dict[str, BinaryIO] = {}
         self._paths: dict[str, Path] = {}
+        self.names = {side: f"{side}.csv" for side in SIDES}
         self._kept = self._closed = False
         self._one_at_a_time = threading.RLock()
         with _disk_errors_told():
             self._folder, self._lock = _new_folder(folder)
         self.name = self._folder.name
+
+    def call(self, side: str, name: str) -> None:
+        """Say what the sender calls one of the SIDES; nothing but messages uses it."""
+        own = re.split(r"[/\\]", name)[-1].strip()
+        if own:
+            self.names[side] = own[:_LONGEST_NAME]
 
     def write(self, side: str, data: bytes | memoryview) -> None:
         """Append to one of the SIDES; nothing makes an empty file of it.
@@ -114,6 +122,15 @@ class Upload:
             if self._closed:
                 raise DiskUnavailable("The upload was broken off. Try again.")
             yield
+
+
+def files_of(folder: Path, name: str) -> tuple[Path, Path]:
+    """The old and the new file of an upload that is kept, whether they are there or not."""
+    old, new = (
+        next(iter((folder / name).glob(f"{side}.csv*")), folder / name / f"{side}.csv")
+        for side in SIDES
+    )
+    return old, new
 
 
 def names_in(folder: Path) -> set[str]:

@@ -6,12 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from types import FrameType
 
 from huey.consumer import Consumer
 
-from service import fence, logs, tracing
+from service import fence, logs, tracing, uploads
 from service.catalogue import Catalogue, Comparison, Metric, find_input, find_inputs
 from service.database import open_file
 from service.errors import (
@@ -22,6 +21,7 @@ from service.errors import (
     Interrupted,
     of_os,
 )
+from service.inputs import InputFile
 from service.job import Job
 from service.jobs import Jobs
 from service.limits import Limits
@@ -251,14 +251,16 @@ class Worker:
             said=_said_of(job),
         )
 
-    def _inputs(self, job: Job) -> tuple[Path, Path]:
+    def _inputs(self, job: Job) -> tuple[InputFile, InputFile]:
         folder = self._settings.input_dir
         if job.old and job.new:
             if job.upload:
-                folder = self._settings.uploads_dir / job.upload
-                return folder / job.old, folder / job.new
-            return find_input(job.old, folder), find_input(job.new, folder)
-        return find_inputs(self._metric(job), folder)
+                old, new = uploads.files_of(self._settings.uploads_dir, job.upload)
+                return InputFile(old, job.old), InputFile(new, job.new)
+            old, new = find_input(job.old, folder), find_input(job.new, folder)
+        else:
+            old, new = find_inputs(self._metric(job), folder)
+        return InputFile(old, old.name), InputFile(new, new.name)
 
     def _comparison(self, job: Job) -> Comparison:
         if job.comparison:

@@ -13,6 +13,7 @@ import pytest
 from service import pieces
 from service.catalogue import comparison_of
 from service.engine import Diff
+from service.inputs import InputFile
 from service.limits import Limits
 from service.outputs import Outputs
 from service.progress import Progress
@@ -76,8 +77,8 @@ def diff_texts(tmp_path: Path) -> DiffTexts:
             tmp_path / f"{name}.csv" for name in ("result", "detail", "removed")
         )
         work = Diff(
-            tmp_path / "old.csv",
-            tmp_path / "new.csv",
+            InputFile.given(tmp_path / "old.csv"),
+            InputFile.given(tmp_path / "new.csv"),
             comparison_of(key, value, rel_tol, abs_tol, **more),
             Limits(threads, memory, tmp_path, temp, exact_keys),
         )

@@ -7,4 +7,4 @@ if __name__ == "__main__":
     protocol._HEAD_SECONDS = 0.6
     protocol._BODY_SECONDS = 0.8
     protocol._LINGER_SECONDS = 0.5
-    cli.app()
+    cli.run()

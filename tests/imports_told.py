@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from service.cli import app
+from service.cli import run
 
 
 def _tell(event: str, arguments: tuple[Any, ...]) -> None:
@@ -13,4 +13,4 @@ def _tell(event: str, arguments: tuple[Any, ...]) -> None:
 
 if __name__ == "__main__":
     sys.addaudithook(_tell)
-    app()
+    run()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from service import jobs
-from service.cli import app
+from service.cli import run
 
 _CLOCK = Path(os.environ["DIFFING_CLOCK"])
 
@@ -17,4 +17,4 @@ def _now() -> datetime:
 
 if __name__ == "__main__":
     jobs._now = _now
-    app()
+    run()

@@ -21,6 +21,7 @@ from service import pieces
 from service.catalogue import comparison_of
 from service.engine import Diff
 from service.errors import BadArgument, BadInput
+from service.inputs import InputFile
 from service.limits import Limits
 from service.outputs import Outputs
 from service.summary import ResultSummary, Summary
@@ -106,7 +107,12 @@ class Case(Strict):
         )
         limits = Limits(threads, memory="1GB", temp_folder=folder, exact_keys=exact_keys)
         outputs = Outputs(**{name: folder / f"{name}.csv" for name in OUTPUTS})
-        return Diff(self.input("old"), self.input("new"), comparison, limits).run(outputs)
+        return Diff(
+            InputFile.given(self.input("old")),
+            InputFile.given(self.input("new")),
+            comparison,
+            limits,
+        ).run(outputs)
 
 
 def text_in(path: Path) -> str:

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from service import csvscan
 from service.csvfile import CsvFile, contents_of, open_csv, require_columns, rewrite
 from service.errors import BadInput, OutOfDisk
+from service.inputs import InputFile
 from service.queries import query
 
 if sys.version_info >= (3, 14):
@@ -53,7 +54,7 @@ def path(tmp_path: Path) -> Path:
 
 def checked(path: Path, scratch: Path) -> CsvFile:
     """A file as a diff has it once its bytes were looked over."""
-    file = open_csv(path, scratch)
+    file = open_csv(InputFile.given(path), scratch)
     rows = contents_of(file).rows
     return rewrite(file, scratch) if rows is None else replace(file, rows=rows)
 

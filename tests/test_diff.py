@@ -17,6 +17,7 @@ from service import pieces
 from service.catalogue import comparison_of
 from service.engine import Diff
 from service.errors import BadArgument, BadInput, OutOfDisk, OutOfMemory
+from service.inputs import InputFile
 from service.limits import Limits
 from service.outputs import Outputs
 from service.profile import Profile
@@ -343,8 +344,8 @@ def test_a_join_that_alone_would_fill_the_memory_leaves_room_for_the_rest(tmp_pa
 
     def result(memory: str) -> bytes:
         work = Diff(
-            pair.old,
-            pair.new,
+            InputFile.given(pair.old),
+            InputFile.given(pair.new),
             comparison_of([*pair.key], [*pair.value]),
             Limits(threads=2, memory=memory, temp_folder=tmp_path),
         )
@@ -360,8 +361,8 @@ def test_a_path_with_pattern_characters_is_that_file_alone(tmp_path: Path, name:
     (tmp_path / "old.csv").write_text("id,value\n1,1\n")
     (tmp_path / name).write_text("id,value\n1,2\n")
     work = Diff(
-        tmp_path / "old.csv",
-        tmp_path / name,
+        InputFile.given(tmp_path / "old.csv"),
+        InputFile.given(tmp_path / name),
         comparison_of(["id"], ["value"], 0, 0),
         Limits(threads=2, memory="1GB", temp_folder=tmp_path),
     )

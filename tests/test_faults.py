@@ -14,6 +14,7 @@ import pytest
 
 from service.catalogue import find_inputs, load_catalogue
 from service.errors import DiffFailed
+from service.inputs import InputFile
 from service.job import Submission
 from service.limits import Limits
 from service.outputs import Outputs
@@ -427,8 +428,8 @@ def test_what_the_system_refuses_a_diff_is_told_without_a_path(service: Service)
     old, new = find_inputs(metric, service.settings.input_dir)
     service.settings.make_folders()
     request = Request(
-        old,
-        new,
+        InputFile.given(old),
+        InputFile.given(new),
         Outputs.of_attempt(service.settings.results_dir, 1, 1),
         metric.id,
         metric.comparison,

@@ -8,6 +8,7 @@ import pytest
 from service.catalogue import load_catalogue
 from service.compare import Side, parameters
 from service.csvfile import open_csv
+from service.inputs import InputFile
 from service.outputs import Outputs
 from service.pieces import Pieces
 from service.queries import query
@@ -40,7 +41,7 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plans]:
     write_sample("revenue", 5_000, old, new)
     outputs = Outputs(result=folder / "r", detail=folder / "d", removed=folder / "v")
     comparison = load_catalogue(None).find("revenue").comparison
-    files = open_csv(old, folder), open_csv(new, folder)
+    files = open_csv(InputFile.given(old), folder), open_csv(InputFile.given(new), folder)
     sides = Side(files[0], Pieces(files[0], "old", 4)), Side(files[1], Pieces(files[1], "new", 4))
     bound = parameters(*sides, comparison, outputs)
     bound |= {"output": str(folder / "out.csv"), "prefix": "names\n"}

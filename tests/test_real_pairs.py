@@ -12,6 +12,7 @@ import pytest
 
 from service.catalogue import comparison_of
 from service.engine import Diff
+from service.inputs import InputFile
 from service.limits import Limits
 from service.outputs import Outputs
 from tests.conftest import ROOT
@@ -48,7 +49,7 @@ def test_a_real_pair_gives_the_counts_of_the_reference(name: str, tmp_path: Path
     values = [c for c in header if c not in key] if value == EVERY_OTHER else [value]
     limits = Limits(threads=2, memory="2GB", temp_folder=tmp_path)
 
-    work = Diff(old, new, comparison_of(key, values), limits)
+    work = Diff(InputFile.given(old), InputFile.given(new), comparison_of(key, values), limits)
     summary = work.run(Outputs(result=tmp_path / "out.csv"))
 
     said = (summary.added, summary.changed, summary.removed, summary.within_tolerance)

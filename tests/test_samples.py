@@ -10,6 +10,7 @@ import pytest
 from service.catalogue import load_catalogue
 from service.engine import Diff
 from service.errors import BadArgument
+from service.inputs import InputFile
 from service.limits import Limits
 from service.outputs import Outputs
 from service.samples import METRICS, write_sample
@@ -44,7 +45,8 @@ def test_a_sample_holds_all_that_a_diff_has_to_deal_with(metric: str, tmp_path: 
         assert "revenue" == metric or empty["month_nth"] > 500
 
     limits = Limits(threads=2, memory="1GB", temp_folder=tmp_path)
-    work = Diff(tmp_path / "old.csv", tmp_path / "new.csv", entry.comparison, limits)
+    old, new = (InputFile.given(tmp_path / name) for name in ("old.csv", "new.csv"))
+    work = Diff(old, new, entry.comparison, limits)
     summary = work.run(Outputs(result=tmp_path / "out.csv"))
     assert min(summary.added, summary.changed, summary.removed, summary.within_tolerance) > 50
     in_old, in_new = set(sides["old"]), set(sides["new"])

@@ -27,6 +27,7 @@ from service.child import _enclose
 from service.csvfile import open_csv
 from service.engine import Diff
 from service.errors import BadInput, DiffingError, OutOfDisk
+from service.inputs import InputFile
 from service.limits import Limits
 from service.outputs import Outputs
 from service.pieces import Pieces
@@ -113,7 +114,10 @@ def run(data: Data, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     )
     texts: dict[str, str] = {}
     limits = Limits(2, "1GB", data.scratch)
-    files = [open_csv(data.old, data.scratch), open_csv(data.new, data.scratch)]
+    files = [
+        open_csv(InputFile.given(data.old), data.scratch),
+        open_csv(InputFile.given(data.new), data.scratch),
+    ]
     pieces = [Pieces(file, name, 2) for file, name in zip(files, ("old", "new"), strict=True)]
     with Session(limits, data.scratch, [data.part], pieces, threading.Event()) as opened:
 
@@ -304,7 +308,7 @@ def test_the_environment_is_not_to_be_read(run: Run) -> None:
 
 
 def test_variables_of_python_are_no_tables(data: Data) -> None:
-    file = open_csv(data.old, data.scratch)
+    file = open_csv(InputFile.given(data.old), data.scratch)
     limits, stop = Limits(1, "1GB", data.scratch), threading.Event()
     with Session(limits, data.scratch, [], [Pieces(file, "old", 1)], stop) as opened:
         connection = opened._connection
@@ -321,8 +325,8 @@ def test_variables_of_python_are_no_tables(data: Data) -> None:
 def _diff_enclosed(data: Data) -> str:
     """Run a diff as a child does; what it may reach afterwards is still what it might then."""
     request = Request(
-        data.old,
-        data.new,
+        InputFile.given(data.old),
+        InputFile.given(data.new),
         Outputs(result=data.folder / "results" / "1.1.csv"),
         metric=None,
         comparison=comparison_of(["k"], ["v"]),
@@ -670,20 +674,22 @@ def test_an_archive_is_unpacked_up_to_a_limit(tmp_path: Path, scratch: Path, suf
     path.write_bytes(PACK[suffix](b"k,v\n" + b"1,2\n" * 10_000_000))
 
     with allocating_at_most(10_000_000), pytest.raises(BadInput) as caught:
-        open_csv(path, scratch, most=20_000_000)
+        open_csv(InputFile.given(path), scratch, most=20_000_000)
     assert caught.value.detail == (
         f"data.csv{suffix}: holds more than 20,000,000 bytes of CSV. "
         "Compare a part of it, or raise DIFFING_MAX_UNPACKED_BYTES."
     )
     assert [] == list(scratch.iterdir())
-    assert 40_000_004 == open_csv(path, scratch, most=40_000_004).path.stat().st_size
+    assert (
+        40_000_004 == open_csv(InputFile.given(path), scratch, most=40_000_004).path.stat().st_size
+    )
 
 
 def test_the_limit_does_not_hold_for_what_is_not_packed(tmp_path: Path, scratch: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_bytes(b"k,v\n1,2\n")
 
-    assert path == open_csv(path, scratch, most=7).path
+    assert path == open_csv(InputFile.given(path), scratch, most=7).path
 
 
 def disk_of(monkeypatch: pytest.MonkeyPatch, folder: Path, size: int) -> None:
@@ -706,7 +712,7 @@ def test_to_unpack_leaves_a_tenth_of_the_disk(
     with pytest.raises(
         OutOfDisk, match=f"data.csv{suffix}: a plain copy of it would fill the disk"
     ):
-        open_csv(path, scratch)
+        open_csv(InputFile.given(path), scratch)
     assert [] == list(scratch.iterdir())
 
 
@@ -718,7 +724,7 @@ def test_to_rewrite_leaves_a_tenth_of_the_disk(
     disk_of(monkeypatch, scratch, 20_000_000)
 
     with pytest.raises(OutOfDisk, match=r"data\.csv: a plain copy of it would fill the disk"):
-        open_csv(path, scratch)
+        open_csv(InputFile.given(path), scratch)
     assert [] == list(scratch.iterdir())
 
 
@@ -745,7 +751,7 @@ def test_what_has_no_usable_header_is_not_unpacked(
     disk_of(monkeypatch, scratch, 0)
 
     with allocating_at_most(150_000_000), pytest.raises(BadInput, match=what):
-        open_csv(path, scratch)
+        open_csv(InputFile.given(path), scratch)
 
 
 def test_a_bomb_fails_its_job_and_leaves_nothing(service: Service) -> None:

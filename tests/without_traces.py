@@ -3,9 +3,9 @@
 import sys
 from typing import Any
 
-from service.cli import app
+from service.cli import run
 
 if __name__ == "__main__":
     nothing: Any = None
     sys.modules["opentelemetry"] = nothing
-    app()
+    run()

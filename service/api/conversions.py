@@ -12,7 +12,7 @@ from pathlib import Path
 from starlette.requests import Request
 
 from service.errors import ConversionFailed, DiffingError, NotAcceptable, ResultGone
-from service.outputs import Outputs
+from service.publishing import remove_parts
 
 _log = logging.getLogger(__name__)
 _MOST_AT_ONCE = 2
@@ -131,7 +131,7 @@ async def _run_child(conversion: Conversion) -> DiffingError | None:
                 child.kill()
             await child.wait()
         if child.returncode:
-            Outputs.remove_parts(conversion.target, child.pid)
+            remove_parts(conversion.target, child.pid)
     return _failure_in(said) if child.returncode else None
 
 

@@ -116,17 +116,18 @@ class Form:
             raise Unprocessable("The parts of a form must not be encoded: send the bytes.")
         self._part = options[b"name"].decode(errors="replace")
         if self._part in SIDES:
-            self._begin_file()
+            self._begin_file(options.get(b"filename", b""))
         elif self._part in self._names:
             self._fields.setdefault(self._part, []).append(bytearray())
         else:
             known = ", ".join([*SIDES, *self._names])
             raise Unprocessable(f"No part may be named {shown(self._part)}, but: {known}.")
 
-    def _begin_file(self) -> None:
+    def _begin_file(self, name: bytes) -> None:
         if self._part in self._files:
             raise Unprocessable(f"The form has the file {self._part} twice.")
         self._files.add(self._part)
+        self._upload.call(self._part, name.decode(errors="replace"))
         self._upload.write(self._part, b"")
 
     def _take_data(self, data: bytes, start: int, end: int) -> None:

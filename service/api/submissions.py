@@ -106,7 +106,7 @@ class Submissions:
     ) -> tuple[str | None, str | None]:
         """The names of the files, which are there; None for both of the metric's."""
         if upload:
-            return options.old, options.new
+            return upload.names["old"], upload.names["new"]
         folder = self._backend.settings.input_dir
         if metric and not (options.old or options.new):
             find_inputs(metric, folder)

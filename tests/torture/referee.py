@@ -10,6 +10,7 @@ import httpx2
 
 from service.catalogue import load_catalogue
 from service.outputs import Outputs
+from service.publishing import is_part
 from tests import reference
 from tests.service_under_test import NEW, OLD, Client, Service, write_large_pair
 
@@ -125,7 +126,7 @@ class Referee:
                 job
                 and attempt == (job.id, job.attempt)
                 and job.status == "succeeded"
-                and not Outputs.is_part(path.name)
+                and not is_part(path.name)
             ):
                 tally.faults_of_ours.append(f"left: {path.name}")
 
