@@ -18,7 +18,6 @@ from service.packing import GZIP, ZSTD
 from service.publishing import sync
 
 SIDES = ("old", "new")
-_LONGEST_NAME = 255
 _NAME = re.compile(r"[0-9a-f]{32}")
 _SUFFIXES = {GZIP: ".gz", ZSTD: ".zst"}
 
@@ -34,6 +33,10 @@ class Upload:
     Args:
         folder: that of all uploads.
 
+    Attributes:
+        name: of its folder.
+        names: what the sender calls each of the files; only messages use it.
+
     Raises:
         DiskUnavailable: there is no room, or the folder cannot be written.
     """
@@ -47,12 +50,6 @@ class Upload:
         with _disk_errors_told():
             self._folder, self._lock = _new_folder(folder)
         self.name = self._folder.name
-
-    def call(self, side: str, name: str) -> None:
-        """Say what the sender calls one of the SIDES; nothing but messages uses it."""
-        own = re.split(r"[/\\]", name)[-1].strip()
-        if own:
-            self.names[side] = own[:_LONGEST_NAME]
 
     def write(self, side: str, data: bytes | memoryview) -> None:
         """Append to one of the SIDES; nothing makes an empty file of it.

@@ -93,7 +93,7 @@ def test_the_files_of_a_form_are_compared_as_the_metric_says(
     expected = reference.diff(OLD, new, list(METRIC.key), list(METRIC.value))
 
     assert expected.csv.encode() == working.result_of(job_id)
-    assert ("revenue", "old.csv", "new.csv") == (
+    assert ("revenue", "a.csv", "b.csv") == (
         summary["metric"],
         summary["old"]["name"],
         summary["new"]["name"],
@@ -146,7 +146,7 @@ def test_a_compressed_file_is_known_by_what_is_in_it(working: Client) -> None:
     summary = working.get(f"/api/diffing/job/{job_id}/summary").json()
 
     assert answer().csv.encode() == working.result_of(job_id)
-    assert ("old.csv.gz", "new.csv") == (summary["old"]["name"], summary["new"]["name"])
+    assert ("x.bin", "new.csv.zst") == (summary["old"]["name"], summary["new"]["name"])
 
 
 @pytest.mark.parametrize("size", [0, 1, 63, 64, 65_535, 65_536, 300_000])
@@ -166,12 +166,27 @@ def test_each_byte_of_a_file_arrives(service: Service, size: int) -> None:
         assert content == path.read_bytes()
 
 
-def test_a_bad_upload_is_told_by_the_name_it_has_here(working: Client) -> None:
+def test_a_bad_upload_is_told_by_its_own_name(working: Client) -> None:
     files = {"old": ("a.csv", OLD), "new": ("../../secret.csv", "")}
     error = working.wait_for_failure(accepted(working.post(REVENUE, files=files)))["error"]
 
     assert error["type"] == "urn:diffing:bad-input"
-    assert error["detail"].startswith("new.csv: ")
+    assert error["detail"].startswith("secret.csv: ")
+
+
+def test_two_bad_uploads_of_one_name_are_told_apart(working: Client) -> None:
+    files = {"old": ("a/data.csv", OLD), "new": ("b/data.csv", "date\n1,2\n")}
+    error = working.wait_for_failure(accepted(working.post(REVENUE, files=files)))["error"]
+
+    assert error["detail"].startswith("data.csv (new): ")
+
+
+def test_the_summary_names_uploaded_files_as_their_sender_does(working: Client) -> None:
+    job_id = accepted(working.post(REVENUE, files=FILES))
+    working.wait_for_success(job_id)
+
+    summary = working.get(f"/api/diffing/job/{job_id}/summary").json()
+    assert ("a.csv", "b.csv") == (summary["old"]["name"], summary["new"]["name"])
 
 
 def test_the_names_of_uploaded_files_are_the_servers(

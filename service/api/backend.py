@@ -1,9 +1,10 @@
 """What the endpoints share: settings, catalogue, tables, queue."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Self
 
+from service.api.watch import Watch
 from service.catalogue import Catalogue
 from service.census import Census
 from service.database import open_file
@@ -21,7 +22,10 @@ class Backend:
         settings: all settings.
         catalogue: the metrics.
         jobs: the jobs table.
+        keys: the API keys.
         queue: carries the ids.
+        census: figures of all jobs and workers.
+        watch: looks at jobs for those who wait for them.
         stopping: set when the process begins to stop; answers that take long end then.
     """
 
@@ -31,7 +35,8 @@ class Backend:
     keys: Keys
     queue: JobQueue
     census: Census
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    watch: Watch
+    stopping: asyncio.Event
 
     @classmethod
     def of(cls, settings: Settings, catalogue: Catalogue) -> Self:
@@ -41,11 +46,14 @@ class Backend:
             BadSetting: one of them cannot be used.
         """
         engine = open_file(settings.jobs_file)
+        jobs, stopping = Jobs(engine), asyncio.Event()
         return cls(
-            settings,
-            catalogue,
-            Jobs(engine),
-            Keys(engine),
-            JobQueue(settings.queue_file),
-            Census(engine, settings.stale_after),
+            settings=settings,
+            catalogue=catalogue,
+            jobs=jobs,
+            keys=Keys(engine),
+            queue=JobQueue(settings.queue_file),
+            census=Census(engine, settings.stale_after),
+            watch=Watch(jobs, stopping),
+            stopping=stopping,
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from starlette.requests import Request
 
+from service.api.watch import left
 from service.errors import ConversionFailed, DiffingError, NotAcceptable, ResultGone
 from service.publishing import remove_parts
 
@@ -62,7 +63,7 @@ class Conversions:
         """
         shared = self._under_way.get(conversion) or self._begun(conversion)
         shared.waiting += 1
-        gone = [asyncio.ensure_future(wait) for wait in (_left(request), self._stopping.wait())]
+        gone = [asyncio.ensure_future(wait) for wait in (left(request), self._stopping.wait())]
         try:
             await asyncio.wait([shared.task, *gone], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -142,9 +143,3 @@ def _failure_in(said: bytes) -> DiffingError:
         return ConversionFailed("The process of the conversion crashed; the server's log says how.")
     kind = _KINDS.get(failure["type"].rpartition(":")[2], ConversionFailed)
     return kind(failure["detail"])
-
-
-async def _left(request: Request) -> None:
-    """Return when the client goes away."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

@@ -1,11 +1,9 @@
 """The endpoint that follows a job: server-sent events, one whenever its status changes."""
 
-import asyncio
 import json
 import logging
-from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 
 from sse_starlette.event import ServerSentEvent
 from sse_starlette.sse import EventSourceResponse, SendTimeoutError
@@ -17,14 +15,12 @@ from starlette.types import Receive, Scope, Send
 
 from service.api.backend import Backend
 from service.api.jobs import NOT_STORED, job_of, status_of
-from service.errors import DatabaseUnavailable, TooManyStreams
+from service.errors import TooManyStreams
 from service.job import FINISHED, Job
-from service.jobs import Jobs
 
 _log = logging.getLogger(__name__)
 # Each takes a file descriptor, of which a process has 1,024 unless told otherwise.
 _MOST_STREAMS = 200
-_LOOKS_APART = 0.25
 _PING_SECONDS = 15
 # A client that reads nothing for so long is let go.
 _SEND_SECONDS = 30
@@ -37,7 +33,6 @@ class Events:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._watch = _Watch(backend.jobs, backend.stopping)
         self._streams = 0
 
     def routes(self) -> list[Route]:
@@ -62,7 +57,7 @@ class Events:
         yield _event(job)
         if job.status in FINISHED:
             return
-        async with aclosing(self._watch.looks_at(job.id)) as looks:
+        async with aclosing(self._backend.watch.looks_at(job.id)) as looks:
             async for latest in looks:
                 if (status := status_of(latest)) != said:
                     said = status
@@ -92,64 +87,6 @@ class _Stream(EventSourceResponse):
             _log.info("a client that follows a job read nothing for %d s", _SEND_SECONDS)
         finally:
             self._ended()
-
-
-class _Watch:
-    """Looks at all jobs that are followed, at once, a few times a second; at none otherwise.
-
-    Args:
-        jobs: the jobs table.
-        stopping: ends all that is followed when it is set.
-    """
-
-    def __init__(self, jobs: Jobs, stopping: asyncio.Event) -> None:
-        self._jobs = jobs
-        self._stopping = stopping
-        self._followed: Counter[int] = Counter()
-        self._looking: asyncio.Task[None] | None = None
-        self._news = asyncio.Event()
-        self._seen: dict[int, Job | None] | None = None
-
-    async def looks_at(self, job_id: int) -> AsyncGenerator[Job, None]:
-        """The job again and again, as it was last seen; ends when there is no such job any more."""
-        self._followed[job_id] += 1
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look())
-        try:
-            while True:
-                await self._news.wait()
-                if self._seen is None:
-                    return
-                if job_id in self._seen:  # one who came during a look is not in it
-                    job = self._seen[job_id]
-                    if job is None:
-                        return
-                    yield job
-        finally:
-            self._followed[job_id] -= 1
-            if not self._followed[job_id]:
-                del self._followed[job_id]
-
-    async def _look(self) -> None:
-        try:
-            while self._followed and not self._stopping.is_set():
-                ids = list(self._followed)
-                try:
-                    jobs = await run_in_threadpool(self._jobs.of_ids, ids)
-                except DatabaseUnavailable as error:
-                    _log.warning("the jobs that are followed cannot be looked at: %s", error)
-                else:
-                    self._tell({**dict.fromkeys(ids), **{job.id: job for job in jobs}})
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), _LOOKS_APART)
-        finally:
-            self._tell(None)
-
-    def _tell(self, seen: dict[int, Job | None] | None) -> None:
-        """Wake all who wait; None for that there is nothing more to see."""
-        self._seen = seen
-        self._news.set()
-        self._news = asyncio.Event()
 
 
 def _event(job: Job) -> ServerSentEvent:

@@ -1,6 +1,7 @@
 """Takes `multipart/form-data` apart while it comes in: files to the disk, fields to memory."""
 
 import logging
+import re
 from collections.abc import Collection
 
 from python_multipart.exceptions import FormParserError
@@ -127,7 +128,9 @@ class Form:
         if self._part in self._files:
             raise Unprocessable(f"The form has the file {self._part} twice.")
         self._files.add(self._part)
-        self._upload.call(self._part, name.decode(errors="replace"))
+        own = re.split(r"[/\\]", name.decode(errors="replace"))[-1].strip()
+        if own:
+            self._upload.names[self._part] = shown(own)
         self._upload.write(self._part, b"")
 
     def _take_data(self, data: bytes, start: int, end: int) -> None:

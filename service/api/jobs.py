@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -14,11 +15,12 @@ from service.api.access import caller_of
 from service.api.backend import Backend
 from service.api.problems import problem
 from service.errors import BadArgument, ResultGone, UnknownJob, UnknownMetric
-from service.job import Job, Status
+from service.job import FINISHED, Job, Status
 from service.jobs import LARGEST_ID, no_job
 
 NOT_STORED = {"Cache-Control": "no-store"}
 _RETRY_SECONDS = 1
+_LONGEST_WAIT = 60
 _PAGE, _LONGEST_PAGE = 20, 100
 
 
@@ -71,9 +73,9 @@ class JobViews:
         """How a job stands, whatever its state."""
         return JSONResponse(status_of(job_of(request, self._backend)), headers=NOT_STORED)
 
-    def summary(self, request: Request) -> Response:
+    async def summary(self, request: Request) -> Response:
         """The summary of a job that succeeded; until then 404 with its status."""
-        job = job_of(request, self._backend)
+        job = await awaited(request, self._backend)
         if job.status is not Status.SUCCEEDED:
             return not_yet(job)
         return JSONResponse(job.summary)
@@ -99,6 +101,33 @@ def job_of(request: Request, backend: Backend) -> Job:
     if not caller.sees(job):
         raise no_job(job.id)
     return job
+
+
+async def awaited(request: Request, backend: Backend) -> Job:
+    """The job that a path names, once it has ended or the seconds of `?wait=` are over.
+
+    Raises:
+        BadArgument: `wait` is no such number.
+        UnknownJob, ResultGone: as from `job_of`.
+    """
+    seconds = seconds_to_wait(request)
+    job = await run_in_threadpool(job_of, request, backend)
+    if not seconds or job.status in FINISHED:
+        return job
+    await backend.watch.until_end(job.id, request, seconds)
+    return await run_in_threadpool(job_of, request, backend)
+
+
+def seconds_to_wait(request: Request) -> int:
+    """How long a client is ready to wait for the end of a job.
+
+    Raises:
+        BadArgument: it is no number, or too large.
+    """
+    text = request.query_params.get("wait", "0")
+    if not re.fullmatch(r"[0-9]{1,2}", text) or int(text) > _LONGEST_WAIT:
+        raise BadArgument(f"wait must be a number of seconds from 0 to {_LONGEST_WAIT}.")
+    return int(text)
 
 
 def not_yet(job: Job) -> Response:

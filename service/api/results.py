@@ -14,7 +14,7 @@ from starlette.routing import Route
 from service.api.backend import Backend
 from service.api.conversions import Conversion, Conversions
 from service.api.files import Download, Files
-from service.api.jobs import job_of, not_yet
+from service.api.jobs import awaited, not_yet
 from service.errors import BadArgument, ResultGone
 from service.job import Job, Status
 from service.outputs import Outputs
@@ -74,7 +74,7 @@ class Results:
         suffix = request.query_params.get("format", "csv")
         if suffix not in _MEDIA_TYPES:
             raise BadArgument(f"format must be one of {', '.join(_MEDIA_TYPES)}.")
-        job = await run_in_threadpool(job_of, request, self._backend)
+        job = await awaited(request, self._backend)
         if job.status is not Status.SUCCEEDED or job.summary is None:
             return not_yet(job)
         file = await self._open(request, job, output, suffix)

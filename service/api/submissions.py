@@ -12,12 +12,12 @@ from starlette.routing import Route
 from service.api.access import caller_of
 from service.api.backend import Backend
 from service.api.bodies import Body, body_of
-from service.api.jobs import headers_of
+from service.api.jobs import headers_of, seconds_to_wait
 from service.api.options import MetricOptions, comparison_of, options_of
 from service.api.problems import problem
 from service.catalogue import Metric, find_input, find_inputs
 from service.errors import BadArgument, DatabaseUnavailable, KeyReused, NotFound
-from service.job import Job, Submission
+from service.job import FINISHED, Job, Submission
 from service.uploads import Upload
 
 _log = logging.getLogger(__name__)
@@ -46,10 +46,14 @@ class Submissions:
         return route
 
     async def new_job(self, request: Request) -> Response:
-        """Record and queue a job, or find that of the same Idempotency-Key: 202 with its id."""
+        """Record and queue a job, or find that of the same Idempotency-Key: 202 with its id.
+
+        With `?wait=` the answer comes when the job has ended, or after so many seconds.
+        """
         key = request.headers.get("idempotency-key")
         if key is not None and not re.fullmatch(r"[\x21-\x7e]{1,255}", key):
             raise BadArgument("The Idempotency-Key must be 1 to 255 ASCII characters, no spaces.")
+        seconds = seconds_to_wait(request)
         metric_id, settings = request.path_params.get("metric_id"), self._backend.settings
         owner = caller_of(request).owner
         try:
@@ -60,6 +64,8 @@ class Submissions:
             if metric_id is None:
                 raise
             return problem(error, metrics=list(self._backend.catalogue.metrics))
+        if seconds and job.status not in FINISHED:
+            await self._backend.watch.until_end(job.id, request, seconds)
         return JSONResponse({"job_id": job.id}, status_code=202, headers=headers_of(job))
 
     def _welcome(self, metric_id: str | None, owner: str | None, key: str | None) -> Metric | None:
