@@ -6,7 +6,7 @@ PYTHON ?= python3
 
 .PHONY: help
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 PIP := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -51,6 +51,10 @@ torture: install ## break everything while jobs run, print what held (SEED=1, JO
 .PHONY: fuzz
 fuzz: install ## send mad requests from 100 clients at once (SEED=1, REQUESTS=10000)
 	@$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(REQUESTS),--requests $(REQUESTS))
+
+.PHONY: image-test
+image-test: install ## build the image and try it on a real engine, one of its own if need be
+	@$(BIN)/python -m tests.image
 
 .PHONY: bench
 bench: install ## measure time and memory beside other tools (ROWS="200000 1000000", PEERS="polars pandas" or none)

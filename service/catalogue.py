@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from service.errors import BadArgument, BadCatalogue, MissingInput, UnknownMetric
+from service.errors import BadArgument, BadCatalogue, MissingInput, UnknownMetric, remedy
 
 BUNDLED = Path(__file__).with_name("metrics.toml")
 
@@ -150,7 +150,9 @@ def load_catalogue(path: Path | None) -> Catalogue:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise BadCatalogue(f"Cannot read the catalogue {path}: {error.strerror}.") from None
+        raise BadCatalogue(
+            f"Cannot read the catalogue {path}: {error.strerror}.{remedy(error)}"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadCatalogue(f"The catalogue {path} is not TOML: {error}.") from None
     entries = document.pop("metric", None)

@@ -217,6 +217,14 @@ def run() -> None:
         app(prog_name="diffing")
 
 
+@app.command()
+def health() -> None:
+    """Say whether the API and the worker of this container work; Docker asks it."""
+    from service import health
+
+    raise typer.Exit(health.main())
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"diffing {__version__}")

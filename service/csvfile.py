@@ -13,7 +13,7 @@ from io import BufferedReader, StringIO
 from pathlib import Path
 
 from service.csvscan import LONGEST_RECORD, Contents, Records, count_rows
-from service.errors import BadInput, OutOfDisk
+from service.errors import BadInput, OutOfDisk, remedy
 from service.inputs import InputFile
 from service.packing import GZIP, ZSTD, Room, kept_if_whole, opened, plain_copy
 
@@ -270,7 +270,7 @@ def _os_errors_translated(name: str) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OutOfDisk("The disk is full. Free some space and start the job again.") from error
-        raise BadInput(f"{name}: cannot be read: {error.strerror}.") from error
+        raise BadInput(f"{name}: cannot be read: {error.strerror}.{remedy(error)}") from error
 
 
 def _count(number: int, noun: str) -> str:

@@ -41,6 +41,7 @@ DiffingError
 """
 
 import errno
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -263,6 +264,13 @@ class TimedOut(DiffFailed):
 
 class Interrupted(DiffFailed):
     title = "Interrupted"
+
+
+def remedy(error: OSError) -> str:
+    """What to do about a file that cannot be read, in a sentence; none where its reason says it."""
+    if isinstance(error, PermissionError):
+        return f" Let the user {os.geteuid()} read it, say with chmod a+r."
+    return ""
 
 
 def of_os(error: OSError) -> DiffFailed:

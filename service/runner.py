@@ -181,8 +181,8 @@ class Runner:
         if child.exitcode is not None and child.exitcode < 0:
             name = signal.Signals(-child.exitcode).name
             return ChildCrashed(
-                f"The process that ran the diff was ended by {name}; the machine may be short of "
-                "memory. Set DIFFING_MEMORY_LIMIT lower."
+                f"The process that ran the diff was ended by {name}; the machine or container "
+                "may be short of memory. Give it more, or set DIFFING_MEMORY_LIMIT lower."
             )
         return ChildCrashed("The process that ran the diff crashed; the worker's log says how.")
 

@@ -83,10 +83,12 @@ def serve_api(settings: Settings, listener: socket.socket | None = None) -> None
         server_header=False,
         timeout_graceful_shutdown=int(settings.grace),
     )
-    # uvicorn raises the signal again when it is done: that is a clean end
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    server = _Server(config, app.state.stopping)
+    # uvicorn sets its own later, and when it is done raises the signal again: that is a clean end
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, server.handle_exit)
     try:
-        _Server(config, app.state.stopping).run(sockets=[listener])
+        server.run(sockets=[listener])
     finally:
         tracing.stop()
 
@@ -158,19 +160,23 @@ class Services:
 
     Args:
         url: where the API listens.
-        children: by name.
     """
 
-    def __init__(self, url: str, children: dict[str, subprocess.Popen[bytes]]) -> None:
+    def __init__(self, url: str) -> None:
         self.url = url
-        self._children = children
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._watchers: list[threading.Thread] = []
         self._ended = threading.Event()
         self.told = False
-        self._watchers = [
-            threading.Thread(target=self._watch, args=(child,)) for child in children.values()
-        ]
-        for watcher in self._watchers:
-            watcher.start()
+
+    def add(self, name: str, child: subprocess.Popen[bytes]) -> None:
+        """Look after a child from now on; one that comes after `stop` is stopped at once."""
+        self._children[name] = child
+        watcher = threading.Thread(target=self._watch, args=(child,))
+        self._watchers.append(watcher)
+        watcher.start()
+        if self.told:
+            child.send_signal(signal.SIGTERM)
 
     def wait(self) -> None:
         """Wait until told to stop.
@@ -186,7 +192,7 @@ class Services:
     def stop(self) -> None:
         """Ask both to stop, and wait until they have; a second call does not let them finish."""
         self.told = True
-        for child in self._children.values():
+        for child in [*self._children.values()]:
             child.send_signal(signal.SIGTERM)
         self._ended.set()
 
@@ -214,23 +220,26 @@ def services(settings: Settings) -> Iterator[Services]:
     Jobs.in_file(settings.jobs_file)
     JobQueue(settings.queue_file)
     with listen(settings.host, settings.port) as listener:
-        url = url_of(listener)
         needs_keys(settings, listener)
-        api = _start(settings, "api", "--fd", str(listener.fileno()), fd=listener.fileno())
-    both = Services(url, {"API": api, "worker": _start(settings, "worker")})
+        both = Services(url_of(listener))
 
-    def stop(_: int, __: FrameType | None) -> None:
-        both.stop()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield both
-    finally:
-        if not both.told:  # a second signal would not let them finish
+        def stop(_: int, __: FrameType | None) -> None:
             both.stop()
-        both.join()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+
+        # before there is anything to stop: a signal that comes meanwhile must not be lost
+        before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            fd = listener.fileno()
+            both.add("API", _start(settings, "api", "--fd", str(fd), fd=fd))
+            listener.close()
+            both.add("worker", _start(settings, "worker"))
+            yield both
+        finally:
+            if not both.told:  # a second signal would not let them finish
+                both.stop()
+            both.join()
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def _start(settings: Settings, *command: str, fd: int | None = None) -> subprocess.Popen[bytes]:

@@ -26,6 +26,12 @@ Seconds = Annotated[float, Field(gt=0, le=_LONGEST_SECONDS)]
 _S = TypeVar("_S", bound=BaseSettings)
 
 
+def _in_data_folder(data_dir: Path | None) -> Path | None:
+    """The catalogue that is used without being named; None where there is none."""
+    path = data_dir and data_dir / "metrics.toml"
+    return path if path and path.is_file() else None
+
+
 class Settings(BaseSettings):
     """What an operator may choose. Each default is safe and works as it is."""
 
@@ -35,7 +41,9 @@ class Settings(BaseSettings):
         Path("data"), description="inputs, results, temporary files and the job databases"
     )
     metrics: Path | None = Field(
-        None, description="the catalogue, a TOML file; without it the bundled one"
+        default_factory=lambda given: _in_data_folder(given.get("data_dir")),
+        description="the catalogue, a TOML file; without it `metrics.toml` in the data folder, if "
+        "there is one, else the bundled one",
     )
     host: Annotated[str, Field(min_length=1)] = Field(
         "127.0.0.1", description="address that the API listens on"
@@ -64,8 +72,8 @@ class Settings(BaseSettings):
         Field(
             None,
             description="memory of the process of one diff, such as `512MB`, `2GiB` or `40%`; "
-            "beyond it a diff spills to disk; without it 70 % of the machine's, shared by the "
-            "workers",
+            "beyond it a diff spills to disk; without it 70 % of that of the machine or "
+            "the container, shared by the workers",
         )
     )
     temp_limit: Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*[KMGT]i?B\s*$")] | None = Field(
@@ -185,7 +193,8 @@ class Settings(BaseSettings):
         if memory * self.workers > machine:
             raise BadSetting(
                 f"DIFFING_MEMORY_LIMIT: {self.workers} x {self.memory_share} is more than the "
-                f"{machine / 1e9:,.1f} GB that this machine has. Lower it or DIFFING_WORKERS."
+                f"{machine / 1e9:,.1f} GB that this machine or container has. "
+                "Lower it or DIFFING_WORKERS."
             )
         if self.least_free > self._disk:
             raise BadSetting(
@@ -240,8 +249,8 @@ class Settings(BaseSettings):
                 ) from None
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise BadSetting(
-                    f"Cannot write to the folder {folder}. "
-                    "Set DIFFING_DATA_DIR to a folder that can be written to."
+                    f"Cannot write to the folder {folder}. Give it to the user {os.geteuid()}, "
+                    "or set DIFFING_DATA_DIR to a folder that can be written to."
                 )
 
 

@@ -1,7 +1,10 @@
-"""Sizes as people write them: `512MB`, `2GiB`, or `40%` of the machine's memory."""
+"""Sizes as people write them: `512MB`, `2GiB`, or `40%` of the memory there is."""
 
 import os
 import re
+from pathlib import Path
+
+from service.cgroups import memory_limit
 
 _POWERS = {"K": 1, "M": 2, "G": 3, "T": 4}
 
@@ -21,6 +24,19 @@ def bytes_in(text: str) -> int:
     return int(float(number) * (1024 if "i" in unit else 1000) ** _POWERS[unit[0]])
 
 
-def memory_of_machine() -> int:
-    """Bytes of memory that this machine has."""
+def memory_of_machine(root: Path = Path("/")) -> int:
+    """Bytes of memory that this machine has, or the fewer that its container or group may use.
+
+    Args:
+        root: the folder that `proc` and the mounts of control groups are in.
+    """
+    return min(_installed(), memory_limit(root) or _installed())
+
+
+def memory_is_limited(root: Path = Path("/")) -> bool:
+    """Whether a container or group may use less memory than the machine has; as above."""
+    return memory_of_machine(root) < _installed()
+
+
+def _installed() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

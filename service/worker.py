@@ -47,16 +47,19 @@ class _Consumer(Consumer):  # type: ignore[misc]
     """Huey's consumer, with signals of its own.
 
     The first SIGTERM, SIGINT or SIGHUP lets running jobs finish, the second does not. The handlers
-    are set before a thread can take a job, and raise nothing wherever they strike.
+    raise nothing wherever they strike.
     """
 
     _signum: int | None
 
-    def start(self) -> None:
-        """Start the threads."""
+    def heed_signals(self) -> None:
+        """Stop when told to; also when that is before the start."""
         self._hurry = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._stop_or_hurry)
+
+    def start(self) -> None:
+        """Start the threads."""
         super().start()
         _log.info("working on up to %d jobs at once", self.workers)
 
@@ -130,6 +133,7 @@ class Worker:
             max_delay=_POLL_SECONDS,
             shutdown_timeout=self._settings.grace,
         )
+        consumer.heed_signals()
         if not fence.version():
             _log.warning(
                 "this kernel has no Landlock: only DuckDB's own settings keep a diff to its files"

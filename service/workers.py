@@ -1,5 +1,6 @@
 """The workers that were seen: each has a row while it lives, and gives signs of life in it."""
 
+import os
 import threading
 import time
 import uuid
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from service.database import available
+from service.health import name_of
 from service.schema import workers as _workers
 
 # A row without a sign of life for so many times `stale_after` is that of a worker that died.
@@ -39,7 +41,12 @@ class Presence:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
-        self._own = {"id": uuid.uuid4().hex, "slots": slots, "started_at": datetime.now(UTC)}
+        self._own = {
+            # by it `health` knows the worker of a process
+            "id": name_of(os.getpid()) + uuid.uuid4().hex,
+            "slots": slots,
+            "started_at": datetime.now(UTC),
+        }
         self._kept = stale_after * _KEPT
         self._clock = clock
         self._first_seen: dict[tuple[str, datetime], float] = {}

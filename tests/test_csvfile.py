@@ -657,7 +657,10 @@ class TestWhatIsNoFile:
             io, "open", refusing(PermissionError(errno.EACCES, "Permission denied"))
         )
 
-        assert refusal(path, scratch) == "data.csv: cannot be read: Permission denied."
+        assert refusal(path, scratch) == (
+            f"data.csv: cannot be read: Permission denied. Let the user {os.geteuid()} read it, "
+            "say with chmod a+r."
+        )
 
 
 def refusing(error: OSError) -> object:

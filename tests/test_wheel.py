@@ -20,7 +20,11 @@ def test_the_package_works_in_an_empty_environment_outside_the_checkout(tmp_path
     python, diffing = tmp_path / "venv/bin/python", tmp_path / "venv/bin/diffing"
     subprocess.run(
         [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", ROOT],
-        env={**os.environ, "PIP_CONSTRAINT": str(ROOT / "constraints.txt")},
+        env={
+            **os.environ,
+            "PIP_CONSTRAINT": str(ROOT / "constraints.txt"),
+            "PIP_BUILD_CONSTRAINT": str(ROOT / "constraints.txt"),
+        },
         check=True,
         timeout=110,
     )

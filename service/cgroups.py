@@ -1,0 +1,59 @@
+"""Control groups: what the kernel lets a group of processes use; a container is such a group."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def memory_limit(root: Path = Path("/")) -> int | None:
+    """The least memory limit of this process's group and of the groups around it.
+
+    Args:
+        root: the folder that `proc` and the mounts of the groups are in.
+
+    Returns:
+        Bytes; None where nothing limits it. Version 1 has a limit that no machine comes near.
+    """
+    return min(_limits(root), default=None)
+
+
+def _limits(root: Path) -> Iterator[int]:
+    for mounted, within, name in _hierarchies(root):
+        folder = mounted / within
+        for group in (folder, *folder.parents):
+            limit = _read(group / name).strip()
+            if limit.isdecimal():  # not `max`, and not the group at the top, which has no file
+                yield int(limit)
+            if group == mounted:
+                break
+
+
+def _hierarchies(root: Path) -> Iterator[tuple[Path, Path, str]]:
+    """Where groups with memory limits are mounted, this process's group in it, and the file."""
+    lines = [line.split(":", 2) for line in _read(root / "proc/self/cgroup").splitlines()]
+    groups = {name: path for _, names, path in lines for name in names.split(",")}
+    for line in _read(root / "proc/self/mountinfo").splitlines():
+        fields, _, kind = (part.split() for part in line.partition(" - "))
+        match kind:
+            case ["cgroup2", *_] if "" in groups:
+                group, name = groups[""], "memory.max"
+            case ["cgroup", _, options] if "memory" in options.split(",") and "memory" in groups:
+                group, name = groups["memory"], "memory.limit_in_bytes"
+            case _:
+                continue
+        top, mounted = fields[3:5]
+        yield root / mounted.lstrip("/"), _within(group, top), name
+
+
+def _within(group: str, top: str) -> Path:
+    """The path of a group below the one that is mounted; a group outside counts as that one."""
+    path = Path(group)
+    if ".." in path.parts or not path.is_relative_to(top):
+        return Path()
+    return path.relative_to(top)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""
