@@ -17,6 +17,8 @@ from service.api.problems import ProblemResponse, problem_of_status
 _HEAD_SECONDS = 10.0
 _BODY_SECONDS = 30.0
 _LINGER_SECONDS = 2.0
+# of a body that goes on after the answer: beyond it no other request is taken on the connection
+_MOST_UNREAD_BYTES = 64 * 1024
 # connections beyond the most that are still told so
 _SPARE = 100
 _LATER_SECONDS = 5
@@ -40,6 +42,7 @@ class BoundedProtocol(H11Protocol):
         # else uvicorn would answer by itself, in plain text
         self.limit_concurrency = None
         self._refused = False
+        self._unread = 0
         self._waits_for: float | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -64,6 +67,7 @@ class BoundedProtocol(H11Protocol):
         if not self._refused:
             super().data_received(data)
             self._wait(again=True)
+            self._count_unread(len(data))
 
     def on_response_complete(self) -> None:
         """Begin to wait for what comes after an answer."""
@@ -75,6 +79,20 @@ class BoundedProtocol(H11Protocol):
         error = sys.exception()
         self._refuse(getattr(error, "error_status_hint", HTTPStatus.BAD_REQUEST))
 
+    def _count_unread(self, size: int) -> None:
+        """End a connection whose client sends much more after the answer."""
+        if self.conn.their_state is not h11.SEND_BODY or not self._is_answered():
+            self._unread = 0
+            return
+        self._unread += size
+        if self._unread > _MOST_UNREAD_BYTES and not self.transport.is_closing():
+            # the time to read the answer runs already
+            self._refused = True
+            self.transport.write_eof()
+
+    def _is_answered(self) -> bool:
+        return self.conn.our_state in (h11.DONE, h11.MUST_CLOSE)
+
     def _wait(self, *, again: bool = False) -> None:
         """Wait for what has to come next from the client, if anything has.
 
@@ -83,12 +101,12 @@ class BoundedProtocol(H11Protocol):
         """
         if self._refused:
             return
-        state, answered = self.conn.their_state, self.conn.our_state in (h11.DONE, h11.MUST_CLOSE)
+        state = self.conn.their_state
         if state is h11.IDLE:
             self._wait_for(_HEAD_SECONDS)
         elif state is not h11.SEND_BODY:
             self._wait_for(None)
-        elif answered:
+        elif self._is_answered():
             self._wait_for(_LINGER_SECONDS)
         else:
             self._wait_for(_BODY_SECONDS, again=again)
