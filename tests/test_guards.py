@@ -396,7 +396,7 @@ def test_a_client_that_says_nothing_more_is_shown_out(impatient: Api) -> None:
 
 
 def test_beyond_so_many_connections_one_is_told_to_come_later(service: Service) -> None:
-    few = start(service, "tests.impatient", max_connections=5)
+    few = start(service, max_connections=5)
     held = [socket.create_connection(few.address, timeout=PATIENCE_SECONDS) for _ in range(5)]
     answer = ask(few.address, get())
     for connection in held:
@@ -478,24 +478,24 @@ ODD: dict[str, tuple[bytes, set[int]]] = {
 
 @pytest.mark.parametrize(("request_", "statuses"), ODD.values(), ids=ODD)
 def test_what_is_odd_is_a_problem_and_no_error_of_the_server(
-    impatient: Api, request_: bytes, statuses: set[int]
+    api: Api, request_: bytes, statuses: set[int]
 ) -> None:
-    ask(impatient.address, request_).assert_problem(*statuses)
+    ask(api.address, request_).assert_problem(*statuses)
 
 
-def test_garbage_after_the_head_is_a_400_and_no_error_of_the_server(impatient: Api) -> None:
+def test_garbage_after_the_head_is_a_400_and_no_error_of_the_server(api: Api) -> None:
     for path in (b"/api/diffing/new/revenue", b"/nowhere", b"/api/diffing/job/1"):
         for garbage in (b"garbage\r\n", b"-1\r\n", b"ffffffffffffffffffff\r\n", b"1\r\nxx\r\n"):
             head = get(path, b"Idempotency-Key: g", b"Transfer-Encoding: chunked", method=b"POST")
             for pieces in ((head + garbage,), (head, garbage)):
-                assert ask(impatient.address, *pieces).status in (400, 404, 405, 408)
+                assert ask(api.address, *pieces).status in (400, 404, 405, 408)
 
-    assert [] == [line for line in impatient.program.lines() if "Traceback" in line]
+    assert [] == [line for line in api.program.lines() if "Traceback" in line]
 
 
-def test_garbage_after_an_answer_ends_the_connection_without_a_word(impatient: Api) -> None:
+def test_garbage_after_an_answer_ends_the_connection_without_a_word(api: Api) -> None:
     head = b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
-    with socket.create_connection(impatient.address, timeout=PATIENCE_SECONDS) as connection:
+    with socket.create_connection(api.address, timeout=PATIENCE_SECONDS) as connection:
         connection.sendall(head)
         said = connection.recv(65536)
         connection.sendall(b"garbage\r\n")
@@ -503,7 +503,7 @@ def test_garbage_after_an_answer_ends_the_connection_without_a_word(impatient: A
 
     assert said.startswith(b"HTTP/1.1 404")
     assert b"HTTP/1.1" not in rest
-    assert [] == [line for line in impatient.program.lines() if "Traceback" in line]
+    assert [] == [line for line in api.program.lines() if "Traceback" in line]
 
 
 def test_a_client_that_is_refused_may_go_on_sending_for_a_moment(api: Api) -> None:

@@ -12,7 +12,6 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from tests.service_under_test import PATIENCE_SECONDS, Service
 
 PARENT = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
-SOON_SECONDS = 10
 
 
 class Collector:
@@ -130,12 +129,12 @@ def test_what_was_not_sent_yet_is_sent_at_the_end(
 ) -> None:
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "600000")
     service.write_small_pair()
-    serve = service.start("serve", "--port", "0")
+    serve = service.start("serve", "--port", "0", grace=600)
     client = service.client_of(serve)
     client.wait_for_success(client.new_job())
     serve.signal(15)
 
-    assert 0 == serve.ended(SOON_SECONDS)
+    assert 0 == serve.ended()
     assert {"diffing-api", "diffing-worker"} == {
         name for name, _ in collector.spans("job", "POST /api/diffing/new/{metric_id}").values()
     }
@@ -151,7 +150,7 @@ def test_a_collector_that_is_away_costs_no_job_and_no_end(
     client.wait_for_success(client.new_job())
     worker.signal(15)
 
-    assert 0 == worker.ended(SOON_SECONDS)
+    assert 0 == worker.ended()
 
 
 @pytest.mark.usefixtures("collector")
