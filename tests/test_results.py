@@ -654,7 +654,7 @@ def test_a_conversion_under_way_is_not_swept(slow: Slow) -> None:
 
 
 def test_a_conversion_that_takes_too_long_is_ended_and_says_so(service: Service) -> None:
-    slow = Slow(service, job_timeout=5)
+    slow = Slow(service, job_timeout=10)
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(slow.client.get, f"{slow.url}?format=json")
         slow.stopped_converter()
