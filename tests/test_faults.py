@@ -2,7 +2,7 @@
 
 import itertools
 import json
-import math
+import multiprocessing
 import os
 import signal
 import sqlite3
@@ -83,7 +83,13 @@ def wait_until(true: Any, what: str) -> None:
 def test_a_running_job_that_is_cancelled_ends_with_all_it_had(
     service: Service, large_pair: LargePair
 ) -> None:
-    at = running_diff(service, large_pair)
+    large_pair.put_into(service)
+    client = service.api()
+    # no sign of life is in time to tell it: it has to look
+    worker = service.start_module("tests.seldom_beats", "worker", stale_after=3600)
+    worker.saw("working on up to")
+    at = Fixture(service, client, worker, client.new_job())
+    client.wait_for_diff(at.job_id)
     at.stop_the_diff()
     response = at.client.delete(f"/api/diffing/job/{at.job_id}")
     wait_until(lambda: not service.diffs_of(at.worker), "the diff goes on")
@@ -103,13 +109,12 @@ def test_a_job_is_looked_at_within_a_second_however_seldom_it_gives_signs_of_lif
     service: Service, large_pair: LargePair
 ) -> None:
     large_pair.put_into(service)
-    request, attempt = request_in(service, service.settings.tmp_dir), Wanted(looks=4)
+    attempt = Looked(looks=8)
 
     with pytest.raises(Interrupted):
-        Runner(beat_seconds=3600).run(request, attempt)
-    looks = attempt.looked_at
+        Runner(beat_seconds=3600).run(request_in(service, service.settings.tmp_dir), attempt)
     # a machine that is busy makes some of them late
-    assert min(b - a for a, b in itertools.pairwise(looks)) < 1
+    assert min(b - a for a, b in itertools.pairwise(attempt.at)) < 1
 
 
 # time-out
@@ -478,18 +483,31 @@ def test_what_the_system_refuses_a_diff_is_told_without_a_path(service: Service)
 
 
 class Wanted:
-    """An attempt that is wanted for as long as it takes, or until it was looked at so often."""
-
-    def __init__(self, looks: float = math.inf) -> None:
-        self._looks = looks
-        self.looked_at: list[float] = []
+    """An attempt that is wanted for as long as it takes."""
 
     def beat(self, _: Progress | None) -> bool:
         return True
 
     def is_wanted(self) -> bool:
-        self.looked_at.append(time.monotonic())
-        return len(self.looked_at) < self._looks
+        return True
+
+
+class Looked:
+    """An attempt that stands still, and that nobody wants after so many looks."""
+
+    def __init__(self, looks: int) -> None:
+        self._looks = looks
+        self.at: list[float] = []
+
+    def beat(self, _: Progress | None) -> bool:
+        (child,) = multiprocessing.active_children()
+        assert child.pid
+        os.kill(child.pid, signal.SIGSTOP)
+        return True
+
+    def is_wanted(self) -> bool:
+        self.at.append(time.monotonic())
+        return len(self.at) < self._looks
 
 
 @pytest.mark.parametrize("folder", ["results", "tmp"])
