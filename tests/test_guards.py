@@ -56,6 +56,14 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 
 
 @pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """An API without jobs."""
+    with Service(tmp_path_factory.mktemp("idle")) as service:
+        service.write_small_pair()
+        yield start(service)
+
+
+@pytest.fixture(scope="module")
 def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """An API that waits for no client for long."""
     with Service(tmp_path_factory.mktemp("impatient")) as service:
@@ -478,19 +486,19 @@ ODD: dict[str, tuple[bytes, set[int]]] = {
 
 @pytest.mark.parametrize(("request_", "statuses"), ODD.values(), ids=ODD)
 def test_what_is_odd_is_a_problem_and_no_error_of_the_server(
-    api: Api, request_: bytes, statuses: set[int]
+    idle: Api, request_: bytes, statuses: set[int]
 ) -> None:
-    ask(api.address, request_).assert_problem(*statuses)
+    ask(idle.address, request_).assert_problem(*statuses)
 
 
-def test_garbage_after_the_head_is_a_400_and_no_error_of_the_server(api: Api) -> None:
+def test_garbage_after_the_head_is_a_400_and_no_error_of_the_server(impatient: Api) -> None:
     for path in (b"/api/diffing/new/revenue", b"/nowhere", b"/api/diffing/job/1"):
         for garbage in (b"garbage\r\n", b"-1\r\n", b"ffffffffffffffffffff\r\n", b"1\r\nxx\r\n"):
             head = get(path, b"Idempotency-Key: g", b"Transfer-Encoding: chunked", method=b"POST")
             for pieces in ((head + garbage,), (head, garbage)):
-                assert ask(api.address, *pieces).status in (400, 404, 405, 408)
+                assert ask(impatient.address, *pieces).status in (400, 404, 405, 408)
 
-    assert [] == [line for line in api.program.lines() if "Traceback" in line]
+    assert [] == [line for line in impatient.program.lines() if "Traceback" in line]
 
 
 def test_garbage_after_an_answer_ends_the_connection_without_a_word(api: Api) -> None:
