@@ -291,6 +291,20 @@ def test_nothing_is_answered_behind_a_body_that_was_refused(api: Api, method: st
     assert b"HTTP/1.1" not in rest
 
 
+def test_a_client_whose_body_is_refused_may_go_on_sending_for_a_moment(api: Api) -> None:
+    with socket.create_connection(api.address, timeout=PATIENCE_SECONDS) as connection:
+        connection.sendall(chunked("/health", "GET") + chunk_of(65_537))
+        answer = b""
+        while b"}" not in answer:
+            answer += connection.recv(65536)
+        assert b"" == connection.recv(1)
+        for _ in range(10):  # else an answer that it has not read yet could be lost
+            connection.sendall(chunk_of(65_537))
+
+    Answer(answer).assert_problem(413)
+    assert "close" == Answer(answer).headers["connection"]
+
+
 def test_a_client_that_asks_first_whether_to_send_too_much_is_refused(api: Api) -> None:
     head = chunked("/health", "GET").replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")
     with socket.create_connection(api.address, timeout=PATIENCE_SECONDS) as connection:

@@ -119,7 +119,9 @@ def _once_again(message: Message, receive: Receive) -> Receive:
 
 
 def _too_large() -> Response:
-    return problem_of_status(413, f"{_MOST_BODY_BYTES:,} bytes is the most for this body.")
+    detail = f"{_MOST_BODY_BYTES:,} bytes is the most for this body."
+    # nobody reads what is left of it
+    return problem_of_status(413, detail, {"Connection": "close"})
 
 
 def names_of(settings: Settings, *, ask_for_keys: bool) -> frozenset[str] | None:

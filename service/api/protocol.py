@@ -2,8 +2,9 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import h11
 from starlette.types import Receive, Scope, Send
@@ -17,8 +18,6 @@ from service.api.problems import ProblemResponse, problem_of_status
 _HEAD_SECONDS = 10.0
 _BODY_SECONDS = 30.0
 _LINGER_SECONDS = 2.0
-# of a body that goes on after the answer: beyond it no other request is taken on the connection
-_MOST_UNREAD_BYTES = 64 * 1024
 # connections beyond the most that are still told so
 _SPARE = 100
 _LATER_SECONDS = 5
@@ -29,6 +28,23 @@ _DETAILS = {
     501: "There is no such Transfer-Encoding here.",
     503: "There are too many connections. Try again later.",
 }
+
+
+class _Lingering:
+    """A transport whose `close` is another function.
+
+    Args:
+        transport: does all else.
+        close: ends the connection.
+    """
+
+    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
+        self._transport = transport
+        self.close = close
+
+    def __getattr__(self, name: str) -> Any:
+        """All else, of the transport."""
+        return getattr(self._transport, name)
 
 
 class BoundedProtocol(H11Protocol):
@@ -42,13 +58,13 @@ class BoundedProtocol(H11Protocol):
         # else uvicorn would answer by itself, in plain text
         self.limit_concurrency = None
         self._refused = False
-        self._unread = 0
         self._waits_for: float | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
-        super().connection_made(transport)
+        lingering = _Lingering(transport, lambda: self._close(transport))
+        super().connection_made(cast(asyncio.Transport, lingering))
         most = self.config.limit_concurrency
         if most is not None and len(self.connections) > most:
             self.app = _crowded
@@ -67,7 +83,6 @@ class BoundedProtocol(H11Protocol):
         if not self._refused:
             super().data_received(data)
             self._wait(again=True)
-            self._count_unread(len(data))
 
     def on_response_complete(self) -> None:
         """Begin to wait for what comes after an answer."""
@@ -79,19 +94,18 @@ class BoundedProtocol(H11Protocol):
         error = sys.exception()
         self._refuse(getattr(error, "error_status_hint", HTTPStatus.BAD_REQUEST))
 
-    def _count_unread(self, size: int) -> None:
-        """End a connection whose client sends much more after the answer."""
-        if self.conn.their_state is not h11.SEND_BODY or not self._is_answered():
-            self._unread = 0
+    def _close(self, transport: asyncio.Transport) -> None:
+        """End the connection; a client that still sends its request may read the answer first."""
+        if self._refused or transport.is_closing() or self.conn.their_state is not h11.SEND_BODY:
+            transport.close()
             return
-        self._unread += size
-        if self._unread > _MOST_UNREAD_BYTES and not self.transport.is_closing():
-            # the time to read the answer runs already
-            self._refused = True
-            self.transport.write_eof()
+        self._refused = True
+        self._linger()
 
-    def _is_answered(self) -> bool:
-        return self.conn.our_state in (h11.DONE, h11.MUST_CLOSE)
+    def _linger(self) -> None:
+        # closed at once, the client could lose the answer over what it still sends
+        self.transport.write_eof()
+        self._wait_for(_LINGER_SECONDS, again=True)
 
     def _wait(self, *, again: bool = False) -> None:
         """Wait for what has to come next from the client, if anything has.
@@ -101,12 +115,12 @@ class BoundedProtocol(H11Protocol):
         """
         if self._refused:
             return
-        state = self.conn.their_state
+        state, answered = self.conn.their_state, self.conn.our_state in (h11.DONE, h11.MUST_CLOSE)
         if state is h11.IDLE:
             self._wait_for(_HEAD_SECONDS)
         elif state is not h11.SEND_BODY:
             self._wait_for(None)
-        elif self._is_answered():
+        elif answered:
             self._wait_for(_LINGER_SECONDS)
         else:
             self._wait_for(_BODY_SECONDS, again=again)
@@ -152,9 +166,7 @@ class BoundedProtocol(H11Protocol):
         body = [] if to_head else [h11.Data(data=bytes(problem.body))]
         for event in (head, *body, h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
-        # closed at once, the client could lose the answer over what it still sends
-        self.transport.write_eof()
-        self._wait_for(_LINGER_SECONDS, again=True)
+        self._linger()
 
 
 async def _crowded(scope: Scope, receive: Receive, send: Send) -> None:
