@@ -144,6 +144,7 @@ def test_a_collector_that_is_away_costs_no_job_and_no_end(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "600")
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
     service.write_small_pair()
     client, worker = service.api_and_worker()
