@@ -151,7 +151,9 @@ def test_a_collector_that_is_away_costs_no_job_and_no_end(
     client.wait_for_success(client.new_job())
     worker.signal(15)
 
-    assert 0 == worker.ended()
+    worker.saw("stopped")
+    # what sends them would give up after 30 s; it is waited for 3 s
+    assert 0 == worker.ended(20)
 
 
 @pytest.mark.usefixtures("collector")
