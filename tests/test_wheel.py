@@ -22,7 +22,7 @@ def test_the_package_works_in_an_empty_environment_outside_the_checkout(tmp_path
         [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", ROOT],
         env={**os.environ, "PIP_CONSTRAINT": str(ROOT / "constraints.txt")},
         check=True,
-        timeout=110,
+        timeout=500,
     )
 
     subprocess.run(
