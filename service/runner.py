@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -21,6 +21,9 @@ from service.request import Request
 _BEATS_APART = 0.2
 # Between two beats the job is only looked at: so soon a child ends whose job was cancelled.
 _LOOKS_APART = 0.25
+# For a child to start, with the fork server if need be, on a machine that is busy; one that takes
+# longer gives no signs of life, so that another worker may have the job.
+_START_SECONDS = 60
 # For a killed child to be gone; one that the kernel holds longer is not waited for.
 _END_SECONDS = 1
 
@@ -45,11 +48,11 @@ class _Starter:
         self._asked: SimpleQueue[tuple[BaseProcess, Future[None]]] = SimpleQueue()
         threading.Thread(target=self._work, daemon=True).start()
 
-    def start(self, child: BaseProcess) -> None:
-        """Start a child; raises what that raises."""
+    def start(self, child: BaseProcess) -> Future[None]:
+        """Have a child started; the future raises what that raises."""
         started: Future[None] = Future()
         self._asked.put((child, started))
-        started.result()
+        return started
 
     def _work(self) -> None:
         while True:
@@ -121,7 +124,7 @@ class Runner:
             Interrupted: the attempt was no longer wanted, or the runner was closed.
         """
         receiver, sender = self._context.Pipe(duplex=False)
-        with receiver, self._child(request, sender) as child:
+        with receiver, self._child(request, sender, attempt) as child:
             sender.close()
             return self._wait(child, receiver, attempt, on_progress)
 
@@ -187,12 +190,14 @@ class Runner:
         return ChildCrashed("The process that ran the diff crashed; the worker's log says how.")
 
     @contextmanager
-    def _child(self, request: Request, sender: Connection) -> Iterator[BaseProcess]:
+    def _child(
+        self, request: Request, sender: Connection, attempt: Attempt
+    ) -> Iterator[BaseProcess]:
         child = self._context.Process(target=_child_main, args=(request, sender), daemon=True)
         if self._closed:
             raise Interrupted("The worker was stopped.")
         try:
-            self._starter.start(child)
+            self._start(child, attempt)
         except (OSError, EOFError) as error:
             raise ChildCrashed("The process of the diff could not be started.") from error
         with self._lock:
@@ -206,6 +211,14 @@ class Runner:
                 self._children.remove(child)
             child.kill()
             child.join(_END_SECONDS)
+
+    def _start(self, child: BaseProcess, attempt: Attempt) -> None:
+        started = self._starter.start(child)
+        deadline = time.monotonic() + _START_SECONDS
+        while not wait([started], self._beat_seconds).done:
+            if time.monotonic() < deadline:
+                attempt.beat(None)
+        started.result()
 
 
 def _child_main(request: Request, sender: Connection) -> None:

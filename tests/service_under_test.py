@@ -23,7 +23,8 @@ from service.samples import write_sample
 from service.settings import Settings
 from service.tasks import JobQueue
 
-PATIENCE_SECONDS = 60.0
+# for what ought to happen soon, however busy the machine is: only a test that fails waits so long
+PATIENCE_SECONDS = 120.0
 _POLL_SECONDS = 0.04
 _ROOT = Path(__file__).parent.parent
 _SECRETS = ("traceback", "select", 'file "', ".py", "sqlite", str(_ROOT))

@@ -313,9 +313,11 @@ def test_a_revoked_key_holds_no_longer_than_a_second_more_in_any_process(locked:
     diffing(locked.service.folder, "keys", "revoke", id_of(token))
     revoked = time.monotonic()
     for client in clients:
-        while client.get("/api/diffing/job/99").status_code != 401:
-            # a second, and what a busy machine takes for one more request
-            assert time.monotonic() < revoked + 5
+        status = 404
+        while status != 401:
+            asked = time.monotonic()
+            status = client.get("/api/diffing/job/99").status_code
+            assert status == 401 or asked < revoked + 1
 
 
 def test_a_key_holds_from_the_moment_it_is_made(locked: Locked) -> None:

@@ -18,6 +18,7 @@ from service.jobs import Jobs
 from service.progress import Progress
 from service.schema import REVISION, metadata
 from tests.service_under_test import Service
+from tests.test_faults import STALE_AFTER
 
 # as the releases without a version wrote it
 FIRST_RELEASE = """
@@ -120,7 +121,7 @@ def test_the_jobs_of_an_earlier_release_go_on(tmp_path: Path, sql: str) -> None:
 def test_a_job_of_an_earlier_release_is_done_when_this_one_starts(service: Service) -> None:
     service.write_small_pair()
     written(service.settings.jobs_file, FIRST_RELEASE)
-    client, _ = service.api_and_worker(stale_after=1)
+    client, _ = service.api_and_worker(stale_after=STALE_AFTER)
 
     assert 2 == client.wait_for_success(7)["attempt"]
 

@@ -1,5 +1,6 @@
 """What those who run the service see of it: whether it can work, and how much it does."""
 
+import os
 import signal
 import sqlite3
 import time
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.census import Census
-from service.database import LOCK_SECONDS, open_file
+from service.database import open_file
 from service.errors import DiffFailed
 from service.job import Submission
 from service.jobs import Jobs
@@ -26,7 +27,6 @@ from tests.conftest import Mount
 from tests.service_under_test import NEW, OLD, Client, Service
 from tests.test_faults import wait_until
 
-SOON_SECONDS = 10
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
@@ -55,6 +55,12 @@ def value(samples: Samples, name: str, **labels: str) -> float:
     return samples[name, frozenset(labels.items())]
 
 
+def cpu_seconds_of(pid: int) -> float:
+    """What a process has computed, in seconds of one core."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def failed_checks(client: Client) -> dict[str, str]:
     """What `/ready` says is wrong, by part; all parts are always told."""
     response = client.get("/ready")
@@ -72,7 +78,7 @@ def test_health_asks_nothing_but_the_process(service: Service) -> None:
     client = service.api()
     with closing(sqlite3.connect(service.settings.jobs_file)) as holder:
         holder.execute("begin exclusive")
-        response = client.get("/health", timeout=2)
+        response = client.get("/health")
 
     assert (200, {"status": "ok"}) == (response.status_code, response.json())
 
@@ -105,7 +111,7 @@ def test_a_worker_that_ends_takes_its_row_with_it(service: Service) -> None:
     client, worker = service.api_and_worker()
     wait_until(lambda: not failed_checks(client), "it is not ready")
     worker.signal(signal.SIGTERM)
-    worker.ended(SOON_SECONDS)
+    worker.ended()
 
     assert ["worker"] == [*failed_checks(client)]
 
@@ -131,8 +137,9 @@ def test_a_database_that_is_held_is_not_ready_within_seconds_and_the_rest_is_tol
         took = time.monotonic() - began
 
     assert [{"database": "No answer within 2 s."}] * 8 == every
-    assert took < LOCK_SECONDS
-    wait_until(lambda: not failed_checks(client), "it is not ready again", patience=20)
+    # eight times 2 s if one waited for the other
+    assert took < 8 * 2
+    wait_until(lambda: not failed_checks(client), "it is not ready again")
 
 
 def test_a_queue_that_is_damaged_while_it_is_used_is_not_ready(service: Service) -> None:
@@ -428,7 +435,7 @@ def test_the_queue_is_told_with_its_depth_and_the_age_of_the_oldest(service: Ser
     assert 2 == value(samples, "diffing_queue_depth")
     assert 1 == value(samples, "diffing_jobs", status="processing")
     age = value(samples, "diffing_queue_oldest_age_seconds")
-    assert 100 <= age < 100 + SOON_SECONDS
+    assert 100 <= age <= (datetime.now(UTC).replace(tzinfo=None) - asked).total_seconds()
 
 
 def test_metrics_that_cannot_be_counted_are_a_503(service: Service) -> None:
@@ -453,16 +460,16 @@ def test_a_scrape_stays_cheap_with_a_hundred_thousand_jobs(service: Service) -> 
             "'2026-11-22 10:00:00.000000', '2026-11-22 10:00:00.000000', ? from n",
             [summary],
         )
-    client = service.api()
+    api = service.start("api", "--port", "0")
+    client = service.client_of(api)
     samples = samples_of(client)
-    took = []
+    before = cpu_seconds_of(api.pid)
     for _ in range(5):
-        began = time.monotonic()
         client.get("/metrics")
-        took.append(time.monotonic() - began)
 
     assert 75_000 == value(samples, "diffing_jobs", status="succeeded")
-    assert min(took) < 0.2
+    # how long it takes is up to what else the machine does
+    assert cpu_seconds_of(api.pid) - before < 5 * 0.2
 
 
 # settings that make no sense

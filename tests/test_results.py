@@ -530,7 +530,7 @@ def test_the_api_itself_never_loads_duckdb(service: Service) -> None:
 @pytest.fixture
 def slow(service: Service) -> "Slow":
     """A large result, and conversions that stand still until they are let go."""
-    return Slow(service)
+    return Slow(service, grace=600)
 
 
 class Slow:
@@ -620,7 +620,7 @@ def test_a_conversion_does_not_hold_up_the_end_of_the_api(slow: Slow) -> None:
     with closing(slow.ask()) as connection:
         slow.stopped_converter()
         slow.api.signal(signal.SIGTERM)
-        assert 0 == slow.api.ended(10)
+        assert 0 == slow.api.ended()
         said = connection.recv(65_536)
 
     assert said.startswith(b"HTTP/1.1 503 ")
@@ -632,7 +632,7 @@ def test_a_conversion_dies_with_the_api_and_what_it_left_is_swept(slow: Slow) ->
     with closing(slow.ask()):
         slow.stopped_converter()
         slow.api.signal(signal.SIGKILL)
-        slow.api.ended(10)
+        slow.api.ended()
     wait_until(lambda: not converters(slow.service), "the conversion goes on")
     assert 1 == len(parts_of(slow.service))
     slow.service.worker()
@@ -654,7 +654,7 @@ def test_a_conversion_under_way_is_not_swept(slow: Slow) -> None:
 
 
 def test_a_conversion_that_takes_too_long_is_ended_and_says_so(service: Service) -> None:
-    slow = Slow(service, job_timeout=2)
+    slow = Slow(service, job_timeout=10)
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(slow.client.get, f"{slow.url}?format=json")
         slow.stopped_converter()

@@ -12,7 +12,6 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from tests.service_under_test import PATIENCE_SECONDS, Service
 
 PARENT = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
-SOON_SECONDS = 10
 
 
 class Collector:
@@ -130,12 +129,12 @@ def test_what_was_not_sent_yet_is_sent_at_the_end(
 ) -> None:
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "600000")
     service.write_small_pair()
-    serve = service.start("serve", "--port", "0")
+    serve = service.start("serve", "--port", "0", grace=600)
     client = service.client_of(serve)
     client.wait_for_success(client.new_job())
     serve.signal(15)
 
-    assert 0 == serve.ended(SOON_SECONDS)
+    assert 0 == serve.ended()
     assert {"diffing-api", "diffing-worker"} == {
         name for name, _ in collector.spans("job", "POST /api/diffing/new/{metric_id}").values()
     }
@@ -145,13 +144,16 @@ def test_a_collector_that_is_away_costs_no_job_and_no_end(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "600")
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
     service.write_small_pair()
     client, worker = service.api_and_worker()
     client.wait_for_success(client.new_job())
     worker.signal(15)
 
-    assert 0 == worker.ended(SOON_SECONDS)
+    worker.saw("stopped")
+    # what sends them would give up after 30 s; it is waited for 3 s
+    assert 0 == worker.ended(20)
 
 
 @pytest.mark.usefixtures("collector")

@@ -741,7 +741,7 @@ def test_an_upload_is_removed_with_its_job_and_not_before(service: Service) -> N
     waiting = accepted(client.post(REVENUE, files=FILES))
     cancelled = accepted(client.post(REVENUE, files=FILES))
     client.delete(f"/api/diffing/job/{cancelled}")
-    service.worker(retention=60, max_attempts=1)
+    service.worker(retention=3600, max_attempts=1)
     client.wait_for_success(waiting)
     assert ["new.csv", "new.csv", "old.csv", "old.csv"] == uploads_of(service)
 

@@ -26,7 +26,7 @@ def test_the_package_works_in_an_empty_environment_outside_the_checkout(tmp_path
             "PIP_BUILD_CONSTRAINT": str(ROOT / "constraints.txt"),
         },
         check=True,
-        timeout=110,
+        timeout=500,
     )
 
     subprocess.run(

@@ -18,13 +18,11 @@ from service.sweeper import Sweeper
 from service.tasks import JobQueue
 from tests import reference
 from tests.service_under_test import NEW, OLD, LargePair, Program, Service
+from tests.test_faults import STALE_AFTER, wait_until
 
 RESULT = reference.diff(
     OLD, NEW, ["date", "segment_field", "segment_value_id", "stat"], ["value"]
 ).csv.encode()
-# long enough that a worker that lives is not taken for dead, whatever else the machine does
-STALE_AFTER = 1.5
-SOON_SECONDS = 10
 
 
 def ids_in(worker: Program) -> list[int]:
@@ -43,20 +41,20 @@ def test_a_job_that_was_queued_while_no_worker_ran_is_done_when_one_starts(
     client = service.api()
     ids = [client.new_job(), client.new_job()]
     assert ["queued"] * 2 == [client.status_of(job_id)["status"] for job_id in ids]
-    worker = service.worker()
+    worker = service.worker(grace=600)
 
     for job_id in ids:
         assert 1 == client.wait_for_success(job_id)["attempt"]
         assert RESULT == client.result_of(job_id)
     assert [] == service.queued_tasks()
     worker.signal(signal.SIGTERM)
-    assert 0 == worker.ended(SOON_SECONDS)
+    assert 0 == worker.ended()
 
 
 def test_a_job_that_never_got_into_the_queue_is_found_and_done(service: Service) -> None:
     service.write_small_pair()
     job_id = service.jobs().create(Submission("revenue")).id
-    client, _ = service.api_and_worker(stale_after=1)
+    client, _ = service.api_and_worker(stale_after=STALE_AFTER)
 
     assert 1 == client.wait_for_success(job_id)["attempt"]
     assert RESULT == client.result_of(job_id)
@@ -110,8 +108,33 @@ def test_a_job_whose_worker_lives_is_not_taken_over_however_soon_others_are(
     service: Service, large_pair: LargePair
 ) -> None:
     large_pair.put_into(service)
-    client, _ = service.api_and_worker(stale_after=0.5, threads=1)
+    client, worker = service.api_and_worker(stale_after=STALE_AFTER)
     job_id = client.new_job()
+    client.wait_for_diff(job_id)
+    diff = service.the_diff_of(worker)
+    service.signal(diff, signal.SIGSTOP)
+    jobs = service.jobs()
+    begun = jobs.get(job_id).seen_at
+    long_after = begun + timedelta(seconds=2 * STALE_AFTER)
+    wait_until(lambda: jobs.get(job_id).seen_at > long_after, "it gives no signs of life")
+    service.signal(diff, signal.SIGCONT)
+
+    assert 1 == client.wait_for_success(job_id)["attempt"]
+
+
+def test_a_job_whose_process_takes_long_to_start_gives_signs_of_life(service: Service) -> None:
+    service.write_small_pair()
+    client, worker = service.api_and_worker()
+    client.wait_for_success(client.new_job())
+    (server,) = service.fork_servers_of(worker)
+    service.signal(server, signal.SIGSTOP)
+    job_id = client.new_job()
+    client.wait_until(job_id, lambda job: job["status"] == "processing")
+    jobs = service.jobs()
+    for _ in range(2):
+        seen = jobs.get(job_id).seen_at
+        wait_until(lambda seen=seen: jobs.get(job_id).seen_at > seen, "it gives no sign of life")
+    service.signal(server, signal.SIGCONT)
 
     assert 1 == client.wait_for_success(job_id)["attempt"]
 
@@ -121,7 +144,7 @@ def test_a_database_that_fails_for_a_while_is_no_end_of_looking_for_lost_jobs(
 ) -> None:
     service.write_small_pair()
     jobs = service.jobs()
-    client, worker = service.api_and_worker(stale_after=0.3)
+    client, worker = service.api_and_worker(stale_after=STALE_AFTER)
     with sqlite3.connect(service.settings.jobs_file) as database:
         database.execute("alter table jobs rename to away")
     worker.saw("no such table: jobs")
@@ -130,7 +153,7 @@ def test_a_database_that_fails_for_a_while_is_no_end_of_looking_for_lost_jobs(
     database.close()
     job_id = jobs.create(Submission("revenue")).id
 
-    assert client.wait_for_success(job_id, patience=SOON_SECONDS)
+    client.wait_for_success(job_id)
 
 
 # the reaper, by itself
@@ -302,7 +325,7 @@ def test_a_diff_ends_with_its_worker_and_the_next_worker_does_the_job(
     client.wait_until(job_id, lambda job: job["stage"] == "comparing")
     assert service.the_diff_of(worker)
     worker.signal(signal.SIGKILL)
-    service.all_ended(api, patience=SOON_SECONDS)
+    service.all_ended(api)
 
     assert [] == list(service.settings.results_dir.glob("[!.]*"))
     assert "processing" == client.status_of(job_id)["status"]
@@ -409,7 +432,8 @@ def test_a_job_that_is_not_done_after_the_grace_is_queued_again(
     service.signal(service.the_diff_of(worker), signal.SIGSTOP)
     worker.signal(signal.SIGTERM)
 
-    assert 0 == worker.ended(SOON_SECONDS)
+    assert 0 == worker.ended()
+    assert worker.saw("running jobs have 0 s")
     status = client.status_of(job_id)
     assert ("queued", None, None) == tuple(status[k] for k in ("status", "stage", "error"))
     assert [((job_id,), {})] == service.queued_tasks()
@@ -437,13 +461,13 @@ def test_a_job_is_finished_first_when_all_processes_are_told_to_stop_at_once(
 
 def test_serve_does_a_job_and_stops_when_told_to(service: Service) -> None:
     service.write_small_pair()
-    serve = service.start("serve", "--port", "0")
+    serve = service.start("serve", "--port", "0", grace=600)
     client = service.client_of(serve)
     job_id = client.new_job()
     client.wait_for_success(job_id)
     serve.signal(signal.SIGTERM)
 
-    assert 0 == serve.ended(SOON_SECONDS)
+    assert 0 == serve.ended()
     assert [] == service.running()
 
 
@@ -460,12 +484,12 @@ def test_serve_lets_a_job_finish(service: Service, large_pair: LargePair) -> Non
 
 @pytest.mark.parametrize(("killed", "name"), [(" api ", "API"), (" worker ", "worker")])
 def test_serve_ends_when_one_of_its_two_does(service: Service, killed: str, name: str) -> None:
-    serve = service.start("serve", "--port", "0")
+    serve = service.start("serve", "--port", "0", grace=600)
     service.client_of(serve)
     serve.saw("working on up to")
     service.signal(service.child_of(serve, killed), signal.SIGKILL)
 
-    assert 2 == serve.ended(SOON_SECONDS)
+    assert 2 == serve.ended()
     assert f"diffing: The {name} ended; stopping." in serve.lines()
     assert [] == service.running()
 
@@ -476,7 +500,7 @@ def test_all_end_when_serve_is_killed(service: Service) -> None:
     serve.saw("working on up to")
     assert 3 == len(service.running())
     serve.signal(signal.SIGKILL)
-    serve.ended(SOON_SECONDS)
+    serve.ended()
 
     service.all_ended()
 
@@ -490,7 +514,7 @@ def test_a_port_in_use_is_one_line(service: Service, command: str) -> None:
         port = taken.getsockname()[1]
         program = service.start(command, "--port", str(port))
 
-        assert 2 == program.ended(SOON_SECONDS)
+        assert 2 == program.ended()
 
     (line,) = program.lines()
     assert line.startswith(f"diffing: Cannot listen on 127.0.0.1:{port}: Address already in use.")

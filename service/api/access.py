@@ -89,11 +89,12 @@ class Keyring:
         # by a digest: how long a look into a dict takes tells nothing of the token
         digest = hashlib.sha256(token.encode()).digest()
         until, known = self._found.get(digest, (0.0, None))
-        if time.monotonic() < until:
+        asked = time.monotonic()
+        if asked < until:
             return known
         key = await run_in_threadpool(self._keys.find, token)
         if key:
-            self._found[digest] = (time.monotonic() + _SECONDS_KNOWN, key)
+            self._found[digest] = (asked + _SECONDS_KNOWN, key)
         else:
             self._found.pop(digest, None)
         return key

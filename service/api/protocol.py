@@ -2,8 +2,9 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import h11
 from starlette.types import Receive, Scope, Send
@@ -29,6 +30,23 @@ _DETAILS = {
 }
 
 
+class _Lingering:
+    """A transport whose `close` is another function.
+
+    Args:
+        transport: does all else.
+        close: ends the connection.
+    """
+
+    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
+        self._transport = transport
+        self.close = close
+
+    def __getattr__(self, name: str) -> Any:
+        """All else, of the transport."""
+        return getattr(self._transport, name)
+
+
 class BoundedProtocol(H11Protocol):
     """A connection.
 
@@ -45,7 +63,8 @@ class BoundedProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
-        super().connection_made(transport)
+        lingering = _Lingering(transport, lambda: self._close(transport))
+        super().connection_made(cast(asyncio.Transport, lingering))
         most = self.config.limit_concurrency
         if most is not None and len(self.connections) > most:
             self.app = _crowded
@@ -74,6 +93,19 @@ class BoundedProtocol(H11Protocol):
         """Answer what is no HTTP."""
         error = sys.exception()
         self._refuse(getattr(error, "error_status_hint", HTTPStatus.BAD_REQUEST))
+
+    def _close(self, transport: asyncio.Transport) -> None:
+        """End the connection; a client that still sends its request may read the answer first."""
+        if self._refused or transport.is_closing() or self.conn.their_state is not h11.SEND_BODY:
+            transport.close()
+            return
+        self._refused = True
+        self._linger()
+
+    def _linger(self) -> None:
+        # closed at once, the client could lose the answer over what it still sends
+        self.transport.write_eof()
+        self._wait_for(_LINGER_SECONDS, again=True)
 
     def _wait(self, *, again: bool = False) -> None:
         """Wait for what has to come next from the client, if anything has.
@@ -134,9 +166,7 @@ class BoundedProtocol(H11Protocol):
         body = [] if to_head else [h11.Data(data=bytes(problem.body))]
         for event in (head, *body, h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
-        # closed at once, the client could lose the answer over what it still sends
-        self.transport.write_eof()
-        self._wait_for(_LINGER_SECONDS, again=True)
+        self._linger()
 
 
 async def _crowded(scope: Scope, receive: Receive, send: Send) -> None:
