@@ -22,7 +22,7 @@ from service.catalogue import (
 from service.cli_keys import keys
 from service.cli_submit import submit
 from service.errors import BadArgument, MissingInput
-from service.inputs import InputFile
+from service.input_file import InputFile
 from service.limits import Limits
 from service.outputs import Outputs
 from service.publishing import published, require_apart, scratch_folder
@@ -155,9 +155,9 @@ def serve(
     settings = load_settings(host=host, port=port, workers=workers, log_format=log_format)
     _begin(settings)
     # imported in the commands that need it: a diff starts in half the time
-    from service import server
+    from service import processes
 
-    with server.services(settings) as both:
+    with processes.services(settings) as both:
         both.wait()
 
 
@@ -172,12 +172,12 @@ def api(
     """Run the API alone."""
     settings = load_settings(host=host, port=port, log_format=log_format)
     _begin(settings, lifeline)
-    from service import server, tracing
+    from service import leash, server, tracing
 
     tracing.start("diffing-api")
 
     if lifeline:
-        server.stop_with_parent()
+        leash.stop_with_parent()
     server.serve_api(settings, None if fd is None else socket.socket(fileno=fd))
 
 
@@ -188,13 +188,13 @@ def worker(
     """Run a worker alone."""
     settings = load_settings(workers=workers, log_format=log_format)
     _begin(settings, lifeline)
-    from service import server, tracing
+    from service import leash, tracing, worker_main
 
     tracing.start("diffing-worker")
 
     if lifeline:
-        server.stop_with_parent()
-    server.serve_worker(settings)
+        leash.stop_with_parent()
+    worker_main.serve(settings)
 
 
 @app.command(name="demo")

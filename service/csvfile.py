@@ -14,7 +14,7 @@ from pathlib import Path
 
 from service.csvscan import LONGEST_RECORD, Contents, Records, count_rows
 from service.errors import BadInput, OutOfDisk, remedy
-from service.inputs import InputFile
+from service.input_file import InputFile
 from service.packing import GZIP, ZSTD, Room, kept_if_whole, opened, plain_copy
 
 MOST_COLUMNS = 4_000

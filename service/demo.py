@@ -9,9 +9,9 @@ from rich.console import Console
 from service.catalogue import Metric, find_inputs, load_catalogue
 from service.client import Asked, Client
 from service.errors import BadSetting, MissingInput
+from service.processes import services
 from service.publishing import scratch_folder
 from service.samples import METRICS, write_sample
-from service.server import services
 from service.settings import Settings
 
 _ROWS = 200_000

@@ -13,7 +13,8 @@ from service.compare import AnotherMethod, Counts, Method, Side, compare
 from service.csvfile import CsvFile, open_csv, require_columns, rewrite
 from service.errors import BadArgument, DiffFailed
 from service.heap import limit_arenas
-from service.inputs import InputFile, told_apart, unchanged
+from service.input_file import InputFile, told_apart
+from service.inputs import unchanged
 from service.inspection import Inspection
 from service.limits import Limits
 from service.outputs import Outputs

@@ -13,21 +13,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from service.process_name import name_of
 from service.queries import query
 
 _REQUEST = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 _LISTENS = "0A"
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to ask, not to listen
 _SECONDS = 3.0
-
-
-def name_of(pid: int) -> str:
-    """What the ids of workers in that process begin with: no two living ones have the same.
-
-    Args:
-        pid: a process of this container; another container may have the same number.
-    """
-    return f"{Path('/proc/self/ns/pid').stat().st_ino}-{pid}-"
 
 
 def main() -> int:

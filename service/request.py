@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from service.catalogue import Comparison
-from service.inputs import InputFile
+from service.input_file import InputFile
 from service.limits import Limits
 from service.logs import Style
 from service.outputs import Outputs

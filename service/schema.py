@@ -65,7 +65,7 @@ keys = sa.Table(
     sa.Column("revoked_at", _Utc),
 )
 
-# The workers that were seen, by an id that each gives itself: see `health.name_of`.
+# The workers that were seen, by an id that each gives itself: see `process_name`.
 workers = sa.Table(
     "workers",
     metadata,

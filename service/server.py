@@ -1,4 +1,4 @@
-"""The processes that serve: the API, a worker, and both together under one parent."""
+"""The process of the API: where it listens, and how it stops."""
 
 import asyncio
 import ipaddress
@@ -6,13 +6,7 @@ import logging
 import os
 import signal
 import socket
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
 
 import uvicorn
 
@@ -22,11 +16,8 @@ from service.api.observed import Observed
 from service.api.protocol import BoundedProtocol
 from service.catalogue import load_catalogue
 from service.errors import BadSetting
-from service.jobs import Jobs
 from service.keys import Keys
 from service.settings import Settings
-from service.tasks import JobQueue
-from service.worker import Worker
 
 _log = logging.getLogger(__name__)
 
@@ -93,20 +84,6 @@ def serve_api(settings: Settings, listener: socket.socket | None = None) -> None
         tracing.stop()
 
 
-def serve_worker(settings: Settings) -> NoReturn:
-    """Run a worker until SIGTERM or SIGINT, and end the process.
-
-    Raises:
-        BadSetting: a folder cannot be written to, or a database not used.
-    """
-    settings.make_folders()
-    Worker(settings, load_catalogue(settings.metrics)).run()
-    tracing.stop()
-    logging.shutdown()
-    # all is recorded: Python would wait for children that may be stopped, which the kernel ends
-    os._exit(0)
-
-
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens there; port 0 is any free one.
 
@@ -153,113 +130,3 @@ def needs_keys(settings: Settings, listener: socket.socket) -> bool:
             "`diffing keys create NAME`, or let everybody in with DIFFING_API_KEYS=off."
         )
     return True
-
-
-class Services:
-    """The API and a worker as two child processes.
-
-    Args:
-        url: where the API listens.
-    """
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
-        self._watchers: list[threading.Thread] = []
-        self._ended = threading.Event()
-        self.told = False
-
-    def add(self, name: str, child: subprocess.Popen[bytes]) -> None:
-        """Look after a child from now on; one that comes after `stop` is stopped at once."""
-        self._children[name] = child
-        watcher = threading.Thread(target=self._watch, args=(child,))
-        self._watchers.append(watcher)
-        watcher.start()
-        if self.told:
-            child.send_signal(signal.SIGTERM)
-
-    def wait(self) -> None:
-        """Wait until told to stop.
-
-        Raises:
-            BadSetting: one of the two ended by itself; its own output says why.
-        """
-        self._ended.wait()
-        if not self.told:
-            ended = [name for name, child in self._children.items() if child.poll() is not None]
-            raise BadSetting(f"The {' and the '.join(ended)} ended; stopping.")
-
-    def stop(self) -> None:
-        """Ask both to stop, and wait until they have; a second call does not let them finish."""
-        self.told = True
-        for child in [*self._children.values()]:
-            child.send_signal(signal.SIGTERM)
-        self._ended.set()
-
-    def join(self) -> None:
-        """Wait until both have ended."""
-        for watcher in self._watchers:
-            watcher.join()
-
-    def _watch(self, child: subprocess.Popen[bytes]) -> None:
-        child.wait()
-        self._ended.set()
-
-
-@contextmanager
-def services(settings: Settings) -> Iterator[Services]:
-    """Run the API and a worker; SIGTERM and SIGINT stop them, and so does leaving the context.
-
-    Raises:
-        BadSetting: the address is in use, a folder cannot be written to, or it takes API keys to
-            listen there and there are none.
-    """
-    settings.make_folders()
-    # each of the two would find out too, but then all three would say so
-    load_catalogue(settings.metrics)
-    Jobs.in_file(settings.jobs_file)
-    JobQueue(settings.queue_file)
-    with listen(settings.host, settings.port) as listener:
-        needs_keys(settings, listener)
-        both = Services(url_of(listener))
-
-        def stop(_: int, __: FrameType | None) -> None:
-            both.stop()
-
-        # before there is anything to stop: a signal that comes meanwhile must not be lost
-        before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            fd = listener.fileno()
-            both.add("API", _start(settings, "api", "--fd", str(fd), fd=fd))
-            listener.close()
-            both.add("worker", _start(settings, "worker"))
-            yield both
-        finally:
-            if not both.told:  # a second signal would not let them finish
-                both.stop()
-            both.join()
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
-def _start(settings: Settings, *command: str, fd: int | None = None) -> subprocess.Popen[bytes]:
-    # a session of its own: Ctrl-C reaches the parent alone, which then stops both in order;
-    # standard input is the lifeline, which the kernel cuts when the parent dies
-    return subprocess.Popen(
-        [sys.executable, "-m", "service", *command, "--lifeline"],
-        env={**os.environ, **settings.as_environment()},
-        stdin=subprocess.PIPE,
-        start_new_session=True,
-        pass_fds=[] if fd is None else [fd],
-    )
-
-
-def stop_with_parent() -> None:
-    """Stop this process, as SIGTERM does, when its standard input ends."""
-
-    def wait() -> None:
-        while os.read(0, 1024):
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=wait, daemon=True).start()

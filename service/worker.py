@@ -21,7 +21,7 @@ from service.errors import (
     Interrupted,
     of_os,
 )
-from service.inputs import InputFile
+from service.input_file import InputFile
 from service.job import Job
 from service.jobs import Jobs
 from service.limits import Limits

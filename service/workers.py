@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from service.database import available
-from service.health import name_of
+from service.process_name import name_of
 from service.schema import workers as _workers
 
 # A row without a sign of life for so many times `stale_after` is that of a worker that died.

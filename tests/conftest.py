@@ -13,7 +13,7 @@ import pytest
 from service import pieces
 from service.catalogue import comparison_of
 from service.engine import Diff
-from service.inputs import InputFile
+from service.input_file import InputFile
 from service.limits import Limits
 from service.outputs import Outputs
 from service.progress import Progress

@@ -21,7 +21,7 @@ from service import pieces
 from service.catalogue import comparison_of
 from service.engine import Diff
 from service.errors import BadArgument, BadInput
-from service.inputs import InputFile
+from service.input_file import InputFile
 from service.limits import Limits
 from service.outputs import Outputs
 from service.summary import ResultSummary, Summary

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from service import csvscan
 from service.csvfile import CsvFile, contents_of, open_csv, require_columns, rewrite
 from service.errors import BadInput, OutOfDisk
-from service.inputs import InputFile
+from service.input_file import InputFile
 from service.queries import query
 
 if sys.version_info >= (3, 14):

@@ -16,7 +16,7 @@ import pytest
 
 from service.catalogue import find_inputs, load_catalogue
 from service.errors import DiffFailed, Interrupted
-from service.inputs import InputFile
+from service.input_file import InputFile
 from service.job import Submission
 from service.limits import Limits
 from service.outputs import Outputs
@@ -70,9 +70,9 @@ def wait_until_nothing_is_left(service: Service) -> None:
     wait_until(lambda: not [p for folder in folders for p in folder.iterdir()], "a file is left")
 
 
-def wait_until(true: Any, what: str) -> None:
+def wait_until(true: Any, what: str, patience: float = PATIENCE_SECONDS) -> None:
     """Wait until a function returns something true."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + patience
     while not true():
         assert time.monotonic() < deadline, what
         time.sleep(0.02)

@@ -8,7 +8,7 @@ import pytest
 from service.catalogue import load_catalogue
 from service.compare import Side, parameters
 from service.csvfile import open_csv
-from service.inputs import InputFile
+from service.input_file import InputFile
 from service.outputs import Outputs
 from service.pieces import Pieces
 from service.queries import query

@@ -10,7 +10,7 @@ import pytest
 from service.catalogue import load_catalogue
 from service.engine import Diff
 from service.errors import BadArgument
-from service.inputs import InputFile
+from service.input_file import InputFile
 from service.limits import Limits
 from service.outputs import Outputs
 from service.samples import METRICS, write_sample

@@ -27,7 +27,7 @@ from service.child import _enclose
 from service.csvfile import open_csv
 from service.engine import Diff
 from service.errors import BadInput, DiffingError, OutOfDisk
-from service.inputs import InputFile
+from service.input_file import InputFile
 from service.limits import Limits
 from service.outputs import Outputs
 from service.pieces import Pieces
