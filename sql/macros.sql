@@ -229,7 +229,7 @@ create or replace temp macro diff(
     from named
     order by _change = 'removed', _diff_row;
 
--- The bundled metrics, as service/metrics.toml has them.
+-- The bundled metrics, as service/diffing/metrics.toml has them.
 create or replace temp macro diff_revenue(old, new) as table
     from diff(
         old, new,

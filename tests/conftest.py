@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from service import pieces
-from service.catalogue import comparison_of
-from service.engine import Diff
-from service.input_file import InputFile
-from service.limits import Limits
-from service.outputs import Outputs
-from service.progress import Progress
-from service.summary import Summary
+from diffing.core.catalogue import comparison_of
+from diffing.core.progress import Progress
+from diffing.csvfiles import split
+from diffing.csvfiles.input_file import InputFile
+from diffing.engine.diff import Diff
+from diffing.engine.summary import Summary
+from diffing.files.results import Outputs
+from diffing.sandbox.limits import Limits
 from tests.service_under_test import LargePair, Service, write_large_pair
 from tests.torture.shortage import mounted
 
@@ -36,7 +36,7 @@ def _end_quietly() -> None:
 @pytest.fixture(autouse=True)
 def _small_files_are_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """As many as there are threads, as large files are."""
-    monkeypatch.setattr(pieces, "_SMALLEST", 1)
+    monkeypatch.setattr(split, "_SMALLEST", 1)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from service.cli import run
+from diffing.cli.main import run
 
 
 def _tell(event: str, arguments: tuple[Any, ...]) -> None:

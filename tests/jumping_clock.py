@@ -5,8 +5,8 @@ import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from service import jobs
-from service.cli import run
+from diffing.cli.main import run
+from diffing.store import jobs
 
 _CLOCK = Path(os.environ["DIFFING_CLOCK"])
 

@@ -1,8 +1,8 @@
 """`diffing`, whose worker tells hourly that a diff lives: `python -m tests.seldom_beats worker`."""
 
-from service import worker
-from service.cli import run
-from service.runner import Runner
+from diffing.cli.main import run
+from diffing.worker import worker
+from diffing.worker.supervisor import Runner
 
 
 def _runner(_: float, timeout: float) -> Runner:

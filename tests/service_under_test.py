@@ -16,12 +16,12 @@ from typing import Any, Self
 
 import httpx2
 
-from service.catalogue import load_catalogue
-from service.jobs import Jobs
-from service.outputs import Outputs
-from service.samples import write_sample
-from service.settings import Settings
-from service.tasks import JobQueue
+from diffing.core.catalogue import load_catalogue
+from diffing.core.settings import Settings
+from diffing.engine.samples import write_sample
+from diffing.files.results import Outputs
+from diffing.store.jobs import Jobs
+from diffing.store.queue import JobQueue
 
 # for what ought to happen soon, however busy the machine is: only a test that fails waits so long
 PATIENCE_SECONDS = 120.0
@@ -55,7 +55,7 @@ class Program:
     """
 
     def __init__(
-        self, arguments: tuple[str, ...], environment: dict[str, str], module: str = "service"
+        self, arguments: tuple[str, ...], environment: dict[str, str], module: str = "diffing"
     ) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
@@ -269,7 +269,7 @@ class Service:
 
     def start(self, *arguments: str, **settings: object) -> Program:
         """Start `diffing` with arguments; settings are those of the service, as keywords."""
-        return self.start_module("service", *arguments, **settings)
+        return self.start_module("diffing", *arguments, **settings)
 
     def start_module(self, module: str, /, *arguments: str, **settings: object) -> Program:
         """Start another module that is `diffing` in some way; the rest as in `start`."""

@@ -20,10 +20,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from service.api.access import NEEDS, Caller, guarded
-from service.api.app import make_app
-from service.catalogue import load_catalogue
-from service.settings import Settings
+from diffing.api.access import NEEDS, Caller, guarded
+from diffing.api.app import make_app
+from diffing.core.catalogue import load_catalogue
+from diffing.core.settings import Settings
 from tests.conftest import ROOT
 from tests.service_under_test import Client, Service
 from tests.test_api import assert_problem
@@ -37,7 +37,7 @@ def diffing(folder: Path, *arguments: str, **settings: str) -> subprocess.Comple
     environment = {k: v for k, v in os.environ.items() if not k.startswith("DIFFING_")}
     environment |= {f"DIFFING_{k.upper()}": v for k, v in settings.items()}
     return subprocess.run(
-        [sys.executable, "-m", "service", *arguments],
+        [sys.executable, "-m", "diffing", *arguments],
         cwd=ROOT,
         env={**environment, "DIFFING_DATA_DIR": str(folder)},
         capture_output=True,

@@ -14,9 +14,9 @@ import httpx2
 import pytest
 import xxhash
 
-from service.catalogue import load_catalogue
-from service.errors import BadInput
-from service.progress import Progress
+from diffing.core.catalogue import load_catalogue
+from diffing.core.errors import BadInput
+from diffing.core.progress import Progress
 from tests import reference
 from tests.service_under_test import NEW, OLD, Client, Service
 

@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from service import pieces
-from service.catalogue import comparison_of
-from service.engine import Diff
-from service.errors import BadArgument, BadInput
-from service.input_file import InputFile
-from service.limits import Limits
-from service.outputs import Outputs
-from service.summary import ResultSummary, Summary
+from diffing.core.catalogue import comparison_of
+from diffing.core.errors import BadArgument, BadInput
+from diffing.csvfiles import split
+from diffing.csvfiles.input_file import InputFile
+from diffing.engine.diff import Diff
+from diffing.engine.summary import ResultSummary, Summary
+from diffing.files.results import Outputs
+from diffing.sandbox.limits import Limits
 from tests import reference
 
 if sys.version_info >= (3, 14):
@@ -170,8 +170,8 @@ def test_a_diff_says_what_the_case_expects(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pieces, "_SMALLEST", 1 if sample else 4_000_000)
-    monkeypatch.setattr(pieces, "_SAMPLE_BYTES", sample)
+    monkeypatch.setattr(split, "_SMALLEST", 1 if sample else 4_000_000)
+    monkeypatch.setattr(split, "_SAMPLE_BYTES", sample)
     answer = case.answer()
 
     summary = case.run(tmp_path, threads, exact_keys)

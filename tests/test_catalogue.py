@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from service.catalogue import Metric, find_inputs, load_catalogue
-from service.errors import BadCatalogue, MissingInput, UnknownMetric
+from diffing.core.catalogue import Metric, find_inputs, load_catalogue
+from diffing.core.errors import BadCatalogue, MissingInput, UnknownMetric
 
 GOOD = """
 [metric.sales]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import xxhash
 
-from service.samples import write_sample
+from diffing.engine.samples import write_sample
 from tests import reference
 
 OLD = "id,note,value\n1,a,10\n2,,20\n,c,30\n5,e,50\n"
@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
 
 def diffing(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "service", *arguments],
+        [sys.executable, "-m", "diffing", *arguments],
         cwd=folder,
         env={**os.environ, **variables},
         capture_output=True,

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from service import __version__
-from service.cgroups import memory_limit
-from service.settings import Settings, load_settings
-from service.sizes import memory_is_limited, memory_of_machine
+from diffing import __version__
+from diffing.core.cgroups import memory_limit
+from diffing.core.settings import Settings, load_settings
+from diffing.core.sizes import memory_is_limited, memory_of_machine
 from tests.conftest import ROOT
 from tests.service_under_test import Program, Service
 from tests.test_faults import wait_until
@@ -158,7 +158,7 @@ def limited() -> Iterator[Limited]:
 def diffing(prefix: list[str], *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run `diffing` in a folder of its own."""
     return subprocess.run(
-        [*prefix, sys.executable, "-m", "service", *arguments],
+        [*prefix, sys.executable, "-m", "diffing", *arguments],
         cwd=folder,
         env={k: v for k, v in os.environ.items() if not k.startswith("DIFFING_")},
         capture_output=True,
@@ -216,7 +216,7 @@ def test_a_signal_reaches_a_diff_whose_memory_is_limited(
 ) -> None:
     # opening it waits for one who writes
     os.mkfifo(tmp_path / "metrics.toml")
-    command = [*limited(250 * MB), sys.executable, "-m", "service", "diff", "--metric", "revenue"]
+    command = [*limited(250 * MB), sys.executable, "-m", "diffing", "diff", "--metric", "revenue"]
     environment = {**os.environ, "DIFFING_METRICS": str(tmp_path / "metrics.toml")}
     with (
         subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL) as parent,
@@ -236,12 +236,12 @@ number = int(sys.argv[1])
 
 class Signalled:
     def find_spec(self, name, path, target=None):
-        if name == "service.cli":
+        if name == "diffing.cli.main":
             os.kill(os.getpid(), number)
 
 sys.meta_path.insert(0, Signalled())
 sys.argv = ["diffing", "serve", "--port", "0"]
-from service.__main__ import main
+from diffing.__main__ import main
 main()
 """
 
@@ -312,7 +312,7 @@ def test_a_signal_just_after_the_start_ends_it_without_a_traceback(
 def health(service: Service) -> tuple[int, str]:
     """Exit status and words of `diffing health` on the service's data folder."""
     done = subprocess.run(
-        [sys.executable, "-m", "service", "health"],
+        [sys.executable, "-m", "diffing", "health"],
         cwd=ROOT,
         env={**os.environ, "DIFFING_DATA_DIR": str(service.folder)},
         capture_output=True,
@@ -372,7 +372,7 @@ def test_processes_of_another_data_folder_are_no_matter(service: Service, tmp_pa
 
 def test_the_command_without_the_rest_knows_the_defaults_of_the_settings() -> None:
     fields = Settings.model_fields
-    text = (ROOT / "service/health.py").read_text(encoding="utf-8")
+    text = (ROOT / "service/diffing/cli/health.py").read_text(encoding="utf-8")
 
     assert f'"DIFFING_DATA_DIR") or "{fields["data_dir"].default}"' in text
     assert f'"DIFFING_STALE_AFTER") or {fields["stale_after"].default:g})' in text

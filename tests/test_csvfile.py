@@ -17,11 +17,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service import csvscan
-from service.csvfile import CsvFile, contents_of, open_csv, require_columns, rewrite
-from service.errors import BadInput, OutOfDisk
-from service.input_file import InputFile
-from service.queries import query
+from diffing.core.errors import BadInput, OutOfDisk
+from diffing.csvfiles import scan
+from diffing.csvfiles.csv_file import CsvFile, contents_of, open_csv, require_columns, rewrite
+from diffing.csvfiles.input_file import InputFile
+from diffing.engine.sql import query
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -226,7 +226,7 @@ def test_rows_are_records_below_the_header(
     chunk: int,
 ) -> None:
     path.write_bytes(content)
-    monkeypatch.setattr(csvscan, "_CHUNK", chunk)
+    monkeypatch.setattr(scan, "_CHUNK", chunk)
 
     assert rows == count(path, scratch)
     assert rows == rewrite(checked(path, scratch), scratch).rows
@@ -248,7 +248,7 @@ def test_rows_are_records_below_the_header(
 def test_rows_are_not_counted_where_duckdb_may_read_others(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
-    assert csvscan.count_rows(path, "data.csv").rows is None
+    assert scan.count_rows(path, "data.csv").rows is None
 
 
 @pytest.mark.parametrize("before", [b"1,", b'"1",'])
@@ -379,7 +379,7 @@ def test_a_longer_record_is_refused_with_its_line(
 def test_an_endless_line_is_refused_with_little_memory(
     path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
-    monkeypatch.setattr(csvscan, "_CHUNK", 1)
+    monkeypatch.setattr(scan, "_CHUNK", 1)
     path.write_bytes(begun)
     os.truncate(path, 200_000_000)
 
@@ -444,12 +444,12 @@ class TestCuts:
 
     @pytest.fixture(autouse=True, params=[1, 9, 32 * 1024])
     def _chunk(self, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-        monkeypatch.setattr(csvscan, "_CHUNK", request.param)
-        monkeypatch.setattr(csvscan, "_BLOCK", request.param + 3)
+        monkeypatch.setattr(scan, "_CHUNK", request.param)
+        monkeypatch.setattr(scan, "_BLOCK", request.param + 3)
 
     def counted(self, path: Path, cuts: list[int]) -> int | None:
         path.write_bytes(self.HEADER + self.ROWS * 20)
-        return csvscan.count_rows(path, "data.csv", cuts).rows
+        return scan.count_rows(path, "data.csv", cuts).rows
 
     @pytest.mark.parametrize("after", [b"", b"1,2\n", b'1,2\n"3\n,""4","5"\n', ROWS, ROWS * 20])
     def test_between_records_they_change_nothing(self, path: Path, after: bytes) -> None:
@@ -860,7 +860,7 @@ def test_rows_are_as_many_as_the_csv_module_finds(
     rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csvscan, "_CHUNK", chunk)
-        counted = csvscan.count_rows(path, "rows.csv").rows
+        patch.setattr(scan, "_CHUNK", chunk)
+        counted = scan.count_rows(path, "rows.csv").rows
 
     assert counted == len(rows) - 1

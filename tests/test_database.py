@@ -10,13 +10,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from service import database
-from service.database import open_file
-from service.errors import BadSetting
-from service.job import Submission
-from service.jobs import Jobs
-from service.progress import Progress
-from service.schema import REVISION, metadata
+from diffing.core.errors import BadSetting
+from diffing.core.progress import Progress
+from diffing.store import database
+from diffing.store.database import open_file
+from diffing.store.job import Submission
+from diffing.store.jobs import Jobs
+from diffing.store.schema import REVISION, metadata
 from tests.service_under_test import Service
 from tests.test_faults import STALE_AFTER
 

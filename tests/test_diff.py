@@ -13,16 +13,16 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from service import pieces
-from service.catalogue import comparison_of
-from service.engine import Diff
-from service.errors import BadArgument, BadInput, OutOfDisk, OutOfMemory
-from service.input_file import InputFile
-from service.limits import Limits
-from service.outputs import Outputs
-from service.profile import Profile
-from service.progress import Progress
-from service.session import Session
+from diffing.core.catalogue import comparison_of
+from diffing.core.errors import BadArgument, BadInput, OutOfDisk, OutOfMemory
+from diffing.core.progress import Progress
+from diffing.csvfiles import split
+from diffing.csvfiles.input_file import InputFile
+from diffing.engine.connection import Session
+from diffing.engine.diff import Diff
+from diffing.engine.query_profile import Profile
+from diffing.files.results import Outputs
+from diffing.sandbox.limits import Limits
 from tests import reference
 from tests.bench.pairs import wide_pair
 from tests.conftest import DiffTexts, Outcome
@@ -246,7 +246,7 @@ def test_keys_that_repeat_a_thousand_times_in_a_large_file_never_meet_one_by_one
 def test_a_text_and_a_repeated_key_that_no_sample_shows_change_no_answer(
     diff_texts: DiffTexts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pieces, "_SAMPLE_BYTES", 1)
+    monkeypatch.setattr(split, "_SAMPLE_BYTES", 1)
     rows = [f"{i},{i % 7}" for i in range(1_000)]
     old = "\n".join(["id,value", *rows, "7,x", "7,y", "a,n/a"])
     new = "\n".join(["id,value", *rows, "7,y", "a,n/b", "b,1"])

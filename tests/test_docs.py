@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from starlette.routing import Route
 
-from service.api.app import make_app
-from service.catalogue import load_catalogue
-from service.queries import SQL_DIR
-from service.settings import ClientSettings, Settings
+from diffing.api.app import make_app
+from diffing.core.catalogue import load_catalogue
+from diffing.core.settings import ClientSettings, Settings
+from diffing.engine.sql import SQL_DIR
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -99,7 +99,7 @@ def test_the_command_line_does_as_shown(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
 
     done = subprocess.run(
-        [sys.executable, "-m", "service", *command.split()[1:]],
+        [sys.executable, "-m", "diffing", *command.split()[1:]],
         cwd=tmp_path,
         capture_output=True,
         text=True,

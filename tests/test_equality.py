@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
-from service.queries import query
+from diffing.engine.sql import query
 from tests import reference
 
 SPECIAL = (

@@ -14,9 +14,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from service.errors import BadInput
-from service.job import Submission
-from service.progress import Progress
+from diffing.core.errors import BadInput
+from diffing.core.progress import Progress
+from diffing.store.job import Submission
 from tests.service_under_test import Client, LargePair, Program, Service
 from tests.test_api import ABSURD_IDS, assert_problem
 from tests.test_faults import wait_until

@@ -14,16 +14,16 @@ from typing import Any
 import httpx2
 import pytest
 
-from service.catalogue import find_inputs, load_catalogue
-from service.errors import DiffFailed, Interrupted
-from service.input_file import InputFile
-from service.job import Submission
-from service.limits import Limits
-from service.outputs import Outputs
-from service.progress import Progress
-from service.request import Request
-from service.runner import ChildFailed, Runner
-from service.settings import Settings
+from diffing.core.catalogue import find_inputs, load_catalogue
+from diffing.core.errors import DiffFailed, Interrupted
+from diffing.core.progress import Progress
+from diffing.core.settings import Settings
+from diffing.csvfiles.input_file import InputFile
+from diffing.files.results import Outputs
+from diffing.sandbox.limits import Limits
+from diffing.store.job import Submission
+from diffing.worker.supervisor import ChildFailed, Runner
+from diffing.worker.task import Request
 from tests import reference
 from tests.conftest import Mount
 from tests.service_under_test import (

@@ -42,7 +42,7 @@ class Api:
         return url.host, url.port
 
 
-def start(service: Service, module: str = "service", **settings: object) -> Api:
+def start(service: Service, module: str = "diffing", **settings: object) -> Api:
     program = service.start_module(module, "api", "--port", "0", **settings)
     return Api(service, service.client_of(program), program)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from service.samples import write_sample
+from diffing.engine.samples import write_sample
 
 DIFF = """
 import ctypes, sys
-from service.cli import app
+from diffing.cli.main import app
 
 app(sys.argv[2:], standalone_mode=False)
 libc = ctypes.CDLL(None)

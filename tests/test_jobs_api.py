@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from service.catalogue import load_catalogue
-from service.database import open_file
-from service.errors import BadInput
-from service.job import Status, Submission
-from service.jobs import Jobs
+from diffing.core.catalogue import load_catalogue
+from diffing.core.errors import BadInput
+from diffing.store.database import open_file
+from diffing.store.job import Status, Submission
+from diffing.store.jobs import Jobs
 from tests.service_under_test import NEW, OLD, Client, Service
 from tests.test_api import assert_problem
 

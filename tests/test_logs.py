@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from service.logs import Repeats
+from diffing.core.logs import Repeats
 from tests.service_under_test import LargePair, Program, Service
 from tests.test_faults import wait_until
 from tests.test_operations import damage
@@ -88,9 +88,9 @@ def test_a_request_and_its_job_can_be_followed_through_api_and_worker(logged: Lo
 
     assert "night-run.7" == response.headers["x-request-id"]
     assert [
-        ("service.api.observed", 1),
-        ("service.worker", 1),
-        ("service.worker", 1),
+        ("diffing.api.request_log", 1),
+        ("diffing.worker.worker", 1),
+        ("diffing.worker.worker", 1),
     ] == [(record["logger"], record["job_id"]) for record in of_request]
     line = of_request[0]
     assert ("POST", "/api/diffing/new/revenue", 202) == (
@@ -175,9 +175,9 @@ def test_the_process_of_a_diff_logs_with_the_id_of_its_job(service: Service) -> 
     service.write_sample("revenue", 200_000)
     job_id = at.client.new_job()
     at.client.wait_for_failure(job_id)
-    at.worker.saw("service.child")
+    at.worker.saw("diffing.worker.child")
 
-    (line,) = [r for r in at.said if r["logger"] == "service.child"]
+    (line,) = [r for r in at.said if r["logger"] == "diffing.worker.child"]
     assert ("error", job_id, 1) == (line["level"], line["job_id"], line["attempt"])
     assert line["exception"]
 
@@ -210,7 +210,7 @@ def test_json_is_what_a_program_logs_unless_told_otherwise(
 
 LOGGING = """
 import logging, threading, warnings
-from service import logs
+from diffing.core import logs
 logs.configure(logs.Style())
 warnings.warn("old ways")
 thread = threading.Thread(target=lambda: 1 / 0, name="side")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from service import queries
-from service.errors import DiffingError
+from diffing.core.errors import DiffingError
+from diffing.engine import sql as queries
 from tests import test_cases
 
 CASES = {case.name: case for case in test_cases.CASES}
@@ -280,7 +280,7 @@ MUTANTS = [
 
 @pytest.fixture
 def sql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A copy of the queries, which a diff runs instead of those of the project."""
+    """A copy of the sql, which a diff runs instead of those of the project."""
     copy = shutil.copytree(queries.SQL_DIR, tmp_path / "sql")
     monkeypatch.setattr(queries, "SQL_DIR", copy)
     queries.query.cache_clear()

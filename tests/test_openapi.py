@@ -14,16 +14,16 @@ import jsonschema_rs
 import pytest
 from starlette.routing import Route
 
-from service import __version__
-from service.api.app import make_app
-from service.api.document import DOCS, load_document
-from service.catalogue import Comparison, load_catalogue
-from service.errors import DiffingError
-from service.job import Status
-from service.keys import Keys
-from service.scopes import Scope
-from service.settings import Settings
-from service.summary import Summary
+from diffing import __version__
+from diffing.api.app import make_app
+from diffing.api.openapi import DOCS, load_document
+from diffing.core.catalogue import Comparison, load_catalogue
+from diffing.core.errors import DiffingError
+from diffing.core.settings import Settings
+from diffing.engine.summary import Summary
+from diffing.store.api_keys import Keys
+from diffing.store.job import Status
+from diffing.store.scopes import Scope
 from tests.conftest import ROOT
 from tests.service_under_test import Client, Service
 

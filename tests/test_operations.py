@@ -15,14 +15,14 @@ import pytest
 import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.census import Census
-from service.database import open_file
-from service.errors import DiffFailed
-from service.job import Submission
-from service.jobs import Jobs
-from service.schema import workers as workers_table
-from service.settings import Settings
-from service.workers import Presence
+from diffing.core.errors import DiffFailed
+from diffing.core.settings import Settings
+from diffing.store.database import open_file
+from diffing.store.job import Submission
+from diffing.store.jobs import Jobs
+from diffing.store.schema import workers as workers_table
+from diffing.store.statistics import Census
+from diffing.store.workers import Presence
 from tests.conftest import Mount
 from tests.service_under_test import NEW, OLD, Client, Service
 from tests.test_faults import wait_until
@@ -332,7 +332,7 @@ def test_a_histogram_counts_in_each_bucket_what_took_at_most_so_long(
         assert job.started_at
         end = job.started_at + timedelta(seconds=seconds)
         with monkeypatch.context() as clock:
-            clock.setattr("service.jobs._now", lambda end=end: end)
+            clock.setattr("diffing.store.jobs._now", lambda end=end: end)
             assert jobs.succeed(job, {})
     samples = samples_of(service.api())
 

@@ -33,7 +33,7 @@ def diffing(
     folder: Path, *arguments: str, limit: Callable[[], None] | None = None, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "service", *arguments],
+        [sys.executable, "-m", "diffing", *arguments],
         cwd=folder,
         env={**os.environ, **variables},
         capture_output=True,
@@ -49,7 +49,7 @@ def in_shell(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["/bin/bash", "-c", line],
         cwd=folder,
-        env={**os.environ, "DIFF": f"{sys.executable} -m service {' '.join(DIFF)}"},
+        env={**os.environ, "DIFF": f"{sys.executable} -m diffing {' '.join(DIFF)}"},
         capture_output=True,
         text=True,
         timeout=60,
@@ -189,8 +189,8 @@ def test_standard_output_by_name_is_appended_to(folder: Path, name: str) -> None
         ("$DIFF > /dev/full", "The disk is full."),
         ("$DIFF --output /dev/full", "The disk is full."),
         ("$DIFF >&-", "Standard output is closed. Name a file with --output."),
-        (f"{sys.executable} -m service metrics > /dev/full", "No space left on device"),
-        (f"{sys.executable} -m service --help > /dev/full", "No space left on device"),
+        (f"{sys.executable} -m diffing metrics > /dev/full", "No space left on device"),
+        (f"{sys.executable} -m diffing --help > /dev/full", "No space left on device"),
     ],
 )
 def test_standard_output_that_cannot_be_written_is_one_line(

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
-from service.catalogue import load_catalogue
-from service.compare import Side, parameters
-from service.csvfile import open_csv
-from service.input_file import InputFile
-from service.outputs import Outputs
-from service.pieces import Pieces
-from service.queries import query
-from service.samples import write_sample
+from diffing.core.catalogue import load_catalogue
+from diffing.csvfiles.csv_file import open_csv
+from diffing.csvfiles.input_file import InputFile
+from diffing.csvfiles.split import Pieces
+from diffing.engine.compare import Side, parameters
+from diffing.engine.samples import write_sample
+from diffing.engine.sql import query
+from diffing.files.results import Outputs
 
 Plans = dict[str, str]
 (OPTIMIZERS,) = [line for line in query("session").splitlines() if "set disabled_opt" in line]

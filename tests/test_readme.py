@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.catalogue import load_catalogue
+from diffing.core.catalogue import load_catalogue
 from tests.conftest import ROOT
 from tests.service_under_test import Client, Service
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from service.catalogue import comparison_of
-from service.engine import Diff
-from service.input_file import InputFile
-from service.limits import Limits
-from service.outputs import Outputs
+from diffing.core.catalogue import comparison_of
+from diffing.csvfiles.input_file import InputFile
+from diffing.engine.diff import Diff
+from diffing.files.results import Outputs
+from diffing.sandbox.limits import Limits
 from tests.conftest import ROOT
 
 FOLDER = Path(os.environ.get("DIFFING_REAL_PAIRS", ROOT.parent / "shared" / "data"))

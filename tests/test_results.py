@@ -21,9 +21,9 @@ import duckdb
 import httpx2
 import pytest
 
-from service.api.encodings import packed, preferred
-from service.errors import NotAcceptable
-from service.job import Submission
+from diffing.api.http.compression import packed, preferred
+from diffing.core.errors import NotAcceptable
+from diffing.store.job import Submission
 from tests.service_under_test import Client, Program, Service
 from tests.test_api import assert_problem
 from tests.test_faults import wait_until
@@ -507,7 +507,7 @@ def test_names_that_only_differ_outside_ascii_are_kept_apart(
 
 
 def converters(service: Service) -> list[Any]:
-    return [r for r in service.running() if "service.converter" in r.command]
+    return [r for r in service.running() if "diffing.engine.convert" in r.command]
 
 
 def parts_of(service: Service) -> list[str]:

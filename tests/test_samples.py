@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from service.catalogue import load_catalogue
-from service.engine import Diff
-from service.errors import BadArgument
-from service.input_file import InputFile
-from service.limits import Limits
-from service.outputs import Outputs
-from service.samples import METRICS, write_sample
+from diffing.core.catalogue import load_catalogue
+from diffing.core.errors import BadArgument
+from diffing.csvfiles.input_file import InputFile
+from diffing.engine.diff import Diff
+from diffing.engine.samples import METRICS, write_sample
+from diffing.files.results import Outputs
+from diffing.sandbox.limits import Limits
 
 HEADERS = {
     "revenue": "date,segment_field,segment_name,segment_value,segment_value_id,stat,value",

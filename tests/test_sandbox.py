@@ -21,19 +21,20 @@ from typing import Any
 import duckdb
 import pytest
 
-from service import fence, session
-from service.catalogue import comparison_of
-from service.child import _enclose
-from service.csvfile import open_csv
-from service.engine import Diff
-from service.errors import BadInput, DiffingError, OutOfDisk
-from service.input_file import InputFile
-from service.limits import Limits
-from service.outputs import Outputs
-from service.pieces import Pieces
-from service.queries import SQL_DIR, query
-from service.request import Request
-from service.session import Session
+from diffing.core.catalogue import comparison_of
+from diffing.core.errors import BadInput, DiffingError, OutOfDisk
+from diffing.csvfiles.csv_file import open_csv
+from diffing.csvfiles.input_file import InputFile
+from diffing.csvfiles.split import Pieces
+from diffing.engine import connection
+from diffing.engine.connection import Session
+from diffing.engine.diff import Diff
+from diffing.engine.sql import SQL_DIR, query
+from diffing.files.results import Outputs
+from diffing.sandbox import landlock
+from diffing.sandbox.limits import Limits
+from diffing.worker.child import _enclose
+from diffing.worker.task import Request
 from tests import reference
 from tests.conftest import ROOT, DiffTexts
 from tests.service_under_test import LargePair, Service
@@ -110,7 +111,7 @@ Run = Callable[[str], dict[str, Any]]
 def run(data: Data, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """A function that runs any SQL in the session of a diff, and gives the first row."""
     monkeypatch.setattr(
-        session, "query", lambda name: texts.get(name) or (SQL_DIR / f"{name}.sql").read_text()
+        connection, "query", lambda name: texts.get(name) or (SQL_DIR / f"{name}.sql").read_text()
     )
     texts: dict[str, str] = {}
     limits = Limits(2, "1GB", data.scratch)
@@ -346,7 +347,7 @@ def _error_of(action: Callable[..., object], *arguments: object) -> str | None:
     return None
 
 
-needs_landlock = pytest.mark.skipif(fence.version() == 0, reason="this kernel has no Landlock")
+needs_landlock = pytest.mark.skipif(landlock.version() == 0, reason="this kernel has no Landlock")
 
 
 @pytest.fixture
@@ -389,7 +390,7 @@ def test_a_conversion_reaches_its_two_files_alone(tmp_path: Path) -> None:
     source.write_text("k,v\n1,2\n")
     (tmp_path / "2.1.csv").write_text("k,v\nsomebody,else\n")
     spy = (
-        "import os, sys; from pathlib import Path; from service import converter;"
+        "import os, sys; from pathlib import Path; from diffing.engine import convert;"
         "converter._write_json = lambda source, part: len(Path(os.environ['SPY']).read_text());"
         "sys.exit(converter.main())"
     )
@@ -421,7 +422,7 @@ def test_the_process_of_a_diff_reaches_what_it_needs(
     assert enclosed(Path.read_bytes, Path(gzip.__file__)) is None
 
 
-@pytest.mark.skipif(fence.version() < 4, reason="this kernel's Landlock does not know TCP")
+@pytest.mark.skipif(landlock.version() < 4, reason="this kernel's Landlock does not know TCP")
 def test_the_process_of_a_diff_reaches_no_network(enclosed: Callable[..., str | None]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = listener.getsockname()
@@ -430,7 +431,7 @@ def test_the_process_of_a_diff_reaches_no_network(enclosed: Callable[..., str | 
         assert "PermissionError" == enclosed(socket.create_server, ("127.0.0.1", 0))
 
 
-@pytest.mark.skipif(fence.version() < 6, reason="this kernel's Landlock does not know signals")
+@pytest.mark.skipif(landlock.version() < 6, reason="this kernel's Landlock does not know signals")
 def test_the_process_of_a_diff_signals_no_other(enclosed: Callable[..., str | None]) -> None:
     assert "PermissionError" == enclosed(os.kill, os.getpid(), 0)
 
@@ -449,10 +450,10 @@ def test_each_diff_of_a_worker_is_enclosed(service: Service, large_pair: LargePa
 def test_without_landlock_a_worker_says_so_and_works(
     data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fence, "_CREATE_RULESET", -1)  # no such call, as on an older kernel
+    monkeypatch.setattr(landlock, "_CREATE_RULESET", -1)  # no such call, as on an older kernel
 
-    assert 0 == fence.version()
-    fence.enclose(read=[], write=[], rename=[], own=[])
+    assert 0 == landlock.version()
+    landlock.enclose(read=[], write=[], rename=[], own=[])
     assert data.old.read_text()
 
 

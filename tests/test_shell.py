@@ -12,9 +12,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from service.catalogue import Metric, load_catalogue
-from service.queries import SQL_DIR, query
-from service.samples import write_sample
+from diffing.core.catalogue import Metric, load_catalogue
+from diffing.engine.samples import write_sample
+from diffing.engine.sql import SQL_DIR, query
 from tests import reference
 from tests.test_cases import CASES, Case
 

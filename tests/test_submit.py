@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import ClientSettings
+from diffing.core.settings import ClientSettings
 from tests import reference
 from tests.conftest import ROOT
 from tests.service_under_test import NEW, OLD, Client, LargePair, Service
@@ -38,7 +38,7 @@ def started(client: Client, *arguments: str | Path, **environment: str) -> subpr
     """`diffing submit`, with what it says kept."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("DIFFING_")}
     return subprocess.Popen(
-        [sys.executable, "-m", "service", "submit", *arguments],
+        [sys.executable, "-m", "diffing", "submit", *arguments],
         env={**inherited, "DIFFING_URL": str(client.base_url), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -130,8 +130,8 @@ def test_a_result_that_is_not_what_the_summary_says_is_not_written(
     client.wait_for_success(client.new_job())
     result = service.result_file(1, 1)
     result.write_text(result.read_text().replace("7.25", "7.26"))
-    from service.client import Client as OurClient
-    from service.errors import DiffFailed
+    from diffing.cli.client import Client as OurClient
+    from diffing.core.errors import DiffFailed
 
     with (
         OurClient(str(client.base_url)) as ours,

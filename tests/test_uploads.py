@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from service.catalogue import load_catalogue
-from service.settings import Settings
+from diffing.core.catalogue import load_catalogue
+from diffing.core.settings import Settings
 from tests import reference
 from tests.conftest import Mount
 from tests.service_under_test import NEW, OLD, Client, LargePair, Service

@@ -9,8 +9,8 @@ from tests.conftest import ROOT
 
 MAKE_A_JOB = """
 from pathlib import Path
-from service.job import Submission
-from service.jobs import Jobs
+from diffing.store.job import Submission
+from diffing.store.jobs import Jobs
 print(Jobs.in_file(Path("jobs.sqlite3")).create(Submission("revenue")).id)
 """
 
@@ -43,7 +43,7 @@ def test_the_package_works_in_an_empty_environment_outside_the_checkout(tmp_path
         [python, "-c", MAKE_A_JOB], cwd=tmp_path, check=True, capture_output=True, text=True
     )
     where = subprocess.run(
-        [python, "-c", "import service; print(service.__file__)"],
+        [python, "-c", "import diffing; print(diffing.__file__)"],
         cwd=tmp_path,
         check=True,
         capture_output=True,

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from service import jobs as jobs_module
-from service.errors import DiffFailed
-from service.job import Submission
-from service.progress import Progress
-from service.reaper import Reaper
-from service.sweeper import Sweeper
-from service.tasks import JobQueue
+from diffing.core.errors import DiffFailed
+from diffing.core.progress import Progress
+from diffing.store import jobs as jobs_module
+from diffing.store.job import Submission
+from diffing.store.queue import JobQueue
+from diffing.worker.reaper import Reaper
+from diffing.worker.sweeper import Sweeper
 from tests import reference
 from tests.service_under_test import NEW, OLD, LargePair, Program, Service
 from tests.test_faults import STALE_AFTER, wait_until

@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from service.cli import run
+from diffing.cli.main import run
 
 if __name__ == "__main__":
     nothing: Any = None

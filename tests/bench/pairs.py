@@ -6,8 +6,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.catalogue import load_catalogue
-from service.samples import METRICS, write_sample
+from diffing.core.catalogue import load_catalogue
+from diffing.engine.samples import METRICS, write_sample
 from tests.bench.measure import apart
 
 _SQL = Path(__file__).parent

@@ -58,7 +58,7 @@ def _diff(pair: Pair, output: Path) -> Command:
         columns += [argument for name in pair.value for argument in ("--value", name)]
     files: Command = ["--old", pair.old, "--new", pair.new, "--output", output]
     summary = output.with_suffix(".json")
-    return [sys.executable, "-m", "service", "diff", *columns, *files, "--summary", summary]
+    return [sys.executable, "-m", "diffing", "diff", *columns, *files, "--summary", summary]
 
 
 READING = Tool("reading", _read)

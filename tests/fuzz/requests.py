@@ -7,7 +7,7 @@ import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
-from service.api.document import load_document
+from diffing.api.openapi import load_document
 from tests.service_under_test import NEW, OLD
 
 _PATHS: dict[str, dict[str, Any]] = load_document()["paths"]

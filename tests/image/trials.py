@@ -13,8 +13,8 @@ from pathlib import Path
 
 import httpx2
 
-from service import __version__
-from service.samples import write_sample
+from diffing import __version__
+from diffing.engine.samples import write_sample
 from tests.conftest import ROOT
 from tests.image.engine import Docker
 from tests.service_under_test import NEW, OLD, Client
@@ -159,7 +159,7 @@ def job_outlives_its_worker(on: Ground) -> str:
     status = on.client.wait_for_success(job, patience=180)
     right = subprocess.run(
         [
-            *(sys.executable, "-m", "service", "diff", "--metric", "c-revenue"),
+            *(sys.executable, "-m", "diffing", "diff", "--metric", "c-revenue"),
             *("--old", old, "--new", new),
         ],
         cwd=ROOT,

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import httpx2
 
-from service.catalogue import load_catalogue
-from service.outputs import Outputs
-from service.publishing import is_part
+from diffing.core.catalogue import load_catalogue
+from diffing.files.publish import is_part
+from diffing.files.results import Outputs
 from tests import reference
 from tests.service_under_test import NEW, OLD, Client, Service, write_large_pair
 

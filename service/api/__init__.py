@@ -1,1 +1,0 @@
-"""The HTTP API: queues jobs, and tells and hands out what became of them."""

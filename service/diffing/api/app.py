@@ -1,0 +1,77 @@
+"""The ASGI application: the routes, and what becomes of errors."""
+
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp
+
+from diffing.api.access import Keyring, guarded
+from diffing.api.backend import Backend
+from diffing.api.catalogue import CatalogueViews
+from diffing.api.events import Events
+from diffing.api.http.middleware import Guards, names_of
+from diffing.api.http.problems import (
+    problem_of_disconnect,
+    problem_of_error,
+    problem_of_http,
+    problem_unforeseen,
+)
+from diffing.api.jobs import JobViews
+from diffing.api.openapi import Document
+from diffing.api.operations import Operations
+from diffing.api.results import Results
+from diffing.api.submissions import Submissions
+from diffing.core.catalogue import Catalogue
+from diffing.core.errors import DiffingError
+from diffing.core.settings import Settings
+
+
+def make_app(settings: Settings, catalogue: Catalogue, *, ask_for_keys: bool = True) -> Starlette:
+    """The ASGI application.
+
+    Args:
+        settings: of the service.
+        catalogue: of metrics.
+        ask_for_keys: whether requests need an API key; without, everybody may do everything.
+
+    Raises:
+        BadSetting: a database cannot be used.
+        LookupError: a route has an operation of which nobody said what scope it needs.
+    """
+    backend = Backend.of(settings, catalogue)
+    groups = (
+        Submissions(backend),
+        JobViews(backend),
+        Results(backend),
+        Events(backend),
+        CatalogueViews(backend),
+        Operations(backend),
+        Document(ask_for_keys=ask_for_keys),
+    )
+    keys = Keyring(backend.keys) if ask_for_keys else None
+    app = _Application(
+        names_of(settings, ask_for_keys=ask_for_keys),
+        routes=[guarded(route, keys) for group in groups for route in group.routes()],
+        exception_handlers={
+            DiffingError: problem_of_error,
+            HTTPException: problem_of_http,
+            ClientDisconnect: problem_of_disconnect,
+            Exception: problem_unforeseen,
+        },
+    )
+    app.state.stopping = backend.stopping
+    return app
+
+
+class _Application(Starlette):
+    """Starlette behind our guards: these see even the answer to an error that was not foreseen."""
+
+    def __init__(self, names: frozenset[str] | None, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._names = names
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The application with everything around it."""
+        return Guards(super().build_middleware_stack(), self._names)

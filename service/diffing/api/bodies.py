@@ -1,0 +1,198 @@
+"""Request bodies: read within bounds, as JSON or as a form with files."""
+
+import hashlib
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from python_multipart.multipart import parse_options_header
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+
+from diffing.api.multipart import Form
+from diffing.core.catalogue import shown
+from diffing.core.errors import BadArgument, TooLarge, Unprocessable, UnsupportedBody
+from diffing.core.settings import Settings
+from diffing.files.uploads import Upload
+
+_JSON = b"application/json"
+_FORM = b"multipart/form-data"
+_LARGEST_JSON = 64 * 1024
+# Less is not worth the way to a thread that writes it; most servers bring more at a time.
+_PIECE_BYTES = 64 * 1024
+_LISTS = ("key", "value")
+_NUMBERS = ("rel_tol", "abs_tol")
+
+
+@dataclass(frozen=True)
+class Body:
+    """What came with a request.
+
+    Args:
+        members: of the JSON object or the form, still to be checked; `old` and `new` name files.
+        content: of the JSON; nothing of a form.
+        upload: where the files are; None for the folder of inputs.
+    """
+
+    members: dict[str, Any] = field(default_factory=dict)
+    content: bytes = b""
+    upload: Upload | None = None
+
+    def digest(self) -> str:
+        """One of all that came; the same for the same form, whatever stands between its parts.
+
+        Raises:
+            DiskUnavailable: uploaded files cannot be read.
+        """
+        if not self.upload:
+            return hashlib.sha256(self.content).hexdigest()
+        sent = json.dumps([self.members, self.upload.digests()], sort_keys=True)
+        # no JSON has this digest: this is none
+        return hashlib.sha256(_FORM + sent.encode()).hexdigest()
+
+
+@asynccontextmanager
+async def body_of(request: Request, settings: Settings, *, one_off: bool) -> AsyncIterator[Body]:
+    """The body of a request; at the end of the block its files are removed unless kept.
+
+    Args:
+        request: the request; what GET sends along is no body.
+        settings: the folder of uploads, and how large one may be.
+        one_off: whether the form may name columns.
+
+    Raises:
+        BadArgument: it is malformed, or ends too early.
+        TooLarge: it is, said as soon as that is known.
+        UnsupportedBody: it is neither JSON nor a form.
+        Unprocessable: it is no object, or has parts that there are not.
+        DiskUnavailable: the files cannot be written.
+    """
+    if request.method == "GET":
+        yield Body()
+        return
+    kind, options = parse_options_header(request.headers.get("content-type") or _JSON.decode())
+    most = settings.max_upload_bytes if kind == _FORM else _LARGEST_JSON
+    if announced := int(request.headers.get("content-length", 0)):
+        _require_taken(request, kind)
+        _require_small(announced, most)
+    async with aclosing(_chunks(request, most)) as chunks:
+        first = await anext(chunks, None)
+        if first is None:
+            yield Body()
+            return
+        _require_taken(request, kind)
+        if kind == _JSON:
+            content = first + b"".join([chunk async for chunk in chunks])
+            yield Body(_members_of_json(content), content)
+            return
+        upload = await run_in_threadpool(Upload, settings.uploads_dir)
+        try:
+            names = (*_NUMBERS, "duplicates", *(_LISTS if one_off else ()))
+            form = Form(options.get(b"boundary", b""), upload, names)
+            await _feed(form, first, chunks)
+            yield await run_in_threadpool(_body_of_form, form, upload)
+        finally:
+            try:
+                await run_in_threadpool(upload.close)
+            finally:
+                upload.close()  # a task that is cancelled, when the service stops, awaits nothing
+
+
+async def _chunks(request: Request, most: int) -> AsyncGenerator[bytes, None]:
+    size = 0
+    try:
+        async with aclosing(request.stream()) as stream:
+            async for chunk in stream:
+                size += len(chunk)
+                _require_small(size, most)
+                if chunk:
+                    yield chunk
+    except ClientDisconnect:
+        raise BadArgument("The body ended too early.") from None
+
+
+def _require_small(size: int, most: int) -> None:
+    if size > most:
+        raise TooLarge(f"The body has more than {most:,} bytes.")
+
+
+def _require_taken(request: Request, kind: bytes) -> None:
+    if kind not in (_JSON, _FORM):
+        raise UnsupportedBody(
+            f"A body of the type {shown(kind.decode('latin-1'))} is not taken. Send "
+            f"{_JSON.decode()} or {_FORM.decode()}, and say so in Content-Type."
+        )
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise UnsupportedBody(f"A body encoded with {shown(encoding)} is not taken. Send it plain.")
+
+
+async def _feed(form: Form, first: bytes, chunks: AsyncIterator[bytes]) -> None:
+    pieces, size = [first], len(first)
+    async for chunk in chunks:
+        if size >= _PIECE_BYTES:
+            await run_in_threadpool(form.feed, b"".join(pieces))
+            pieces, size = [], 0
+        pieces.append(chunk)
+        size += len(chunk)
+    await run_in_threadpool(form.feed, b"".join(pieces))
+
+
+def _body_of_form(form: Form, upload: Upload) -> Body:
+    fields = form.finish()
+    members = _members_of_form(fields)
+    members["old"], members["new"] = upload.finish()
+    return Body(members, upload=upload)
+
+
+def _members_of_form(fields: dict[str, list[str]]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for name, values in fields.items():
+        if name in _LISTS:
+            members[name] = values
+        elif len(values) > 1:
+            raise Unprocessable(f"The form has the field {name} twice.")
+        else:
+            members[name] = _number(values[0]) if name in _NUMBERS else values[0]
+    return members
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text  # which is no number, and told so with the other faults
+
+
+def _members_of_json(content: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(content.decode(), object_pairs_hook=_once, parse_constant=_no_constant)
+        # halves of characters can be written in JSON, and nowhere else
+        json.dumps(found, ensure_ascii=False).encode()
+    except RecursionError:
+        raise BadArgument("The body is not JSON that is taken: it is nested too deeply.") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise BadArgument(f"The body is not JSON: {error.msg} at {where}.") from None
+    except UnicodeError:
+        raise BadArgument("The body is not JSON: its text is not Unicode, as UTF-8.") from None
+    except ValueError:
+        raise BadArgument("The body is not JSON that is taken: a number is too long.") from None
+    if not isinstance(found, dict):
+        raise Unprocessable("The body must be a JSON object.")
+    return found
+
+
+def _once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) < len(members):
+        names = [name for name, _ in members]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadArgument(f"The body has the member {shown(twice)} twice.")
+    return found
+
+
+def _no_constant(word: str) -> None:
+    raise BadArgument(f"The body is not JSON: {word} is no number there.")

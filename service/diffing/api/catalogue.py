@@ -1,0 +1,58 @@
+"""Endpoints that describe the catalogue."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from diffing.api.backend import Backend
+from diffing.api.http.problems import problem
+from diffing.api.jobs import NOT_STORED
+from diffing.core.catalogue import Comparison, Metric, find_input
+from diffing.core.errors import MissingInput, UnknownMetric
+
+
+class CatalogueViews:
+    """Describes metrics."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def routes(self) -> list[Route]:
+        """The table of these endpoints."""
+        return [
+            Route("/api/diffing/metrics", self.metrics),
+            Route("/api/diffing/metrics/{metric_id}", self.metric),
+        ]
+
+    def metrics(self, _: Request) -> Response:
+        """All metrics, in the order of the catalogue."""
+        metrics = self._backend.catalogue.metrics.values()
+        return JSONResponse({"metrics": [self._described(m) for m in metrics]}, headers=NOT_STORED)
+
+    def metric(self, request: Request) -> Response:
+        """The metric of that id or alias."""
+        catalogue = self._backend.catalogue
+        try:
+            metric = catalogue.find(request.path_params["metric_id"])
+        except UnknownMetric as error:
+            return problem(error, metrics=list(catalogue.metrics))
+        return JSONResponse(self._described(metric), headers=NOT_STORED)
+
+    def _described(self, metric: Metric) -> dict[str, Any]:
+        return {
+            "id": metric.id,
+            "aliases": metric.aliases,
+            **metric.model_dump(mode="json", include=set(Comparison.model_fields)),
+            "old": self._file(metric.old),
+            "new": self._file(metric.new),
+        }
+
+    def _file(self, name: str) -> dict[str, Any]:
+        """The file that a job of the metric would read now, if it is there; no path."""
+        try:
+            path = find_input(name, self._backend.settings.input_dir)
+            return {"name": path.name, "there": True, "bytes": path.stat().st_size}
+        except (MissingInput, FileNotFoundError):
+            return {"name": name, "there": False, "bytes": None}

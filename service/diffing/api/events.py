@@ -1,0 +1,99 @@
+"""The endpoint that follows a job: server-sent events, one whenever its status changes."""
+
+import json
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+
+from sse_starlette.event import ServerSentEvent
+from sse_starlette.sse import EventSourceResponse, SendTimeoutError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from diffing.api.backend import Backend
+from diffing.api.jobs import NOT_STORED, job_of, status_of
+from diffing.core.errors import TooManyStreams
+from diffing.store.job import FINISHED, Job
+
+_log = logging.getLogger(__name__)
+# Each takes a file descriptor, of which a process has 1,024 unless told otherwise.
+_MOST_STREAMS = 200
+_PING_SECONDS = 15
+# A client that reads nothing for so long is let go.
+_SEND_SECONDS = 30
+# Longer than streams take to end by themselves when the API stops.
+_GRACE_SECONDS = 5
+
+
+class Events:
+    """Follows jobs."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._streams = 0
+
+    def routes(self) -> list[Route]:
+        """The table of these endpoints."""
+        return [Route("/api/diffing/job/{job_id}/events", self.events)]
+
+    async def events(self, request: Request) -> Response:
+        """The status of a job now and whenever it changes, up to its end."""
+        job = await run_in_threadpool(job_of, request, self._backend)
+        if job.status in FINISHED and request.headers.get("last-event-id") == _id_of(job):
+            return Response(status_code=204, headers=NOT_STORED)  # a browser asks no more then
+        if self._streams >= _MOST_STREAMS:
+            raise TooManyStreams(f"{_MOST_STREAMS:,} clients follow jobs already. Try again later.")
+        self._streams += 1
+        return _Stream(self._changes(job), self._ended)
+
+    def _ended(self) -> None:
+        self._streams -= 1
+
+    async def _changes(self, job: Job) -> AsyncIterator[ServerSentEvent]:
+        said = status_of(job)
+        yield _event(job)
+        if job.status in FINISHED:
+            return
+        async with aclosing(self._backend.watch.looks_at(job.id)) as looks:
+            async for latest in looks:
+                if (status := status_of(latest)) != said:
+                    said = status
+                    yield _event(latest)
+                if latest.status in FINISHED:
+                    return
+
+
+class _Stream(EventSourceResponse):
+    """Sends events; `ended` is called at the end, whichever."""
+
+    def __init__(self, events: AsyncIterator[ServerSentEvent], ended: Callable[[], None]) -> None:
+        super().__init__(
+            events,
+            headers=NOT_STORED,
+            ping=_PING_SECONDS,
+            sep="\n",
+            send_timeout=_SEND_SECONDS,
+            shutdown_grace_period=_GRACE_SECONDS,
+        )
+        self._ended = ended
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except SendTimeoutError:
+            _log.info("a client that follows a job read nothing for %d s", _SEND_SECONDS)
+        finally:
+            self._ended()
+
+
+def _event(job: Job) -> ServerSentEvent:
+    # in ASCII: some clients take U+2028 and its like for the end of a line
+    data = json.dumps(status_of(job), separators=(",", ":"))
+    return ServerSentEvent(data, event="status", id=_id_of(job), sep="\n")
+
+
+def _id_of(job: Job) -> str:
+    return f"{job.attempt}-{job.status}"

@@ -1,0 +1,4 @@
+"""HTTP itself: connections, bounds, problems, ranges, compression, downloads.
+
+Knows nothing of jobs.
+"""

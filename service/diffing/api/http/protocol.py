@@ -1,0 +1,183 @@
+"""HTTP/1.1 as uvicorn speaks it, bounded in time and number, and with our answers for its own."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, cast
+
+import h11
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from diffing.api.http.middleware import SECURITY_HEADERS
+from diffing.api.http.problems import ProblemResponse, problem_of_status
+
+# Seconds that a client has for the head of a request, for each piece of its body, and to read the
+# answer to a request that it has not sent to the end; three numbers, which tell what is waited for.
+_HEAD_SECONDS = 10.0
+_BODY_SECONDS = 30.0
+_LINGER_SECONDS = 2.0
+# connections beyond the most that are still told so
+_SPARE = 100
+_LATER_SECONDS = 5
+_DETAILS = {
+    400: "That is no HTTP/1.1.",
+    408: "The request came too slowly.",
+    431: "The head of the request is too large.",
+    501: "There is no such Transfer-Encoding here.",
+    503: "There are too many connections. Try again later.",
+}
+
+
+class _Lingering:
+    """A transport whose `close` is another function.
+
+    Args:
+        transport: does all else.
+        close: ends the connection.
+    """
+
+    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
+        self._transport = transport
+        self.close = close
+
+    def __getattr__(self, name: str) -> Any:
+        """All else, of the transport."""
+        return getattr(self._transport, name)
+
+
+class BoundedProtocol(H11Protocol):
+    """A connection.
+
+    Uvicorn's `limit_concurrency` is the most connections that there may be.
+    """
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        # else uvicorn would answer by itself, in plain text
+        self.limit_concurrency = None
+        self._refused = False
+        self._waits_for: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a request."""
+        lingering = _Lingering(transport, lambda: self._close(transport))
+        super().connection_made(cast(asyncio.Transport, lingering))
+        most = self.config.limit_concurrency
+        if most is not None and len(self.connections) > most:
+            self.app = _crowded
+            if len(self.connections) > most + _SPARE:
+                transport.abort()
+                return
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no longer."""
+        self._wait_for(None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Go on; what comes after a refusal is not looked at."""
+        if not self._refused:
+            super().data_received(data)
+            self._wait(again=True)
+
+    def on_response_complete(self) -> None:
+        """Begin to wait for what comes after an answer."""
+        super().on_response_complete()
+        self._wait()
+
+    def send_400_response(self, _: str) -> None:
+        """Answer what is no HTTP."""
+        error = sys.exception()
+        self._refuse(getattr(error, "error_status_hint", HTTPStatus.BAD_REQUEST))
+
+    def _close(self, transport: asyncio.Transport) -> None:
+        """End the connection; a client that still sends its request may read the answer first."""
+        if self._refused or transport.is_closing() or self.conn.their_state is not h11.SEND_BODY:
+            transport.close()
+            return
+        self._refused = True
+        self._linger()
+
+    def _linger(self) -> None:
+        # closed at once, the client could lose the answer over what it still sends
+        self.transport.write_eof()
+        self._wait_for(_LINGER_SECONDS, again=True)
+
+    def _wait(self, *, again: bool = False) -> None:
+        """Wait for what has to come next from the client, if anything has.
+
+        Args:
+            again: whether a piece just came.
+        """
+        if self._refused:
+            return
+        state, answered = self.conn.their_state, self.conn.our_state in (h11.DONE, h11.MUST_CLOSE)
+        if state is h11.IDLE:
+            self._wait_for(_HEAD_SECONDS)
+        elif state is not h11.SEND_BODY:
+            self._wait_for(None)
+        elif answered:
+            self._wait_for(_LINGER_SECONDS)
+        else:
+            self._wait_for(_BODY_SECONDS, again=again)
+
+    def _wait_for(self, seconds: float | None, *, again: bool = False) -> None:
+        if seconds == self._waits_for and not again:
+            return  # its time runs already
+        if self._timer:
+            self._timer.cancel()
+        self._waits_for = seconds
+        self._timer = None if seconds is None else self.loop.call_later(seconds, self._too_slow)
+
+    def _too_slow(self) -> None:
+        waited, self._waits_for, self._timer = self._waits_for, None, None
+        if self.flow.read_paused and not self._refused and waited == _BODY_SECONDS:
+            self._wait()  # it is us who do not read
+        elif self._refused or waited == _LINGER_SECONDS:
+            self.transport.abort()
+        elif self.conn.trailing_data[0] or waited == _BODY_SECONDS:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+        else:
+            self.transport.close()  # it never asked for anything
+
+    def _refuse(self, status: int) -> None:
+        """Answer without the application, and end the connection."""
+        self._refused = True
+        if self.cycle and not self.cycle.response_complete:
+            if not self.cycle.more_body:
+                return  # the request is whole: it is answered whatever came behind it
+            # whatever the application still says is for nobody
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.close()  # an answer is under way or was given
+            return
+        problem = _problem(status)
+        head = h11.Response(
+            status_code=status,
+            headers=problem.raw_headers,
+            reason=HTTPStatus(status).phrase.encode(),
+        )
+        to_head = self.conn.our_state is h11.SEND_RESPONSE and self.scope["method"] == "HEAD"
+        body = [] if to_head else [h11.Data(data=bytes(problem.body))]
+        for event in (head, *body, h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self._linger()
+
+
+async def _crowded(scope: Scope, receive: Receive, send: Send) -> None:
+    """The application of a connection that is one too many."""
+    problem = _problem(HTTPStatus.SERVICE_UNAVAILABLE)
+    problem.headers["Retry-After"] = str(_LATER_SECONDS)
+    await problem(scope, receive, send)
+
+
+def _problem(status: int) -> ProblemResponse:
+    detail = _DETAILS.get(status, _DETAILS[400])
+    return problem_of_status(
+        status, detail, {**SECURITY_HEADERS, "Cache-Control": "no-store", "Connection": "close"}
+    )

@@ -1,0 +1,202 @@
+"""Endpoints of jobs: all of them; how one stands, its summary, its end."""
+
+import base64
+import re
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from diffing.api.access import caller_of
+from diffing.api.backend import Backend
+from diffing.api.http.problems import problem
+from diffing.core.errors import BadArgument, ResultGone, UnknownJob, UnknownMetric
+from diffing.store.job import FINISHED, Job, Status
+from diffing.store.jobs import LARGEST_ID, no_job
+
+NOT_STORED = {"Cache-Control": "no-store"}
+_RETRY_SECONDS = 1
+_LONGEST_WAIT = 60
+_PAGE, _LONGEST_PAGE = 20, 100
+
+
+class JobViews:
+    """Tells about jobs, and cancels them."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def routes(self) -> list[Route]:
+        """The table of these endpoints."""
+        return [
+            Route("/api/diffing/jobs", self.jobs),
+            Route("/api/diffing/job/{job_id}", self.cancel, methods=["DELETE"]),
+            Route("/api/diffing/job/{job_id}/status", self.status),
+            Route("/api/diffing/job/{job_id}/summary", self.summary),
+        ]
+
+    def jobs(self, request: Request) -> Response:
+        """A page of jobs, newest first, and where the next one is."""
+        asked = request.query_params
+        statuses = [_status_in(text) for text in asked.getlist("status")]
+        most, before = _limit_in(asked.get("limit")), _id_in(asked.get("cursor"))
+        metric = asked.get("metric")
+        if metric is not None:
+            try:
+                metric = self._backend.catalogue.find(metric).id
+            except UnknownMetric as error:
+                return problem(error, metrics=list(self._backend.catalogue.metrics))
+        caller = caller_of(request)
+        owner = None if caller.sees_all else caller.owner
+        jobs = self._backend.jobs.page(most + 1, before, statuses, metric, owner)
+        following = _cursor_after(jobs[most - 1]) if len(jobs) > most else None
+        headers = dict(NOT_STORED)
+        if following:
+            kept = [(name, value) for name, value in asked.multi_items() if name != "cursor"]
+            query = urlencode([*kept, ("cursor", following)])
+            headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
+        said = {"jobs": [status_of(job) for job in jobs[:most]], "next": following}
+        return JSONResponse(said, headers=headers)
+
+    def cancel(self, request: Request) -> Response:
+        """End a job that has not ended: 202, as often as one asks."""
+        job = self._backend.jobs.cancel(job_of(request, self._backend).id)
+        return JSONResponse(
+            {"job_id": job.id, "status": job.status}, status_code=202, headers=headers_of(job)
+        )
+
+    def status(self, request: Request) -> Response:
+        """How a job stands, whatever its state."""
+        return JSONResponse(status_of(job_of(request, self._backend)), headers=NOT_STORED)
+
+    async def summary(self, request: Request) -> Response:
+        """The summary of a job that succeeded; until then 404 with its status."""
+        job = await awaited(request, self._backend)
+        if job.status is not Status.SUCCEEDED:
+            return not_yet(job)
+        return JSONResponse(job.summary)
+
+
+def job_of(request: Request, backend: Backend) -> Job:
+    """The job that a path names.
+
+    Raises:
+        UnknownJob: there never was one, or it is none that the caller sees, or it is no id.
+        ResultGone: it ended so long ago that it was removed.
+    """
+    job_id, caller = request.path_params["job_id"], caller_of(request)
+    if not re.fullmatch(r"[0-9]{1,19}", job_id):
+        raise UnknownJob("There is no such job: a job's id is a number.")
+    try:
+        job = backend.jobs.get(int(job_id))
+    except ResultGone:
+        # nobody knows any more whose it was
+        if not caller.sees_all:
+            raise no_job(int(job_id)) from None
+        raise
+    if not caller.sees(job):
+        raise no_job(job.id)
+    return job
+
+
+async def awaited(request: Request, backend: Backend) -> Job:
+    """The job that a path names, once it has ended or the seconds of `?wait=` are over.
+
+    Raises:
+        BadArgument: `wait` is no such number.
+        UnknownJob, ResultGone: as from `job_of`.
+    """
+    seconds = seconds_to_wait(request)
+    job = await run_in_threadpool(job_of, request, backend)
+    if not seconds or job.status in FINISHED:
+        return job
+    await backend.watch.until_end(job.id, request, seconds)
+    return await run_in_threadpool(job_of, request, backend)
+
+
+def seconds_to_wait(request: Request) -> int:
+    """How long a client is ready to wait for the end of a job.
+
+    Raises:
+        BadArgument: it is no number, or too large.
+    """
+    text = request.query_params.get("wait", "0")
+    if not re.fullmatch(r"[0-9]{1,2}", text) or int(text) > _LONGEST_WAIT:
+        raise BadArgument(f"wait must be a number of seconds from 0 to {_LONGEST_WAIT}.")
+    return int(text)
+
+
+def not_yet(job: Job) -> Response:
+    """The answer for what only a job that succeeded has: 404 with the status, and why it failed."""
+    said: dict[str, Any] = {"job_id": job.id, "status": job.status}
+    headers = dict(NOT_STORED)
+    match job.status:
+        case Status.FAILED:
+            said["error"] = job.error
+        case Status.QUEUED | Status.PROCESSING:
+            headers["Retry-After"] = str(_RETRY_SECONDS)
+    return JSONResponse(said, status_code=404, headers=headers)
+
+
+def headers_of(job: Job) -> dict[str, str]:
+    """Where a job was put; the answer is for the one who asked alone."""
+    return {"Location": f"/api/diffing/job/{job.id}", **NOT_STORED}
+
+
+def status_of(job: Job) -> dict[str, Any]:
+    """How a job stands, as JSON values."""
+    summary = job.summary or {}
+    counts = ("added", "changed", "removed", "unchanged", "within_tolerance", "emitted")
+    return {
+        "job_id": job.id,
+        "metric": job.metric,
+        "status": job.status,
+        "stage": job.stage,
+        "bytes_read": job.bytes_read,
+        "bytes_total": job.bytes_total,
+        "attempt": job.attempt,
+        "created_at": _iso(job.created_at),
+        "started_at": _iso(job.started_at),
+        "finished_at": _iso(job.finished_at),
+        "counts": {name: summary[name] for name in counts} if summary else None,
+        "error": job.error,
+    }
+
+
+def _status_in(text: str) -> Status:
+    if text not in list(Status):
+        raise BadArgument(f"status must be one of {', '.join(Status)}.")
+    return Status(text)
+
+
+def _limit_in(text: str | None) -> int:
+    if text is None:
+        return _PAGE
+    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= _LONGEST_PAGE:
+        raise BadArgument(f"limit must be a number from 1 to {_LONGEST_PAGE}.")
+    return int(text)
+
+
+def _cursor_after(job: Job) -> str:
+    return base64.urlsafe_b64encode(str(job.id).encode()).decode().rstrip("=")
+
+
+def _id_in(cursor: str | None) -> int | None:
+    """The id that a cursor of ours stands for: the jobs of smaller ids follow."""
+    if cursor is None:
+        return None
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    except ValueError:
+        text = b""
+    if not re.fullmatch(rb"[1-9][0-9]{0,18}", text) or int(text) > LARGEST_ID:
+        raise BadArgument("cursor must be what the page before named as next.")
+    return int(text)
+
+
+def _iso(time: datetime | None) -> str | None:
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z") if time else None

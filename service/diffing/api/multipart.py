@@ -1,0 +1,147 @@
+"""Takes `multipart/form-data` apart while it comes in: files to the disk, fields to memory."""
+
+import logging
+import re
+from collections.abc import Collection
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from diffing.core.catalogue import shown
+from diffing.core.errors import BadArgument, TooLarge, Unprocessable
+from diffing.files.uploads import SIDES, Upload
+
+_MOST_PARTS = 200
+_LARGEST_FIELD = 8 * 1024
+# what is wrong with a form is told to its client, who might fill the log with it
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
+_AS_IT_IS = {b"", b"7bit", b"8bit", b"binary"}
+
+
+class Form:
+    """The parts of a form, as far as they have come in; one thread at a time.
+
+    Args:
+        boundary: what stands between them.
+        upload: gets the files, the parts named as its sides.
+        fields: names that other parts may have.
+
+    Raises:
+        BadArgument: the boundary is none.
+    """
+
+    def __init__(self, boundary: bytes, upload: Upload, fields: Collection[str]) -> None:
+        self._upload = upload
+        self._names = fields
+        self._files: set[str] = set()
+        self._fields: dict[str, list[bytearray]] = {}
+        self._parts = 0
+        self._part = ""
+        self._header = bytearray()
+        self._header_value = bytearray()
+        self._headers: dict[bytes, bytes] = {}
+        self._ended = False
+        if not boundary:
+            raise BadArgument("The Content-Type of a form must name its boundary.")
+        try:
+            self._parser = MultipartParser(
+                boundary,
+                {
+                    "on_part_begin": self._begin_part,
+                    "on_header_field": self._take_header,
+                    "on_header_value": self._take_header_value,
+                    "on_header_end": self._end_header,
+                    "on_headers_finished": self._begin_data,
+                    "on_part_data": self._take_data,
+                    "on_end": self._end,
+                },
+            )
+        except FormParserError:
+            raise BadArgument("The boundary of the form is too long.") from None
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes.
+
+        Raises:
+            BadArgument: they are no form.
+            Unprocessable: a part is unknown, or comes twice.
+            TooLarge: a field is too long, or there are too many parts.
+            DiskUnavailable: a file cannot be written.
+        """
+        try:
+            self._parser.write(data)
+        except FormParserError:
+            raise BadArgument("The body is not multipart/form-data as it says it is.") from None
+
+    def finish(self) -> dict[str, list[str]]:
+        """The fields, when all has come in.
+
+        Raises:
+            BadArgument: the end is missing.
+            Unprocessable: a file is missing, or a field is not UTF-8.
+        """
+        if not self._ended:
+            raise BadArgument("The body ends in the middle of a part.")
+        missing = [side for side in SIDES if side not in self._files]
+        if missing:
+            raise Unprocessable(f"The form has no file {' and no file '.join(missing)}.")
+        try:
+            return {
+                name: [value.decode() for value in values] for name, values in self._fields.items()
+            }
+        except UnicodeDecodeError:
+            raise Unprocessable("A field of the form is not UTF-8.") from None
+
+    def _begin_part(self) -> None:
+        self._parts += 1
+        if self._parts > _MOST_PARTS:
+            raise TooLarge(f"The form has more than {_MOST_PARTS} parts.")
+        self._headers = {}
+
+    def _take_header(self, data: bytes, start: int, end: int) -> None:
+        self._header += data[start:end]
+
+    def _take_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._header_value += data[start:end]
+
+    def _end_header(self) -> None:
+        self._headers[bytes(self._header).lower()] = bytes(self._header_value)
+        self._header.clear()
+        self._header_value.clear()
+
+    def _begin_data(self) -> None:
+        disposition, options = parse_options_header(self._headers.get(b"content-disposition"))
+        if disposition != b"form-data" or b"name" not in options:
+            raise BadArgument("A part of the form has no name.")
+        if self._headers.get(b"content-transfer-encoding", b"").lower() not in _AS_IT_IS:
+            raise Unprocessable("The parts of a form must not be encoded: send the bytes.")
+        self._part = options[b"name"].decode(errors="replace")
+        if self._part in SIDES:
+            self._begin_file(options.get(b"filename", b""))
+        elif self._part in self._names:
+            self._fields.setdefault(self._part, []).append(bytearray())
+        else:
+            known = ", ".join([*SIDES, *self._names])
+            raise Unprocessable(f"No part may be named {shown(self._part)}, but: {known}.")
+
+    def _begin_file(self, name: bytes) -> None:
+        if self._part in self._files:
+            raise Unprocessable(f"The form has the file {self._part} twice.")
+        self._files.add(self._part)
+        own = re.split(r"[/\\]", name.decode(errors="replace"))[-1].strip()
+        if own:
+            self._upload.names[self._part] = shown(own)
+        self._upload.write(self._part, b"")
+
+    def _take_data(self, data: bytes, start: int, end: int) -> None:
+        piece = memoryview(data)[start:end]
+        if self._part in SIDES:
+            self._upload.write(self._part, piece)
+            return
+        value = self._fields[self._part][-1]
+        if len(value) + len(piece) > _LARGEST_FIELD:
+            raise TooLarge(f"The field {self._part} is longer than {_LARGEST_FIELD:,} bytes.")
+        value += piece
+
+    def _end(self) -> None:
+        self._ended = True

@@ -1,0 +1,76 @@
+"""The OpenAPI document, and a page that shows it: all of it from this machine."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from diffing import __version__
+
+_DOCUMENT = Path(__file__).with_name("openapi.json")
+DOCS = Path(__file__).with_name("docs")
+_SWAGGER_UI = DOCS / "swagger-ui"
+_FILES = {
+    path.name: path
+    for path in (
+        DOCS / "start.js",
+        _SWAGGER_UI / "swagger-ui-bundle.js",
+        _SWAGGER_UI / "swagger-ui.css",
+        _SWAGGER_UI / "favicon-32x32.png",
+    )
+}
+# the styles are in the elements that Swagger UI makes, its icons in their addresses
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+
+
+def load_document() -> dict[str, Any]:
+    """The OpenAPI document of this release."""
+    document: dict[str, Any] = json.loads(_DOCUMENT.read_text(encoding="utf-8"))
+    document["info"]["version"] = __version__
+    return document
+
+
+class Document:
+    """Shows what the API is.
+
+    Args:
+        ask_for_keys: whether requests need an API key.
+    """
+
+    def __init__(self, *, ask_for_keys: bool) -> None:
+        self._document = load_document()
+        if ask_for_keys:
+            self._document["security"].remove({})  # which says that one may do without
+        else:
+            del self._document["security"], self._document["components"]["securitySchemes"]
+
+    def routes(self) -> list[Route]:
+        """The table of these endpoints, which are not in the document."""
+        return [
+            Route("/openapi.json", self.document, include_in_schema=False),
+            Route("/docs", self.page, include_in_schema=False),
+            Route("/docs/{name}", self.file, include_in_schema=False),
+        ]
+
+    def document(self, _: Request) -> Response:
+        """The OpenAPI document."""
+        return JSONResponse(self._document)
+
+    def page(self, _: Request) -> Response:
+        """The page, which needs no other host."""
+        return FileResponse(DOCS / "index.html", headers={"Content-Security-Policy": _POLICY})
+
+    def file(self, request: Request) -> Response:
+        """A file of the page."""
+        path = _FILES.get(request.path_params["name"])
+        if path is None:
+            raise HTTPException(404)
+        return FileResponse(path)

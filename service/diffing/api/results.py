@@ -1,0 +1,116 @@
+"""Endpoints that hand out the files of a job that succeeded."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from diffing.api.backend import Backend
+from diffing.api.conversions import Conversion, Conversions
+from diffing.api.http.downloads import Download, Files
+from diffing.api.jobs import awaited, not_yet
+from diffing.core.errors import BadArgument, ResultGone
+from diffing.files.results import Outputs
+from diffing.store.counters import ONE_OFF
+from diffing.store.job import Job, Status
+
+_MEDIA_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "json": "application/json",
+    "parquet": "application/vnd.apache.parquet",
+}
+
+
+@dataclass(frozen=True)
+class _Output:
+    """An output of a diff: its field in `Outputs`, its word in file names, what counts its rows."""
+
+    field: Literal["result", "detail", "removed"]
+    word: str
+    count: Literal["emitted", "removed"]
+
+
+_RESULT = _Output("result", "diff", "emitted")
+_DETAIL = _Output("detail", "detail", "emitted")
+_REMOVED = _Output("removed", "removed", "removed")
+
+
+class Results:
+    """Hands out results."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._files = Files()
+        self._conversions = Conversions(backend.stopping, backend.settings.job_timeout)
+
+    def routes(self) -> list[Route]:
+        """The table of these endpoints."""
+        return [
+            Route("/api/diffing/job/{job_id}", self.result),
+            Route("/api/diffing/job/{job_id}/removed", self.removed),
+        ]
+
+    async def result(self, request: Request) -> Response:
+        """The result of a job that succeeded; until then 404 with its status."""
+        match request.query_params.get("detail", "0"):
+            case "0":
+                return await self._answer(request, _RESULT)
+            case "1":
+                return await self._answer(request, _DETAIL)
+            case _:
+                raise BadArgument("detail must be 0 or 1.")
+
+    async def removed(self, request: Request) -> Response:
+        """The rows of old whose key is gone; until then 404 with the status."""
+        return await self._answer(request, _REMOVED)
+
+    async def _answer(self, request: Request, output: _Output) -> Response:
+        suffix = request.query_params.get("format", "csv")
+        if suffix not in _MEDIA_TYPES:
+            raise BadArgument(f"format must be one of {', '.join(_MEDIA_TYPES)}.")
+        job = await awaited(request, self._backend)
+        if job.status is not Status.SUCCEEDED or job.summary is None:
+            return not_yet(job)
+        file = await self._open(request, job, output, suffix)
+        download = Download(
+            file,
+            _digest(job, output, suffix, file),
+            _MEDIA_TYPES[suffix],
+            f"{job.metric or ONE_OFF}_{output.word}_{job.id}.{suffix}",
+            job.finished_at or job.created_at,
+            packs=suffix != "parquet",
+        )
+        return self._files.answer(request, download)
+
+    async def _open(self, request: Request, job: Job, output: _Output, suffix: str) -> BinaryIO:
+        """Open a file of a job, once it is there in that format."""
+        outputs = Outputs.of_attempt(self._backend.settings.results_dir, job.id, job.attempt)
+        source: Path = getattr(outputs, output.field)
+        target = source.with_suffix(f".{suffix}")
+        try:
+            file = await run_in_threadpool(source.open, "rb")
+            if suffix == "csv":
+                return file
+            file.close()
+            if not await run_in_threadpool(target.exists):
+                rows = (job.summary or {})[output.count]
+                await self._conversions.made(Conversion(source, target, rows), request)
+            return await run_in_threadpool(target.open, "rb")
+        except FileNotFoundError:
+            raise ResultGone(f"The result of job {job.id} was removed. Start a new job.") from None
+
+
+def _digest(job: Job, output: _Output, suffix: str, file: BinaryIO) -> str:
+    """What tells a file from all others: the same in each process, another in another database."""
+    summary = job.summary or {}
+    parts = (
+        *(job.id, job.attempt, job.created_at.isoformat(), summary["result"]["sha256"]),
+        *(output.field, suffix, os.fstat(file.fileno()).st_size),
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]

@@ -1,0 +1,132 @@
+"""The process of the API: where it listens, and how it stops."""
+
+import asyncio
+import ipaddress
+import logging
+import os
+import signal
+import socket
+from types import FrameType
+
+import uvicorn
+
+from diffing.api.app import make_app
+from diffing.api.http.protocol import BoundedProtocol
+from diffing.api.request_log import Observed
+from diffing.core import tracing
+from diffing.core.catalogue import load_catalogue
+from diffing.core.errors import BadSetting
+from diffing.core.settings import Settings
+from diffing.store.api_keys import Keys
+
+_log = logging.getLogger(__name__)
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's server; a second signal of any kind lets no connection finish.
+
+    Args:
+        config: what it serves.
+        stopping: set when it begins to stop: what takes long must not hold it up.
+    """
+
+    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop once all connections have ended."""
+        self._stopping.set()
+        await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop, or stop at once."""
+        if self.should_exit:
+            self.force_exit = True
+        super().handle_exit(sig, frame)
+
+
+def serve_api(settings: Settings, listener: socket.socket | None = None) -> None:
+    """Run the API until SIGTERM or SIGINT.
+
+    Args:
+        settings: where to listen, and the folders.
+        listener: a socket that listens already, instead of the host and port of the settings.
+
+    Raises:
+        BadSetting: the address is in use, a folder cannot be written to, or it takes API keys to
+            listen there and there are none.
+    """
+    settings.make_folders()
+    catalogue = load_catalogue(settings.metrics)
+    listener = listener or listen(settings.host, settings.port)
+    ask_for_keys = needs_keys(settings, listener)
+    app = make_app(settings, catalogue, ask_for_keys=ask_for_keys)
+    _log.info("listening on %s", url_of(listener))
+    _log.info("API keys are %s", "asked for" if ask_for_keys else "off: everybody may do all")
+    config = uvicorn.Config(
+        Observed(app),
+        http=BoundedProtocol,
+        ws="none",
+        limit_concurrency=settings.max_connections,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(settings.grace),
+    )
+    server = _Server(config, app.state.stopping)
+    # uvicorn sets its own later, and when it is done raises the signal again: that is a clean end
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, server.handle_exit)
+    try:
+        server.run(sockets=[listener])
+    finally:
+        tracing.stop()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there; port 0 is any free one.
+
+    Raises:
+        BadSetting: the address cannot be used.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=2048)
+        # an answer is two writes, and the second would wait 40 ms for the client to confirm the
+        # first; asyncio sees to that by itself only for sockets that it made
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
+    except OSError as error:
+        # that of a name that cannot be resolved is below 0
+        number = error.errno or 0
+        reason = os.strerror(number) if number >= 0 else "The name cannot be resolved"
+        raise BadSetting(
+            f"Cannot listen on {host}:{port}: {reason}. "
+            "Choose another port with --port or DIFFING_PORT."
+        ) from None
+
+
+def url_of(listener: socket.socket) -> str:
+    """The URL of a listening socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def needs_keys(settings: Settings, listener: socket.socket) -> bool:
+    """Whether requests that come by a socket need an API key.
+
+    Raises:
+        BadSetting: they do, but there is no key.
+    """
+    # the address that a name came to, not the name: only that tells who can reach it
+    address = listener.getsockname()[0]
+    local = ipaddress.ip_address(address).is_loopback
+    if settings.api_keys == "off" or (settings.api_keys == "auto" and local):
+        return False
+    if not Keys.in_file(settings.jobs_file).any_hold():
+        raise BadSetting(
+            f"It takes API keys to listen on {address}, and there is none. Make one with "
+            "`diffing keys create NAME`, or let everybody in with DIFFING_API_KEYS=off."
+        )
+    return True

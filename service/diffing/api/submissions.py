@@ -1,0 +1,130 @@
+"""Endpoints that take a diff: they record and queue a job."""
+
+import logging
+import re
+from contextlib import nullcontext
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from diffing.api.access import caller_of
+from diffing.api.backend import Backend
+from diffing.api.bodies import Body, body_of
+from diffing.api.http.problems import problem
+from diffing.api.jobs import headers_of, seconds_to_wait
+from diffing.api.options import MetricOptions, comparison_of, options_of
+from diffing.core.catalogue import Metric, find_input, find_inputs
+from diffing.core.errors import BadArgument, DatabaseUnavailable, KeyReused, NotFound
+from diffing.files.uploads import Upload
+from diffing.store.job import FINISHED, Job, Submission
+
+_log = logging.getLogger(__name__)
+# stands where a metric's id would, which cannot begin so
+_NO_METRIC = "-"
+
+
+class Submissions:
+    """Takes diffs."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def routes(self) -> list[Route]:
+        """The table of these endpoints."""
+        return [
+            Route("/api/diffing/new", self.new_job, methods=["POST"]),
+            Route("/api/diffing/new/", self.new_job, methods=["POST"]),
+            self._post_or_get("/api/diffing/new/{metric_id}"),
+            self._post_or_get("/api/diffing/new/{metric_id}/"),
+        ]
+
+    def _post_or_get(self, path: str) -> Route:
+        route = Route(path, self.new_job)
+        route.methods = {"GET", "POST"}  # Starlette adds HEAD to GET, but it must change nothing
+        return route
+
+    async def new_job(self, request: Request) -> Response:
+        """Record and queue a job, or find that of the same Idempotency-Key: 202 with its id.
+
+        With `?wait=` the answer comes when the job has ended, or after so many seconds.
+        """
+        key = request.headers.get("idempotency-key")
+        if key is not None and not re.fullmatch(r"[\x21-\x7e]{1,255}", key):
+            raise BadArgument("The Idempotency-Key must be 1 to 255 ASCII characters, no spaces.")
+        seconds = seconds_to_wait(request)
+        metric_id, settings = request.path_params.get("metric_id"), self._backend.settings
+        owner = caller_of(request).owner
+        try:
+            metric = await run_in_threadpool(self._welcome, metric_id, owner, key)
+            async with body_of(request, settings, one_off=metric is None) as body:
+                job = await run_in_threadpool(self._requested, metric, owner, key, body)
+        except NotFound as error:
+            if metric_id is None:
+                raise
+            return problem(error, metrics=list(self._backend.catalogue.metrics))
+        if seconds and job.status not in FINISHED:
+            await self._backend.watch.until_end(job.id, request, seconds)
+        return JSONResponse({"job_id": job.id}, status_code=202, headers=headers_of(job))
+
+    def _welcome(self, metric_id: str | None, owner: str | None, key: str | None) -> Metric | None:
+        """The metric of a request whose body is worth reading; None for a one-off diff."""
+        metric = None if metric_id is None else self._backend.catalogue.find(metric_id)
+        if key is None or not self._backend.jobs.has_key(owner, key):
+            self._backend.jobs.require_room(self._backend.settings.max_queued)
+        return metric
+
+    def _requested(
+        self, metric: Metric | None, owner: str | None, key: str | None, body: Body
+    ) -> Job:
+        """The job of an Idempotency-Key, or a new one."""
+        jobs, settings = self._backend.jobs, self._backend.settings
+        options = options_of(body.members, metric)
+        comparison = comparison_of(options, metric)
+        asked = f"{metric.id if metric else _NO_METRIC} {body.digest()}" if key else None
+        if key and asked and (job := jobs.requested(owner, key, asked)):
+            return job
+        old, new = self._inputs(options, metric, body.upload)
+        submission = Submission(
+            metric=metric.id if metric else None,
+            comparison=comparison.model_dump(mode="json") if comparison else None,
+            old=old,
+            new=new,
+            upload=body.upload.name if body.upload else None,
+            owner=owner,
+            idempotency_key=key,
+            request=asked,
+        )
+        try:
+            with body.upload.kept() if body.upload else nullcontext():
+                job = jobs.create(submission, settings.max_queued)
+        except KeyReused:
+            # the same request came twice at once, and the other was first
+            if key and asked and (job := jobs.requested(owner, key, asked)):
+                return job
+            raise
+        self._queue(job)
+        return job
+
+    def _inputs(
+        self, options: MetricOptions, metric: Metric | None, upload: Upload | None
+    ) -> tuple[str | None, str | None]:
+        """The names of the files, which are there; None for both of the metric's."""
+        if upload:
+            return upload.names["old"], upload.names["new"]
+        folder = self._backend.settings.input_dir
+        if metric and not (options.old or options.new):
+            find_inputs(metric, folder)
+            return None, None
+        old, new = options.old, options.new
+        if metric:
+            old, new = old or metric.old, new or metric.new
+        return find_input(old, folder).name, find_input(new, folder).name
+
+    def _queue(self, job: Job) -> None:
+        try:
+            self._backend.queue.put(job.id)
+        except DatabaseUnavailable as error:
+            # it is recorded, so it was accepted: a reaper puts it into the queue
+            _log.error("job %d could not be queued at once: %s", job.id, error)

@@ -1,0 +1,106 @@
+"""Looks at jobs for those who wait for them."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from diffing.core.errors import DatabaseUnavailable
+from diffing.store.job import FINISHED, Job
+from diffing.store.jobs import Jobs
+
+_log = logging.getLogger(__name__)
+_LOOKS_APART = 0.25
+# each takes one of DIFFING_MAX_CONNECTIONS
+_MOST_WAITING = 100
+
+
+class Watch:
+    """Looks at all jobs that are followed, at once, a few times a second; at none otherwise.
+
+    Args:
+        jobs: the jobs table.
+        stopping: ends all that is followed when it is set.
+    """
+
+    def __init__(self, jobs: Jobs, stopping: asyncio.Event) -> None:
+        self._jobs = jobs
+        self._stopping = stopping
+        self._followed: Counter[int] = Counter()
+        self._looking: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+        self._seen: dict[int, Job | None] | None = None
+        self._waiting = 0
+
+    async def looks_at(self, job_id: int) -> AsyncGenerator[Job, None]:
+        """The job again and again, as it was last seen; ends when there is no such job any more."""
+        self._followed[job_id] += 1
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look())
+        try:
+            while True:
+                await self._news.wait()
+                if self._seen is None:
+                    return
+                if job_id in self._seen:  # one who came during a look is not in it
+                    job = self._seen[job_id]
+                    if job is None:
+                        return
+                    yield job
+        finally:
+            self._followed[job_id] -= 1
+            if not self._followed[job_id]:
+                del self._followed[job_id]
+
+    async def until_end(self, job_id: int, request: Request, seconds: float) -> None:
+        """Wait until a job has ended; no longer than so many seconds, or than the client is there.
+
+        With too many who wait already it returns at once.
+        """
+        if self._waiting >= _MOST_WAITING:
+            return
+        self._waiting += 1
+        waits = [asyncio.ensure_future(wait) for wait in (self._end_of(job_id), left(request))]
+        try:
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._waiting -= 1
+            for wait in waits:
+                wait.cancel()
+
+    async def _end_of(self, job_id: int) -> None:
+        async with aclosing(self.looks_at(job_id)) as looks:
+            async for job in looks:
+                if job.status in FINISHED:
+                    return
+
+    async def _look(self) -> None:
+        try:
+            while self._followed and not self._stopping.is_set():
+                ids = list(self._followed)
+                try:
+                    jobs = await run_in_threadpool(self._jobs.of_ids, ids)
+                except DatabaseUnavailable as error:
+                    _log.warning("the jobs that are followed cannot be looked at: %s", error)
+                else:
+                    self._tell({**dict.fromkeys(ids), **{job.id: job for job in jobs}})
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), _LOOKS_APART)
+        finally:
+            self._tell(None)
+
+    def _tell(self, seen: dict[int, Job | None] | None) -> None:
+        """Wake all who wait; None for that there is nothing more to see."""
+        self._seen = seen
+        self._news.set()
+        self._news = asyncio.Event()
+
+
+async def left(request: Request) -> None:
+    """Return when the client of a request, whose body was read, goes away."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

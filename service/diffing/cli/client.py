@@ -1,0 +1,241 @@
+"""Speaks to a service over HTTP: asks for diffs, waits for them, fetches what they found."""
+
+import hashlib
+import io
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx2
+
+from diffing.core.errors import DiffFailed, Refused, Unreachable
+from diffing.core.progress import Progress
+from diffing.files.results import Outputs
+
+Tell = Callable[[Progress], None]
+
+_TIMEOUT_SECONDS = 60.0
+_PATIENCE_SECONDS = 60.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to ask for.
+
+    Args:
+        metric: id in the service's catalogue; None for a one-off diff.
+        files: old and new, to be sent; none for those that the service has.
+        columns: `key` and `value`, for a one-off diff.
+        tolerances: `rel_tol` and `abs_tol`, where they are not to be the service's.
+    """
+
+    metric: str | None
+    files: tuple[Path, Path] | None = None
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    tolerances: Mapping[str, float] = field(default_factory=dict)
+
+
+class Client:
+    """A connection to a service.
+
+    What fails on the way is tried again for a minute: a request for a job bears an
+    Idempotency-Key, so that it makes one job however often it is sent.
+
+    Args:
+        url: of the service, such as `http://127.0.0.1:8000`.
+        token: of an API key, where the service wants one.
+    """
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        try:
+            self._http = httpx2.Client(base_url=url, headers=headers, timeout=_TIMEOUT_SECONDS)
+        except (httpx2.InvalidURL, ValueError):
+            raise Unreachable(f"{url} is no address of a service.") from None
+        self._url = url
+        self._has_answered = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._http.close()
+
+    def submit(self, asked: Asked, tell: Tell = lambda _: None) -> int:
+        """Ask for a diff.
+
+        Args:
+            asked: what to ask for.
+            tell: called while files are sent.
+
+        Returns:
+            The id of the job.
+
+        Raises:
+            Refused: the service will not have it; the text is the service's.
+            Unreachable: there is no service, or it went away.
+        """
+        path = "/api/diffing/new" + (f"/{quote(asked.metric, safe='')}" if asked.metric else "")
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+
+        def send() -> httpx2.Response:
+            with ExitStack() as open_files:
+                return self._http.post(path, headers=headers, **_body(asked, tell, open_files))
+
+        return int(self._answered(send).json()["job_id"])
+
+    def wait(self, job_id: int, tell: Tell = lambda _: None) -> None:
+        """Wait until a job has succeeded.
+
+        Args:
+            job_id: its id.
+            tell: called with how far it is.
+
+        Raises:
+            DiffFailed: it failed, or was cancelled; the text is the service's.
+            Refused, Unreachable: as from `submit`.
+        """
+        pause = _FIRST_PAUSE
+        while True:
+            job = self._get(f"/api/diffing/job/{job_id}/status").json()
+            match job["status"]:
+                case "succeeded":
+                    return
+                case "failed":
+                    raise DiffFailed(f"Job {job_id} failed: {job['error']['detail']}")
+                case "cancelled":
+                    raise DiffFailed(f"Job {job_id} was cancelled.")
+            stage = job["stage"] or job["status"]
+            tell(Progress(stage, job["bytes_read"], job["bytes_total"]))
+            time.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    def summary(self, job_id: int) -> dict[str, Any]:
+        """The summary of a job that succeeded.
+
+        Raises:
+            Refused, Unreachable: as from `submit`.
+        """
+        return dict(self._get(f"/api/diffing/job/{job_id}/summary").json())
+
+    def fetch(self, job_id: int, output: Path) -> None:
+        """Write the result of a job that succeeded, which appears under its name when it is whole.
+
+        Raises:
+            DiffFailed: what came is not what the summary says.
+            BadArgument: the file cannot be written.
+            OutOfDisk: there is no room for it.
+            Refused, Unreachable: as from `submit`.
+        """
+        promised = self.summary(job_id)["result"]["sha256"]
+        with Outputs(result=output).parts() as parts:
+            digest = hashlib.sha256()
+            with (
+                self._open(f"/api/diffing/job/{job_id}") as response,
+                parts.paths[0].open("wb") as file,
+            ):
+                for chunk in response.iter_bytes():
+                    digest.update(chunk)
+                    file.write(chunk)
+            if digest.hexdigest() != promised:
+                raise DiffFailed(
+                    f"The result of job {job_id} did not come through as it is. Fetch it again."
+                )
+
+    def _get(self, path: str) -> httpx2.Response:
+        return self._answered(lambda: self._http.get(path))
+
+    @contextmanager
+    def _open(self, path: str) -> Iterator[httpx2.Response]:
+        """An answer that is read piece by piece."""
+        try:
+            with self._http.stream("GET", path) as response:
+                if response.is_error:
+                    response.read()
+                yield _accepted(response)
+        except httpx2.TransportError as error:
+            raise self._unreachable(error) from None
+
+    def _answered(self, send: Callable[[], httpx2.Response]) -> httpx2.Response:
+        """The answer to a request, sent until one comes that is not to come again later."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                response = send()
+            except httpx2.TransportError as error:
+                # at the first request it is more likely the address than a restart
+                first = isinstance(error, httpx2.ConnectError | httpx2.UnsupportedProtocol)
+                if (first and not self._has_answered) or time.monotonic() + pause > deadline:
+                    raise self._unreachable(error) from None
+            else:
+                self._has_answered = True
+                later = response.headers.get("retry-after", "")
+                if response.status_code != HTTPStatus.SERVICE_UNAVAILABLE or not later.isdigit():
+                    return _accepted(response)
+                pause = max(pause, float(later))
+                if time.monotonic() + pause > deadline:
+                    return _accepted(response)
+            time.sleep(pause)
+            pause = min(pause * 2, 10.0)
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        reason = str(error).rstrip(".") or type(error).__name__
+        return Unreachable(
+            f"No service answers at {self._url}: {reason}. Name another with --url or DIFFING_URL."
+        )
+
+
+class _Told(io.BufferedReader):
+    """A file that tells how much of it was read."""
+
+    def __init__(self, path: Path, on_read: Callable[[int], None]) -> None:
+        super().__init__(path.open("rb", buffering=0))
+        self._on_read = on_read
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """The next bytes."""
+        found = super().read(size)
+        self._on_read(len(found))
+        return found
+
+
+def _body(asked: Asked, tell: Tell, open_files: ExitStack) -> dict[str, Any]:
+    """What httpx2 is to send: form and files, or JSON, or nothing."""
+    if not asked.files:
+        fields = {**asked.columns, **asked.tolerances}
+        return {"json": fields} if fields else {}
+    total = sum(path.stat().st_size for path in asked.files)
+    sent = 0
+
+    def on_read(count: int) -> None:
+        nonlocal sent
+        sent += count
+        tell(Progress("sending", sent, total))
+
+    files = {
+        side: (path.name, open_files.enter_context(_Told(path, on_read)))
+        for side, path in zip(("old", "new"), asked.files, strict=True)
+    }
+    numbers = {name: repr(number) for name, number in asked.tolerances.items()}
+    return {"data": {**asked.columns, **numbers}, "files": files}
+
+
+def _accepted(response: httpx2.Response) -> httpx2.Response:
+    if response.is_success:
+        return response
+    try:
+        said = response.json()
+        own = str(said["type"]).startswith("urn:diffing:")
+        raise Refused(said["detail"] if own else f"{said['title']}: {said['detail']}")
+    except (ValueError, KeyError, TypeError):
+        raise Refused(
+            f"What answers there says {response.status_code}; is it a diffing service?"
+        ) from None

@@ -1,0 +1,61 @@
+"""What the commands have in common: how they speak to people, apart from what they print."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from rich.console import Console
+
+from diffing.core.errors import BadArgument, DiffingError
+
+to_people = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def standard_output() -> Path:
+    """The name of standard output, as a file to write to.
+
+    Raises:
+        BadArgument: it is closed.
+    """
+    if sys.stdout is None:
+        raise BadArgument("Standard output is closed. Name a file with --output.")
+    return Path("/dev/stdout")
+
+
+@contextmanager
+def readable_errors() -> Iterator[None]:
+    """An error is one line on standard error and exit status 2; a reader that left is none."""
+    _occupy_standard_descriptors()
+    try:
+        try:
+            yield
+        finally:
+            if sys.stdout:
+                sys.stdout.flush()
+    except DiffingError as error:
+        cause = f" ({str(error.__cause__).splitlines()[0]})" if error.__cause__ else ""
+        _exit(f"{error.detail}{cause}")
+    except BrokenPipeError:
+        _exit(None)
+    except OSError as error:
+        _exit(f"{error.filename or 'Cannot write standard output'}: {error.strerror}.")
+
+
+def _exit(fault: str | None) -> None:
+    with suppress(OSError):
+        if fault:
+            to_people.print(f"diffing: {fault}", markup=False)
+    # Python writes what is left of standard output at its end, which would fail again
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(2 if fault else 1)
+
+
+def _occupy_standard_descriptors() -> None:
+    """Open what is closed of them: a file opened later would be taken for standard output."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)

@@ -1,0 +1,325 @@
+"""The command line, `diffing`."""
+
+import logging
+import signal
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from diffing import __version__
+from diffing.cli.console import readable_errors, standard_output, to_people
+from diffing.cli.keys import keys
+from diffing.cli.submit import submit
+from diffing.core.catalogue import (
+    Comparison,
+    Duplicates,
+    Metric,
+    comparison_of,
+    find_inputs,
+    load_catalogue,
+    shown,
+)
+from diffing.core.errors import BadArgument, MissingInput
+from diffing.core.settings import Settings, load_settings
+from diffing.csvfiles.input_file import InputFile
+from diffing.engine.samples import METRICS, write_sample
+from diffing.engine.summary import Summary
+from diffing.files.publish import published, require_apart, scratch_folder
+from diffing.files.results import Outputs
+from diffing.sandbox.limits import Limits
+
+if TYPE_CHECKING:
+    from diffing.engine.diff import Diff
+
+app = typer.Typer(
+    name="diffing",
+    help="Tells which rows of a dataset really changed between two CSV exports.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(keys)
+app.command()(submit)
+_log = logging.getLogger(__name__)
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on [DIFFING_HOST].")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on, 0 for any [DIFFING_PORT].")]
+Workers = Annotated[int | None, typer.Option(help="Diffs that run at once [DIFFING_WORKERS].")]
+LogFormat = Annotated[
+    str | None,
+    typer.Option(metavar="json|text", help="How to log to standard error [DIFFING_LOG_FORMAT]."),
+]
+Lifeline = Annotated[bool, typer.Option(hidden=True)]
+Tolerances = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[COLUMN=]NUMBER", help="As in math.isclose; with COLUMN= for one value column."
+    ),
+]
+
+
+@app.command()
+def diff(
+    old: Annotated[Path | None, typer.Option(help="The old CSV file.")] = None,
+    new: Annotated[Path | None, typer.Option(help="The new CSV file.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="A metric of the catalogue: its columns and tolerances.")
+    ] = None,
+    key: Annotated[list[str] | None, typer.Option(help="A key column; repeat for more.")] = None,
+    value: Annotated[list[str] | None, typer.Option(help="A value column; repeat.")] = None,
+    rel_tol: Tolerances = None,
+    abs_tol: Tolerances = None,
+    duplicates: Annotated[
+        Duplicates | None,
+        typer.Option(help="Whether a key that stands in several rows of a file is an error."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="CSV file to write; standard output without it.")
+    ] = None,
+    detail: Annotated[
+        bool, typer.Option("--detail", help="Add what each row was: _change, _old_<column>.")
+    ] = False,
+    removed: Annotated[
+        Path | None, typer.Option(help="CSV file for the rows of OLD whose key is gone.")
+    ] = None,
+    summary: Annotated[Path | None, typer.Option(help="JSON file for the summary.")] = None,
+    fingerprint: Annotated[
+        bool, typer.Option("--fingerprint", help="Add a fingerprint of each input to the summary.")
+    ] = False,
+) -> None:
+    """Write the rows of NEW that are new or whose value really differs."""
+    settings = load_settings()
+    entry = load_catalogue(settings.metrics).find(metric) if metric else None
+    comparison = _comparison(entry, key, value, rel_tol, abs_tol, duplicates)
+    files = _inputs(settings, entry, old, new)
+    # imported here: the API and the worker need no DuckDB
+    from diffing.engine.diff import Diff
+
+    main = output or standard_output()
+    outputs = (
+        Outputs(detail=main, removed=removed) if detail else Outputs(result=main, removed=removed)
+    )
+    summaries = [summary] if summary else []
+    require_apart([file.path for file in files], [*outputs.paths, *summaries])
+    with scratch_folder() as folder, published(summaries) as parts:
+        limits = Limits.of(settings, folder)
+        with_fingerprints = fingerprint or bool(entry and entry.fingerprint)
+        work = Diff(*files, comparison, limits, with_fingerprints)
+        found = _run(work, outputs, entry.id if entry else None)
+        for part in parts:
+            part.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+@app.command()
+def metrics() -> None:
+    """List the catalogue, checked, and whether each metric has its files."""
+    settings = load_settings()
+    for metric in load_catalogue(settings.metrics).metrics.values():
+        try:
+            files = ", ".join(path.name for path in find_inputs(metric, settings.input_dir))
+        except MissingInput as missing:
+            files = missing.detail
+        typer.echo(metric.id)
+        typer.echo(f"  aliases    {', '.join(metric.aliases) or '-'}")
+        typer.echo(f"  key        {', '.join(metric.key)}")
+        typer.echo(f"  value      {', '.join(metric.value)}")
+        typer.echo(f"  tolerance  relative {metric.rel_tol:g}, absolute {metric.abs_tol:g}")
+        typer.echo(f"  files      {files}")
+
+
+@app.command()
+def sample(
+    rows: Annotated[int, typer.Option(min=1, help="Rows of each file.")] = 200_000,
+    metric: Annotated[
+        list[str] | None, typer.Option(help=f"{' or '.join(METRICS)}; without it both.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path(),
+) -> None:
+    """Write sample files of the bundled metrics; the same bytes each time."""
+    catalogue = load_catalogue(None)
+    for name in metric or METRICS:
+        entry = catalogue.find(name)
+        old, new = out / entry.old, out / entry.new
+        write_sample(entry.id, rows, old, new)
+        typer.echo(f"{old}\n{new}")
+
+
+@app.command()
+def serve(
+    host: Host = None, port: Port = None, workers: Workers = None, log_format: LogFormat = None
+) -> None:
+    """Run the API and a worker together."""
+    settings = load_settings(host=host, port=port, workers=workers, log_format=log_format)
+    _begin(settings)
+    # imported in the commands that need it: a diff starts in half the time
+    from diffing.cli import processes
+
+    with processes.services(settings) as both:
+        both.wait()
+
+
+@app.command()
+def api(
+    host: Host = None,
+    port: Port = None,
+    log_format: LogFormat = None,
+    fd: Annotated[int | None, typer.Option(hidden=True)] = None,
+    lifeline: Lifeline = False,
+) -> None:
+    """Run the API alone."""
+    settings = load_settings(host=host, port=port, log_format=log_format)
+    _begin(settings, lifeline)
+    from diffing.api import server
+    from diffing.core import tracing
+    from diffing.sandbox import parent_death
+
+    tracing.start("diffing-api")
+
+    if lifeline:
+        parent_death.stop_with_parent()
+    server.serve_api(settings, None if fd is None else socket.socket(fileno=fd))
+
+
+@app.command()
+def worker(
+    workers: Workers = None, log_format: LogFormat = None, lifeline: Lifeline = False
+) -> None:
+    """Run a worker alone."""
+    settings = load_settings(workers=workers, log_format=log_format)
+    _begin(settings, lifeline)
+    from diffing.core import tracing
+    from diffing.sandbox import parent_death
+    from diffing.worker import main
+
+    tracing.start("diffing-worker")
+
+    if lifeline:
+        parent_death.stop_with_parent()
+    main.serve(settings)
+
+
+@app.command(name="demo")
+def demo_command(
+    host: Host = None,
+    port: Port = None,
+    once: Annotated[bool, typer.Option(help="Exit when the results are printed.")] = False,
+) -> None:
+    """Do the main job on sample data over HTTP, show it, and go on serving."""
+    from diffing.cli import demo
+
+    settings = load_settings(host=host, port=port, log_level="WARNING", log_format="text")
+    settings.refuse_nonsense()
+    demo.run(settings, once=once)
+
+
+def run() -> None:
+    """Do as the arguments say."""
+    with readable_errors():
+        app(prog_name="diffing")
+
+
+@app.command()
+def health() -> None:
+    """Say whether the API and the worker of this container work; Docker asks it."""
+    from diffing.cli import health
+
+    raise typer.Exit(health.main())
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"diffing {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Tells which rows of a dataset really changed between two CSV exports."""
+
+
+def _comparison(
+    entry: Metric | None,
+    key: list[str] | None,
+    value: list[str] | None,
+    rel_tol: list[str] | None,
+    abs_tol: list[str] | None,
+    duplicates: str | None,
+) -> Comparison:
+    """The comparison of a metric or of arguments; a tolerance given stands over the metric's."""
+    if entry and (key or value):
+        raise BadArgument("Give --metric, or --key and --value, not both.")
+    if not entry and not (key and value):
+        raise BadArgument("Give --old, --new and either --metric, or --key and --value.")
+    base = entry.comparison if entry else comparison_of(key or [], value or [])
+    tolerance = {
+        column: own.model_dump(exclude_none=True) for column, own in base.tolerance.items()
+    }
+    of_all = {"rel_tol": base.rel_tol, "abs_tol": base.abs_tol}
+    for name, given in (("rel_tol", rel_tol), ("abs_tol", abs_tol)):
+        for text in given or []:
+            column, separator, number = text.rpartition("=")
+            target = tolerance.setdefault(column, {}) if separator else of_all
+            target[name] = _number(name, number)
+    return comparison_of(
+        base.key,
+        base.value,
+        **of_all,
+        tolerance=tolerance,
+        duplicates=duplicates or base.duplicates,
+    )
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise BadArgument(
+            f"{name} must be a number, 0 or more, or COLUMN=NUMBER, not {shown(text)}."
+        ) from None
+
+
+def _inputs(
+    settings: Settings, entry: Metric | None, old: Path | None, new: Path | None
+) -> tuple[InputFile, InputFile]:
+    """The old and new file: those given, else those of the metric."""
+    given = [path and InputFile.given(path) for path in (old, new)]
+    if given[0] and given[1]:
+        return given[0], given[1]
+    if not entry:
+        raise BadArgument("Give --old, --new and either --metric, or --key and --value.")
+    found = [InputFile(path, path.name) for path in find_inputs(entry, settings.input_dir)]
+    return given[0] or found[0], given[1] or found[1]
+
+
+def _run(work: "Diff", outputs: Outputs, metric: str | None) -> Summary:
+    """Run the diff in a thread, so that Ctrl-C can interrupt the SQL."""
+    with to_people.status("starting") as progress:
+        # else SIGTERM would leave temporary files behind
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with ThreadPoolExecutor(1) as threads:
+            future = threads.submit(
+                work.run, outputs, metric, on_progress=lambda now: progress.update(str(now))
+            )
+            try:
+                return future.result()
+            except KeyboardInterrupt:
+                work.interrupt()
+                raise
+
+
+def _begin(settings: Settings, has_parent: bool = False) -> None:
+    """Refuse settings that make no sense, and log from now on; what is doubtful is said once."""
+    settings.refuse_nonsense()
+    from diffing.core import logs, tracing
+
+    tracing.are_wanted()
+    logs.configure(logs.Style(settings.log_level, settings.log_format))
+    for doubt in [] if has_parent else settings.doubts():
+        _log.warning("%s; is it meant so?", doubt)

@@ -1,0 +1,297 @@
+"""Every setting, from the environment: `DIFFING_` and the field's name in capitals."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from diffing.core.errors import BadSetting
+from diffing.core.sizes import bytes_in, memory_of_machine
+
+# Longer than anyone waits, and short enough for every clock and timer.
+_LONGEST_SECONDS = 1e9
+# What a diff cannot be started with.
+_LEAST_MEMORY = 1_000_000
+# What is free on a disk that is not as good as full.
+_FREE = 100_000_000
+# Threads for each core, workers times threads, beyond which they are in each other's way.
+_THREADS_PER_CORE = 8
+
+Seconds = Annotated[float, Field(gt=0, le=_LONGEST_SECONDS)]
+
+_S = TypeVar("_S", bound=BaseSettings)
+
+
+def _in_data_folder(data_dir: Path | None) -> Path | None:
+    """The catalogue that is used without being named; None where there is none."""
+    path = data_dir and data_dir / "metrics.toml"
+    return path if path and path.is_file() else None
+
+
+class Settings(BaseSettings):
+    """What an operator may choose. Each default is safe and works as it is."""
+
+    model_config = SettingsConfigDict(env_prefix="DIFFING_", frozen=True, env_ignore_empty=True)
+
+    data_dir: Path = Field(
+        Path("data"), description="inputs, results, temporary files and the job databases"
+    )
+    metrics: Path | None = Field(
+        default_factory=lambda given: _in_data_folder(given.get("data_dir")),
+        description="the catalogue, a TOML file; without it `metrics.toml` in the data folder, if "
+        "there is one, else the bundled one",
+    )
+    host: Annotated[str, Field(min_length=1)] = Field(
+        "127.0.0.1", description="address that the API listens on"
+    )
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="port of the API")
+    api_keys: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="whether requests need an API key: `on`, `off`, or `auto`, which is off "
+        "on loopback and on elsewhere",
+    )
+    hosts: Annotated[str, Field(pattern=r"^([A-Za-z0-9_.-]+(,[A-Za-z0-9_.-]+)*)?$")] = Field(
+        "",
+        description="names that clients may call the API by, beside localhost and addresses, with "
+        "commas between them; without it any name where keys are on, and that of `DIFFING_HOST` "
+        "where they are off",
+    )
+    max_connections: Annotated[int, Field(ge=1)] = Field(
+        300, description="connections to the API at once; beyond it requests are refused with 503"
+    )
+    workers: Annotated[int, Field(ge=1, le=1_000)] = Field(1, description="diffs that run at once")
+    threads: Annotated[int, Field(ge=1, le=1_000)] = Field(
+        default_factory=lambda: len(os.sched_getaffinity(0)),
+        description="threads of one diff; without it one for each core",
+    )
+    memory_limit: Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*([KMGT]i?B|%)\s*$")] | None = (
+        Field(
+            None,
+            description="memory of the process of one diff, such as `512MB`, `2GiB` or `40%`; "
+            "beyond it a diff spills to disk; without it 70 % of that of the machine or "
+            "the container, shared by the workers",
+        )
+    )
+    temp_limit: Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*[KMGT]i?B\s*$")] | None = Field(
+        None,
+        description="disk that one diff may fill when it spills, such as `20GB`; without it "
+        "nine tenths of what is free",
+    )
+    min_free: Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*[KMGT]i?B\s*$")] | None = Field(
+        None,
+        description="disk that must be free for `/ready` to say that the service is, such as "
+        "`1GB`; without it 100 MB, or a tenth of a small disk",
+    )
+    max_unpacked_bytes: Annotated[int, Field(ge=1)] = Field(
+        8_000_000_000,
+        description="bytes that a compressed input may become; beyond it the job fails",
+    )
+    exact_keys: bool = Field(
+        False,
+        description="hold the keys themselves in memory, not 128 bits for each: more memory, and "
+        "not even a chance of 10^-24 that two keys are taken for one",
+    )
+    stale_after: Annotated[float, Field(ge=0.1, le=_LONGEST_SECONDS)] = Field(
+        15, description="seconds without a sign of life after which a running job is taken over"
+    )
+    max_attempts: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        3, description="times a job is started before it has failed"
+    )
+    grace: Annotated[float, Field(ge=0, le=_LONGEST_SECONDS)] = Field(
+        30, description="seconds that running jobs are given when the worker is told to stop"
+    )
+    job_timeout: Seconds = Field(
+        3600, description="seconds that an attempt at a job may take before the job has failed"
+    )
+    max_queued: Annotated[int, Field(ge=1, le=1_000_000_000)] = Field(
+        1000, description="jobs that may wait; beyond it a new one is refused with 503"
+    )
+    max_upload_bytes: Annotated[int, Field(ge=1)] = Field(
+        10_000_000_000,
+        description="bytes that the body of one upload may have, both files together; beyond it a "
+        "request is refused with 413",
+    )
+    retention: Seconds = Field(
+        7 * 24 * 3600,
+        description="seconds after which a job that ended is removed, with its result",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="the least that is logged to standard error"
+    )
+    log_format: Literal["json", "text"] | None = Field(
+        None,
+        description="`json`, one object a line, or `text` for people; without it text on a "
+        "terminal, else JSON",
+    )
+
+    @property
+    def input_dir(self) -> Path:
+        """The folder of the metrics' files."""
+        return self.data_dir / "input"
+
+    @property
+    def uploads_dir(self) -> Path:
+        """The folder of uploaded files: a folder in it for each upload."""
+        return self.data_dir / "uploads"
+
+    @property
+    def results_dir(self) -> Path:
+        """The folder of results."""
+        return self.data_dir / "results"
+
+    @property
+    def tmp_dir(self) -> Path:
+        """The folder that running diffs spill to."""
+        return self.data_dir / "tmp"
+
+    @property
+    def jobs_file(self) -> Path:
+        """The SQLite file of the jobs table."""
+        return self.data_dir / "jobs.sqlite3"
+
+    @property
+    def queue_file(self) -> Path:
+        """The SQLite file of the queue."""
+        return self.data_dir / "queue.sqlite3"
+
+    def scratch_dir(self, job_id: int, attempt: int) -> Path:
+        """Where an attempt spills and unpacks."""
+        return self.tmp_dir / f"{job_id}.{attempt}"
+
+    @property
+    def memory_share(self) -> str:
+        """The memory limit of one diff, as DuckDB reads it."""
+        return self.memory_limit or f"{70 // self.workers}%"
+
+    @property
+    def least_free(self) -> int:
+        """Bytes that must be free on the disk."""
+        return bytes_in(self.min_free) if self.min_free else min(_FREE, self._disk // 10)
+
+    @property
+    def _disk(self) -> int:
+        """Size of the disk that the data folder is on, or will be."""
+        folders = (self.data_dir, *self.data_dir.absolute().parents)
+        return shutil.disk_usage(next(folder for folder in folders if folder.is_dir())).total
+
+    def refuse_nonsense(self) -> None:
+        """Look whether the settings make sense together, and on this machine.
+
+        Raises:
+            BadSetting: they do not; the text says what to change.
+        """
+        memory, machine = bytes_in(self.memory_share), memory_of_machine()
+        if memory < _LEAST_MEMORY:
+            raise BadSetting(
+                f"DIFFING_MEMORY_LIMIT: {self.memory_share} leaves a diff no memory to work in. "
+                "Raise it, or lower DIFFING_WORKERS."
+            )
+        if memory * self.workers > machine:
+            raise BadSetting(
+                f"DIFFING_MEMORY_LIMIT: {self.workers} x {self.memory_share} is more than the "
+                f"{machine / 1e9:,.1f} GB that this machine or container has. "
+                "Lower it or DIFFING_WORKERS."
+            )
+        if self.least_free > self._disk:
+            raise BadSetting(
+                f"DIFFING_MIN_FREE: {self.min_free} is more than the {self._disk / 1e9:,.1f} GB "
+                "that the disk of the data folder has: the service would never be ready. Lower it."
+            )
+
+    def doubts(self) -> list[str]:
+        """What can be meant so, but seldom is: a line for each."""
+        cores = len(os.sched_getaffinity(0))
+        said = {
+            f"DIFFING_WORKERS x DIFFING_THREADS are {self.workers * self.threads} threads on "
+            f"{cores} cores": self.workers * self.threads > cores * _THREADS_PER_CORE,
+            f"DIFFING_RETENTION removes results {self.retention:g} s after they are made": (
+                self.retention < 60
+            ),
+            f"DIFFING_GRACE ({self.grace:g} s) is longer than DIFFING_JOB_TIMEOUT "
+            f"({self.job_timeout:g} s) lets a job run": self.grace > self.job_timeout,
+            f"DIFFING_TEMP_LIMIT is more than the {self._disk / 1e9:,.1f} GB of the disk": (
+                self.temp_limit is not None and bytes_in(self.temp_limit) > self._disk
+            ),
+        }
+        return [doubt for doubt, holds in said.items() if holds]
+
+    def as_environment(self) -> dict[str, str]:
+        """The variables that give a child process these very settings."""
+        return {
+            f"{self.model_config['env_prefix']}{name.upper()}": str(value)
+            for name, value in self
+            if value is not None
+        }
+
+    def make_folders(self) -> None:
+        """Create the data folder and those in it.
+
+        Raises:
+            BadSetting: one of them cannot be made or written to.
+        """
+        for folder in (
+            self.data_dir,
+            self.input_dir,
+            self.uploads_dir,
+            self.results_dir,
+            self.tmp_dir,
+        ):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise BadSetting(
+                    f"Cannot make the folder {folder}: {error.strerror}. "
+                    "Set DIFFING_DATA_DIR to a folder that can be written to."
+                ) from None
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise BadSetting(
+                    f"Cannot write to the folder {folder}. Give it to the user {os.geteuid()}, "
+                    "or set DIFFING_DATA_DIR to a folder that can be written to."
+                )
+
+
+class ClientSettings(BaseSettings):
+    """What a client of a service may choose."""
+
+    model_config = SettingsConfigDict(env_prefix="DIFFING_", frozen=True)
+
+    url: str = Field(
+        "http://127.0.0.1:8000", description="where `diffing submit` finds the service"
+    )
+    token: SecretStr | None = Field(
+        None,
+        description="the token of an API key, which `diffing submit` sends, where the service "
+        "wants one",
+    )
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the environment.
+
+    Args:
+        overrides: settings given on the command line; None means not given.
+
+    Raises:
+        BadSetting: a value cannot be used; the text names each variable.
+    """
+    return _load(Settings, overrides)
+
+
+def load_client_settings(**overrides: object) -> ClientSettings:
+    """Read the environment of a client; the rest is as in `load_settings`."""
+    return _load(ClientSettings, overrides)
+
+
+def _load(kind: type[_S], overrides: Mapping[str, object]) -> _S:
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return kind.model_validate({**kind().model_dump(exclude_unset=True), **given})
+    except ValidationError as error:
+        faults = [
+            f"DIFFING_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
+        ]
+        raise BadSetting("; ".join(faults)) from None

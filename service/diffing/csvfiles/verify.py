@@ -1,0 +1,48 @@
+"""Looks over the bytes of the files in a thread of its own, while DuckDB reads them."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Self
+
+from diffing.core.errors import Interrupted
+from diffing.csvfiles.csv_file import CsvFile, contents_of
+from diffing.csvfiles.scan import Contents
+
+
+class Inspection:
+    """Counts the rows of files without DuckDB, so that it can be held to them.
+
+    Args:
+        cuts: the files, and for each the offsets at which a record must begin.
+        interrupted: when set, it ends.
+    """
+
+    def __init__(self, cuts: Mapping[CsvFile, Sequence[int]], interrupted: threading.Event) -> None:
+        self._interrupted = interrupted
+        self._ended = threading.Event()
+        self._thread = ThreadPoolExecutor(1, "inspection")
+        self._contents: dict[CsvFile, Future[Contents]] = {
+            file: self._thread.submit(contents_of, file, offsets, self._stop)
+            for file, offsets in cuts.items()
+        }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._ended.set()
+        self._thread.shutdown(cancel_futures=True)
+
+    def contents(self, file: CsvFile) -> Contents:
+        """Wait for what stands in a file.
+
+        Raises:
+            BadInput: the file is not UTF-8.
+            Interrupted: the inspection was stopped.
+        """
+        return self._contents[file].result()
+
+    def _stop(self) -> None:
+        if self._ended.is_set() or self._interrupted.is_set():
+            raise Interrupted("The diff was interrupted.")

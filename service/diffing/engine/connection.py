@@ -1,0 +1,160 @@
+"""A DuckDB connection that runs the files of `sql/` within limits, and reaches nothing else."""
+
+import re
+import shutil
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import duckdb
+
+from diffing.core.errors import DiffFailed, DiffingError, Interrupted, OutOfDisk, OutOfMemory
+from diffing.csvfiles.split import Pieces
+from diffing.engine.query_profile import Profile
+from diffing.engine.sql import query
+from diffing.sandbox.limits import Limits
+
+ENGINE = f"duckdb {duckdb.__version__}"
+
+
+class CsvRefused(DiffingError):
+    """DuckDB would not read a file; where and why is for `csvfile.rewrite` to find out."""
+
+
+class NotNumbers(DiffingError):
+    """A value that was taken for a number is none."""
+
+
+class Session:
+    """A connection of its own, with the macros of `macros.sql` and `csv.sql`.
+
+    Args:
+        limits: what it may use.
+        scratch: an existing folder, private to it, where it spills.
+        outputs: the files that it may write, or read by that name.
+        pieces: the files that it may read, which go by the names of their pieces alone: a path
+            that may be read may be written, too.
+        interrupted: when set, no further statement starts.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        scratch: Path,
+        outputs: Iterable[Path],
+        pieces: Sequence[Pieces],
+        interrupted: threading.Event,
+    ) -> None:
+        self._interrupted = interrupted
+        self._pieces = pieces
+        self._connection = duckdb.connect()
+        free = f"{shutil.disk_usage(scratch).free * 9 // 10 // 1024} KiB"
+        try:
+            for file in pieces:
+                self._connection.register_filesystem(file)
+            self.run("macros")
+            self.run("csv")
+            self.run(
+                "session",
+                {
+                    "memory_limit": limits.memory_of_duckdb,
+                    "operator_limit": limits.memory_of_operators,
+                    "threads": limits.threads,
+                    "temp_folder": str(scratch),
+                    "temp_limit": limits.temp or free,
+                    "files": [
+                        *(str(output) for output in outputs),
+                        *(name for file in pieces for name in file.all_names),
+                    ],
+                },
+            )
+        except BaseException:
+            self._close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        for file in self._pieces:  # or they would never be freed
+            if self._connection.filesystem_is_registered(file.protocol):
+                self._connection.unregister_filesystem(file.protocol)
+        self._connection.close()
+
+    def run(self, name: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Run each statement of `sql/<name>.sql` with those of the parameters that it names.
+
+        Returns:
+            The first row of the last statement, by column.
+
+        Raises:
+            CsvRefused: a file is not what DuckDB takes for CSV.
+            NotNumbers: a value is no number, where only_numbers.sql holds.
+            OutOfMemory, OutOfDisk, DiffFailed: the machine was not up to it.
+            Interrupted: `interrupt` was called.
+        """
+        *_, result = self._executed(name, parameters)
+        with _translated():
+            row = result.fetchone()
+        return dict(zip((column[0] for column in result.description), row or (), strict=False))
+
+    def profiled(self, names: Sequence[str], parameters: Mapping[str, Any]) -> Profile:
+        """Run several files as `run` does, and tell how many rows went through them."""
+        return Profile.of(
+            [
+                self._connection.get_profiling_information(format="json")
+                for name in names
+                for _ in self._executed(name, parameters)
+            ]
+        )
+
+    def _executed(
+        self, name: str, parameters: Mapping[str, Any] | None
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        for statement in self._connection.extract_statements(query(name)):
+            if self._interrupted.is_set():
+                raise Interrupted("The diff was interrupted.")
+            bound = {p: (parameters or {})[p] for p in statement.named_parameters}
+            with _translated():
+                result = self._connection.execute(statement, bound)
+            yield result
+
+    def interrupt(self) -> None:
+        """Stop the statement that runs, from another thread."""
+        self._connection.interrupt()
+
+
+def as_pattern(path: Path) -> Path:
+    """A path that SQL reads as that very file: it takes `*`, `?` and `[` for a pattern."""
+    return Path(re.sub(r"([*?\[])", r"[\1]", str(path)))
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """DuckDB's errors as ours: no SQL and no path in them."""
+    try:
+        yield
+    except duckdb.InterruptException:
+        raise Interrupted("The diff was interrupted.") from None
+    except duckdb.OutOfMemoryException as error:
+        if "max_temp_directory_size" in str(error):
+            raise OutOfDisk(
+                "The diff needs more room for temporary files than it may use. "
+                "Free disk space, or raise DIFFING_TEMP_LIMIT or DIFFING_MEMORY_LIMIT."
+            ) from error
+        raise OutOfMemory(
+            "The diff needs more memory than it may use. Raise DIFFING_MEMORY_LIMIT."
+        ) from error
+    except duckdb.ConversionException as error:
+        raise NotNumbers("A value is no number.") from error
+    except (duckdb.InvalidInputException, duckdb.NotImplementedException) as error:
+        raise CsvRefused("A file could not be read as CSV.") from error
+    except duckdb.Error as error:
+        if "No space left" in str(error):
+            raise OutOfDisk("The disk is full. Free some space and start again.") from error
+        raise DiffFailed("DuckDB failed; the log has its message.") from error

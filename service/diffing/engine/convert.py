@@ -1,0 +1,202 @@
+"""Writes the CSV of a diff in another format: `python -m diffing.engine.convert`.
+
+It dies with its parent, and prints the failure as JSON when there is one.
+"""
+
+import contextlib
+import csv
+import json
+import logging
+import os
+import resource
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+from diffing.core.errors import (
+    ConversionFailed,
+    DiffFailed,
+    DiffingError,
+    NotAcceptable,
+    OutOfDisk,
+    OutOfMemory,
+    ResultGone,
+    of_os,
+)
+from diffing.engine.sql import SQL_DIR
+from diffing.files.results import Outputs
+from diffing.sandbox import landlock
+from diffing.sandbox.limits import Limits
+from diffing.sandbox.parent_death import die_with_parent
+
+_log = logging.getLogger(__name__)
+_MEMORY = "512MB"
+_HINT = "Ask for format=csv or format=json."
+
+
+def convert(
+    source: Path, target: Path, rows: int, on_ready: Callable[[Path], None] = lambda _: None
+) -> None:
+    """Write a CSV in the format that the suffix of the target names.
+
+    It appears under its name only when it is whole, and has as many rows as it must.
+
+    Args:
+        source: CSV that a diff wrote: header, LF, UTF-8, quotes only where they must be.
+        target: `.json`, an array of objects; or `.parquet`, columns of text. Empty is NULL.
+        rows: data rows that the source must have.
+        on_ready: called with the file that is written to before it gets its name, when it is there.
+
+    Raises:
+        NotAcceptable: the format has no room for its column names, or memory none for its rows.
+        ResultGone: the source was removed.
+        OutOfMemory, OutOfDisk, DiffFailed: the machine was not up to it.
+    """
+    csv.field_size_limit(sys.maxsize)
+    with Outputs(target).parts() as part:
+        assert part.result, "it was given"  # noqa: S101
+        on_ready(part.result)
+        write = {".json": _write_json, ".parquet": _write_parquet}[target.suffix]
+        try:
+            written = write(source, part.result)
+        except DiffFailed:
+            if source.exists():
+                raise
+            raise ResultGone("The result was removed. Start a new job.") from None
+        if written != rows:
+            raise DiffFailed(
+                f"{written:,} of {rows:,} rows were converted; this is a fault of the service."
+            )
+
+
+@contextlib.contextmanager
+def _opened(source: Path) -> Iterator[TextIO]:
+    try:
+        file = source.open(encoding="utf-8", newline="")
+    except FileNotFoundError:
+        raise ResultGone("The result was removed. Start a new job.") from None
+    with file:
+        yield file
+
+
+def _write_json(source: Path, target: Path) -> int:
+    """Write an array with an object a line, and return how many they are."""
+    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    rows = 0
+    with _opened(source) as file, target.open("w", encoding="utf-8", newline="") as out:
+        records = csv.reader(file, strict=True)
+        names = next(records)
+        out.write("[")
+        for rows, fields in enumerate(records, start=1):
+            named = zip(names, (field or None for field in fields), strict=True)
+            out.write(f"{',' if rows > 1 else ''}\n{encode(dict(named))}")
+        out.write("\n]\n")
+    return rows
+
+
+def _write_parquet(source: Path, target: Path) -> int:
+    """Write Parquet, and return the number of rows; no name may come out as another one."""
+    from diffing.engine.connection import (  # only Parquet needs DuckDB
+        CsvRefused,
+        Session,
+        as_pattern,
+    )
+
+    names = _names_for_parquet(source)
+    limits = Limits(threads=1, memory=_MEMORY, temp_folder=target.parent, temp="0KB")
+    files = [source, target, as_pattern(source), as_pattern(target)]
+    try:
+        with Session(limits, target.parent, files, [], threading.Event()) as session:
+            parameters = {
+                "file": str(as_pattern(source)),
+                "file_columns": dict.fromkeys(names, "VARCHAR"),
+                "output": str(target),
+            }
+            written = session.run("parquet", parameters)["Count"]
+            found = session.run("parquet_columns", {"output": str(as_pattern(target))})["names"]
+    except CsvRefused:
+        raise NotAcceptable(f"A row is too long for a conversion to Parquet. {_HINT}") from None
+    except (OutOfMemory, OutOfDisk) as error:
+        if "No space left" in str(error.__cause__):
+            raise
+        raise NotAcceptable(
+            f"It takes more memory to give it as Parquet than a conversion may use. {_HINT}"
+        ) from None
+    if found != names:
+        raise NotAcceptable(f"Parquet has no room for the names of the columns. {_HINT}")
+    return int(written)
+
+
+def _names_for_parquet(source: Path) -> list[str]:
+    with _opened(source) as file:
+        names = next(csv.reader(file, strict=True))
+    fault = None
+    if "" in names:
+        fault = "a column has no name"
+    elif any("\n" in name or "\r" in name for name in names):
+        fault = "the name of a column has a line end in it"
+    elif len({name.encode().lower() for name in names}) < len(names):
+        fault = "the names of two columns differ only in case"
+    if fault:
+        raise NotAcceptable(f"It cannot be given as Parquet: {fault}. {_HINT}")
+    return names
+
+
+def main() -> int:
+    """Convert as the arguments say: source, target, rows, process id of the parent.
+
+    Returns:
+        The exit status: 0 when done, 1 when the failure was printed.
+    """
+    source, target, rows, parent = sys.argv[1:]
+    die_with_parent(int(parent))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # they reach the API too, which decides
+    _be_small()
+    try:
+        convert(Path(source), Path(target), int(rows), partial(_enclose, Path(source)))
+    except DiffingError as error:
+        if error.__cause__:
+            _log.error("the conversion failed: %s", error, exc_info=error.__cause__)
+        failure = error.failure
+    except OSError as error:
+        _log.exception("the conversion failed")
+        failure = of_os(error).failure
+    except MemoryError:
+        _log.exception("the conversion failed")
+        failure = OutOfMemory(f"The conversion needs more memory than {_MEMORY}. {_HINT}").failure
+    except (csv.Error, UnicodeDecodeError, ValueError):
+        _log.exception("the conversion failed")
+        failure = ConversionFailed("The result is damaged. Start a new job.").failure
+    else:
+        return 0
+    json.dump(failure.as_dict(), sys.stdout)
+    return 1
+
+
+def _enclose(source: Path, part: Path) -> None:
+    """Let this process reach the two files, whatever is in the one that it reads."""
+    landlock.enclose(
+        # one that is not there is for the conversion to complain about
+        read=[SQL_DIR, *([source] if source.is_file() else [])],
+        write=[part],
+        rename=[part.parent],
+        own=[],
+    )
+
+
+def _be_small() -> None:
+    """When memory runs short it shall hit this process: not the worker, not the API."""
+    limits = Limits(threads=1, memory=_MEMORY, temp_folder=Path(os.devnull))
+    resource.setrlimit(resource.RLIMIT_DATA, (limits.most_memory, limits.most_memory))
+    # a system that does not let us leaves the choice to the kernel
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,259 @@
+"""One diff: two files checked, compared within limits, and what came out published when whole."""
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePath
+
+from diffing.core.catalogue import Comparison
+from diffing.core.errors import BadArgument, DiffFailed
+from diffing.core.progress import Progress
+from diffing.csvfiles.csv_file import CsvFile, open_csv, require_columns, rewrite
+from diffing.csvfiles.input_file import InputFile, told_apart
+from diffing.csvfiles.split import Pieces
+from diffing.csvfiles.verify import Inspection
+from diffing.engine.compare import AnotherMethod, Counts, Method, Side, compare
+from diffing.engine.connection import ENGINE, CsvRefused, Session
+from diffing.engine.summary import ColumnsSummary, InputSummary, ResultSummary, SideCounts, Summary
+from diffing.files.checksums import fingerprint, sha256
+from diffing.files.results import Outputs
+from diffing.files.versions import unchanged
+from diffing.sandbox.limits import Limits
+from diffing.sandbox.malloc import limit_arenas
+
+_TELL_SECONDS = 0.5
+
+
+class Diff:
+    """One diff of two files.
+
+    Args:
+        old, new: CSV files, `.csv`, `.csv.gz` or `.csv.zst`.
+        comparison: the columns and tolerances.
+        limits: what it may use.
+        with_fingerprints: take a fingerprint of each input.
+    """
+
+    def __init__(
+        self,
+        old: InputFile,
+        new: InputFile,
+        comparison: Comparison,
+        limits: Limits,
+        with_fingerprints: bool = False,
+    ) -> None:
+        self._given = old, new
+        self._old, self._new = told_apart(old, new)
+        self._comparison = comparison
+        self._limits = limits
+        self._with_fingerprints = with_fingerprints
+        self._session: Session | None = None
+        self._interrupted = threading.Event()
+
+    def interrupt(self) -> None:
+        """Stop `run` from another thread; it raises Interrupted."""
+        self._interrupted.set()
+        if self._session:
+            self._session.interrupt()
+
+    def run(
+        self,
+        outputs: Outputs,
+        metric: str | None = None,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+        on_ready: Callable[[Outputs], None] = lambda _: None,
+    ) -> Summary:
+        """Compare the files and write the outputs.
+
+        They appear under their names only when all are whole.
+
+        Args:
+            outputs: files to write; `result` or `detail`, or both, and what else is wanted.
+            metric: id to name in the summary.
+            on_progress: called whenever the next stage begins or more was read, from any thread,
+                but never from two at once.
+            on_ready: called with the files that are written to before they get their names, when
+                these are there and nothing was read yet.
+
+        Raises:
+            BadInput: a file is no CSV, lacks a column, or repeats keys that must not repeat.
+            InputChanged: a file changed meanwhile.
+            BadArgument, CannotWrite: an output cannot be written.
+            OutOfMemory, OutOfDisk, DiffFailed: the machine was not up to it.
+            Interrupted: `interrupt` was called.
+        """
+        if not (outputs.result or outputs.detail):
+            raise BadArgument("Name a file for the result.")
+        started = time.monotonic()
+        limit_arenas(self._limits.threads)
+        with (
+            outputs.parts() as parts,
+            self._scratch() as scratch,
+            unchanged(self._old, self._new),
+        ):
+            on_ready(parts)
+            reporter = _Reporter(on_progress)
+            reporter.stage("checking")
+            old, new = self._open(self._old, scratch), self._open(self._new, scratch)
+            try:
+                counts = self._compare(old, new, parts, scratch, reporter)
+            except CsvRefused:
+                # DuckDB is stricter than RFC 4180 in places: say where the fault is, or, where
+                # there is none, let it read a plain copy
+                reporter.stage("rewriting")
+                old, new = rewrite(old, scratch), rewrite(new, scratch)
+                counts = self._compare(old, new, parts, scratch, reporter)
+            result = _result_summary(parts, counts)
+            inputs = (
+                self._input(old, self._given[0], counts.old_rows),
+                self._input(new, self._given[1], counts.new_rows),
+            )
+        return Summary(
+            **self._comparison.model_dump(),
+            metric=metric,
+            old=inputs[0],
+            new=inputs[1],
+            columns=_columns_summary(old, new),
+            added=counts.added,
+            changed=counts.changed,
+            removed=counts.removed,
+            unchanged=counts.unchanged,
+            within_tolerance=counts.within_tolerance,
+            emitted=counts.added + counts.changed,
+            duplicate_keys=SideCounts(old=counts.old_surplus, new=counts.new_surplus),
+            not_numbers=SideCounts(old=counts.old_not_numbers, new=counts.new_not_numbers),
+            result=result,
+            seconds=round(time.monotonic() - started, 3),
+            peak_rss_bytes=peak_rss(),
+            engine=ENGINE,
+        )
+
+    def _open(self, original: InputFile, scratch: Path) -> CsvFile:
+        file = open_csv(original, scratch, self._limits.max_unpacked_bytes)
+        require_columns(file, [*self._comparison.key, *self._comparison.value])
+        return file
+
+    def _compare(
+        self,
+        old: CsvFile,
+        new: CsvFile,
+        outputs: Outputs,
+        scratch: Path,
+        reporter: "_Reporter",
+    ) -> Counts:
+        sides = (
+            Side(old, Pieces(old, "old", most=self._limits.threads)),
+            Side(new, Pieces(new, "new", most=self._limits.threads)),
+        )
+        pieces = [side.pieces for side in sides]
+        if any(file.is_large for file in pieces):
+            for side in sides:
+                if not side.file.rewritten:  # its records may take several lines
+                    side.pieces.take_sample()
+        cuts = {side.file: side.pieces.cuts for side in sides}
+        method = Method(exact_keys=self._limits.exact_keys)
+        with Inspection(cuts, self._interrupted) as inspection, reporter.watching(pieces):
+            while True:
+                session = Session(self._limits, scratch, outputs.paths, pieces, self._interrupted)
+                try:
+                    with session as self._session:
+                        return compare(
+                            session,
+                            *sides,
+                            inspection,
+                            self._comparison,
+                            outputs,
+                            reporter.stage,
+                            method,
+                        )
+                except AnotherMethod as needed:
+                    method = needed.method
+                except CsvRefused:
+                    for side in sides:  # that a file is not UTF-8 is the better word
+                        inspection.contents(side.file)
+                    raise
+
+    def _input(self, file: CsvFile, given: InputFile, rows: int) -> InputSummary:
+        return InputSummary(
+            name=PurePath(given.name).name,
+            rows=rows,
+            bytes=file.bytes,
+            fingerprint=fingerprint(given.path) if self._with_fingerprints else None,
+        )
+
+    @contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(prefix="diff-", dir=self._limits.temp_folder) as folder:
+            yield Path(folder)
+
+
+class _Reporter:
+    """Tells how far a diff is: when a stage begins, and twice a second while files are read."""
+
+    def __init__(self, on_progress: Callable[[Progress], None]) -> None:
+        self._on_progress = on_progress
+        self._files: Sequence[Pieces] = ()
+        self._latest = Progress("")
+        self._lock = threading.Lock()
+
+    def stage(self, stage: str) -> None:
+        """A stage begins."""
+        with self._lock:
+            self._tell(stage)
+
+    @contextmanager
+    def watching(self, files: Sequence[Pieces]) -> Iterator[None]:
+        """Tell how much of these files was read, as long as the block runs."""
+        ended = threading.Event()
+
+        def watch() -> None:
+            while not ended.wait(_TELL_SECONDS):
+                with self._lock:
+                    self._tell(self._latest.stage)
+
+        thread = threading.Thread(target=watch, daemon=True)
+        self._files = files
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+            self._files = ()
+
+    def _tell(self, stage: str) -> None:
+        progress = Progress(stage)
+        if self._files:
+            read, total = (
+                sum(f.bytes_read for f in self._files),
+                sum(f.bytes_total for f in self._files),
+            )
+            progress = Progress(stage, read, total)
+        if progress != self._latest:
+            self._latest = progress
+            self._on_progress(progress)
+
+
+def _result_summary(parts: Outputs, counts: Counts) -> ResultSummary:
+    path = parts.result or parts.detail
+    assert path, "run checks it"  # noqa: S101
+    return ResultSummary(
+        rows=counts.added + counts.changed, bytes=path.stat().st_size, sha256=sha256(path)
+    )
+
+
+def _columns_summary(old: CsvFile, new: CsvFile) -> ColumnsSummary:
+    return ColumnsSummary(
+        only_old=tuple(name for name in old.columns if name not in new.columns),
+        only_new=tuple(name for name in new.columns if name not in old.columns),
+    )
+
+
+def peak_rss() -> int:
+    """The most memory that this process held, in bytes."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise DiffFailed("The system does not tell how much memory a process held.")

@@ -1,0 +1,63 @@
+"""How many rows went through queries, as DuckDB's profiles of them have it."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from diffing.core.errors import DiffFailed
+
+Operator = dict[str, Any]
+Path = tuple[Operator, ...]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What the operators of queries gave, one of which has a join, and only one.
+
+    Args:
+        read: rows that were read, by the name of the file.
+        held: rows on the right side of the join, which is held in memory.
+        joined: rows that the join gave.
+        filtered: rows that each filter on the way from the join to the result let through.
+    """
+
+    read: Counter[str]
+    held: int
+    joined: int
+    filtered: tuple[int, ...]
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> Self:
+        """Read what DuckDB writes as JSON for each query.
+
+        Raises:
+            DiffFailed: it has another form.
+        """
+        try:
+            paths = [p for text in texts for p in _paths(json.loads(text)["operator"])]
+            operators = [path[-1] for path in paths]
+            ((*above, join),) = (path for path in paths if "JOIN" in path[-1]["type"])
+            read = Counter[str]()
+            for scan in operators:
+                if scan["type"] == "TABLE_SCAN" and "Filename(s)" in scan["extra_info"]:
+                    read[scan["extra_info"]["Filename(s)"]] += scan["rows_scanned"]
+            return cls(
+                read,
+                held=join["children"][1]["intermediate_rows"],
+                joined=join["intermediate_rows"],
+                filtered=tuple(
+                    o["intermediate_rows"] for o in reversed(above) if o["type"] == "FILTER"
+                ),
+            )
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise DiffFailed("DuckDB does not tell how many rows it read.") from error
+
+
+def _paths(operators: list[Operator], above: tuple[Operator, ...] = ()) -> Iterator[Path]:
+    """Each operator, as the last of those that its rows go through from it to the result."""
+    for operator in operators:
+        path = (*above, operator)
+        yield path
+        yield from _paths(operator.get("children", []), path)

@@ -1,0 +1,206 @@
+"""Writes files: they appear under their names only when all of them are whole."""
+
+import errno
+import fcntl
+import os
+import re
+import shutil
+import stat
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import combinations
+from pathlib import Path
+
+from diffing.core.errors import BadArgument, BadSetting, CannotWrite, of_os
+
+_OWN_DESCRIPTOR = re.compile(r"/dev/(?:fd/(\d+)|(stdin)|(stdout)|(stderr))|/proc/self/fd/(\d+)")
+
+
+def require_apart(inputs: Sequence[Path], outputs: Sequence[Path]) -> None:
+    """Check that no output takes the place of an input or of another output.
+
+    Devices, such as `/dev/null`, may be named several times.
+
+    Raises:
+        BadArgument: two of them are the same file, whatever they are called.
+    """
+    for output in outputs:
+        for path in inputs:
+            if _is_same(output, path):
+                raise BadArgument(
+                    f"The output {output} is an input, which it would destroy. Name another file."
+                )
+    for one, other in combinations(outputs, 2):
+        if _is_same(one, other):
+            raise BadArgument(f"Two outputs are the same file, {one}. Give each a file of its own.")
+
+
+@contextmanager
+def published(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """Names to write to, one for each path; they take the place of the paths when all went well.
+
+    Links are followed. What is no regular file, such as a pipe or a device, is written to and stays
+    what it is. The last path is the last to appear, so that whoever sees it may count on the rest.
+
+    Raises:
+        BadArgument: two paths are the same file.
+        CannotWrite: a path cannot be written.
+        OutOfDisk: there is no room for them.
+        BadSetting: there is no folder for temporary files.
+        BrokenPipeError: a reader went away.
+    """
+    require_apart([], paths)
+    with ExitStack() as stack:
+        parts = [stack.enter_context(_part_of(path)) for path in paths]
+        yield parts
+        streams = [(part, path) for part, path in zip(parts, paths, strict=True) if _streams(path)]
+        files = [
+            (part, Path(os.path.realpath(path)))
+            for part, path in zip(parts, paths, strict=True)
+            if not _streams(path)
+        ]
+        for part, _ in files:
+            sync(part)
+        for part, path in streams:
+            _write_through(part, path)
+        for part, path in files:
+            part.replace(path)
+        # else a power cut could take the names back
+        for folder in {path.parent for _, path in files}:
+            sync(folder)
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder for temporary files, removed at the end.
+
+    Raises:
+        BadSetting: there is no place for one.
+    """
+    with _needs_temporary_files():
+        folder = tempfile.TemporaryDirectory(prefix="diffing-")
+    with folder as name:
+        yield Path(name)
+
+
+def is_part(name: str) -> bool:
+    """Whether it is the name of a file that is being written."""
+    return name.startswith(".")
+
+
+def is_being_written(part: Path) -> bool:
+    """Whether the process that writes a part lives; it may be one of another container."""
+    try:
+        with part.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
+def remove_parts(path: Path, writer: int) -> None:
+    """Remove what a process that was killed left of a file; the writer is its process id."""
+    for part in path.parent.glob(f".{writer}-*-{path.name}"):
+        part.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk, whatever happens."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return not stat.S_ISCHR(one.stat().st_mode) and one.samefile(other)
+    except OSError:  # one is not there yet
+        return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _streams(path: Path) -> bool:
+    """Whether a path is written through: it is no regular file, or an open file of this process."""
+    return bool(_OWN_DESCRIPTOR.fullmatch(str(path))) or (
+        path.exists() and not (path.is_file() or path.is_dir())
+    )
+
+
+@contextmanager
+def _part_of(path: Path) -> Iterator[Path]:
+    """A new, empty file to write to, which is locked, and removed if it is still there."""
+    with ExitStack() as stack:
+        part = _temporary_file() if _streams(path) else _neighbour(path)
+        stack.callback(part.unlink, missing_ok=True)
+        file = stack.enter_context(part.open("rb"))
+        # only the sweeper asks, in the service's own folder: others may have no locks
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield part
+
+
+def _temporary_file() -> Path:
+    with _needs_temporary_files():
+        handle, name = tempfile.mkstemp(prefix="diffing-")
+    os.close(handle)
+    return Path(name)
+
+
+def _neighbour(path: Path) -> Path:
+    """A part beside a regular file, with the mode of the file whose place it takes."""
+    try:
+        real = Path(os.path.realpath(path))
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
+        if mode is not None and not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, "it is write-protected")
+        part = real.with_name(f".{os.getpid()}-{threading.get_ident()}-{real.name}")
+        part.touch()
+        if mode is not None:
+            part.chmod(mode)
+    except OSError as error:
+        raise _cannot_write(path, error) from None
+    return part
+
+
+def _write_through(part: Path, path: Path) -> None:
+    """Copy a part into a pipe or a device; a pipe waits for its reader."""
+    own = _OWN_DESCRIPTOR.fullmatch(str(path))
+    try:
+        target = _descriptor(own) if own else os.open(path, os.O_WRONLY)
+        with os.fdopen(target, "wb") as into, part.open("rb") as file:
+            shutil.copyfileobj(file, into)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _cannot_write(path, error) from None
+
+
+def _descriptor(own: re.Match[str]) -> int:
+    """A second descriptor of an open file of this process, which keeps its place in it."""
+    number, *standard, other = own.groups()
+    return os.dup(int(number or other or [bool(name) for name in standard].index(True)))
+
+
+@contextmanager
+def _needs_temporary_files() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise of_os(error) from error
+        raise BadSetting(
+            "No folder for temporary files can be used. Set TMPDIR to one that can be written to."
+        ) from None
+
+
+def _cannot_write(path: Path, error: OSError) -> Exception:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return of_os(error)
+    return CannotWrite(path, error)

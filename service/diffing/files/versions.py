@@ -1,0 +1,46 @@
+"""Keeps a diff to one version of its input files."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from diffing.core.errors import InputChanged, Interrupted
+from diffing.csvfiles.input_file import InputFile
+
+_Version = tuple[int, int, int, int] | None
+
+
+@contextmanager
+def unchanged(*files: InputFile) -> Iterator[None]:
+    """A block that fails when one of the files is not, at its end, what it was at its start.
+
+    Raises:
+        InputChanged: naming the file; also in place of what the block raised because of it.
+    """
+    before = [_version(file.path) for file in files]
+    try:
+        yield
+    except Interrupted:
+        raise
+    except Exception as error:
+        _compare(files, before, error)
+        raise
+    _compare(files, before, None)
+
+
+def _compare(files: tuple[InputFile, ...], before: list[_Version], error: Exception | None) -> None:
+    for file, version in zip(files, before, strict=True):
+        if _version(file.path) != version:
+            raise InputChanged(
+                f"{file.name} changed while it was compared. "
+                "Start the job again when the file is complete."
+            ) from error
+
+
+def _version(path: Path) -> _Version:
+    """What tells one version of a file from another; None where there is no file."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):  # for the diff to complain about
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

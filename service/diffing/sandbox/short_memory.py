@@ -1,0 +1,80 @@
+"""A container that has too little memory: the kernel kills what needs more, without a word.
+
+So a diff on the command line gets a parent that has something to say then: a copy of this process
+from before it loaded anything. And what serves does not start where it could not work.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from diffing.core.sizes import memory_is_limited, memory_of_machine
+from diffing.sandbox.parent_death import die_with_parent
+
+# What an API, a worker and the smallest diff take together, measured: 230 MB with what they share.
+_LEAST_TO_SERVE = 200_000_000
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def refuse_short_memory() -> None:
+    """End this process with one line, where too little memory is left for it to serve."""
+    memory = memory_of_machine()
+    if memory < _LEAST_TO_SERVE:
+        sys.stderr.write(
+            f"diffing: {memory / 1e6:,.0f} MB of memory are too little to serve. Give the "
+            f"container or group {_LEAST_TO_SERVE / 1e6:,.0f} MB or more; 512 MB for large files.\n"
+        )
+        sys.exit(2)
+
+
+def survive_short_memory() -> None:
+    """Go on in a child process, where the memory of this one is limited; elsewhere do nothing.
+
+    The parent never returns: it ends as the child ends.
+    """
+    if not memory_is_limited():
+        return
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    # until both have their handlers; a signal is not lost meanwhile
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    parent = os.getpid()
+    child = os.fork()
+    if child:
+        _wait_for(child)
+    die_with_parent(parent)
+    _be_the_first_to_go()
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
+def _wait_for(child: int) -> NoReturn:
+    def pass_on(number: int, _: FrameType | None) -> None:
+        # a terminal has sent its Ctrl-C to both
+        if not (number == signal.SIGINT and os.isatty(0)):
+            os.kill(child, number)
+
+    for number in _SIGNALS:
+        signal.signal(number, pass_on)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code == -signal.SIGKILL:
+        sys.stderr.write(
+            "diffing: The diff was killed: it needs more than the "
+            f"{memory_of_machine() / 1e6:,.0f} MB of memory that this container or group has. "
+            "Give it more, or set DIFFING_MEMORY_LIMIT lower.\n"
+        )
+        code = 2
+    os._exit(code if code >= 0 else 128 - code)
+
+
+def _be_the_first_to_go() -> None:
+    """When memory runs short it shall hit this process, not its parent."""
+    # a system that does not let us leaves the choice to the kernel, which takes the larger one
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")

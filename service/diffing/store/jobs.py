@@ -1,0 +1,362 @@
+"""The jobs table: the truth about every job. The queue only carries ids."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import sqlalchemy as sa
+
+from diffing.core.errors import Failure, JobFinished, KeyReused, QueueFull, ResultGone, UnknownJob
+from diffing.core.progress import Progress
+from diffing.store import counters
+from diffing.store.database import available, open_file
+from diffing.store.job import FINISHED, UNFINISHED, Job, Status, Submission
+from diffing.store.schema import jobs as _jobs
+
+# Ids are 64-bit integers in SQLite and PostgreSQL alike.
+LARGEST_ID = 2**63 - 1
+
+_T = TypeVar("_T")
+_NO_PROGRESS = {"stage": None, "bytes_read": None, "bytes_total": None}
+
+
+class Jobs:
+    """Reads and changes the jobs table.
+
+    Each change of state is one statement that names the state, and where it matters the attempt,
+    that it expects: of two workers one wins, and one that comes back from the dead changes nothing.
+
+    Args:
+        engine: of the database, from `database`.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def in_file(cls, path: Path) -> Self:
+        """The table in an SQLite file, made if it is not there, migrated if it is older.
+
+        Raises:
+            BadSetting: the file cannot be used as a database.
+        """
+        return cls(open_file(path))
+
+    def create(self, submission: Submission, most_queued: int | None = None) -> Job:
+        """Record a job, queued.
+
+        Args:
+            submission: what it is to do.
+            most_queued: refuse it when so many wait already; None for any number.
+
+        Raises:
+            QueueFull: too many wait.
+            KeyReused: there is a job of that key: see `requested`.
+        """
+        now = _now()
+        values = {
+            **asdict(submission),
+            "idempotency_key": _key_of(submission.owner, submission.idempotency_key),
+            "status": Status.QUEUED,
+            "attempt": 0,
+            "created_at": now,
+            "seen_at": now,
+        }
+        waiting = sa.select(sa.func.count()).where(_jobs.c.status == Status.QUEUED)
+        row = sa.select(*(sa.literal(v, _jobs.c[name].type) for name, v in values.items()))
+        if most_queued is not None:
+            row = row.where(waiting.scalar_subquery() < most_queued)
+        try:
+            job = self._change(sa.insert(_jobs).from_select(list(values), row))
+        except sa.exc.IntegrityError:
+            raise KeyReused("The Idempotency-Key belongs to another job.") from None
+        if not job:
+            raise _queue_full(most_queued)
+        return job
+
+    def require_room(self, most_queued: int) -> None:
+        """Refuse at once what `create` would surely refuse.
+
+        Raises:
+            QueueFull: too many wait.
+        """
+        waiting = sa.select(sa.func.count()).where(_jobs.c.status == Status.QUEUED)
+        with available(), self._engine.connect() as connection:
+            if connection.execute(waiting).scalar_one() >= most_queued:
+                raise _queue_full(most_queued)
+
+    def has_key(self, owner: str | None, idempotency_key: str) -> bool:
+        """Whether an owner asked for a job with that key."""
+        key = _key_of(owner, idempotency_key)
+        return bool(self._first(sa.select(_jobs).where(_jobs.c.idempotency_key == key)))
+
+    def requested(self, owner: str | None, idempotency_key: str, request: str) -> Job | None:
+        """The job that an owner asked for with that key, if there is one.
+
+        Raises:
+            KeyReused: something else was asked for with it.
+        """
+        key = _key_of(owner, idempotency_key)
+        job = self._first(sa.select(_jobs).where(_jobs.c.idempotency_key == key))
+        if job and job.request != request:
+            raise KeyReused(
+                f"The Idempotency-Key came with another request before, that for job {job.id}. "
+                "Use a new key for each new job."
+            )
+        return job
+
+    def get(self, job_id: int) -> Job:
+        """The job of that id.
+
+        Raises:
+            UnknownJob: there never was one.
+            ResultGone: it ended so long ago that it was removed.
+        """
+        if 0 < job_id <= LARGEST_ID:
+            if job := self._first(sa.select(_jobs).where(_jobs.c.id == job_id)):
+                return job
+            # the newest job is never removed, so that it tells which ids there were
+            if self._first(sa.select(_jobs).where(_jobs.c.id > job_id).limit(1)):
+                raise ResultGone(
+                    f"Job {job_id} ended long ago and was removed, with its result. "
+                    "Start a new job."
+                )
+        raise no_job(job_id)
+
+    def page(
+        self,
+        most: int,
+        before: int | None = None,
+        statuses: Sequence[Status] = (),
+        metric: str | None = None,
+        owner: str | None = None,
+    ) -> list[Job]:
+        """The newest jobs, newest first.
+
+        Args:
+            most: number of jobs.
+            before: only jobs of smaller ids; None for the newest there are.
+            statuses: only jobs in one of these states; none for all.
+            metric: only jobs of the metric of that id; None for all.
+            owner: only jobs of that API key; None for all.
+        """
+        # with + "" SQLite takes no index of states: it shall walk down the ids, and not sort
+        query = sa.select(_jobs).order_by(_jobs.c.id.desc()).limit(most)
+        if before is not None:
+            query = query.where(_jobs.c.id < before)
+        if statuses:
+            query = query.where((_jobs.c.status + "").in_(statuses))
+        if metric is not None:
+            query = query.where(_jobs.c.metric == metric)
+        if owner is not None:
+            query = query.where(_jobs.c.owner == owner)
+        return self._all(query)
+
+    def cancel(self, job_id: int) -> Job:
+        """End a job that nobody wants any more; the worker that has it finds out.
+
+        Raises:
+            JobFinished: it has ended otherwise.
+            UnknownJob, ResultGone: as from `get`.
+        """
+        self.get(job_id)
+        now = _now()
+        cancelled = self._change(
+            sa.update(_jobs)
+            .where(_jobs.c.id == job_id, _jobs.c.status.in_(UNFINISHED))
+            .values(status=Status.CANCELLED, seen_at=now, finished_at=now, **_NO_PROGRESS),
+            _count_end,
+        )
+        job = cancelled or self.get(job_id)
+        if job.status is not Status.CANCELLED:
+            raise JobFinished(f"Job {job_id} has {job.status} already: it cannot be cancelled.")
+        return job
+
+    def claim(self, job_id: int) -> Job | None:
+        """Take a queued job; None when another worker has, or it is not queued."""
+        now = _now()
+        return self._change(
+            sa.update(_jobs)
+            .where(_jobs.c.id == job_id, _jobs.c.status == Status.QUEUED)
+            .values(
+                status=Status.PROCESSING,
+                **_NO_PROGRESS,
+                attempt=_jobs.c.attempt + 1,
+                started_at=now,
+                seen_at=now,
+            ),
+            _count_attempt,
+        )
+
+    def beat(self, job: Job, progress: Progress | None) -> bool:
+        """Give a sign of life; False when the job is no longer this attempt's."""
+        values = {**_NO_PROGRESS, **(asdict(progress) if progress else {})}
+        return self._change(_held(job).values(seen_at=_now(), **values)) is not None
+
+    def is_held(self, job: Job) -> bool:
+        """Whether the job still is this attempt's."""
+        return self._first(sa.select(_jobs).where(*_is_held(job))) is not None
+
+    def succeed(self, job: Job, summary: dict[str, Any]) -> bool:
+        """Record the result; False when the job is no longer this attempt's."""
+        return self._finish(job, status=Status.SUCCEEDED, summary=summary)
+
+    def fail(self, job: Job, failure: Failure) -> bool:
+        """Record the reason; False when the job is no longer this attempt's."""
+        return self._finish(job, status=Status.FAILED, error=failure.as_dict())
+
+    def give_back(self, job: Job) -> Job | None:
+        """Queue a job again that its worker cannot go on with."""
+        return self._change(_held(job).values(status=Status.QUEUED, seen_at=_now(), **_NO_PROGRESS))
+
+    def unfinished(self) -> list[Job]:
+        """The jobs that have yet to end, oldest first."""
+        return self._all(
+            sa.select(_jobs).where(_jobs.c.status.in_(UNFINISHED)).order_by(_jobs.c.id)
+        )
+
+    def of_ids(self, ids: Iterable[int]) -> list[Job]:
+        """Those jobs of these ids that there are."""
+        # SQLite takes so many parameters
+        return [
+            job
+            for some in _batches(sorted(set(ids)), 10_000)
+            for job in self._all(sa.select(_jobs).where(_jobs.c.id.in_(some)))
+        ]
+
+    def uploads(self, names: Iterable[str]) -> set[str]:
+        """Those uploads of these names that belong to a job."""
+        found: set[str] = set()
+        with available(), self._engine.connect() as connection:
+            for some in _batches(sorted(set(names)), 10_000):
+                rows = connection.execute(sa.select(_jobs.c.upload).where(_jobs.c.upload.in_(some)))
+                found.update(rows.scalars())
+        return found
+
+    def ended_before(self, seconds: float) -> list[Job]:
+        """The jobs that ended longer ago than that."""
+        return self._all(
+            sa.select(_jobs).where(
+                _jobs.c.status.in_(FINISHED),
+                _jobs.c.finished_at < _now() - timedelta(seconds=seconds),
+            )
+        )
+
+    def forget(self, job: Job) -> None:
+        """Remove a job that ended, unless it is the newest: see `get`."""
+        newest = sa.select(sa.func.max(_jobs.c.id)).scalar_subquery()
+        with available(), self._engine.begin() as connection:
+            connection.execute(
+                sa.delete(_jobs).where(
+                    _jobs.c.id == job.id, _jobs.c.status.in_(FINISHED), _jobs.c.id < newest
+                )
+            )
+
+    def take_over(self, job: Job) -> Job | None:
+        """Queue a stale job again; None when another reaper did, or it lives after all."""
+        return self._change(
+            _unseen_since(job).values(status=Status.QUEUED, seen_at=_now(), **_NO_PROGRESS)
+        )
+
+    def give_up(self, job: Job, failure: Failure) -> Job | None:
+        """Fail a stale job; None when another reaper did, or it lives after all."""
+        now = _now()
+        return self._change(
+            _unseen_since(job).values(
+                status=Status.FAILED,
+                **_NO_PROGRESS,
+                seen_at=now,
+                finished_at=now,
+                error=failure.as_dict(),
+            ),
+            _count_end,
+        )
+
+    def _finish(self, job: Job, **values: Any) -> bool:
+        now = _now()
+        ended = _held(job).values(seen_at=now, finished_at=now, **_NO_PROGRESS, **values)
+        return self._change(ended, _count_end) is not None
+
+    def _change(
+        self,
+        statement: sa.Update | sa.Insert,
+        count: Callable[[sa.Connection, Job], None] = lambda _, __: None,
+    ) -> Job | None:
+        """Change a row, and what is counted with it: both or neither."""
+        with available(), self._engine.begin() as connection:
+            row = connection.execute(statement.returning(_jobs)).first()
+            job = Job.from_row(row) if row else None
+            if job:
+                count(connection, job)
+        return job
+
+    def _first(self, statement: sa.Select[Any]) -> Job | None:
+        return next(iter(self._all(statement)), None)
+
+    def _all(self, statement: sa.Select[Any]) -> list[Job]:
+        with available(), self._engine.connect() as connection:
+            return [Job.from_row(row) for row in connection.execute(statement)]
+
+
+def no_job(job_id: int) -> UnknownJob:
+    """The error for an id that never was a job's, and for one that is nobody's business."""
+    return UnknownJob(f"There is no job {str(job_id)[:20]}.")
+
+
+def _count_attempt(connection: sa.Connection, job: Job) -> None:
+    first = job.attempt == 1
+    waited = _seconds(job.created_at, job.started_at) if first else None
+    counters.count_attempt(connection, job.metric, waited)
+
+
+def _count_end(connection: sa.Connection, job: Job) -> None:
+    cancelled = job.status is Status.CANCELLED
+    took = None if cancelled else _seconds(job.started_at, job.finished_at)
+    counters.count_end(connection, job.metric, job.status, took, job.summary)
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    return (end - start).total_seconds() if start and end else None
+
+
+def _is_held(job: Job) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        _jobs.c.id == job.id,
+        _jobs.c.status == Status.PROCESSING,
+        _jobs.c.attempt == job.attempt,
+    )
+
+
+def _held(job: Job) -> sa.Update:
+    return sa.update(_jobs).where(*_is_held(job))
+
+
+def _unseen_since(job: Job) -> sa.Update:
+    return sa.update(_jobs).where(
+        _jobs.c.id == job.id,
+        _jobs.c.status == job.status,
+        _jobs.c.attempt == job.attempt,
+        _jobs.c.seen_at == job.seen_at,
+    )
+
+
+def _key_of(owner: str | None, idempotency_key: str | None) -> str | None:
+    """An Idempotency-Key as it is kept: that of one owner is never that of another."""
+    if owner is None or idempotency_key is None:
+        return idempotency_key
+    return f"{owner} {idempotency_key}"  # there is no space in one of a client
+
+
+def _queue_full(most: int | None) -> QueueFull:
+    return QueueFull(f"{most:,} jobs wait already. Try again later.")
+
+
+def _batches(all_: list[_T], size: int) -> Iterator[list[_T]]:
+    for start in range(0, len(all_), size):
+        yield all_[start : start + size]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

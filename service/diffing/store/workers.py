@@ -1,0 +1,90 @@
+"""The workers that were seen: each has a row while it lives, and gives signs of life in it."""
+
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+# that of PostgreSQL knows on_conflict_do_update, too
+from sqlalchemy.dialects.sqlite import insert
+
+from diffing.core.process_name import name_of
+from diffing.store.database import available
+from diffing.store.schema import workers as _workers
+
+# A row without a sign of life for so many times `stale_after` is that of a worker that died.
+_KEPT = 20
+
+
+class Presence:
+    """A worker's own row in the table of workers, and its look at those of others.
+
+    What others left is told by this process's own clock, which only goes forward: see `reaper`. A
+    row that was removed while its worker lives comes back with the next beat.
+
+    Args:
+        engine: of the database, from `database`.
+        slots: jobs that the worker runs at once.
+        stale_after: seconds without a beat after which it counts as gone.
+        clock: seconds, for tests.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        slots: int,
+        stale_after: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._engine = engine
+        self._own = {
+            # by it `health` knows the worker of a process
+            "id": name_of(os.getpid()) + uuid.uuid4().hex,
+            "slots": slots,
+            "started_at": datetime.now(UTC),
+        }
+        self._kept = stale_after * _KEPT
+        self._clock = clock
+        self._first_seen: dict[tuple[str, datetime], float] = {}
+        self._lock = threading.Lock()
+        self._has_left = False
+
+    def beat(self) -> None:
+        """Give a sign of life, and remove rows that have given none for long.
+
+        Raises:
+            DatabaseUnavailable: the table cannot be read or written.
+        """
+        with self._lock, available(), self._engine.begin() as connection:
+            if self._has_left:
+                return
+            seen = {"seen_at": datetime.now(UTC)}
+            own = insert(_workers).values(**self._own, **seen)
+            connection.execute(own.on_conflict_do_update(index_elements=["id"], set_=seen))
+            for worker_id, seen_at in self._silent(connection):
+                connection.execute(
+                    sa.delete(_workers).where(
+                        _workers.c.id == worker_id, _workers.c.seen_at == seen_at
+                    )
+                )
+
+    def leave(self) -> None:
+        """Remove the row: the worker ends.
+
+        Raises:
+            DatabaseUnavailable: the table cannot be written.
+        """
+        with self._lock, available(), self._engine.begin() as connection:
+            self._has_left = True
+            connection.execute(sa.delete(_workers).where(_workers.c.id == self._own["id"]))
+
+    def _silent(self, connection: sa.Connection) -> list[tuple[str, datetime]]:
+        now = self._clock()
+        rows = connection.execute(sa.select(_workers.c.id, _workers.c.seen_at))
+        signs = [(row.id, row.seen_at) for row in rows]
+        self._first_seen = {sign: self._first_seen.get(sign, now) for sign in signs}
+        return [sign for sign, since in self._first_seen.items() if now - since >= self._kept]

@@ -1,0 +1,228 @@
+"""Runs each diff in a child process: its memory is its own, and no crash reaches the worker."""
+
+import math
+import multiprocessing
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from queue import SimpleQueue
+from typing import Any, Protocol
+
+from diffing.core.errors import DiffFailed, DiffingError, Failure, Interrupted, TimedOut
+from diffing.core.progress import Progress
+from diffing.worker.task import Request
+
+# Each beat is a transaction: jobs of a few milliseconds need not tell all their stages.
+_BEATS_APART = 0.2
+# Between two beats the job is only looked at: so soon a child ends whose job was cancelled.
+_LOOKS_APART = 0.25
+# For a child to start, with the fork server if need be, on a machine that is busy; one that takes
+# longer gives no signs of life, so that another worker may have the job.
+_START_SECONDS = 60
+# For a killed child to be gone; one that the kernel holds longer is not waited for.
+_END_SECONDS = 1
+
+
+class Attempt(Protocol):
+    """What the one who wants the diff says while it runs."""
+
+    def beat(self, progress: Progress | None) -> bool:
+        """Take a sign of life; False when the diff is no longer wanted."""
+
+    def is_wanted(self) -> bool:
+        """Whether the diff still is wanted; asked more often than `beat`."""
+
+
+class _Starter:
+    """A thread that starts children for the others, and never ends.
+
+    The first child brings the fork server, which the kernel ends with the thread that started it.
+    """
+
+    def __init__(self) -> None:
+        self._asked: SimpleQueue[tuple[BaseProcess, Future[None]]] = SimpleQueue()
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def start(self, child: BaseProcess) -> Future[None]:
+        """Have a child started; the future raises what that raises."""
+        started: Future[None] = Future()
+        self._asked.put((child, started))
+        return started
+
+    def _work(self) -> None:
+        while True:
+            child, started = self._asked.get()
+            try:
+                child.start()
+            except Exception as error:  # noqa: BLE001 - the one who asked gets it
+                started.set_exception(error)
+            else:
+                started.set_result(None)
+
+
+class ChildCrashed(DiffFailed):
+    """The child ended without a word; another attempt may do better."""
+
+
+class ChildFailed(DiffingError):
+    """The child reported an error."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.detail)
+        self._failure = failure
+
+    @property
+    def failure(self) -> Failure:
+        """As the child reported it."""
+        return self._failure
+
+
+class Runner:
+    """Starts children and waits for them; any number of threads may call `run` at once.
+
+    Args:
+        beat_seconds: time between two signs of life.
+        timeout: seconds that a diff may take.
+    """
+
+    def __init__(self, beat_seconds: float, timeout: float = math.inf) -> None:
+        self._beat_seconds = beat_seconds
+        self._timeout = timeout
+        # a fork server has DuckDB loaded already: a child starts in a few hundredths of a second
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["__main__", "diffing.worker.preload"])
+        self._starter = _Starter()
+        self._children: set[BaseProcess] = set()
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def run(
+        self,
+        request: Request,
+        attempt: Attempt,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+    ) -> dict[str, Any]:
+        """Run a diff.
+
+        Args:
+            request: what to compare, and where to write.
+            attempt: gets a beat every `beat_seconds`, and sooner when the diff is further.
+            on_progress: called whenever the diff says how far it is.
+
+        Returns:
+            The summary, as JSON values.
+
+        Raises:
+            ChildFailed: with the failure the child reported.
+            ChildCrashed: it ended without a word.
+            TimedOut: it took too long.
+            Interrupted: the attempt was no longer wanted, or the runner was closed.
+        """
+        receiver, sender = self._context.Pipe(duplex=False)
+        with receiver, self._child(request, sender, attempt) as child:
+            sender.close()
+            return self._wait(child, receiver, attempt, on_progress)
+
+    def close(self) -> None:
+        """End all children; each `run` under way raises Interrupted."""
+        with self._lock:
+            self._closed = True
+            for child in self._children:
+                child.kill()
+
+    def _wait(
+        self,
+        child: BaseProcess,
+        receiver: Connection,
+        attempt: Attempt,
+        on_progress: Callable[[Progress], None],
+    ) -> dict[str, Any]:
+        progress = None
+        deadline = time.monotonic() + self._timeout
+        beaten, due, look = -math.inf, 0.0, 0.0
+        while True:
+            now = time.monotonic()
+            if now >= deadline:
+                raise TimedOut(
+                    f"The diff took longer than {self._timeout:g} s. "
+                    "Raise DIFFING_JOB_TIMEOUT, or compare smaller files."
+                )
+            if now >= due:
+                wanted = attempt.beat(progress)
+                beaten, due, look = now, now + self._beat_seconds, now + _LOOKS_APART
+            elif now >= look:
+                wanted = attempt.is_wanted()
+                look = now + _LOOKS_APART
+            else:
+                wanted = True
+            if not wanted:
+                raise Interrupted("The job was taken away from this worker.")
+            if not receiver.poll(max(0, min(due, look, deadline) - time.monotonic())):
+                continue
+            try:
+                message = receiver.recv()
+            except (EOFError, OSError):
+                raise self._ended(child) from None
+            match message:
+                case Progress():
+                    on_progress(message)
+                    progress, due = message, min(due, beaten + _BEATS_APART)
+                case Failure():
+                    raise ChildFailed(message)
+                case _:
+                    return dict(message)
+
+    def _ended(self, child: BaseProcess) -> DiffingError:
+        child.join(_END_SECONDS)
+        if self._closed:
+            return Interrupted("The worker was stopped.")
+        if child.exitcode is not None and child.exitcode < 0:
+            name = signal.Signals(-child.exitcode).name
+            return ChildCrashed(
+                f"The process that ran the diff was ended by {name}; the machine or container "
+                "may be short of memory. Give it more, or set DIFFING_MEMORY_LIMIT lower."
+            )
+        return ChildCrashed("The process that ran the diff crashed; the worker's log says how.")
+
+    @contextmanager
+    def _child(
+        self, request: Request, sender: Connection, attempt: Attempt
+    ) -> Iterator[BaseProcess]:
+        child = self._context.Process(target=_child_main, args=(request, sender), daemon=True)
+        if self._closed:
+            raise Interrupted("The worker was stopped.")
+        try:
+            self._start(child, attempt)
+        except (OSError, EOFError) as error:
+            raise ChildCrashed("The process of the diff could not be started.") from error
+        with self._lock:
+            self._children.add(child)
+            if self._closed:
+                child.kill()
+        try:
+            yield child
+        finally:
+            with self._lock:
+                self._children.remove(child)
+            child.kill()
+            child.join(_END_SECONDS)
+
+    def _start(self, child: BaseProcess, attempt: Attempt) -> None:
+        started = self._starter.start(child)
+        deadline = time.monotonic() + _START_SECONDS
+        while not wait([started], self._beat_seconds).done:
+            if time.monotonic() < deadline:
+                attempt.beat(None)
+        started.result()
+
+
+def _child_main(request: Request, sender: Connection) -> None:
+    # imported here: DuckDB is for the child, the worker stays small
+    from diffing.worker.child import run_diff
+
+    run_diff(request, sender)

@@ -1,0 +1,106 @@
+"""Removes files that nothing needs any more: of dead attempts, and of jobs that ended long ago."""
+
+import logging
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from diffing.core.settings import Settings
+from diffing.files import uploads
+from diffing.files.publish import is_being_written, is_part
+from diffing.files.results import Outputs
+from diffing.store.job import Job, Status
+from diffing.store.jobs import Jobs
+
+_log = logging.getLogger(__name__)
+
+
+class Sweeper:
+    """Looks through the folders of results, temporary files and uploads.
+
+    The jobs table decides. Files are listed first and looked up there after: an attempt that the
+    table does not know, or knows to be over, cannot come back to life.
+
+    Args:
+        settings: the folders, and how long jobs are kept.
+        jobs: the jobs table.
+    """
+
+    def __init__(self, settings: Settings, jobs: Jobs) -> None:
+        self._settings = settings
+        self._jobs = jobs
+
+    def sweep(self) -> None:
+        """Remove all that is not needed, whoever left it.
+
+        Raises:
+            OSError: a folder cannot be read, or a file not removed.
+            DatabaseUnavailable: the jobs table cannot be asked.
+        """
+        self._forget_old_jobs()
+        self._remove_dead([*self._files(self._settings.results_dir, "*")])
+        self._remove_dead([*self._files(self._settings.tmp_dir, "*")])
+        self._remove_orphans()
+
+    def tidy(self, job: Job) -> None:
+        """Remove what is not needed of an attempt that is over.
+
+        Raises:
+            OSError: a file cannot be removed.
+            DatabaseUnavailable: the jobs table cannot be asked.
+        """
+        name = f"{job.id}.{job.attempt}"
+        shutil.rmtree(self._settings.tmp_dir / name, ignore_errors=True)
+        self._remove_dead([*self._files(self._settings.results_dir, f"*{name}.*")])
+
+    def _forget_old_jobs(self) -> None:
+        old = self._jobs.ended_before(self._settings.retention)
+        for job in old:
+            # the files first: a job without its result answers that it is gone
+            for path in self._settings.results_dir.glob(f"{job.id}.*"):
+                path.unlink(missing_ok=True)
+            if job.upload:
+                uploads.remove(self._settings.uploads_dir, job.upload)
+            self._jobs.forget(job)
+
+    def _remove_orphans(self) -> None:
+        """Remove uploads that no job was made of, and none will be."""
+        folder = self._settings.uploads_dir
+        names = uploads.names_in(folder)
+        for name in names - self._jobs.uploads(names):
+            with uploads.at_rest(folder, name) as is_at_rest:
+                # before that, one who wrote it may have made a job of it
+                if is_at_rest and not self._jobs.uploads([name]):
+                    uploads.remove(folder, name)
+
+    def _files(self, folder: Path, pattern: str) -> Iterable[tuple[Path, int, int]]:
+        """Files and folders of attempts, with job and attempt."""
+        for path in folder.glob(pattern):
+            if attempt := Outputs.attempt_of(path.name) or _scratch_of(path.name):
+                yield path, *attempt
+
+    def _remove_dead(self, files: list[tuple[Path, int, int]]) -> None:
+        jobs = {job.id: job for job in self._jobs.of_ids(job_id for _, job_id, _ in files)}
+        for path, job_id, attempt in files:
+            if _is_needed(path, jobs.get(job_id), attempt):
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _is_needed(path: Path, job: Job | None, attempt: int) -> bool:
+    if job is None or job.attempt != attempt:
+        return False
+    if job.status is Status.SUCCEEDED:
+        # its result may be on the way into another format
+        return not path.is_dir() and (not is_part(path.name) or is_being_written(path))
+    return job.status is Status.PROCESSING
+
+
+def _scratch_of(name: str) -> tuple[int, int] | None:
+    """The job and attempt of a folder that `Settings.scratch_dir` named."""
+    found = re.fullmatch(r"(\d{1,19})\.(\d{1,9})", name)
+    return found and (int(found[1]), int(found[2]))

@@ -1,0 +1,298 @@
+"""Takes jobs from the queue, and runs each to its end."""
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+
+from huey.consumer import Consumer
+
+from diffing.core import logs, tracing
+from diffing.core.catalogue import Catalogue, Comparison, Metric, find_input, find_inputs
+from diffing.core.errors import (
+    DatabaseUnavailable,
+    DiffFailed,
+    DiffingError,
+    Failure,
+    Interrupted,
+    of_os,
+)
+from diffing.core.progress import Progress
+from diffing.core.settings import Settings
+from diffing.csvfiles.input_file import InputFile
+from diffing.files import uploads
+from diffing.files.results import Outputs
+from diffing.sandbox import landlock
+from diffing.sandbox.limits import Limits
+from diffing.store.counters import ONE_OFF
+from diffing.store.database import open_file
+from diffing.store.job import Job
+from diffing.store.jobs import Jobs
+from diffing.store.queue import JobQueue
+from diffing.store.workers import Presence
+from diffing.worker.reaper import Reaper
+from diffing.worker.supervisor import ChildCrashed, Runner
+from diffing.worker.sweeper import Sweeper
+from diffing.worker.task import Request
+
+_log = logging.getLogger(__name__)
+_POLL_SECONDS = 0.1
+_SWEEP_SECONDS = 60.0
+# How long the end of a job is tried to be recorded; then the job is left to a reaper.
+_PATIENCE_SECONDS = 60.0
+
+
+class _Consumer(Consumer):  # type: ignore[misc]
+    """Huey's consumer, with signals of its own.
+
+    The first SIGTERM, SIGINT or SIGHUP lets running jobs finish, the second does not. The handlers
+    raise nothing wherever they strike.
+    """
+
+    _signum: int | None
+
+    def heed_signals(self) -> None:
+        """Stop when told to; also when that is before the start."""
+        self._hurry = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._stop_or_hurry)
+
+    def start(self) -> None:
+        """Start the threads."""
+        super().start()
+        _log.info("working on up to %d jobs at once", self.workers)
+
+    def _set_signal_handlers(self) -> None:
+        """They are set already."""
+
+    def _stop_or_hurry(self, number: int, _: FrameType | None) -> None:
+        if self._signum is not None:
+            self._hurry.set()
+        self._signum = number
+
+    def _join_workers(self) -> bool:
+        deadline = time.monotonic() + self.shutdown_timeout
+        _log.info("stopping; running jobs have %g s", self.shutdown_timeout)
+        threads = [thread for _, thread in self.worker_threads]
+        while busy := [thread for thread in threads if thread.is_alive()]:
+            if self._hurry.is_set() or time.monotonic() >= deadline:
+                return False
+            busy[0].join(_POLL_SECONDS)
+        return True
+
+
+class _Attempt:
+    """Tells the runner whether a job still is this worker's, and the jobs table how far it is.
+
+    A table that cannot be asked for a while stops no diff: whether its end counts is decided when
+    it is recorded.
+    """
+
+    def __init__(self, jobs: Jobs, job: Job) -> None:
+        self._jobs = jobs
+        self._job = job
+
+    def beat(self, progress: Progress | None) -> bool:
+        return self._or_wanted(partial(self._jobs.beat, self._job, progress))
+
+    def is_wanted(self) -> bool:
+        return self._or_wanted(partial(self._jobs.is_held, self._job))
+
+    def _or_wanted(self, ask: Callable[[], bool]) -> bool:
+        try:
+            return ask()
+        except DatabaseUnavailable as error:
+            _log.warning("job %d: %s", self._job.id, error)
+            return True
+
+
+class Worker:
+    """Runs jobs in `settings.workers` threads, each diff in a child process of its own."""
+
+    def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
+        self._settings = settings
+        self._catalogue = catalogue
+        engine = open_file(settings.jobs_file)
+        self._jobs = Jobs(engine)
+        self._presence = Presence(engine, settings.workers, settings.stale_after)
+        self._queue = JobQueue(settings.queue_file, run=self.process)
+        self._runner = Runner(min(2.0, settings.stale_after / 4), settings.job_timeout)
+        self._sweeper = Sweeper(settings, self._jobs)
+        self._reaper = Reaper(
+            self._jobs, self._queue, self._sweeper, settings.stale_after, settings.max_attempts
+        )
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT; a job that is not done after the grace is queued again."""
+        consumer = _Consumer(
+            self._queue.huey,
+            workers=self._settings.workers,
+            periodic=False,
+            max_delay=_POLL_SECONDS,
+            shutdown_timeout=self._settings.grace,
+        )
+        consumer.heed_signals()
+        if not landlock.version():
+            _log.warning(
+                "this kernel has no Landlock: only DuckDB's own settings keep a diff to its files"
+            )
+        sweep_every = min(_SWEEP_SECONDS, self._settings.retention / 4)
+        for work, seconds in (
+            (self._reaper.reap, self._settings.stale_after / 3),
+            (self._sweeper.sweep, sweep_every),
+            (self._presence.beat, self._settings.stale_after / 3),
+        ):
+            threading.Thread(target=self._regularly, args=(work, seconds), daemon=True).start()
+        try:
+            consumer.run()
+        finally:
+            self._stopping.set()
+            self._runner.close()
+        for _, thread in consumer.worker_threads:
+            thread.join(timeout=5)
+        self._leave()
+        _log.info("stopped")
+
+    def process(self, job_id: int) -> None:
+        """Run one job to its end, unless another worker has it, or nobody wants it any more."""
+        try:
+            job = self._jobs.claim(job_id)
+        except DatabaseUnavailable as error:
+            _log.error("job %d could not be taken, and is left for later: %s", job_id, error)
+            return
+        if job is None:
+            return
+        with logs.bound(**_said_of(job)), tracing.span("job", "consumer", job.traceparent) as span:
+            _log.info("job %d: %s, attempt %d", job.id, job.metric or ONE_OFF, job.attempt)
+            span.tell(
+                {
+                    "diffing.job.id": job.id,
+                    "diffing.metric": job.metric,
+                    "diffing.attempt": job.attempt,
+                }
+            )
+            end = self._attempt(job, span)
+            if self._recorded(job, end):
+                self._tidy(job)
+
+    def _attempt(self, job: Job, span: tracing.Span) -> Callable[[], object]:
+        """Run the diff; returns how the jobs table is to learn of its end."""
+        try:
+            with tracing.Stages() as stages:
+                summary = self._runner.run(self._request(job), _Attempt(self._jobs, job), stages)
+        except Interrupted:
+            return partial(self._again, job)
+        except ChildCrashed as crash:
+            span.fail(crash.detail)
+            _log.warning("job %d, attempt %d: %s", job.id, job.attempt, crash)
+            if job.attempt < self._settings.max_attempts:
+                return partial(self._again, job)
+            return partial(self._jobs.fail, job, crash.failure)
+        except DiffingError as error:
+            span.fail(error.detail)
+            return self._failed(job, error.failure)
+        except OSError as error:
+            _log.exception("job %d", job.id)
+            span.fail(type(error).__name__)
+            return self._failed(job, of_os(error).failure)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the job must end and the worker live on
+            _log.exception("job %d", job.id)
+            span.fail(type(error).__name__)
+            unforeseen = DiffFailed("An error that was not foreseen; the worker's log has it.")
+            return self._failed(job, unforeseen.failure)
+        return partial(self._succeed, job, summary["emitted"], summary)
+
+    def _failed(self, job: Job, failure: Failure) -> Callable[[], object]:
+        _log.warning("job %d failed: %s", job.id, failure.detail)
+        return partial(self._jobs.fail, job, failure)
+
+    def _succeed(self, job: Job, rows: int, summary: dict[str, object]) -> None:
+        if self._jobs.succeed(job, summary):
+            _log.info("job %d succeeded: %d rows", job.id, rows)
+
+    def _again(self, job: Job) -> None:
+        """Leave a job to the next attempt, unless it was taken away."""
+        if self._jobs.give_back(job):
+            try:
+                self._queue.put(job.id)
+            except DatabaseUnavailable as error:
+                _log.error("job %d is queued later, by a reaper: %s", job.id, error)
+
+    def _recorded(self, job: Job, end: Callable[[], object]) -> bool:
+        """Record the end of an attempt, however long the table cannot be written; False: left."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                end()
+            except DatabaseUnavailable as error:
+                _log.error("job %d: its end cannot be recorded: %s", job.id, error)
+                if time.monotonic() > deadline or self._stopping.wait(1):
+                    return False
+            else:
+                return True
+
+    def _tidy(self, job: Job) -> None:
+        try:
+            self._sweeper.tidy(job)
+        except (DatabaseUnavailable, OSError) as error:
+            _log.warning("job %d: what it left is swept later: %s", job.id, error)
+
+    def _request(self, job: Job) -> Request:
+        old, new = self._inputs(job)
+        scratch = self._settings.scratch_dir(job.id, job.attempt)
+        scratch.mkdir(exist_ok=True)
+        return Request(
+            old=old,
+            new=new,
+            outputs=Outputs.of_attempt(self._settings.results_dir, job.id, job.attempt),
+            metric=job.metric,
+            comparison=self._comparison(job),
+            with_fingerprints=bool(job.metric and self._metric(job).fingerprint),
+            limits=Limits.of(self._settings, scratch),
+            log=logs.Style(self._settings.log_level, self._settings.log_format),
+            said=_said_of(job),
+        )
+
+    def _inputs(self, job: Job) -> tuple[InputFile, InputFile]:
+        folder = self._settings.input_dir
+        if job.old and job.new:
+            if job.upload:
+                old, new = uploads.files_of(self._settings.uploads_dir, job.upload)
+                return InputFile(old, job.old), InputFile(new, job.new)
+            old, new = find_input(job.old, folder), find_input(job.new, folder)
+        else:
+            old, new = find_inputs(self._metric(job), folder)
+        return InputFile(old, old.name), InputFile(new, new.name)
+
+    def _comparison(self, job: Job) -> Comparison:
+        if job.comparison:
+            return Comparison.model_validate(job.comparison)
+        return self._metric(job).comparison
+
+    def _metric(self, job: Job) -> Metric:
+        return self._catalogue.find(job.metric or "")
+
+    def _leave(self) -> None:
+        try:
+            self._presence.leave()
+        except DatabaseUnavailable as error:
+            _log.warning("the row of this worker is removed later, by another: %s", error)
+
+    def _regularly(self, work: Callable[[], None], seconds: float) -> None:
+        while True:
+            try:
+                work()
+            except Exception:  # noqa: BLE001 - a database may be busy; the next round may do better
+                _log.exception("could not look after the jobs")
+            if self._stopping.wait(seconds):
+                return
+
+
+def _said_of(job: Job) -> dict[str, object]:
+    """What each line about an attempt says."""
+    said = {"job_id": job.id, "attempt": job.attempt, "request_id": job.request_id}
+    return {name: value for name, value in said.items() if value is not None}
