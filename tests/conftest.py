@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from diffing.core.catalogue import comparison_of
+from diffing.core.comparison import comparison_of
 from diffing.core.progress import Progress
 from diffing.csvfiles import split
 from diffing.csvfiles.input_file import InputFile

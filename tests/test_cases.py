@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from diffing.core.catalogue import comparison_of
+from diffing.core.comparison import comparison_of
 from diffing.core.errors import BadArgument, BadInput
 from diffing.csvfiles import split
 from diffing.csvfiles.input_file import InputFile

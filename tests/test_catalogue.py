@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from diffing.core.catalogue import Metric, find_inputs, load_catalogue
+from diffing.core.catalogue import Metric, load_catalogue
 from diffing.core.errors import BadCatalogue, MissingInput, UnknownMetric
+from diffing.files.inputs import find_inputs
 
 GOOD = """
 [metric.sales]

@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 
 from diffing.core.errors import BadInput, OutOfDisk
 from diffing.csvfiles import scan
-from diffing.csvfiles.csv_file import CsvFile, contents_of, open_csv, require_columns, rewrite
+from diffing.csvfiles.csv_file import CsvFile, contents_of
 from diffing.csvfiles.input_file import InputFile
+from diffing.csvfiles.open import open_csv, require_columns
+from diffing.csvfiles.rewrite import rewrite
 from diffing.engine.sql import query
 
 if sys.version_info >= (3, 14):

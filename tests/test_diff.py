@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from diffing.core.catalogue import comparison_of
+from diffing.core.comparison import comparison_of
 from diffing.core.errors import BadArgument, BadInput, OutOfDisk, OutOfMemory
 from diffing.core.progress import Progress
 from diffing.csvfiles import split

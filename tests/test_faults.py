@@ -14,11 +14,12 @@ from typing import Any
 import httpx2
 import pytest
 
-from diffing.core.catalogue import find_inputs, load_catalogue
+from diffing.core.catalogue import load_catalogue
 from diffing.core.errors import DiffFailed, Interrupted
 from diffing.core.progress import Progress
 from diffing.core.settings import Settings
 from diffing.csvfiles.input_file import InputFile
+from diffing.files.inputs import find_inputs
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from diffing.store.job import Submission

@@ -17,7 +17,8 @@ from starlette.routing import Route
 from diffing import __version__
 from diffing.api.app import make_app
 from diffing.api.openapi import DOCS, load_document
-from diffing.core.catalogue import Comparison, load_catalogue
+from diffing.core.catalogue import load_catalogue
+from diffing.core.comparison import Comparison
 from diffing.core.errors import DiffingError
 from diffing.core.settings import Settings
 from diffing.engine.summary import Summary

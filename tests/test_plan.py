@@ -6,8 +6,8 @@ import duckdb
 import pytest
 
 from diffing.core.catalogue import load_catalogue
-from diffing.csvfiles.csv_file import open_csv
 from diffing.csvfiles.input_file import InputFile
+from diffing.csvfiles.open import open_csv
 from diffing.csvfiles.split import Pieces
 from diffing.engine.compare import Side, parameters
 from diffing.engine.samples import write_sample

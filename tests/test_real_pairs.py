@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from diffing.core.catalogue import comparison_of
+from diffing.core.comparison import comparison_of
 from diffing.csvfiles.input_file import InputFile
 from diffing.engine.diff import Diff
 from diffing.files.results import Outputs

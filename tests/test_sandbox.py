@@ -21,10 +21,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from diffing.core.catalogue import comparison_of
+from diffing.core.comparison import comparison_of
 from diffing.core.errors import BadInput, DiffingError, OutOfDisk
-from diffing.csvfiles.csv_file import open_csv
 from diffing.csvfiles.input_file import InputFile
+from diffing.csvfiles.open import open_csv
 from diffing.csvfiles.split import Pieces
 from diffing.engine import connection
 from diffing.engine.connection import Session

@@ -12,9 +12,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
 from diffing.api.multipart import Form
-from diffing.core.catalogue import shown
 from diffing.core.errors import BadArgument, TooLarge, Unprocessable, UnsupportedBody
 from diffing.core.settings import Settings
+from diffing.core.text import shown
 from diffing.files.uploads import Upload
 
 _JSON = b"application/json"

@@ -9,8 +9,10 @@ from starlette.routing import Route
 from diffing.api.backend import Backend
 from diffing.api.http.problems import problem
 from diffing.api.jobs import NOT_STORED
-from diffing.core.catalogue import Comparison, Metric, find_input
+from diffing.core.catalogue import Metric
+from diffing.core.comparison import Comparison
 from diffing.core.errors import MissingInput, UnknownMetric
+from diffing.files.inputs import find_input
 
 
 class CatalogueViews:

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from diffing.core.catalogue import shown
 from diffing.core.errors import BadArgument, TooLarge, Unprocessable
+from diffing.core.text import shown
 from diffing.files.uploads import SIDES, Upload
 
 _MOST_PARTS = 200

@@ -5,16 +5,10 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from diffing.core.catalogue import (
-    ColumnTolerance,
-    Comparison,
-    Duplicates,
-    Metric,
-    Tolerance,
-    faults,
-    shown,
-)
+from diffing.core.catalogue import Metric
+from diffing.core.comparison import ColumnTolerance, Comparison, Duplicates, Tolerance
 from diffing.core.errors import Unprocessable
+from diffing.core.text import faults, shown
 
 # a name of 255 bytes, if .gz or .zst is looked for, too
 _LONGEST_NAME = 250

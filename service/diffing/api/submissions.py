@@ -15,8 +15,9 @@ from diffing.api.bodies import Body, body_of
 from diffing.api.http.problems import problem
 from diffing.api.jobs import headers_of, seconds_to_wait
 from diffing.api.options import MetricOptions, comparison_of, options_of
-from diffing.core.catalogue import Metric, find_input, find_inputs
+from diffing.core.catalogue import Metric
 from diffing.core.errors import BadArgument, DatabaseUnavailable, KeyReused, NotFound
+from diffing.files.inputs import find_input, find_inputs
 from diffing.files.uploads import Upload
 from diffing.store.job import FINISHED, Job, Submission
 

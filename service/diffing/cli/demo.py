@@ -8,10 +8,11 @@ from rich.console import Console
 
 from diffing.cli.client import Asked, Client
 from diffing.cli.processes import services
-from diffing.core.catalogue import Metric, find_inputs, load_catalogue
+from diffing.core.catalogue import Metric, load_catalogue
 from diffing.core.errors import BadSetting, MissingInput
 from diffing.core.settings import Settings
 from diffing.engine.samples import METRICS, write_sample
+from diffing.files.inputs import find_inputs
 from diffing.files.publish import scratch_folder
 
 _ROWS = 200_000

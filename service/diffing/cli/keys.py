@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from diffing.cli.console import to_people
-from diffing.core.catalogue import shown
 from diffing.core.settings import Settings, load_settings
+from diffing.core.text import shown
 from diffing.store.scopes import Scope
 
 if TYPE_CHECKING:

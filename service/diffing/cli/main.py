@@ -13,20 +13,15 @@ from diffing import __version__
 from diffing.cli.console import readable_errors, standard_output, to_people
 from diffing.cli.keys import keys
 from diffing.cli.submit import submit
-from diffing.core.catalogue import (
-    Comparison,
-    Duplicates,
-    Metric,
-    comparison_of,
-    find_inputs,
-    load_catalogue,
-    shown,
-)
+from diffing.core.catalogue import Metric, load_catalogue
+from diffing.core.comparison import Comparison, Duplicates, comparison_of
 from diffing.core.errors import BadArgument, MissingInput
 from diffing.core.settings import Settings, load_settings
+from diffing.core.text import shown
 from diffing.csvfiles.input_file import InputFile
 from diffing.engine.samples import METRICS, write_sample
 from diffing.engine.summary import Summary
+from diffing.files.inputs import find_inputs
 from diffing.files.publish import published, require_apart, scratch_folder
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits

@@ -14,7 +14,7 @@ from typing import Any
 from fsspec.spec import AbstractFileSystem
 
 from diffing.csvfiles.csv_file import CsvFile
-from diffing.csvfiles.scan import BOM, LONGEST_RECORD
+from diffing.csvfiles.records import BOM, LONGEST_RECORD
 
 PIECES = 4
 """How many pieces pieces_four.sql reads; those that are not needed are empty."""

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from diffing.core.catalogue import Comparison, shown
+from diffing.core.comparison import Comparison
 from diffing.core.errors import BadInput, DiffFailed, DiffingError
+from diffing.core.text import shown
 from diffing.csvfiles.csv_file import CsvFile, line_of
 from diffing.csvfiles.split import Pieces
 from diffing.csvfiles.verify import Inspection

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 
-from diffing.core.catalogue import Comparison
+from diffing.core.comparison import Comparison
 from diffing.core.errors import BadArgument, DiffFailed
 from diffing.core.progress import Progress
-from diffing.csvfiles.csv_file import CsvFile, open_csv, require_columns, rewrite
+from diffing.csvfiles.csv_file import CsvFile
 from diffing.csvfiles.input_file import InputFile, told_apart
+from diffing.csvfiles.open import open_csv, require_columns
+from diffing.csvfiles.rewrite import rewrite
 from diffing.csvfiles.split import Pieces
 from diffing.csvfiles.verify import Inspection
 from diffing.engine.compare import AnotherMethod, Counts, Method, Side, compare

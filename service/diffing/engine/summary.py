@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from diffing.core.catalogue import Comparison
+from diffing.core.comparison import Comparison
 
 
 class _Part(BaseModel):

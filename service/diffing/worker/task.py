@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from diffing.core.catalogue import Comparison
+from diffing.core.comparison import Comparison
 from diffing.core.logs import Style
 from diffing.csvfiles.input_file import InputFile
 from diffing.files.results import Outputs

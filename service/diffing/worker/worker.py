@@ -11,7 +11,8 @@ from types import FrameType
 from huey.consumer import Consumer
 
 from diffing.core import logs, tracing
-from diffing.core.catalogue import Catalogue, Comparison, Metric, find_input, find_inputs
+from diffing.core.catalogue import Catalogue, Metric
+from diffing.core.comparison import Comparison
 from diffing.core.errors import (
     DatabaseUnavailable,
     DiffFailed,
@@ -24,6 +25,7 @@ from diffing.core.progress import Progress
 from diffing.core.settings import Settings
 from diffing.csvfiles.input_file import InputFile
 from diffing.files import uploads
+from diffing.files.inputs import find_input, find_inputs
 from diffing.files.results import Outputs
 from diffing.sandbox import landlock
 from diffing.sandbox.limits import Limits

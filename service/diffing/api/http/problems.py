@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Match, Route
 
-from diffing.core.catalogue import shown
 from diffing.core.errors import (
     BadArgument,
     Conflict,
@@ -25,6 +24,7 @@ from diffing.core.errors import (
     Unprocessable,
     UnsupportedBody,
 )
+from diffing.core.text import shown
 
 _STATUSES = {
     BadArgument: HTTPStatus.BAD_REQUEST,

@@ -1,0 +1,126 @@
+"""Reads a CSV file record by record, slowly and exactly."""
+
+import csv
+import re
+from collections.abc import Iterator
+from io import BufferedReader
+
+from diffing.core.errors import BadInput
+
+LONGEST_RECORD = 16_000_000
+"""Bytes that a record may take; csv.sql allows DuckDB as many (`max_line_size`)."""
+
+
+BOM = b"\xef\xbb\xbf"
+
+# This holds for the whole process, and is 128 KiB unless set: too little for fields of 10 MB.
+csv.field_size_limit(LONGEST_RECORD)
+
+
+_BLANK_LINES = re.compile(rb"(?>(?:\r?\n)+)")
+_QUOTED_FIELD = re.compile(r'"[^"]*+(?>(?:""[^"]*+)*)"')
+_UNQUOTED_FIELD = re.compile(r"[^,\r\n]*+")
+
+
+class Records:
+    """Reads a CSV file record by record, exactly as RFC 4180 has it; blank lines are skipped.
+
+    Records end in LF or CR LF. Their text is decoded as Latin-1, one character a byte: it is
+    fast, takes one byte in memory, and the parts that matter to CSV are the same as in UTF-8.
+
+    Args:
+        file: the file, opened at its beginning.
+        name: what errors call it.
+
+    Attributes:
+        line: line in the file, from 1, where the latest record begins.
+    """
+
+    def __init__(self, file: BufferedReader, name: str) -> None:
+        self._file = file
+        self._name = name
+        self._lines: list[str] = []
+        self._skipped = 0
+        self.line = 1
+        if file.read(len(BOM)) != BOM:
+            file.seek(0)
+
+    @property
+    def raw(self) -> str:
+        """All characters of the latest record, with the line end."""
+        return "".join(self._lines)
+
+    def __iter__(self) -> Iterator[list[str]]:
+        """Give the fields of each record.
+
+        Raises:
+            BadInput: a quote is not closed, text follows a closing quote, a CR stands alone, or
+                a record is too long; saying in which line.
+        """
+        reader = csv.reader(self._read_lines(), strict=True)
+        while True:
+            self._lines.clear()
+            self.line = reader.line_num + self._skipped + 1
+            try:
+                fields = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                raise self._fault(str(error)) from None
+            # csv takes any number of CR for a line end
+            if self._lines[-1].endswith(("\r", "\r\r\n")):
+                raise self._fault("a carriage return stands alone")
+            if fields:
+                yield fields
+
+    def _read_lines(self) -> Iterator[str]:
+        length = 0
+        while line := self._file.readline(LONGEST_RECORD + 1):
+            if line in (b"\n", b"\r\n") and not self._lines:
+                self._skip_blank_lines()
+            length = len(line) + (length if self._lines else 0)
+            self._lines.append(line.decode("latin-1"))
+            if length > LONGEST_RECORD:
+                raise self._fault(f"the record is longer than {LONGEST_RECORD:,} bytes")
+            yield self._lines[-1]
+
+    def _skip_blank_lines(self) -> None:
+        """There may be millions, which csv would take one by one."""
+        while blank := _BLANK_LINES.match(self._file.peek(1)):
+            self._skipped += self._file.read(blank.end()).count(b"\n")
+
+    def _fault(self, otherwise: str) -> BadInput:
+        """Find what is wrong in the latest record; `otherwise` if it is none of the known."""
+        text = self.raw
+        place, what = _first_fault(text) or (0, f"{otherwise}. Export it again.")
+        line = self.line + text.count("\n", 0, place)
+        begun = f" (the record begins in line {self.line})" if line > self.line else ""
+        return BadInput(f"{self._name}, line {line}{begun}: {what}")
+
+
+def _first_fault(record: str) -> tuple[int, str] | None:
+    """Where a record breaks the rules of quotes and line ends, and what is to be done."""
+    place = 0
+    while True:
+        quoted = record.startswith('"', place)
+        field = (_QUOTED_FIELD if quoted else _UNQUOTED_FIELD).match(record, place)
+        if field is None:
+            return place, (
+                "the quote that opens here is not closed. "
+                "Close it, or double each quote that is part of a field."
+            )
+        end = field.end()
+        if record.startswith(",", end):
+            place = end + 1
+        elif end == len(record) or record.startswith(("\n", "\r\n"), end):
+            return None
+        elif record.startswith("\r", end):
+            return end, (
+                "a carriage return (CR) stands alone outside quotes. "
+                "End lines with LF or CR LF, or quote the field."
+            )
+        else:
+            return end, (
+                f"{record[end : end + 20].splitlines()[0]!r} follows a closing quote. "
+                "Double each quote that is part of a field."
+            )

@@ -1,0 +1,78 @@
+"""Rewrites a CSV file that DuckDB may read wrong."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+from diffing.core.errors import BadInput
+from diffing.csvfiles.archives import Room, kept_if_whole
+from diffing.csvfiles.csv_file import CsvFile, reading, refuse_other_delimiter
+from diffing.csvfiles.records import LONGEST_RECORD, Records
+
+
+def rewrite(file: CsvFile, scratch: Path) -> CsvFile:
+    """Read a file again, slowly and exactly, and copy it in a form that DuckDB surely reads right.
+
+    Args:
+        file: a file, from `open_csv`, that DuckDB refused or may read wrong.
+        scratch: an existing folder for the copy.
+
+    Returns:
+        The same rows in a copy that has no header, ends lines in LF and quotes by one rule.
+
+    Raises:
+        BadInput: the file is no CSV; saying where.
+        OutOfDisk: the copy found no room.
+    """
+    if file.rewritten:
+        return file
+    try:
+        with reading(file.name), kept_if_whole(scratch) as copy:
+            rows = _copy_rows(file, copy, Room(scratch, file.name))
+    except BadInput:
+        if len(file.columns) == 1:
+            refuse_other_delimiter(file.columns[0], file.name)
+        raise
+    return replace(file, path=copy, rows=rows, rewritten=True)
+
+
+def _copy_rows(file: CsvFile, copy: Path, room: Room) -> int:
+    """Write all records but the header to `copy`, and return how many they are."""
+    rows, expected, unchecked = 0, len(file.columns), 0
+    with (
+        file.path.open("rb") as original,
+        copy.open("w", encoding="latin-1", newline="") as target,
+    ):
+        quoting = csv.writer(target, quoting=csv.QUOTE_ALL, lineterminator="\n")
+        records = Records(original, file.name)
+        below_header = iter(records)
+        next(below_header)
+        # a blank line: where a file begins, DuckDB looks for a byte order mark, and it takes the
+        # first line end for that of all lines, though it may stand inside quotes
+        target.write("\n")
+        for fields in below_header:
+            if len(fields) != expected:
+                raise BadInput(
+                    f"{file.name}, line {records.line}: expected {_count(expected, 'field')} "
+                    f"as in the header, found {len(fields)}. Quote fields that hold a comma."
+                )
+            raw = records.raw
+            if '"' in raw:
+                written = quoting.writerow(fields)
+            else:
+                written = target.write(raw.rstrip("\r\n") + "\n")
+            if written > LONGEST_RECORD:
+                raise BadInput(
+                    f"{file.name}, line {records.line}: "
+                    f"the record is longer than {LONGEST_RECORD:,} bytes."
+                )
+            unchecked += written
+            if unchecked > LONGEST_RECORD:
+                room.require(unchecked)
+                unchecked = 0
+            rows += 1
+    return rows
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
