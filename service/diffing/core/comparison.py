@@ -10,11 +10,7 @@ from diffing.core.errors import BadArgument
 from diffing.core.text import faults, shown
 
 Duplicates = Literal["allow", "error"]
-
-
 Tolerance = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
-
-
 Columns = Annotated[tuple[str, ...], Field(min_length=1)]
 
 

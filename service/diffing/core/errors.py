@@ -273,9 +273,14 @@ def remedy(error: OSError) -> str:
     return ""
 
 
+def is_disk_full(error: OSError) -> bool:
+    """Whether the disk, or what the user may have of it, is full."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 def of_os(error: OSError) -> DiffFailed:
     """What a client may know of an error of the operating system, met while writing."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_disk_full(error):
         return OutOfDisk("The disk is full. Free some space and start the job again.")
     return DiffFailed(
         f"The data folder cannot be used: {error.strerror}. "

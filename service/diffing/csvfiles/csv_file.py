@@ -1,14 +1,13 @@
 """A CSV file that SQL may read, and what is known of it."""
 
 import csv
-import errno
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 
-from diffing.core.errors import BadInput, OutOfDisk, remedy
+from diffing.core.errors import BadInput, is_disk_full, of_os, remedy
 from diffing.csvfiles.scan import Contents, count_rows
 
 _OTHER_DELIMITERS = {";": "semicolon", "\t": "tab", "|": "pipe"}
@@ -93,6 +92,6 @@ def reading(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OutOfDisk("The disk is full. Free some space and start the job again.") from error
+        if is_disk_full(error):
+            raise of_os(error) from error
         raise BadInput(f"{name}: cannot be read: {error.strerror}.{remedy(error)}") from error

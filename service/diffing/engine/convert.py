@@ -8,8 +8,6 @@ import csv
 import json
 import logging
 import os
-import resource
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -32,6 +30,7 @@ from diffing.files.results import Outputs
 from diffing.sandbox import landlock
 from diffing.sandbox.limits import Limits
 from diffing.sandbox.parent_death import die_with_parent
+from diffing.sandbox.process import bound_memory, ignore_signals
 
 _log = logging.getLogger(__name__)
 _MEMORY = "512MB"
@@ -107,7 +106,7 @@ def _write_parquet(source: Path, target: Path) -> int:
     )
 
     names = _names_for_parquet(source)
-    limits = Limits(threads=1, memory=_MEMORY, temp_folder=target.parent, temp="0KB")
+    limits = _limits_in(target.parent)
     files = [source, target, as_pattern(source), as_pattern(target)]
     try:
         with Session(limits, target.parent, files, [], threading.Event()) as session:
@@ -129,6 +128,10 @@ def _write_parquet(source: Path, target: Path) -> int:
     if found != names:
         raise NotAcceptable(f"Parquet has no room for the names of the columns. {_HINT}")
     return int(written)
+
+
+def _limits_in(folder: Path) -> Limits:
+    return Limits(threads=1, memory=_MEMORY, temp_folder=folder, temp="0KB")
 
 
 def _names_for_parquet(source: Path) -> list[str]:
@@ -154,9 +157,8 @@ def main() -> int:
     """
     source, target, rows, parent = sys.argv[1:]
     die_with_parent(int(parent))
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # they reach the API too, which decides
-    _be_small()
+    ignore_signals()
+    bound_memory(_limits_in(Path(os.devnull)).most_memory)
     try:
         convert(Path(source), Path(target), int(rows), partial(_enclose, Path(source)))
     except DiffingError as error:
@@ -187,15 +189,6 @@ def _enclose(source: Path, part: Path) -> None:
         rename=[part.parent],
         own=[],
     )
-
-
-def _be_small() -> None:
-    """When memory runs short it shall hit this process: not the worker, not the API."""
-    limits = Limits(threads=1, memory=_MEMORY, temp_folder=Path(os.devnull))
-    resource.setrlimit(resource.RLIMIT_DATA, (limits.most_memory, limits.most_memory))
-    # a system that does not let us leaves the choice to the kernel
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 if __name__ == "__main__":

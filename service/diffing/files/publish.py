@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from itertools import combinations
 from pathlib import Path
 
-from diffing.core.errors import BadArgument, BadSetting, CannotWrite, of_os
+from diffing.core.errors import BadArgument, BadSetting, CannotWrite, is_disk_full, of_os
 
 _OWN_DESCRIPTOR = re.compile(r"/dev/(?:fd/(\d+)|(stdin)|(stdout)|(stderr))|/proc/self/fd/(\d+)")
 
@@ -193,7 +193,7 @@ def _needs_temporary_files() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             raise of_os(error) from error
         raise BadSetting(
             "No folder for temporary files can be used. Set TMPDIR to one that can be written to."
@@ -201,6 +201,6 @@ def _needs_temporary_files() -> Iterator[None]:
 
 
 def _cannot_write(path: Path, error: OSError) -> Exception:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_disk_full(error):
         return of_os(error)
     return CannotWrite(path, error)

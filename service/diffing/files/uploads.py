@@ -1,6 +1,5 @@
 """Uploaded files: each upload has a folder of its own, that lives as long as its job."""
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -13,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from diffing.core.errors import DiskUnavailable
+from diffing.core.errors import DiskUnavailable, is_disk_full
 from diffing.csvfiles.archives import GZIP, ZSTD
 from diffing.files.publish import sync
 
@@ -178,7 +177,7 @@ def _disk_errors_told() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             raise DiskUnavailable("The disk is full. Free some space and try again.") from error
         raise DiskUnavailable(
             f"The folder of uploads cannot be used: {error.strerror}. "

@@ -4,16 +4,15 @@ So a diff on the command line gets a parent that has something to say then: a co
 from before it loaded anything. And what serves does not start where it could not work.
 """
 
-import contextlib
 import os
 import signal
 import sys
-from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from diffing.core.sizes import memory_is_limited, memory_of_machine
 from diffing.sandbox.parent_death import die_with_parent
+from diffing.sandbox.process import be_first_to_go
 
 # What an API, a worker and the smallest diff take together, measured: 230 MB with what they share.
 _LEAST_TO_SERVE = 200_000_000
@@ -46,7 +45,7 @@ def survive_short_memory() -> None:
     if child:
         _wait_for(child)
     die_with_parent(parent)
-    _be_the_first_to_go()
+    be_first_to_go()
     for number, handler in handlers.items():
         signal.signal(number, handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
@@ -71,10 +70,3 @@ def _wait_for(child: int) -> NoReturn:
         )
         code = 2
     os._exit(code if code >= 0 else 128 - code)
-
-
-def _be_the_first_to_go() -> None:
-    """When memory runs short it shall hit this process, not its parent."""
-    # a system that does not let us leaves the choice to the kernel, which takes the larger one
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")

@@ -1,12 +1,8 @@
 """The child process of one diff."""
 
-import contextlib
 import logging
-import resource
-import signal
 from functools import partial
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 from diffing.core import logs
 from diffing.core.errors import DiffingError, OutOfMemory, of_os
@@ -14,7 +10,7 @@ from diffing.engine.diff import Diff
 from diffing.engine.sql import SQL_DIR
 from diffing.files.results import Outputs
 from diffing.sandbox import landlock
-from diffing.sandbox.limits import Limits
+from diffing.sandbox.process import bound_memory, ignore_signals, leave_no_core
 from diffing.worker.task import Request
 
 _log = logging.getLogger(__name__)
@@ -22,9 +18,8 @@ _log = logging.getLogger(__name__)
 
 def run_diff(request: Request, sender: Connection) -> None:
     """Run a diff and send how far it is, then the summary as JSON values, or the Failure."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # they reach the worker too, which decides
-    _be_the_first_to_go(request.limits)
+    ignore_signals()
+    bound_memory(request.limits.most_memory)
     logs.configure(request.log)
     with logs.bound(**request.said):
         _run_diff(request, sender)
@@ -60,7 +55,7 @@ def _run_diff(request: Request, sender: Connection) -> None:
 
 def _enclose(request: Request, parts: Outputs) -> None:
     """Let this process reach what the diff needs, whatever a file may make of DuckDB or Python."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    leave_no_core()
     landlock.enclose(
         # one that is not there is for the diff to complain about
         read=[SQL_DIR, *(file.path for file in (request.old, request.new) if file.path.is_file())],
@@ -68,12 +63,3 @@ def _enclose(request: Request, parts: Outputs) -> None:
         rename={path.parent for path in parts.paths},
         own=[request.limits.temp_folder],
     )
-
-
-def _be_the_first_to_go(limits: Limits) -> None:
-    """When memory runs short it shall hit this process: not the worker, not the API."""
-    most = limits.most_memory
-    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-    # a system that does not let us leaves the choice to the kernel
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")

@@ -1,14 +1,10 @@
 """Takes jobs from the queue, and runs each to its end."""
 
 import logging
-import signal
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from types import FrameType
-
-from huey.consumer import Consumer
 
 from diffing.core import logs, tracing
 from diffing.core.catalogue import Catalogue, Metric
@@ -35,55 +31,16 @@ from diffing.store.job import Job
 from diffing.store.jobs import Jobs
 from diffing.store.queue import JobQueue
 from diffing.store.workers import Presence
+from diffing.worker.consumer import consumer_of
 from diffing.worker.reaper import Reaper
 from diffing.worker.supervisor import ChildCrashed, Runner
 from diffing.worker.sweeper import Sweeper
 from diffing.worker.task import Request
 
 _log = logging.getLogger(__name__)
-_POLL_SECONDS = 0.1
 _SWEEP_SECONDS = 60.0
 # How long the end of a job is tried to be recorded; then the job is left to a reaper.
 _PATIENCE_SECONDS = 60.0
-
-
-class _Consumer(Consumer):  # type: ignore[misc]
-    """Huey's consumer, with signals of its own.
-
-    The first SIGTERM, SIGINT or SIGHUP lets running jobs finish, the second does not. The handlers
-    raise nothing wherever they strike.
-    """
-
-    _signum: int | None
-
-    def heed_signals(self) -> None:
-        """Stop when told to; also when that is before the start."""
-        self._hurry = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._stop_or_hurry)
-
-    def start(self) -> None:
-        """Start the threads."""
-        super().start()
-        _log.info("working on up to %d jobs at once", self.workers)
-
-    def _set_signal_handlers(self) -> None:
-        """They are set already."""
-
-    def _stop_or_hurry(self, number: int, _: FrameType | None) -> None:
-        if self._signum is not None:
-            self._hurry.set()
-        self._signum = number
-
-    def _join_workers(self) -> bool:
-        deadline = time.monotonic() + self.shutdown_timeout
-        _log.info("stopping; running jobs have %g s", self.shutdown_timeout)
-        threads = [thread for _, thread in self.worker_threads]
-        while busy := [thread for thread in threads if thread.is_alive()]:
-            if self._hurry.is_set() or time.monotonic() >= deadline:
-                return False
-            busy[0].join(_POLL_SECONDS)
-        return True
 
 
 class _Attempt:
@@ -130,14 +87,7 @@ class Worker:
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT; a job that is not done after the grace is queued again."""
-        consumer = _Consumer(
-            self._queue.huey,
-            workers=self._settings.workers,
-            periodic=False,
-            max_delay=_POLL_SECONDS,
-            shutdown_timeout=self._settings.grace,
-        )
-        consumer.heed_signals()
+        consumer = consumer_of(self._queue.huey, self._settings.workers, self._settings.grace)
         if not landlock.version():
             _log.warning(
                 "this kernel has no Landlock: only DuckDB's own settings keep a diff to its files"

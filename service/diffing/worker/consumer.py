@@ -1,0 +1,67 @@
+"""Huey's consumer, which stops as a worker has to."""
+
+import logging
+import signal
+import threading
+import time
+from types import FrameType
+
+from huey.api import Huey
+from huey.consumer import Consumer
+
+_log = logging.getLogger(__name__)
+_POLL_SECONDS = 0.1
+
+
+def consumer_of(huey: Huey, workers: int, grace: float) -> "JobConsumer":
+    """A consumer that heeds signals from now on, and is to be run.
+
+    Args:
+        huey: the queue.
+        workers: threads that take jobs.
+        grace: seconds that running jobs are given when it is told to stop.
+    """
+    consumer = JobConsumer(
+        huey, workers=workers, periodic=False, max_delay=_POLL_SECONDS, shutdown_timeout=grace
+    )
+    consumer.heed_signals()
+    return consumer
+
+
+class JobConsumer(Consumer):  # type: ignore[misc]
+    """Huey's consumer, with signals of its own.
+
+    The first SIGTERM, SIGINT or SIGHUP lets running jobs finish, the second does not. The handlers
+    raise nothing wherever they strike.
+    """
+
+    _signum: int | None
+
+    def heed_signals(self) -> None:
+        """Stop when told to; also when that is before the start."""
+        self._hurry = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._stop_or_hurry)
+
+    def start(self) -> None:
+        """Start the threads."""
+        super().start()
+        _log.info("working on up to %d jobs at once", self.workers)
+
+    def _set_signal_handlers(self) -> None:
+        """They are set already."""
+
+    def _stop_or_hurry(self, number: int, _: FrameType | None) -> None:
+        if self._signum is not None:
+            self._hurry.set()
+        self._signum = number
+
+    def _join_workers(self) -> bool:
+        deadline = time.monotonic() + self.shutdown_timeout
+        _log.info("stopping; running jobs have %g s", self.shutdown_timeout)
+        threads = [thread for _, thread in self.worker_threads]
+        while busy := [thread for thread in threads if thread.is_alive()]:
+            if self._hurry.is_set() or time.monotonic() >= deadline:
+                return False
+            busy[0].join(_POLL_SECONDS)
+        return True
