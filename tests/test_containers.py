@@ -306,6 +306,39 @@ def test_a_signal_just_after_the_start_ends_it_without_a_traceback(
     assert [] == service.running()
 
 
+BETWEEN_ITS_TWO = """
+import os, signal, sys
+from service import server
+
+start = server._start
+
+def signalled(settings, name, *more, **options):
+    if name == "worker":
+        os.kill(os.getpid(), signal.SIGTERM)
+    return start(settings, name, *more, **options)
+
+server._start = signalled
+sys.argv = ["diffing", "serve", "--port", "0"]
+from service.__main__ import main
+main()
+"""
+
+
+def test_serve_that_is_stopped_between_its_two_stops_both(service: Service) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BETWEEN_ITS_TWO],
+        env={**os.environ, "DIFFING_DATA_DIR": str(service.folder)},
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+    assert (0, []) == (done.returncode, service.running())
+    assert "Traceback" not in done.stderr
+
+
 # what Docker asks
 
 
@@ -352,6 +385,13 @@ def test_an_api_that_does_not_answer_is_not_well(service: Service) -> None:
     api.signal(signal.SIGSTOP)
 
     assert (1, f"api, process {api.pid}: cannot be asked: timed out.") == health(service)
+
+
+def test_an_api_that_refuses_is_not_well(service: Service) -> None:
+    api = service.start("api", "--port", "0", max_connections=1)
+    service.client_of(api).get("/health")  # its connection stays open
+
+    assert (1, f"api, process {api.pid}: answers with an error.") == health(service)
 
 
 def test_a_worker_that_is_stopped_is_not_well_though_another_is(service: Service) -> None:
