@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from diffing.core.comparison import comparison_of
+from diffing.core.comparison import Comparison, comparison_of
+from diffing.core.input_file import InputFile
 from diffing.core.progress import Progress
+from diffing.core.spec import DiffSpec
 from diffing.csvfiles import split
-from diffing.csvfiles.input_file import InputFile
 from diffing.engine.diff import Diff
 from diffing.engine.summary import Summary
 from diffing.files.results import Outputs
@@ -52,6 +53,11 @@ class Outcome:
 DiffTexts = Callable[..., Outcome]
 
 
+def spec_of(old: Path, new: Path, comparison: Comparison) -> DiffSpec:
+    """A diff of two files that go by their names."""
+    return DiffSpec(InputFile(old, old.name), InputFile(new, new.name), comparison)
+
+
 @pytest.fixture
 def diff_texts(tmp_path: Path) -> DiffTexts:
     """A function that diffs two CSV files given as text or bytes."""
@@ -77,9 +83,11 @@ def diff_texts(tmp_path: Path) -> DiffTexts:
             tmp_path / f"{name}.csv" for name in ("result", "detail", "removed")
         )
         work = Diff(
-            InputFile.given(tmp_path / "old.csv"),
-            InputFile.given(tmp_path / "new.csv"),
-            comparison_of(key, value, rel_tol, abs_tol, **more),
+            spec_of(
+                tmp_path / "old.csv",
+                tmp_path / "new.csv",
+                comparison_of(key, value, rel_tol, abs_tol, **more),
+            ),
             Limits(threads, memory, tmp_path, temp, exact_keys),
         )
         summary = work.run(Outputs(result, detail, removed), on_progress=on_progress)

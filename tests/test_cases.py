@@ -20,12 +20,12 @@ from pydantic import BaseModel, ConfigDict
 from diffing.core.comparison import comparison_of
 from diffing.core.errors import BadArgument, BadInput
 from diffing.csvfiles import split
-from diffing.csvfiles.input_file import InputFile
 from diffing.engine.diff import Diff
 from diffing.engine.summary import ResultSummary, Summary
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from tests import reference
+from tests.conftest import spec_of
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -107,12 +107,8 @@ class Case(Strict):
         )
         limits = Limits(threads, memory="1GB", temp_folder=folder, exact_keys=exact_keys)
         outputs = Outputs(**{name: folder / f"{name}.csv" for name in OUTPUTS})
-        return Diff(
-            InputFile.given(self.input("old")),
-            InputFile.given(self.input("new")),
-            comparison,
-            limits,
-        ).run(outputs)
+        spec = spec_of(self.input("old"), self.input("new"), comparison)
+        return Diff(spec, limits).run(outputs)
 
 
 def text_in(path: Path) -> str:

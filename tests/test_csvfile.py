@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffing.core.errors import BadInput, OutOfDisk
+from diffing.core.input_file import InputFile
 from diffing.csvfiles import scan
 from diffing.csvfiles.csv_file import CsvFile, contents_of
-from diffing.csvfiles.input_file import InputFile
 from diffing.csvfiles.open import open_csv, require_columns
 from diffing.csvfiles.rewrite import rewrite
 from diffing.engine.sql import query

@@ -17,7 +17,6 @@ from diffing.core.comparison import comparison_of
 from diffing.core.errors import BadArgument, BadInput, OutOfDisk, OutOfMemory
 from diffing.core.progress import Progress
 from diffing.csvfiles import split
-from diffing.csvfiles.input_file import InputFile
 from diffing.engine.connection import Session
 from diffing.engine.diff import Diff
 from diffing.engine.query_profile import Profile
@@ -25,7 +24,7 @@ from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from tests import reference
 from tests.bench.pairs import wide_pair
-from tests.conftest import DiffTexts, Outcome
+from tests.conftest import DiffTexts, Outcome, spec_of
 
 COUNTS = ("added", "changed", "removed", "unchanged", "within_tolerance")
 
@@ -344,9 +343,7 @@ def test_a_join_that_alone_would_fill_the_memory_leaves_room_for_the_rest(tmp_pa
 
     def result(memory: str) -> bytes:
         work = Diff(
-            InputFile.given(pair.old),
-            InputFile.given(pair.new),
-            comparison_of([*pair.key], [*pair.value]),
+            spec_of(pair.old, pair.new, comparison_of([*pair.key], [*pair.value])),
             Limits(threads=2, memory=memory, temp_folder=tmp_path),
         )
         work.run(Outputs(result=tmp_path / memory))
@@ -361,9 +358,7 @@ def test_a_path_with_pattern_characters_is_that_file_alone(tmp_path: Path, name:
     (tmp_path / "old.csv").write_text("id,value\n1,1\n")
     (tmp_path / name).write_text("id,value\n1,2\n")
     work = Diff(
-        InputFile.given(tmp_path / "old.csv"),
-        InputFile.given(tmp_path / name),
-        comparison_of(["id"], ["value"], 0, 0),
+        spec_of(tmp_path / "old.csv", tmp_path / name, comparison_of(["id"], ["value"], 0, 0)),
         Limits(threads=2, memory="1GB", temp_folder=tmp_path),
     )
 

@@ -18,15 +18,14 @@ from diffing.core.catalogue import load_catalogue
 from diffing.core.errors import DiffFailed, Interrupted
 from diffing.core.progress import Progress
 from diffing.core.settings import Settings
-from diffing.csvfiles.input_file import InputFile
 from diffing.files.inputs import find_inputs
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from diffing.store.job import Submission
 from diffing.worker.supervisor import ChildFailed, Runner
-from diffing.worker.task import Request
+from diffing.worker.task import Task
 from tests import reference
-from tests.conftest import Mount
+from tests.conftest import Mount, spec_of
 from tests.service_under_test import (
     NEW,
     OLD,
@@ -114,7 +113,7 @@ def test_a_job_is_looked_at_within_a_second_however_seldom_it_gives_signs_of_lif
     attempt = Looked(looks=8)
 
     with pytest.raises(Interrupted):
-        Runner(beat_seconds=3600).run(request_in(service, service.settings.tmp_dir), attempt)
+        Runner(beat_seconds=3600).run(task_in(service, service.settings.tmp_dir), attempt)
     # a machine that is busy makes some of them late
     assert min(b - a for a, b in itertools.pairwise(attempt.at)) < 1
 
@@ -456,28 +455,24 @@ def test_a_diff_goes_on_while_the_jobs_table_cannot_be_written(
         assert large_pair.result == client.result_of(job_id)
 
 
-def request_in(service: Service, scratch: Path) -> Request:
+def task_in(service: Service, scratch: Path) -> Task:
     """What the first attempt at a job of the metric revenue is to do."""
     metric = load_catalogue(None).find("revenue")
     old, new = find_inputs(metric, service.settings.input_dir)
     service.settings.make_folders()
-    return Request(
-        InputFile.given(old),
-        InputFile.given(new),
+    return Task(
+        spec_of(old, new, metric.comparison),
         Outputs.of_attempt(service.settings.results_dir, 1, 1),
-        metric.id,
-        metric.comparison,
-        with_fingerprints=False,
-        limits=Limits(1, "1GB", scratch),
+        Limits(1, "1GB", scratch),
     )
 
 
 def test_what_the_system_refuses_a_diff_is_told_without_a_path(service: Service) -> None:
     service.write_small_pair()
-    request = request_in(service, service.folder / "is not there")
+    task = task_in(service, service.folder / "is not there")
 
     with pytest.raises(ChildFailed) as failed:
-        Runner(beat_seconds=1).run(request, Wanted())
+        Runner(beat_seconds=1).run(task, Wanted())
     assert DiffFailed.title == failed.value.failure.title
     assert "No such file or directory" in failed.value.failure.detail
     assert "is not there" not in failed.value.failure.detail

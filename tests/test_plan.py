@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from diffing.core.catalogue import load_catalogue
-from diffing.csvfiles.input_file import InputFile
+from diffing.core.input_file import InputFile
 from diffing.csvfiles.open import open_csv
 from diffing.csvfiles.split import Pieces
 from diffing.engine.compare import Side, parameters

@@ -9,11 +9,11 @@ import pytest
 
 from diffing.core.catalogue import load_catalogue
 from diffing.core.errors import BadArgument
-from diffing.csvfiles.input_file import InputFile
 from diffing.engine.diff import Diff
 from diffing.engine.samples import METRICS, write_sample
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
+from tests.conftest import spec_of
 
 HEADERS = {
     "revenue": "date,segment_field,segment_name,segment_value,segment_value_id,stat,value",
@@ -45,8 +45,7 @@ def test_a_sample_holds_all_that_a_diff_has_to_deal_with(metric: str, tmp_path: 
         assert "revenue" == metric or empty["month_nth"] > 500
 
     limits = Limits(threads=2, memory="1GB", temp_folder=tmp_path)
-    old, new = (InputFile.given(tmp_path / name) for name in ("old.csv", "new.csv"))
-    work = Diff(old, new, entry.comparison, limits)
+    work = Diff(spec_of(tmp_path / "old.csv", tmp_path / "new.csv", entry.comparison), limits)
     summary = work.run(Outputs(result=tmp_path / "out.csv"))
     assert min(summary.added, summary.changed, summary.removed, summary.within_tolerance) > 50
     in_old, in_new = set(sides["old"]), set(sides["new"])

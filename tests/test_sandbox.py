@@ -23,7 +23,7 @@ import pytest
 
 from diffing.core.comparison import comparison_of
 from diffing.core.errors import BadInput, DiffingError, OutOfDisk
-from diffing.csvfiles.input_file import InputFile
+from diffing.core.input_file import InputFile
 from diffing.csvfiles.open import open_csv
 from diffing.csvfiles.split import Pieces
 from diffing.engine import connection
@@ -34,9 +34,9 @@ from diffing.files.results import Outputs
 from diffing.sandbox import landlock
 from diffing.sandbox.limits import Limits
 from diffing.worker.child import _enclose
-from diffing.worker.task import Request
+from diffing.worker.task import Task
 from tests import reference
-from tests.conftest import ROOT, DiffTexts
+from tests.conftest import ROOT, DiffTexts, spec_of
 from tests.service_under_test import LargePair, Service
 from tests.test_csvfile import PACK, allocating_at_most
 
@@ -325,17 +325,12 @@ def test_variables_of_python_are_no_tables(data: Data) -> None:
 
 def _diff_enclosed(data: Data) -> str:
     """Run a diff as a child does; what it may reach afterwards is still what it might then."""
-    request = Request(
-        InputFile.given(data.old),
-        InputFile.given(data.new),
+    task = Task(
+        spec_of(data.old, data.new, comparison_of(["k"], ["v"])),
         Outputs(result=data.folder / "results" / "1.1.csv"),
-        metric=None,
-        comparison=comparison_of(["k"], ["v"]),
-        with_fingerprints=False,
-        limits=Limits(2, "1GB", data.scratch),
+        Limits(2, "1GB", data.scratch),
     )
-    work = Diff(request.old, request.new, request.comparison, request.limits)
-    found = work.run(request.outputs, on_ready=partial(_enclose, request))
+    found = Diff(task.spec, task.limits).run(task.outputs, on_ready=partial(_enclose, task))
     return f"{found.unchanged} row is unchanged"
 
 

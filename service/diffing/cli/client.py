@@ -6,7 +6,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
@@ -19,27 +18,11 @@ from diffing.core.progress import Progress
 from diffing.files.results import Outputs
 
 Tell = Callable[[Progress], None]
+Members = Mapping[str, float | Sequence[str]]
 
 _TIMEOUT_SECONDS = 60.0
 _PATIENCE_SECONDS = 60.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What to ask for.
-
-    Args:
-        metric: id in the service's catalogue; None for a one-off diff.
-        files: old and new, to be sent; none for those that the service has.
-        columns: `key` and `value`, for a one-off diff.
-        tolerances: `rel_tol` and `abs_tol`, where they are not to be the service's.
-    """
-
-    metric: str | None
-    files: tuple[Path, Path] | None = None
-    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    tolerances: Mapping[str, float] = field(default_factory=dict)
 
 
 class Client:
@@ -68,11 +51,19 @@ class Client:
     def __exit__(self, *exception: object) -> None:
         self._http.close()
 
-    def submit(self, asked: Asked, tell: Tell = lambda _: None) -> int:
+    def submit(
+        self,
+        metric: str | None,
+        members: Members | None = None,
+        files: Sequence[Path] = (),
+        tell: Tell = lambda _: None,
+    ) -> int:
         """Ask for a diff.
 
         Args:
-            asked: what to ask for.
+            metric: id in the service's catalogue; None for a one-off diff.
+            members: of the request body, as the API takes them: columns and tolerances.
+            files: old and new, to be sent; none for those that the service has.
             tell: called while files are sent.
 
         Returns:
@@ -82,12 +73,13 @@ class Client:
             Refused: the service will not have it; the text is the service's.
             Unreachable: there is no service, or it went away.
         """
-        path = "/api/diffing/new" + (f"/{quote(asked.metric, safe='')}" if asked.metric else "")
+        path = "/api/diffing/new" + (f"/{quote(metric, safe='')}" if metric else "")
         headers = {"Idempotency-Key": str(uuid.uuid4())}
 
         def send() -> httpx2.Response:
             with ExitStack() as open_files:
-                return self._http.post(path, headers=headers, **_body(asked, tell, open_files))
+                body = _body(members or {}, files, tell, open_files)
+                return self._http.post(path, headers=headers, **body)
 
         return int(self._answered(send).json()["job_id"])
 
@@ -207,12 +199,13 @@ class _Told(io.BufferedReader):
         return found
 
 
-def _body(asked: Asked, tell: Tell, open_files: ExitStack) -> dict[str, Any]:
+def _body(
+    members: Members, files: Sequence[Path], tell: Tell, open_files: ExitStack
+) -> dict[str, Any]:
     """What httpx2 is to send: form and files, or JSON, or nothing."""
-    if not asked.files:
-        fields = {**asked.columns, **asked.tolerances}
-        return {"json": fields} if fields else {}
-    total = sum(path.stat().st_size for path in asked.files)
+    if not files:
+        return {"json": members} if members else {}
+    total = sum(path.stat().st_size for path in files)
     sent = 0
 
     def on_read(count: int) -> None:
@@ -220,12 +213,15 @@ def _body(asked: Asked, tell: Tell, open_files: ExitStack) -> dict[str, Any]:
         sent += count
         tell(Progress("sending", sent, total))
 
-    files = {
+    parts = {
         side: (path.name, open_files.enter_context(_Told(path, on_read)))
-        for side, path in zip(("old", "new"), asked.files, strict=True)
+        for side, path in zip(("old", "new"), files, strict=True)
     }
-    numbers = {name: repr(number) for name, number in asked.tolerances.items()}
-    return {"data": {**asked.columns, **numbers}, "files": files}
+    fields = {
+        name: repr(member) if isinstance(member, float) else member
+        for name, member in members.items()
+    }
+    return {"data": fields, "files": parts}
 
 
 def _accepted(response: httpx2.Response) -> httpx2.Response:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from diffing.cli.client import Asked, Client
+from diffing.cli.client import Client
 from diffing.cli.processes import services
 from diffing.core.catalogue import Metric, load_catalogue
 from diffing.core.errors import BadSetting, MissingInput
@@ -70,7 +70,7 @@ def _show(url: str, metric: str, console: Console) -> int:
     started = time.monotonic()
     with Client(url) as client, scratch_folder() as folder:
         with console.status(metric) as progress:
-            job_id = client.submit(Asked(metric))
+            job_id = client.submit(metric)
             client.wait(job_id, lambda now: progress.update(f"{metric}: {now}"))
         waited = time.monotonic() - started
         summary = client.summary(job_id)

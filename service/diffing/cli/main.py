@@ -16,9 +16,10 @@ from diffing.cli.submit import submit
 from diffing.core.catalogue import Metric, load_catalogue
 from diffing.core.comparison import Comparison, Duplicates, comparison_of
 from diffing.core.errors import BadArgument, MissingInput
+from diffing.core.input_file import InputFile
 from diffing.core.settings import Settings, load_settings
+from diffing.core.spec import DiffSpec
 from diffing.core.text import shown
-from diffing.csvfiles.input_file import InputFile
 from diffing.engine.samples import METRICS, write_sample
 from diffing.engine.summary import Summary
 from diffing.files.inputs import find_inputs
@@ -89,7 +90,12 @@ def diff(
     settings = load_settings()
     entry = load_catalogue(settings.metrics).find(metric) if metric else None
     comparison = _comparison(entry, key, value, rel_tol, abs_tol, duplicates)
-    files = _inputs(settings, entry, old, new)
+    spec = DiffSpec(
+        *_inputs(settings, entry, old, new),
+        comparison,
+        metric=entry.id if entry else None,
+        fingerprint=fingerprint or bool(entry and entry.fingerprint),
+    )
     # imported here: the API and the worker need no DuckDB
     from diffing.engine.diff import Diff
 
@@ -98,12 +104,9 @@ def diff(
         Outputs(detail=main, removed=removed) if detail else Outputs(result=main, removed=removed)
     )
     summaries = [summary] if summary else []
-    require_apart([file.path for file in files], [*outputs.paths, *summaries])
+    require_apart([spec.old.path, spec.new.path], [*outputs.paths, *summaries])
     with scratch_folder() as folder, published(summaries) as parts:
-        limits = Limits.of(settings, folder)
-        with_fingerprints = fingerprint or bool(entry and entry.fingerprint)
-        work = Diff(*files, comparison, limits, with_fingerprints)
-        found = _run(work, outputs, entry.id if entry else None)
+        found = _run(Diff(spec, Limits.of(settings, folder)), outputs)
         for part in parts:
             part.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
@@ -293,14 +296,14 @@ def _inputs(
     return given[0] or found[0], given[1] or found[1]
 
 
-def _run(work: "Diff", outputs: Outputs, metric: str | None) -> Summary:
+def _run(work: "Diff", outputs: Outputs) -> Summary:
     """Run the diff in a thread, so that Ctrl-C can interrupt the SQL."""
     with to_people.status("starting") as progress:
         # else SIGTERM would leave temporary files behind
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with ThreadPoolExecutor(1) as threads:
             future = threads.submit(
-                work.run, outputs, metric, on_progress=lambda now: progress.update(str(now))
+                work.run, outputs, on_progress=lambda now: progress.update(str(now))
             )
             try:
                 return future.result()

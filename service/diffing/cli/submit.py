@@ -1,7 +1,8 @@
 """The command `diffing submit`: has a service do a diff."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -9,9 +10,6 @@ from diffing.cli.console import standard_output, to_people
 from diffing.core.errors import BadArgument
 from diffing.core.settings import load_client_settings
 from diffing.files.publish import require_apart
-
-if TYPE_CHECKING:
-    from diffing.cli.client import Asked
 
 Files = Annotated[Path | None, typer.Option(help="A CSV file to send; without it the service's.")]
 Columns = Annotated[list[str] | None, typer.Option(help="For a one-off diff; repeat for more.")]
@@ -38,9 +36,12 @@ def submit(
     """Have a service do a diff: print the job's id, or with --wait its result."""
     if output and not wait:
         raise BadArgument("Give --wait with --output.")
-    asked = _asked(metric, old, new, key, value, rel_tol, abs_tol)
+    options = {"key": key, "value": value, "rel_tol": rel_tol, "abs_tol": abs_tol}
+    members = {name: given for name, given in options.items() if given is not None}
+    files = [path for path in (old, new) if path]
+    _require_sense(metric, members, files)
     target = output or standard_output()
-    require_apart(asked.files or [], [target])
+    require_apart(files, [target])
     settings = load_client_settings(url=url)
     # imported here: the other commands speak no HTTP
     from diffing.cli.client import Client
@@ -48,7 +49,7 @@ def submit(
     token = settings.token.get_secret_value() if settings.token else None
     with Client(settings.url, token) as client:
         with to_people.status("sending") as progress:
-            job_id = client.submit(asked, lambda now: progress.update(str(now)))
+            job_id = client.submit(metric, members, files, lambda now: progress.update(str(now)))
             if wait:
                 to_people.print(f"job {job_id}")
                 client.wait(job_id, lambda now: progress.update(str(now)))
@@ -58,34 +59,21 @@ def submit(
             client.fetch(job_id, target)
 
 
-def _asked(
-    metric: str | None,
-    old: Path | None,
-    new: Path | None,
-    key: list[str] | None,
-    value: list[str] | None,
-    rel_tol: float | None,
-    abs_tol: float | None,
-) -> "Asked":
-    """What to ask for.
+def _require_sense(
+    metric: str | None, members: Mapping[str, object], files: Sequence[Path]
+) -> None:
+    """Check what the arguments ask for.
 
     Raises:
-        BadArgument: the arguments make no sense together, or a file is not there.
+        BadArgument: they make no sense together, or a file is not there.
     """
-    if bool(old) != bool(new):
+    columns = [name in members for name in ("key", "value")]
+    if len(files) == 1:
         raise BadArgument("Give both --old and --new, or neither.")
-    if metric and (key or value):
+    if metric and any(columns):
         raise BadArgument("Give METRIC, or --key and --value, not both.")
-    if not metric and not (old and new and key and value):
+    if not metric and not (files and all(columns)):
         raise BadArgument("Give METRIC, or --old, --new, --key and --value.")
-    for path in filter(None, (old, new)):
+    for path in files:
         if not path.is_file():
             raise BadArgument(f"There is no file {path}.")
-    from diffing.cli.client import Asked
-
-    return Asked(
-        metric=metric,
-        files=(old, new) if old and new else None,
-        columns={n: c for n, c in (("key", key), ("value", value)) if c},
-        tolerances={n: t for n, t in (("rel_tol", rel_tol), ("abs_tol", abs_tol)) if t is not None},
-    )

@@ -9,9 +9,9 @@ from io import BufferedReader
 from pathlib import Path
 
 from diffing.core.errors import BadInput
+from diffing.core.input_file import InputFile
 from diffing.csvfiles.archives import GZIP, ZSTD, opened, plain_copy
 from diffing.csvfiles.csv_file import CsvFile, contents_of, reading, refuse_other_delimiter
-from diffing.csvfiles.input_file import InputFile
 from diffing.csvfiles.records import Records
 from diffing.csvfiles.rewrite import rewrite
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 
-from diffing.core.comparison import Comparison
 from diffing.core.errors import BadArgument, DiffFailed
+from diffing.core.input_file import InputFile, told_apart
 from diffing.core.progress import Progress
+from diffing.core.spec import DiffSpec
 from diffing.csvfiles.csv_file import CsvFile
-from diffing.csvfiles.input_file import InputFile, told_apart
 from diffing.csvfiles.open import open_csv, require_columns
 from diffing.csvfiles.rewrite import rewrite
 from diffing.csvfiles.split import Pieces
@@ -32,25 +32,15 @@ class Diff:
     """One diff of two files.
 
     Args:
-        old, new: CSV files, `.csv`, `.csv.gz` or `.csv.zst`.
-        comparison: the columns and tolerances.
+        spec: the files, `.csv`, `.csv.gz` or `.csv.zst`, and what is compared.
         limits: what it may use.
-        with_fingerprints: take a fingerprint of each input.
     """
 
-    def __init__(
-        self,
-        old: InputFile,
-        new: InputFile,
-        comparison: Comparison,
-        limits: Limits,
-        with_fingerprints: bool = False,
-    ) -> None:
-        self._given = old, new
-        self._old, self._new = told_apart(old, new)
-        self._comparison = comparison
+    def __init__(self, spec: DiffSpec, limits: Limits) -> None:
+        self._spec = spec
+        self._old, self._new = told_apart(spec.old, spec.new)
+        self._comparison = spec.comparison
         self._limits = limits
-        self._with_fingerprints = with_fingerprints
         self._session: Session | None = None
         self._interrupted = threading.Event()
 
@@ -63,7 +53,6 @@ class Diff:
     def run(
         self,
         outputs: Outputs,
-        metric: str | None = None,
         on_progress: Callable[[Progress], None] = lambda _: None,
         on_ready: Callable[[Outputs], None] = lambda _: None,
     ) -> Summary:
@@ -73,7 +62,6 @@ class Diff:
 
         Args:
             outputs: files to write; `result` or `detail`, or both, and what else is wanted.
-            metric: id to name in the summary.
             on_progress: called whenever the next stage begins or more was read, from any thread,
                 but never from two at once.
             on_ready: called with the files that are written to before they get their names, when
@@ -109,12 +97,12 @@ class Diff:
                 counts = self._compare(old, new, parts, scratch, reporter)
             result = _result_summary(parts, counts)
             inputs = (
-                self._input(old, self._given[0], counts.old_rows),
-                self._input(new, self._given[1], counts.new_rows),
+                self._input(old, self._spec.old, counts.old_rows),
+                self._input(new, self._spec.new, counts.new_rows),
             )
         return Summary(
             **self._comparison.model_dump(),
-            metric=metric,
+            metric=self._spec.metric,
             old=inputs[0],
             new=inputs[1],
             columns=_columns_summary(old, new),
@@ -182,7 +170,7 @@ class Diff:
             name=PurePath(given.name).name,
             rows=rows,
             bytes=file.bytes,
-            fingerprint=fingerprint(given.path) if self._with_fingerprints else None,
+            fingerprint=fingerprint(given.path) if self._spec.fingerprint else None,
         )
 
     @contextmanager

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from diffing.core.errors import InputChanged, Interrupted
-from diffing.csvfiles.input_file import InputFile
+from diffing.core.input_file import InputFile
 
 _Version = tuple[int, int, int, int] | None
 

@@ -11,30 +11,27 @@ from diffing.engine.sql import SQL_DIR
 from diffing.files.results import Outputs
 from diffing.sandbox import landlock
 from diffing.sandbox.process import bound_memory, ignore_signals, leave_no_core
-from diffing.worker.task import Request
+from diffing.worker.task import Task
 
 _log = logging.getLogger(__name__)
 
 
-def run_diff(request: Request, sender: Connection) -> None:
+def run_diff(task: Task, sender: Connection) -> None:
     """Run a diff and send how far it is, then the summary as JSON values, or the Failure."""
     ignore_signals()
-    bound_memory(request.limits.most_memory)
-    logs.configure(request.log)
-    with logs.bound(**request.said):
-        _run_diff(request, sender)
+    bound_memory(task.limits.most_memory)
+    logs.configure(task.log)
+    with logs.bound(**task.said):
+        _run_diff(task, sender)
 
 
-def _run_diff(request: Request, sender: Connection) -> None:
-    diff = Diff(
-        request.old, request.new, request.comparison, request.limits, request.with_fingerprints
-    )
+def _run_diff(task: Task, sender: Connection) -> None:
+    diff = Diff(task.spec, task.limits)
     try:
         summary = diff.run(
-            request.outputs,
-            request.metric,
+            task.outputs,
             on_progress=sender.send,
-            on_ready=partial(_enclose, request),
+            on_ready=partial(_enclose, task),
         )
         sender.send(summary.model_dump(mode="json"))
     except DiffingError as error:
@@ -53,13 +50,14 @@ def _run_diff(request: Request, sender: Connection) -> None:
         )
 
 
-def _enclose(request: Request, parts: Outputs) -> None:
+def _enclose(task: Task, parts: Outputs) -> None:
     """Let this process reach what the diff needs, whatever a file may make of DuckDB or Python."""
     leave_no_core()
+    inputs = (task.spec.old.path, task.spec.new.path)
     landlock.enclose(
         # one that is not there is for the diff to complain about
-        read=[SQL_DIR, *(file.path for file in (request.old, request.new) if file.path.is_file())],
+        read=[SQL_DIR, *(path for path in inputs if path.is_file())],
         write=parts.paths,
         rename={path.parent for path in parts.paths},
-        own=[request.limits.temp_folder],
+        own=[task.limits.temp_folder],
     )

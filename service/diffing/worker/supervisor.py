@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from diffing.core.errors import DiffFailed, DiffingError, Failure, Interrupted, TimedOut
 from diffing.core.progress import Progress
-from diffing.worker.task import Request
+from diffing.worker.task import Task
 
 # Each beat is a transaction: jobs of a few milliseconds need not tell all their stages.
 _BEATS_APART = 0.2
@@ -103,14 +103,14 @@ class Runner:
 
     def run(
         self,
-        request: Request,
+        task: Task,
         attempt: Attempt,
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> dict[str, Any]:
         """Run a diff.
 
         Args:
-            request: what to compare, and where to write.
+            task: what to compare, and where to write.
             attempt: gets a beat every `beat_seconds`, and sooner when the diff is further.
             on_progress: called whenever the diff says how far it is.
 
@@ -124,7 +124,7 @@ class Runner:
             Interrupted: the attempt was no longer wanted, or the runner was closed.
         """
         receiver, sender = self._context.Pipe(duplex=False)
-        with receiver, self._child(request, sender, attempt) as child:
+        with receiver, self._child(task, sender, attempt) as child:
             sender.close()
             return self._wait(child, receiver, attempt, on_progress)
 
@@ -190,10 +190,8 @@ class Runner:
         return ChildCrashed("The process that ran the diff crashed; the worker's log says how.")
 
     @contextmanager
-    def _child(
-        self, request: Request, sender: Connection, attempt: Attempt
-    ) -> Iterator[BaseProcess]:
-        child = self._context.Process(target=_child_main, args=(request, sender), daemon=True)
+    def _child(self, task: Task, sender: Connection, attempt: Attempt) -> Iterator[BaseProcess]:
+        child = self._context.Process(target=_child_main, args=(task, sender), daemon=True)
         if self._closed:
             raise Interrupted("The worker was stopped.")
         try:
@@ -221,8 +219,8 @@ class Runner:
         started.result()
 
 
-def _child_main(request: Request, sender: Connection) -> None:
+def _child_main(task: Task, sender: Connection) -> None:
     # imported here: DuckDB is for the child, the worker stays small
     from diffing.worker.child import run_diff
 
-    run_diff(request, sender)
+    run_diff(task, sender)

@@ -17,9 +17,10 @@ from diffing.core.errors import (
     Interrupted,
     of_os,
 )
+from diffing.core.input_file import InputFile
 from diffing.core.progress import Progress
 from diffing.core.settings import Settings
-from diffing.csvfiles.input_file import InputFile
+from diffing.core.spec import DiffSpec
 from diffing.files import uploads
 from diffing.files.inputs import find_input, find_inputs
 from diffing.files.results import Outputs
@@ -35,7 +36,7 @@ from diffing.worker.consumer import consumer_of
 from diffing.worker.reaper import Reaper
 from diffing.worker.supervisor import ChildCrashed, Runner
 from diffing.worker.sweeper import Sweeper
-from diffing.worker.task import Request
+from diffing.worker.task import Task
 
 _log = logging.getLogger(__name__)
 _SWEEP_SECONDS = 60.0
@@ -135,7 +136,7 @@ class Worker:
         """Run the diff; returns how the jobs table is to learn of its end."""
         try:
             with tracing.Stages() as stages:
-                summary = self._runner.run(self._request(job), _Attempt(self._jobs, job), stages)
+                summary = self._runner.run(self._task(job), _Attempt(self._jobs, job), stages)
         except Interrupted:
             return partial(self._again, job)
         except ChildCrashed as crash:
@@ -193,17 +194,14 @@ class Worker:
         except (DatabaseUnavailable, OSError) as error:
             _log.warning("job %d: what it left is swept later: %s", job.id, error)
 
-    def _request(self, job: Job) -> Request:
+    def _task(self, job: Job) -> Task:
         old, new = self._inputs(job)
         scratch = self._settings.scratch_dir(job.id, job.attempt)
         scratch.mkdir(exist_ok=True)
-        return Request(
-            old=old,
-            new=new,
+        fingerprint = bool(job.metric and self._metric(job).fingerprint)
+        return Task(
+            spec=DiffSpec(old, new, self._comparison(job), job.metric, fingerprint),
             outputs=Outputs.of_attempt(self._settings.results_dir, job.id, job.attempt),
-            metric=job.metric,
-            comparison=self._comparison(job),
-            with_fingerprints=bool(job.metric and self._metric(job).fingerprint),
             limits=Limits.of(self._settings, scratch),
             log=logs.Style(self._settings.log_level, self._settings.log_format),
             said=_said_of(job),
