@@ -104,7 +104,11 @@ class BoundedProtocol(H11Protocol):
 
     def _linger(self) -> None:
         # closed at once, the client could lose the answer over what it still sends
-        self.transport.write_eof()
+        try:
+            self.transport.write_eof()
+        except OSError:
+            self.transport.abort()  # the client is gone
+            return
         self._wait_for(_LINGER_SECONDS, again=True)
 
     def _wait(self, *, again: bool = False) -> None:
