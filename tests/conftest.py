@@ -53,9 +53,14 @@ class Outcome:
 DiffTexts = Callable[..., Outcome]
 
 
+def named(path: Path) -> InputFile:
+    """A file that goes by its name."""
+    return InputFile(path, path.name)
+
+
 def spec_of(old: Path, new: Path, comparison: Comparison) -> DiffSpec:
     """A diff of two files that go by their names."""
-    return DiffSpec(InputFile(old, old.name), InputFile(new, new.name), comparison)
+    return DiffSpec(named(old), named(new), comparison)
 
 
 @pytest.fixture

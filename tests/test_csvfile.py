@@ -18,12 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffing.core.errors import BadInput, OutOfDisk
-from diffing.core.input_file import InputFile
 from diffing.csvfiles import scan
 from diffing.csvfiles.csv_file import CsvFile, contents_of
 from diffing.csvfiles.open import open_csv, require_columns
 from diffing.csvfiles.rewrite import rewrite
 from diffing.engine.sql import query
+from tests.conftest import named
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -56,7 +56,7 @@ def path(tmp_path: Path) -> Path:
 
 def checked(path: Path, scratch: Path) -> CsvFile:
     """A file as a diff has it once its bytes were looked over."""
-    file = open_csv(InputFile.given(path), scratch)
+    file = open_csv(named(path), scratch)
     rows = contents_of(file).rows
     return rewrite(file, scratch) if rows is None else replace(file, rows=rows)
 

@@ -6,13 +6,13 @@ import duckdb
 import pytest
 
 from diffing.core.catalogue import load_catalogue
-from diffing.core.input_file import InputFile
 from diffing.csvfiles.open import open_csv
 from diffing.csvfiles.split import Pieces
 from diffing.engine.compare import Side, parameters
 from diffing.engine.samples import write_sample
 from diffing.engine.sql import query
 from diffing.files.results import Outputs
+from tests.conftest import named
 
 Plans = dict[str, str]
 (OPTIMIZERS,) = [line for line in query("session").splitlines() if "set disabled_opt" in line]
@@ -41,7 +41,7 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plans]:
     write_sample("revenue", 5_000, old, new)
     outputs = Outputs(result=folder / "r", detail=folder / "d", removed=folder / "v")
     comparison = load_catalogue(None).find("revenue").comparison
-    files = open_csv(InputFile.given(old), folder), open_csv(InputFile.given(new), folder)
+    files = open_csv(named(old), folder), open_csv(named(new), folder)
     sides = Side(files[0], Pieces(files[0], "old", 4)), Side(files[1], Pieces(files[1], "new", 4))
     bound = parameters(*sides, comparison, outputs)
     bound |= {"output": str(folder / "out.csv"), "prefix": "names\n"}

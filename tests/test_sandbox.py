@@ -23,7 +23,6 @@ import pytest
 
 from diffing.core.comparison import comparison_of
 from diffing.core.errors import BadInput, DiffingError, OutOfDisk
-from diffing.core.input_file import InputFile
 from diffing.csvfiles.open import open_csv
 from diffing.csvfiles.split import Pieces
 from diffing.engine import connection
@@ -36,7 +35,7 @@ from diffing.sandbox.limits import Limits
 from diffing.worker.child import _enclose
 from diffing.worker.task import Task
 from tests import reference
-from tests.conftest import ROOT, DiffTexts, spec_of
+from tests.conftest import ROOT, DiffTexts, named, spec_of
 from tests.service_under_test import LargePair, Service
 from tests.test_csvfile import PACK, allocating_at_most
 
@@ -116,8 +115,8 @@ def run(data: Data, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     texts: dict[str, str] = {}
     limits = Limits(2, "1GB", data.scratch)
     files = [
-        open_csv(InputFile.given(data.old), data.scratch),
-        open_csv(InputFile.given(data.new), data.scratch),
+        open_csv(named(data.old), data.scratch),
+        open_csv(named(data.new), data.scratch),
     ]
     pieces = [Pieces(file, name, 2) for file, name in zip(files, ("old", "new"), strict=True)]
     with Session(limits, data.scratch, [data.part], pieces, threading.Event()) as opened:
@@ -309,7 +308,7 @@ def test_the_environment_is_not_to_be_read(run: Run) -> None:
 
 
 def test_variables_of_python_are_no_tables(data: Data) -> None:
-    file = open_csv(InputFile.given(data.old), data.scratch)
+    file = open_csv(named(data.old), data.scratch)
     limits, stop = Limits(1, "1GB", data.scratch), threading.Event()
     with Session(limits, data.scratch, [], [Pieces(file, "old", 1)], stop) as opened:
         connection = opened._connection
@@ -386,8 +385,8 @@ def test_a_conversion_reaches_its_two_files_alone(tmp_path: Path) -> None:
     (tmp_path / "2.1.csv").write_text("k,v\nsomebody,else\n")
     spy = (
         "import os, sys; from pathlib import Path; from diffing.engine import convert;"
-        "converter._write_json = lambda source, part: len(Path(os.environ['SPY']).read_text());"
-        "sys.exit(converter.main())"
+        "convert._write_json = lambda source, part: len(Path(os.environ['SPY']).read_text());"
+        "sys.exit(convert.main())"
     )
     arguments = [str(source), str(target), "1", str(os.getpid())]
 
@@ -670,22 +669,20 @@ def test_an_archive_is_unpacked_up_to_a_limit(tmp_path: Path, scratch: Path, suf
     path.write_bytes(PACK[suffix](b"k,v\n" + b"1,2\n" * 10_000_000))
 
     with allocating_at_most(10_000_000), pytest.raises(BadInput) as caught:
-        open_csv(InputFile.given(path), scratch, most=20_000_000)
+        open_csv(named(path), scratch, most=20_000_000)
     assert caught.value.detail == (
         f"data.csv{suffix}: holds more than 20,000,000 bytes of CSV. "
         "Compare a part of it, or raise DIFFING_MAX_UNPACKED_BYTES."
     )
     assert [] == list(scratch.iterdir())
-    assert (
-        40_000_004 == open_csv(InputFile.given(path), scratch, most=40_000_004).path.stat().st_size
-    )
+    assert 40_000_004 == open_csv(named(path), scratch, most=40_000_004).path.stat().st_size
 
 
 def test_the_limit_does_not_hold_for_what_is_not_packed(tmp_path: Path, scratch: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_bytes(b"k,v\n1,2\n")
 
-    assert path == open_csv(InputFile.given(path), scratch, most=7).path
+    assert path == open_csv(named(path), scratch, most=7).path
 
 
 def disk_of(monkeypatch: pytest.MonkeyPatch, folder: Path, size: int) -> None:
@@ -708,7 +705,7 @@ def test_to_unpack_leaves_a_tenth_of_the_disk(
     with pytest.raises(
         OutOfDisk, match=f"data.csv{suffix}: a plain copy of it would fill the disk"
     ):
-        open_csv(InputFile.given(path), scratch)
+        open_csv(named(path), scratch)
     assert [] == list(scratch.iterdir())
 
 
@@ -720,7 +717,7 @@ def test_to_rewrite_leaves_a_tenth_of_the_disk(
     disk_of(monkeypatch, scratch, 20_000_000)
 
     with pytest.raises(OutOfDisk, match=r"data\.csv: a plain copy of it would fill the disk"):
-        open_csv(InputFile.given(path), scratch)
+        open_csv(named(path), scratch)
     assert [] == list(scratch.iterdir())
 
 
@@ -747,7 +744,7 @@ def test_what_has_no_usable_header_is_not_unpacked(
     disk_of(monkeypatch, scratch, 0)
 
     with allocating_at_most(150_000_000), pytest.raises(BadInput, match=what):
-        open_csv(InputFile.given(path), scratch)
+        open_csv(named(path), scratch)
 
 
 def test_a_bomb_fails_its_job_and_leaves_nothing(service: Service) -> None:
