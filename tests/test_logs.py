@@ -192,7 +192,7 @@ def test_text_is_for_people_and_on_one_line(service: Service) -> None:
     client.get("/api/diffing/none%0aINFO:", headers={"X-Request-ID": "x1"})
 
     assert re.fullmatch(
-        r"[\d-]+T[\d:.]+Z INFO service\.api\.observed: GET /api/diffing/none%0aINFO:: 404, "
+        r"[\d-]+T[\d:.]+Z INFO diffing\.api\.request_log: GET /api/diffing/none%0aINFO:: 404, "
         r"[\d.]+ s request_id=x1 client=127\.0\.0\.1",
         api.saw("x1").string,
     )

@@ -137,11 +137,22 @@ def _part_of(path: Path) -> Iterator[Path]:
     with ExitStack() as stack:
         part = _temporary_file() if _streams(path) else _neighbour(path)
         stack.callback(part.unlink, missing_ok=True)
-        file = stack.enter_context(part.open("rb"))
-        # only the sweeper asks, in the service's own folder: others may have no locks
-        with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
+        stack.enter_context(_locked(part))
         yield part
+
+
+@contextmanager
+def _locked(part: Path) -> Iterator[None]:
+    """Hold a lock on a part, which ends with this process at the latest."""
+    while True:
+        with part.open("ab") as file:
+            # only the sweeper asks, in the service's own folder: others may have no locks
+            with suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX)
+            # before it was locked it looked like one that was left
+            if part.exists():
+                yield
+                return
 
 
 def _temporary_file() -> Path:
