@@ -14,15 +14,23 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import httpx2
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.routing import Route
+from starlette.testclient import TestClient
+from starlette.types import ASGIApp
 
 from diffing.api.http.compression import packed, preferred
-from diffing.core.errors import NotAcceptable
+from diffing.api.http.downloads import Download, Files
+from diffing.api.http.problems import problem_of_error
+from diffing.core.errors import DiffingError, NotAcceptable
 from diffing.store.job import Submission
 from tests.service_under_test import Client, Program, Service
 from tests.test_api import assert_problem
@@ -183,6 +191,7 @@ def test_another_api_gives_the_same_tag_and_a_new_database_another(
     ("asked", "parts"),
     [
         ("bytes=0-0", [(0, 1)]),
+        (f"bytes={'0' * 5_000}7-8", [(7, 9)]),
         ("BYTES = 5-", [(5, None)]),
         ("bytes=-5", [(-5, None)]),
         ("bytes=,3-4,", [(3, 5)]),
@@ -223,7 +232,7 @@ def _parts_in(response: httpx2.Response) -> list[tuple[str, bytes]]:
         return [(response.headers["content-range"], response.content)]
     mark = f"--{boundary[1]}".encode()
     nothing, *parts, end = (b"\r\n" + response.content).split(b"\r\n" + mark)
-    assert (nothing, end) == (b"", b"--\r\n")
+    assert (nothing, end) == (b"", b"--")
     found = []
     for part in parts:
         head, _, content = part.partition(b"\r\n\r\n")
@@ -281,6 +290,13 @@ def test_a_part_is_given_only_of_the_very_file_it_began_with(client: Client, lar
     assert 206 == status(whole.headers["last-modified"])
     for mark in (f"W/{whole.headers['etag']}", gzipped.headers["etag"], "yesterday"):
         assert 200 == status(mark)
+
+
+def test_several_range_headers_are_one_list(client: Client, large: str) -> None:
+    whole = client.get(large, headers=PLAIN).content
+    response = client.get(large, headers=[*PLAIN.items(), ("Range", "bytes=7-8"), ("Range", "0-1")])
+
+    assert [whole[:2], whole[7:9]] == [part for _, part in _parts_in(response)]
 
 
 # packed
@@ -713,6 +729,59 @@ def test_a_result_that_is_removed_takes_its_other_formats_along(service: Service
     wait_until(lambda: not [*service.settings.results_dir.iterdir()], "a file is left")
     for suffix in ("csv", "json", "parquet"):
         assert 410 == client.get(f"{url}?format={suffix}").status_code
+
+
+@pytest.mark.parametrize("accepted", ["identity", "gzip"])
+def test_a_client_that_leaves_in_the_middle_leaves_no_file_open(slow: Slow, accepted: str) -> None:
+    with slow.client.stream("GET", slow.url, headers={"Accept-Encoding": accepted}) as response:
+        next(response.iter_raw(1000))
+        assert open_results(slow)
+
+    wait_until(lambda: not open_results(slow), "the result is still open")
+
+
+def open_results(slow: Slow) -> list[Path]:
+    """What the API holds open of the results."""
+    links = Path(f"/proc/{slow.api.pid}/fd").iterdir()
+    targets = [link.readlink() for link in links if link.is_symlink()]
+    return [path for path in targets if path.is_relative_to(slow.service.settings.results_dir)]
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "status", "length"),
+    [
+        ("GET", PLAIN, 200, 4000),
+        ("GET", {"Accept-Encoding": "gzip"}, 200, 4000),
+        ("GET", {"Range": "bytes=1-2"}, 206, 2),
+        ("HEAD", PLAIN, 200, 0),
+        ("HEAD", {"Accept-Encoding": "gzip"}, 200, 0),
+        ("GET", {"If-None-Match": "*"}, 304, 0),
+        ("GET", {"Range": "bytes=4000-"}, 416, None),
+        ("GET", {"Range": "bytes=2-1"}, 400, None),
+        ("GET", {"Accept-Encoding": "*;q=0"}, 406, None),
+    ],
+)
+def test_a_file_whose_name_is_gone_is_answered_and_closed(
+    tmp_path: Path, method: str, headers: dict[str, str], status: int, length: int | None
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"abcd" * 1000)
+    file, files = path.open("rb"), Files()
+    path.unlink()
+
+    def answer(request: Request) -> ASGIApp:
+        now = datetime.now(UTC)
+        return files.answer(request, Download(file, "a", "text/csv", "x.csv", now, packs=True))
+
+    app = Starlette(
+        routes=[Route("/", answer)], exception_handlers={DiffingError: problem_of_error}
+    )
+    with TestClient(app) as client:
+        response = client.request(method, "/", headers=headers)
+
+    assert status == response.status_code
+    assert length is None or length == len(response.content)
+    assert file.closed
 
 
 @pytest.mark.parametrize("suffix", ["json", "parquet"])

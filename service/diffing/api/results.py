@@ -8,8 +8,8 @@ from typing import BinaryIO, Literal
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from diffing.api.backend import Backend
 from diffing.api.conversions import Conversion, Conversions
@@ -56,7 +56,7 @@ class Results:
             Route("/api/diffing/job/{job_id}/removed", self.removed),
         ]
 
-    async def result(self, request: Request) -> Response:
+    async def result(self, request: Request) -> ASGIApp:
         """The result of a job that succeeded; until then 404 with its status."""
         match request.query_params.get("detail", "0"):
             case "0":
@@ -66,11 +66,11 @@ class Results:
             case _:
                 raise BadArgument("detail must be 0 or 1.")
 
-    async def removed(self, request: Request) -> Response:
+    async def removed(self, request: Request) -> ASGIApp:
         """The rows of old whose key is gone; until then 404 with the status."""
         return await self._answer(request, _REMOVED)
 
-    async def _answer(self, request: Request, output: _Output) -> Response:
+    async def _answer(self, request: Request, output: _Output) -> ASGIApp:
         suffix = request.query_params.get("format", "csv")
         if suffix not in _MEDIA_TYPES:
             raise BadArgument(f"format must be one of {', '.join(_MEDIA_TYPES)}.")

@@ -1,21 +1,21 @@
 """Hands out a file: whole or in part, packed or not; or says that the client has it already."""
 
 import os
-import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from itertools import chain
 from typing import BinaryIO
 
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from diffing.api.http.compression import packed, preferred
 from diffing.api.http.problems import problem
-from diffing.api.http.ranges import Range, http_date, is_known, ranges_of
+from diffing.api.http.ranges import http_date, is_known, wanted_ranges
 from diffing.core.errors import RangeNotSatisfiable
 
 _CHUNK = 128 * 1024
@@ -45,16 +45,13 @@ class Download:
     packs: bool
 
     @property
-    def size(self) -> int:
-        """Bytes."""
-        return os.fstat(self.file.fileno()).st_size
+    def stat(self) -> os.stat_result:
+        """Of the open file."""
+        return os.fstat(self.file.fileno())
 
-    def part(self, start: int, end: int) -> Iterator[bytes]:
-        """The bytes from start up to end."""
-        while start < end and (
-            chunk := os.pread(self.file.fileno(), min(_CHUNK, end - start), start)
-        ):
-            start += len(chunk)
+    def chunks(self) -> Iterator[bytes]:
+        """All its bytes, piece by piece."""
+        while chunk := self.file.read(_CHUNK):
             yield chunk
 
 
@@ -64,135 +61,90 @@ class Files:
     def __init__(self) -> None:
         self._packed = 0
 
-    def answer(self, request: Request, download: Download) -> Response:
+    def answer(self, request: Request, download: Download) -> ASGIApp:
         """The file, or 206, 304, 400, 406 or 416; it is closed when the answer was sent.
 
         Raises:
             BadArgument: the Range header makes no sense.
             NotAcceptable: the client takes no coding that there is.
         """
-        try:
-            response = self._answer(request, download)
-        except BaseException:
-            download.file.close()
-            raise
-        if not isinstance(response, _FileResponse):
-            download.file.close()
-        return response
+        with ExitStack() as held:
+            held.enter_context(download.file)
+            response = self._answer(request, download, held)
+            until_sent = held.pop_all()
 
-    def _answer(self, request: Request, download: Download) -> Response:
-        size = download.size
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            with until_sent:
+                await response(scope, receive, send)
+
+        return answer
+
+    def _answer(self, request: Request, download: Download, held: ExitStack) -> Response:
+        asked = _joined(request)
         plain = (
             not download.packs
-            or size < _TOO_SMALL_TO_PACK
-            or "range" in request.headers
+            or download.stat.st_size < _TOO_SMALL_TO_PACK
+            or "range" in asked
             or self._packed >= _MOST_PACKED
         )
-        accepted = ", ".join(request.headers.getlist("accept-encoding"))
-        encoding = preferred(accepted, plain=plain)
+        encoding = preferred(asked.get("accept-encoding", ""), plain=plain)
         is_plain = encoding == "identity"
         etag = f'"{download.digest}"' if is_plain else f'"{download.digest}-{encoding}"'
         headers = {
-            "Accept-Ranges": "bytes",
             "ETag": etag,
             "Last-Modified": http_date(download.modified),
             "Vary": "Accept-Encoding",
+            "Accept-Ranges": "bytes",
         }
-        if is_known(_joined(request), etag, download.modified):
+        if is_known(asked, etag, download.modified):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
         headers["Content-Disposition"] = f'attachment; filename="{download.name}"'
         headers["Content-Type"] = download.media_type
-        if not is_plain:
-            headers["Content-Encoding"] = encoding
-            return self._sent(request, download, packed(download.part(0, size), encoding), headers)
-        try:
-            ranges = ranges_of(_joined(request), etag, download.modified, size)
-        except RangeNotSatisfiable as error:
-            refused = problem(error)
-            refused.headers["Content-Range"] = f"bytes */{size}"
-            return refused
-        if ranges is None:
-            headers["Content-Length"] = str(size)
-            return self._sent(request, download, download.part(0, size), headers)
-        body = _parts(download, ranges, size, headers)
-        return self._sent(request, download, body, headers, HTTPStatus.PARTIAL_CONTENT)
-
-    def _sent(
-        self,
-        request: Request,
-        download: Download,
-        body: Iterator[bytes],
-        headers: dict[str, str],
-        status: HTTPStatus = HTTPStatus.OK,
-    ) -> Response:
+        if is_plain:
+            return _plain(request, asked, download, headers)
+        headers["Content-Encoding"] = encoding
         if request.method == "HEAD":
-            return _Bodiless(status, headers)
-        if "Content-Encoding" not in headers:
-            return _FileResponse(body, status, headers, download.file.close)
+            # without a length: nobody knows it before the file is packed
+            return StreamingResponse((), headers=headers)
+        held.enter_context(self._packing())
+        return StreamingResponse(packed(download.chunks(), encoding), headers=headers)
+
+    @contextmanager
+    def _packing(self) -> Iterator[None]:
         self._packed += 1
-
-        def done() -> None:
-            self._packed -= 1
-            download.file.close()
-
-        return _FileResponse(body, status, headers, done)
-
-
-class _Bodiless(Response):
-    """The headers of a file; how long it would be packed nobody knows before it is."""
-
-    def __init__(self, status: HTTPStatus, headers: dict[str, str]) -> None:
-        super().__init__(status_code=status, headers=headers)
-        if "Content-Length" not in headers:
-            del self.headers["Content-Length"]
-
-
-class _FileResponse(StreamingResponse):
-    """Sends chunks that a thread makes, one by one; `done` is called at the end, whichever."""
-
-    def __init__(
-        self,
-        chunks: Iterator[bytes],
-        status: HTTPStatus,
-        headers: dict[str, str],
-        done: Callable[[], None],
-    ) -> None:
-        super().__init__(chunks, status, headers)
-        self._done = done
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await super().__call__(scope, receive, send)
+            yield
         finally:
-            self._done()
+            self._packed -= 1
 
 
-def _parts(
-    download: Download, ranges: list[Range], size: int, headers: dict[str, str]
-) -> Iterator[bytes]:
-    """The bytes of one range, or of several with their headers; headers are made to tell which."""
-    if len(ranges) == 1:
-        ((start, end),) = ranges
-        headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-        headers["Content-Length"] = str(end - start)
-        return download.part(start, end)
-    boundary = secrets.token_hex(13)
-    heads = [
-        f"--{boundary}\r\nContent-Type: {download.media_type}\r\n"
-        f"Content-Range: bytes {start}-{end - 1}/{size}\r\n\r\n".encode()
-        for start, end in ranges
-    ]
-    last = f"--{boundary}--\r\n".encode()
-    length = sum(
-        len(head) + end - start + 2 for head, (start, end) in zip(heads, ranges, strict=True)
-    )
-    headers["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
-    headers["Content-Length"] = str(length + len(last))
-    parts = (
-        chain([head], download.part(*part), [b"\r\n"])
-        for head, part in zip(heads, ranges, strict=True)
-    )
-    return chain(chain.from_iterable(parts), [last])
+class _OpenFileResponse(FileResponse):
+    """An open file, whole or the parts that the Range header names."""
+
+    chunk_size = _CHUNK
+
+    def __init__(self, download: Download, headers: dict[str, str]) -> None:
+        # reached by its descriptor, for the name may be gone
+        path = f"/proc/self/fd/{download.file.fileno()}"
+        super().__init__(path, headers=headers, stat_result=download.stat)
+
+
+def _plain(
+    request: Request, asked: dict[str, str], download: Download, headers: dict[str, str]
+) -> Response:
+    size = download.stat.st_size
+    try:
+        ranges = wanted_ranges(asked, headers["ETag"], download.modified, size)
+    except RangeNotSatisfiable as error:
+        refused = problem(error)
+        refused.headers["Content-Range"] = f"bytes */{size}"
+        return refused
+    # Starlette refuses all ranges for one that it does not like, and in plain text
+    to_answer = MutableHeaders(scope=request.scope)
+    del to_answer["range"]
+    if ranges:
+        to_answer["range"] = ranges
+    return _OpenFileResponse(download, headers)
 
 
 def _joined(request: Request) -> dict[str, str]:

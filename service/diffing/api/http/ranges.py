@@ -9,9 +9,7 @@ from diffing.core.errors import BadArgument, RangeNotSatisfiable
 
 _TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _MOST_RANGES = 100
-_BEYOND = 10**18
-
-Range = tuple[int, int]
+_BEYOND = "9" * 19
 
 
 def http_date(time: datetime) -> str:
@@ -34,19 +32,16 @@ def is_known(headers: Mapping[str, str], etag: str, modified: datetime) -> bool:
     return since is not None and modified.replace(microsecond=0) <= since
 
 
-def ranges_of(
+def wanted_ranges(
     headers: Mapping[str, str], etag: str, modified: datetime, size: int
-) -> list[Range] | None:
-    """The parts that the client wants, ascending, none over another; None for the whole file.
+) -> str | None:
+    """The Range header without what the file does not have; None for the whole file.
 
     Args:
         headers: of the request.
         etag: of the file, strong.
         modified: when the file came to be, UTC.
         size: bytes of the file.
-
-    Returns:
-        For each the first byte, and the one after the last.
 
     Raises:
         BadArgument: the Range header makes no sense.
@@ -65,37 +60,28 @@ def ranges_of(
     ranges = [_range_in(part, size) for part in parts if part]
     if not ranges:
         raise BadArgument("Range must be like bytes=0-99, bytes=100- or bytes=-100.")
-    there = sorted((start, end) for start, end in ranges if start < end)
+    there = [f"{first}-{last}" for first, last in ranges if first <= last]
     if not there:
         raise RangeNotSatisfiable(f"The file has {size:,} bytes, and none of those asked for.")
-    return _merged(there)
+    return f"bytes={','.join(there)}"
 
 
-def _range_in(text: str, size: int) -> Range:
-    """One range, cut to the size; an empty one where the file has none of it."""
+def _range_in(text: str, size: int) -> tuple[int, int]:
+    """The first and the last byte of a range; the last before the first where there are none."""
     found = re.fullmatch(r"([0-9]*)[ \t]*-[ \t]*([0-9]*)", text)
     if not found or not (found[1] or found[2]):
         raise BadArgument("Range must be like bytes=0-99, bytes=100- or bytes=-100.")
     if not found[1]:
-        return max(size - _number(found[2]), 0), size
-    first, last = _number(found[1]), _number(found[2]) if found[2] else _BEYOND
+        return max(size - _number(found[2]), 0), size - 1
+    first, last = _number(found[1]), _number(found[2] or _BEYOND)
     if last < first:
         raise BadArgument("A range ends before it begins.")
-    return first, min(last + 1, size)
+    return first, min(last, size - 1)
 
 
 def _number(digits: str) -> int:
-    return int(digits) if len(digits) <= len(str(_BEYOND)) else _BEYOND
-
-
-def _merged(ranges: list[Range]) -> list[Range]:
-    merged = ranges[:1]
-    for start, end in ranges[1:]:
-        if start <= merged[-1][1]:
-            merged[-1] = merged[-1][0], max(merged[-1][1], end)
-        else:
-            merged.append((start, end))
-    return merged
+    # more digits than any file has bytes need not be read
+    return int(digits.lstrip("0")[: len(_BEYOND)] or 0)
 
 
 def _time_in(text: str) -> datetime | None:
