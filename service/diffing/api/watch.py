@@ -15,6 +15,7 @@ from diffing.store.jobs import Jobs
 
 _log = logging.getLogger(__name__)
 _LOOKS_APART = 0.25
+_AFTER_FAULT_SECONDS = 2.0
 # each takes one of DIFFING_MAX_CONNECTIONS
 _MOST_WAITING = 100
 
@@ -81,15 +82,16 @@ class Watch:
     async def _look(self) -> None:
         try:
             while self._followed and not self._stopping.is_set():
-                ids = list(self._followed)
+                ids, seconds = list(self._followed), _LOOKS_APART
                 try:
                     jobs = await run_in_threadpool(self._jobs.of_ids, ids)
                 except DatabaseUnavailable as error:
                     _log.warning("the jobs that are followed cannot be looked at: %s", error)
+                    seconds = _AFTER_FAULT_SECONDS
                 else:
                     self._tell({**dict.fromkeys(ids), **{job.id: job for job in jobs}})
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), _LOOKS_APART)
+                    await asyncio.wait_for(self._stopping.wait(), seconds)
         finally:
             self._tell(None)
 

@@ -8,8 +8,6 @@ import json
 import logging
 import sys
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal
@@ -35,9 +33,6 @@ _LIBRARIES = (
     "uvicorn",
 )
 _FIRST = ("timestamp", "level", "logger", "event")
-# The like of a warning or error that is logged so often within so many seconds is left out.
-_MOST, _WINDOW_SECONDS = 5, 60.0
-_MOST_KINDS = 1_000
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127, 0x85, 0x2028, 0x2029)}
 
 _log = logging.getLogger(__name__)
@@ -61,7 +56,6 @@ def configure(style: Style) -> None:
     as_text = style.format == "text" or (style.format is None and sys.stderr.isatty())
     handler = logging.StreamHandler()
     handler.setFormatter(_text() if as_text else _json())
-    handler.addFilter(Repeats())
     logging.basicConfig(level=style.level, handlers=[handler], force=True)
     logging.captureWarnings(True)
     for library in _LIBRARIES:
@@ -73,50 +67,6 @@ def configure(style: Style) -> None:
 def request_id() -> str | None:
     """The id of the request that is answered; None outside of one."""
     return get_contextvars().get("request_id")
-
-
-class Repeats(logging.Filter):
-    """Leaves out what is said over and over: a fault that lasts shall not fill the disk.
-
-    Args:
-        clock: seconds, for tests.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__()
-        self._clock = clock
-        self._said: dict[tuple[object, ...], tuple[float, int]] = {}
-        self._lock = threading.Lock()  # a handler filters before it takes its own
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to log it; the last that is says that more of it are left out."""
-        if record.levelno < logging.WARNING:
-            return True
-        kind = (record.name, record.levelno, record.getMessage(), _exception_of(record))
-        with self._lock:
-            return self._may_pass(record, kind)
-
-    def _may_pass(self, record: logging.LogRecord, kind: tuple[object, ...]) -> bool:
-        now = self._clock()
-        since, number = self._said.pop(kind, (now, 0))
-        if now - since >= _WINDOW_SECONDS:
-            if left_out := number - _MOST:
-                record.left_out_before = max(left_out, 0)
-            since, number = now, 0
-        self._said[kind] = since, number + 1
-        if len(self._said) > _MOST_KINDS:
-            del self._said[next(iter(self._said))]
-        if number + 1 == _MOST:
-            record.left_out_for_seconds = _WINDOW_SECONDS
-        return number < _MOST
-
-
-def _exception_of(record: logging.LogRecord) -> str:
-    if not record.exc_info:
-        return ""
-    # the lines below the first tell the parameters of SQL, which are others each time
-    text = str(record.exc_info[1]).partition("\n")[0]
-    return f"{record.exc_info[0]} {text}"
 
 
 def _json() -> logging.Formatter:

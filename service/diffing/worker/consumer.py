@@ -2,15 +2,20 @@
 
 import logging
 import signal
+import sys
 import threading
 import time
 from types import FrameType
 
 from huey.api import Huey
-from huey.consumer import Consumer
+from huey.consumer import Consumer, Worker
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.1
+# Each error is a traceback in the log, and a fault may last for days.
+_FAULT_SECONDS = 10.0
+# for tasks of a later time, of which there are none
+_SCHEDULE_SECONDS = 60
 
 
 def consumer_of(huey: Huey, workers: int, grace: float) -> "JobConsumer":
@@ -22,10 +27,27 @@ def consumer_of(huey: Huey, workers: int, grace: float) -> "JobConsumer":
         grace: seconds that running jobs are given when it is told to stop.
     """
     consumer = JobConsumer(
-        huey, workers=workers, periodic=False, max_delay=_POLL_SECONDS, shutdown_timeout=grace
+        huey,
+        workers=workers,
+        periodic=False,
+        max_delay=_POLL_SECONDS,
+        scheduler_interval=_SCHEDULE_SECONDS,
+        shutdown_timeout=grace,
     )
     consumer.heed_signals()
     return consumer
+
+
+class _Thread(Worker):  # type: ignore[misc]
+    """Huey's worker, which looks seldom at a queue that it cannot read."""
+
+    def sleep(self) -> None:
+        """Wait until it is time to look again."""
+        # Huey sleeps after an error, while it handles it, as it does when the queue is empty
+        if sys.exception():
+            self.stop_flag.wait(_FAULT_SECONDS)
+        else:
+            super().sleep()
 
 
 class JobConsumer(Consumer):  # type: ignore[misc]
@@ -35,6 +57,7 @@ class JobConsumer(Consumer):  # type: ignore[misc]
     raise nothing wherever they strike.
     """
 
+    worker_class = _Thread
     _signum: int | None
 
     def heed_signals(self) -> None:
