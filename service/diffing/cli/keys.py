@@ -13,20 +13,23 @@ if TYPE_CHECKING:
     from diffing.store.api_keys import Key, Keys
 
 keys = typer.Typer(
-    name="keys", help="Make, list and revoke API keys.", no_args_is_help=True, add_completion=False
+    name="keys",
+    help="Create, list and revoke API keys.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 Scopes = Annotated[
     list[Scope] | None,
-    typer.Option("--scope", help="What it is for; repeat for more; without it read and submit."),
+    typer.Option("--scope", help="A scope; repeat for more (default: read and submit)."),
 ]
 
 
 @keys.command()
 def create(
-    name: Annotated[str, typer.Argument(help="What to call the key.")], scope: Scopes = None
+    name: Annotated[str, typer.Argument(help="A name for the API key.")], scope: Scopes = None
 ) -> None:
-    """Make a key; its token is shown this once, alone on standard output."""
+    """Create an API key, and print its token, once, to standard output."""
     settings = load_settings()
     key, token = _table(settings).create(name, {*(scope or (Scope.READ, Scope.SUBMIT))})
     to_people.print(
@@ -43,7 +46,7 @@ def create(
 
 @keys.command(name="list")
 def list_keys() -> None:
-    """List the keys: id, scopes, when it was made, whether it holds, name."""
+    """List the API keys: id, scopes, date, state, name."""
     for key in _table(load_settings()).all():
         revoked = f"revoked {key.revoked_at:%Y-%m-%d}" if key.revoked_at else "holds"
         made = f"{key.created_at:%Y-%m-%d}"
@@ -52,9 +55,11 @@ def list_keys() -> None:
 
 @keys.command()
 def revoke(
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="As `diffing keys list` has it.")],
+    key_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The id that `diffing keys list` prints.")
+    ],
 ) -> None:
-    """Let a key hold no longer, from now on."""
+    """Revoke an API key."""
     key = _table(load_settings()).revoke(key_id)
     to_people.print(f"The key {key.id} ({shown(key.name)}) holds no longer.", markup=False)
 

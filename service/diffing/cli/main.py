@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="diffing",
-    help="Tells which rows of a dataset really changed between two CSV exports.",
+    help="Report which rows of a dataset really changed between two CSV exports.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -52,7 +52,7 @@ Lifeline = Annotated[bool, typer.Option(hidden=True)]
 Tolerances = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="[COLUMN=]NUMBER", help="As in math.isclose; with COLUMN= for one value column."
+        metavar="[COLUMN=]NUMBER", help="As in math.isclose; COLUMN= sets one value column."
     ),
 ]
 
@@ -62,31 +62,33 @@ def diff(
     old: Annotated[Path | None, typer.Option(help="The old CSV file.")] = None,
     new: Annotated[Path | None, typer.Option(help="The new CSV file.")] = None,
     metric: Annotated[
-        str | None, typer.Option(help="A metric of the catalogue: its columns and tolerances.")
+        str | None, typer.Option(help="A metric of the catalogue: columns, tolerances and files.")
     ] = None,
     key: Annotated[list[str] | None, typer.Option(help="A key column; repeat for more.")] = None,
-    value: Annotated[list[str] | None, typer.Option(help="A value column; repeat.")] = None,
+    value: Annotated[
+        list[str] | None, typer.Option(help="A value column; repeat for more.")
+    ] = None,
     rel_tol: Tolerances = None,
     abs_tol: Tolerances = None,
     duplicates: Annotated[
         Duplicates | None,
-        typer.Option(help="Whether a key that stands in several rows of a file is an error."),
+        typer.Option(help="error: refuse files that repeat a key."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="CSV file to write; standard output without it.")
+        Path | None, typer.Option(help="CSV file to write (default: standard output).")
     ] = None,
     detail: Annotated[
-        bool, typer.Option("--detail", help="Add what each row was: _change, _old_<column>.")
+        bool, typer.Option("--detail", help="Add the columns _change and _old_<column>.")
     ] = False,
     removed: Annotated[
-        Path | None, typer.Option(help="CSV file for the rows of OLD whose key is gone.")
+        Path | None, typer.Option(help="CSV file for the rows of OLD whose key is not in NEW.")
     ] = None,
     summary: Annotated[Path | None, typer.Option(help="JSON file for the summary.")] = None,
     fingerprint: Annotated[
         bool, typer.Option("--fingerprint", help="Add a fingerprint of each input to the summary.")
     ] = False,
 ) -> None:
-    """Write the rows of NEW that are new or whose value really differs."""
+    """Write the rows of NEW that were added or really changed."""
     settings = load_settings()
     entry = load_catalogue(settings.metrics).find(metric) if metric else None
     comparison = _comparison(entry, key, value, rel_tol, abs_tol, duplicates)
@@ -113,7 +115,7 @@ def diff(
 
 @app.command()
 def metrics() -> None:
-    """List the catalogue, checked, and whether each metric has its files."""
+    """Check and list the metrics catalogue, and the files of each metric."""
     settings = load_settings()
     for metric in load_catalogue(settings.metrics).metrics.values():
         try:
@@ -132,11 +134,11 @@ def metrics() -> None:
 def sample(
     rows: Annotated[int, typer.Option(min=1, help="Rows of each file.")] = 200_000,
     metric: Annotated[
-        list[str] | None, typer.Option(help=f"{' or '.join(METRICS)}; without it both.")
+        list[str] | None, typer.Option(help=f"{' or '.join(METRICS)} (default: both).")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path(),
 ) -> None:
-    """Write sample files of the bundled metrics; the same bytes each time."""
+    """Write sample files of the bundled metrics, the same bytes each time."""
     catalogue = load_catalogue(None)
     for name in metric or METRICS:
         entry = catalogue.find(name)
@@ -203,9 +205,9 @@ def worker(
 def demo_command(
     host: Host = None,
     port: Port = None,
-    once: Annotated[bool, typer.Option(help="Exit when the results are printed.")] = False,
+    once: Annotated[bool, typer.Option(help="Exit after printing the results.")] = False,
 ) -> None:
-    """Do the main job on sample data over HTTP, show it, and go on serving."""
+    """Diff sample data over HTTP, print the results, and keep serving."""
     from diffing.cli import demo
 
     settings = load_settings(host=host, port=port, log_level="WARNING", log_format="text")
@@ -239,7 +241,7 @@ def main(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Tells which rows of a dataset really changed between two CSV exports."""
+    """Report which rows of a dataset really changed between two CSV exports."""
 
 
 def _comparison(

@@ -11,14 +11,18 @@ from diffing.core.errors import BadArgument
 from diffing.core.settings import load_client_settings
 from diffing.files.publish import require_apart
 
-Files = Annotated[Path | None, typer.Option(help="A CSV file to send; without it the service's.")]
-Columns = Annotated[list[str] | None, typer.Option(help="For a one-off diff; repeat for more.")]
-Number = Annotated[float | None, typer.Option(min=0, help="Instead of the metric's.")]
+Files = Annotated[
+    Path | None, typer.Option(help="A CSV file to send (default: that of the metric).")
+]
+Columns = Annotated[
+    list[str] | None, typer.Option(help="For a diff without a metric; repeat for more.")
+]
+Number = Annotated[float | None, typer.Option(min=0, help="Replaces that of the metric.")]
 
 
 def submit(
     metric: Annotated[
-        str | None, typer.Argument(help="A metric of the service; none for a one-off diff.")
+        str | None, typer.Argument(help="A metric of the service; or give files and columns.")
     ] = None,
     old: Files = None,
     new: Files = None,
@@ -26,14 +30,16 @@ def submit(
     value: Columns = None,
     rel_tol: Number = None,
     abs_tol: Number = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for the result and write it.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for the result, and write it.")
+    ] = False,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="CSV file to write; standard output without it."),
+        typer.Option("--output", "-o", help="CSV file to write (default: standard output)."),
     ] = None,
     url: Annotated[str | None, typer.Option(help="Address of the service [DIFFING_URL].")] = None,
 ) -> None:
-    """Have a service do a diff: print the job's id, or with --wait its result."""
+    """Start a diff on a service: print its job id, or with --wait its result."""
     if output and not wait:
         raise BadArgument("Give --wait with --output.")
     options = {"key": key, "value": value, "rel_tol": rel_tol, "abs_tol": abs_tol}
