@@ -28,7 +28,7 @@ from tests.conftest import ROOT
 from tests.service_under_test import Client, Service
 from tests.test_api import assert_problem
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = (ROOT / "service/diffing/api/README.md").read_text(encoding="utf-8")
 SHAPE = r"diffing_[0-9a-f]{12}_[0-9a-f]{64}"
 
 

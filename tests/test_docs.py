@@ -1,51 +1,91 @@
-"""The README says what there is, and what it says is so."""
+"""The documents list what there is, and name what can be found."""
 
-import json
+import argparse
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
-from starlette.routing import Route
-
+import typer.main
 from diffing.api.app import make_app
+from diffing.cli.main import app
 from diffing.core.catalogue import load_catalogue
 from diffing.core.settings import ClientSettings, Settings
-from diffing.engine.sql import SQL_DIR
+from starlette.routing import Route
+
+from tests.bench import __main__ as bench
 from tests.conftest import ROOT
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
+DOCUMENTS = {
+    name: (ROOT / name).read_text(encoding="utf-8")
+    for name in (
+        "README.md",
+        "CONTRIBUTING.md",
+        "service/README.md",
+        "service/diffing/api/README.md",
+        "sql/README.md",
+        "tests/README.md",
+    )
+}
+README, SERVICE = DOCUMENTS["README.md"], DOCUMENTS["service/README.md"]
+API = DOCUMENTS["service/diffing/api/README.md"]
+BENCH = (ROOT / "tests/bench/results/bench.md").read_text(encoding="utf-8")
 SETTINGS = {**Settings.model_fields, **ClientSettings.model_fields}
+MOST_LINES = 200
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= MOST_LINES
 
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_each_setting_is_listed_with_its_description(name: str) -> None:
-    row = re.search(rf"^\| `DIFFING_{name.upper()}` \|[^|]*\| (.*) \|$", README, re.MULTILINE)
+    row = re.search(rf"^\| `DIFFING_{name.upper()}` \|[^|]*\| (.*) \|$", SERVICE, re.MULTILINE)
 
-    assert row, f"the README lacks DIFFING_{name.upper()}"
+    assert row, f"service/README.md lacks DIFFING_{name.upper()}"
     assert SETTINGS[name].description == row[1]
 
 
-def test_no_setting_is_listed_that_is_not_there() -> None:
-    listed = set(re.findall(r"^\| `DIFFING_(\w+)`", README, re.MULTILINE))
+@pytest.mark.parametrize("name", SETTINGS)
+def test_each_setting_is_listed_with_its_default(name: str) -> None:
+    row = re.search(rf"^\| `DIFFING_{name.upper()}` \| (?:`(.*?)` )?\|", SERVICE, re.MULTILINE)
+    default = SETTINGS[name].default
+    # one that is empty or depends on the machine is told in the description
+    told = SETTINGS[name].default_factory is None and default not in (None, "")
 
-    assert {name.upper() for name in SETTINGS} == listed
+    assert row
+    assert (str(default) if told else None) == row[1]
+
+
+def test_no_setting_is_listed_that_is_not_there() -> None:
+    listed = re.findall(r"^\| `DIFFING_(\w+)`", SERVICE, re.MULTILINE)
+
+    assert sorted(name.upper() for name in SETTINGS) == sorted(listed)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_no_setting_is_named_that_is_not_there(document: str) -> None:
+    named = set(re.findall(r"\bDIFFING_([A-Z_]+[A-Z])\b", DOCUMENTS[document]))
+
+    assert named <= {name.upper() for name in SETTINGS} | {"REAL_PAIRS"}
 
 
 def test_each_endpoint_is_listed(tmp_path: Path) -> None:
     app = make_app(Settings(data_dir=tmp_path), load_catalogue(None))
     routes = {
-        route.path.rstrip("/")
+        (method, route.path.rstrip("/"))
         for route in app.routes
         if isinstance(route, Route) and not route.path.startswith("/docs/")
+        for method in (route.methods or set()) - {"HEAD"}
     }
 
-    listed = {re.sub("<(.*?)>", r"{\1}", path) for path in re.findall(r"`(/[^` ]*)`", README)}
-    assert routes <= listed
+    rows = re.findall(r"^\| ((?:`[A-Z]+`(?: or )?)+) `(/[^` ?]*)", API, re.MULTILINE)
+    listed = {
+        (method, re.sub("<(.*?)>", r"{\1}", path))
+        for methods, path in rows
+        for method in re.findall("[A-Z]+", methods)
+    }
+    assert routes == listed
 
 
 def test_each_runtime_dependency_has_its_reason() -> None:
@@ -55,60 +95,82 @@ def test_each_runtime_dependency_has_its_reason() -> None:
     assert [] == [name for name in needed if f"- **{name}**" not in README]
 
 
-def test_every_make_target_of_the_readme_is_there() -> None:
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_make_target_of_a_document_is_there(document: str) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
 
-    for target in set(re.findall(r"[`$] ?make ([a-z-]+)", README)):
+    for target in set(re.findall(r"(?:[`$]|^) ?make ([a-z-]+)", DOCUMENTS[document], re.MULTILINE)):
         assert f"\n{target}:" in makefile
 
 
-def test_the_session_in_the_duckdb_shell_is_as_shown(tmp_path: Path) -> None:
-    for name in ("old.csv", "new.csv"):
-        shown = re.search(rf"^\$ cat {name}\n(.*?)\$ ", README, re.MULTILINE | re.DOTALL)
-        assert shown
-        (tmp_path / name).write_text(shown[1])
-    session = README.split("$ duckdb -init sql/macros.sql\n")[1].split("```")[0]
-    turns = re.findall(r"^D (.*?;)\n(.*?)(?=^D |\Z)", session, re.MULTILINE | re.DOTALL)
+def test_each_option_of_diff_is_listed() -> None:
+    command = typer.main.get_command(app)
+    options = {
+        name
+        for parameter in command.commands["diff"].params  # type: ignore[attr-defined]
+        for name in parameter.opts
+    }
+    rows = re.findall(r"^\| (`--.*?) \|", SERVICE, re.MULTILINE)
 
-    assert len(turns) == 2
-    for asked, answered in turns:
-        done = subprocess.run(
-            [
-                Path(sys.executable).with_name("duckdb"),
-                "-init",
-                SQL_DIR / "macros.sql",
-                "-c",
-                asked,
-            ],
-            cwd=tmp_path,
-            env={"HOME": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert answered == done.stdout
+    assert options == {name for row in rows for name in re.findall(r"--[a-z-]+", row)}
 
 
-def test_the_command_line_does_as_shown(tmp_path: Path) -> None:
-    block = next(b for b in README.split("```console\n") if b.startswith("$ cat old.csv"))
-    turns = re.findall(r"^\$ (.*?)\n(.*?)(?=^\$ |^```)", block, re.MULTILINE | re.DOTALL)
-    files = {c.removeprefix("cat "): text for c, text in turns if c.endswith("csv")}
-    [(command, result)] = [(c, text) for c, text in turns if c.startswith("diffing")]
-    [summary] = [text for c, text in turns if c == "cat summary.json"]
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
+def test_the_metric_shown_is_one_of_the_catalogue(tmp_path: Path) -> None:
+    [shown] = re.findall(r"^```toml\n(.*?)^```", SERVICE, re.MULTILINE | re.DOTALL)
+    (tmp_path / "metrics.toml").write_text(shown)
 
-    done = subprocess.run(
-        [sys.executable, "-m", "diffing", *command.split()[1:]],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
+    [metric] = load_catalogue(tmp_path / "metrics.toml").metrics.values()
+    bundled = load_catalogue(None).find(metric.id)
+    assert bundled == metric.model_copy(update={"tolerance": {}})
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_file_that_a_document_names_is_there(document: str) -> None:
+    text, folder = DOCUMENTS[document], (ROOT / document).parent
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+    paths = re.findall(r"`((?:service|sql|tests)/[\w./-]+)`", text)
+
+    missing = [link for link in links if not (folder / link).exists()]
+    assert [] == [*missing, *(path for path in paths if not (ROOT / path).exists())]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_heading_that_a_document_links_to_is_there(document: str) -> None:
+    folder = (ROOT / document).parent
+    for link, anchor in re.findall(r"\]\(([^)#:]*)#([^)]*)\)", DOCUMENTS[document]):
+        text = (folder / link if link else ROOT / document).read_text(encoding="utf-8")
+        headings = re.findall(r"^#+ (.*)", text, re.MULTILINE)
+        assert anchor in [re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings]
+
+
+def test_the_command_of_the_table_is_that_which_was_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    [command] = re.findall(r"^```sh\n(.*)\n```", README, re.MULTILINE)
+    program, options = command.split(" -m tests.bench ")
+    monkeypatch.setattr("sys.argv", ["bench", *options.split()])
+
+    def without_memory(text: str) -> str:
+        return re.sub(r"--memory \d+ ", "", text)  # of the machine
+
+    measured = BENCH.splitlines()[0].strip("`")
+    given: argparse.Namespace = bench._arguments()
+    assert ".venv/bin/python" == program
+    assert without_memory(measured) == without_memory(bench._command(given))
+
+
+@pytest.mark.parametrize("tool", ["reading", "diffing", "diffing, 512 MB", "duckdb", "polars"])
+def test_the_table_shows_what_was_measured(tool: str) -> None:
+    row = re.search(rf"^\| {tool} \|(.*)\|$", README, re.MULTILINE)
+    sections = (
+        re.search(rf"^### c-revenue, {rows} rows, \d[^#]*", BENCH, re.MULTILINE)
+        for rows in ("200,000", "1,000,000", "10,000,000")
     )
+    lines = [re.search(rf"^\| \S+ \| {tool} \|.*", s[0], re.MULTILINE) for s in sections if s]
+    measured = [[cell.strip() for cell in line[0].strip("|").split("|")] for line in lines if line]
 
-    said, shown = json.loads((tmp_path / "summary.json").read_text()), json.loads(summary)
-    assert result == done.stdout
-    assert list(shown) == list(said)
-    for spent in ("seconds", "peak_rss_bytes"):
-        shown[spent] = said[spent]
-    assert shown == said
+    assert row
+    assert 3 == len(measured)
+    cells = [f"{wall} s, {peak} MB" for _, _, wall, _, peak, *_ in measured]
+    ratios = [""] * 3 if tool == "reading" else measured[2][5:8]
+    assert [*cells, *ratios] == [cell.strip() for cell in row[1].split("|")][:6]

@@ -1,8 +1,10 @@
-"""The sessions of the README with curl, typed in one after the other."""
+"""Every console session of the documents, typed in from top to bottom after `make run`."""
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,58 +13,161 @@ from diffing.core.catalogue import load_catalogue
 from tests.conftest import ROOT
 from tests.service_under_test import Client, Service
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = ("README.md", "service/README.md", "service/diffing/api/README.md")
 ADDRESS = "localhost:8000"
-# a worker may have taken the job already
-EITHER = ('"status":"processing"', '"status":"queued"')
+RUN = "make run ONCE=1"
+# the image has the same command line; `make image-test` tries it in one
+IN_DOCKER = r'docker run --rm -v "\$PWD:/w" -w /w -u "\$\(id -u\):\$\(id -g\)" diffing\s+'
+API_KEY = r"\b[0-9a-f]{12}\b"
+# what differs from run to run
+VARIABLE = (
+    (r"in \d+\.\d s \(\d+\.\d s with the queue\), \d+ MB", "in SECONDS, MEMORY"),
+    (r'"seconds": [0-9.]+', '"seconds": SECONDS'),
+    (r'"peak_rss_bytes": \d+', '"peak_rss_bytes": MEMORY'),
+    (r"(?<=  )\d{4}-\d\d-\d\d(?=  )", "TODAY"),
+    # a worker may have taken the job already
+    (r'"status":"processing"', '"status":"queued"'),
+)
+
+Turn = tuple[str, str]
 
 
-def sessions(heading: str) -> list[tuple[str, str]]:
-    """The commands in the console blocks under a heading, with what they print."""
-    section = README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    blocks = re.findall(r"^```console\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+def sessions(document: str) -> list[Turn]:
+    """The commands in the console blocks of a document, each with the output shown."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     return [
-        (command.replace("\\\n", ""), said.rstrip("\n"))
+        (command.replace("\\\n", ""), shown.rstrip("\n"))
         for block in blocks
-        for command, said in re.findall(
+        for command, shown in re.findall(
             r"^\$ ((?:[^\n]*\\\n)*[^\n]*)\n(.*?)(?=^\$ |\Z)", block, re.MULTILINE | re.DOTALL
         )
     ]
 
 
-def typed(command: str, client: Client, folder: Path) -> str:
-    """What a command prints when it is typed into a shell."""
-    address = str(client.base_url).removeprefix("http://").rstrip("/")
+def plain(text: str) -> str:
+    """The text without what differs from run to run."""
+    for pattern, word in VARIABLE:
+        text = re.sub(pattern, word, text)
+    return text
+
+
+def recipe(command: str) -> str:
+    """What `make` would run, on any free port."""
     done = subprocess.run(
-        ["/bin/bash", "-c", command.replace(ADDRESS, address)],
-        cwd=folder,
+        ["/bin/bash", "-c", f"{command} --dry-run --assume-old=.venv/bin/.runs PORT=0"],
+        cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        check=True,
     )
-    return done.stdout.rstrip("\n")
+    return done.stdout.replace(".venv/bin/", "")
 
 
-@pytest.fixture
-def after_make_run(service: Service) -> Client:
-    """A service that has done what `make run` does."""
+class Terminal:
+    """A shell in a folder of its own, in which `diffing` and `duckdb` are those of this project.
+
+    Args:
+        folder: the working folder, whose `data` is that of a service.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._address = ADDRESS
+        self._api_keys: dict[str, str] = {}
+
+    def talk_to(self, client: Client) -> None:
+        """Send what is for `localhost:8000` to a service on another port."""
+        self._address = str(client.base_url).removeprefix("http://").rstrip("/")
+
+    def types(self, command: str, shown: str) -> None:
+        """Type a command, and compare what it prints with what a document shows."""
+        if command.startswith("duckdb "):
+            self._types_sql(command, shown)
+            return
+        said = self.output_of(re.sub(IN_DOCKER, "diffing ", command))
+        if command.startswith("diffing keys create"):
+            self._api_keys[found(shown)] = found(said)
+        assert plain(self._with_real_keys(shown)) == plain(said), command
+
+    def output_of(self, command: str) -> str:
+        """What a command prints on either output."""
+        command = self._with_real_keys(command)
+        settings = {"DIFFING_URL": f"http://{self._address}"}
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("DIFFING_")}
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        done = subprocess.run(
+            ["/bin/bash", "-c", command.replace(ADDRESS, self._address)],
+            cwd=self._folder,
+            env={**inherited, **settings, "PATH": path, "HOME": str(self._folder)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+        )
+        return done.stdout.rstrip("\n")
+
+    def _types_sql(self, command: str, shown: str) -> None:
+        program, option, macros = command.split()
+        turns = re.findall(r"^D (.*?;)\n(.*?)(?=^D |\Z)", f"{shown}\n", re.MULTILINE | re.DOTALL)
+        assert turns
+        for asked, answer in turns:
+            # on standard error it says which file it loads
+            typed = f"{program} {option} {ROOT / macros} -c {quoted(asked)} 2> /dev/null"
+            said = self.output_of(typed)
+            assert answer.rstrip("\n") == said, asked
+
+    def _with_real_keys(self, text: str) -> str:
+        for shown, real in self._api_keys.items():
+            text = text.replace(shown, real)
+        return text
+
+
+def found(text: str) -> str:
+    """The id of an API key in a text."""
+    match = re.search(API_KEY, text)
+    assert match, text
+    return match[0]
+
+
+def quoted(sql: str) -> str:
+    """SQL as one word of the shell."""
+    return "'" + sql.replace("'", "'\\''") + "'"
+
+
+def typed_in(document: str, service: Service) -> None:
+    """Type in all sessions of a document, after `make run` and beside its service."""
+    terminal = Terminal(service.folder.parent)
+    said = terminal.output_of(recipe(RUN))
     client, _ = service.api_and_worker()
-    metrics = load_catalogue(None).metrics
-    for metric in metrics:
-        service.write_sample(metric, 200_000)
-    for metric in metrics:
-        client.wait_for_success(client.new_job(metric))
-    return client
+    terminal.talk_to(client)
+    for command, shown in sessions(document):
+        if command == RUN:
+            assert plain(shown) == plain(said)
+        else:
+            terminal.types(command, shown)
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl on this machine")
-def test_every_session_with_curl_is_as_shown(after_make_run: Client, service: Service) -> None:
-    parts = ("Over HTTP", "Who may do what", "Running it")
-    turns = [turn for part in parts for turn in sessions(part)]
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_session_is_as_shown(document: str, service: Service) -> None:
+    typed_in(document, service)
 
-    assert len([command for command, _ in turns if command.startswith("curl ")]) >= 10
-    for command, shown in turns:
-        if command.startswith("diffing "):
-            continue  # tests/test_access.py types these in
-        said = typed(command, after_make_run, service.folder.parent)
-        assert shown == said.replace(*EITHER), command
+
+def test_the_sessions_show_what_users_do() -> None:
+    shown = [command for document in DOCUMENTS for command, _ in sessions(document)]
+
+    assert RUN in shown
+    for word, number in (("curl ", 18), ("diffing diff ", 3), ("diffing keys ", 3), ("duckdb ", 1)):
+        assert number <= sum(word in command for command in shown), word
+
+
+def test_the_sessions_of_the_duckdb_shell_are_as_shown(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path)
+    for command, _ in sessions("README.md"):
+        if command.startswith("printf"):
+            terminal.output_of(command)
+
+    for command, shown in sessions("sql/README.md"):
+        if command.startswith("duckdb "):
+            terminal.types(command, shown)

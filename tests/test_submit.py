@@ -1,4 +1,4 @@
-"""`diffing submit` and what the README says of scripts, against a live service."""
+"""`diffing submit` and what the README of the API says of scripts, against a live service."""
 
 import os
 import re
@@ -160,8 +160,8 @@ def test_an_api_that_is_started_anew_meanwhile_is_waited_for(
     assert large_pair.result == (tmp_path / "out.csv").read_bytes()
 
 
-def test_the_script_of_the_readme_fetches_a_result(client: Client, tmp_path: Path) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_script_of_the_api_readme_fetches_a_result(client: Client, tmp_path: Path) -> None:
+    readme = (ROOT / "service/diffing/api/README.md").read_text(encoding="utf-8")
     script = readme.split("```python\n")[1].split("```")[0]
     assert len(script.splitlines()) <= 20
     script = script.replace(ClientSettings().url, str(client.base_url).rstrip("/"))

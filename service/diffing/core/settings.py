@@ -38,12 +38,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="DIFFING_", frozen=True, env_ignore_empty=True)
 
     data_dir: Path = Field(
-        Path("data"), description="inputs, results, temporary files and the job databases"
+        Path("data"), description="folder of inputs, results, temporary files and job databases"
     )
     metrics: Path | None = Field(
         default_factory=lambda given: _in_data_folder(given.get("data_dir")),
-        description="the catalogue, a TOML file; without it `metrics.toml` in the data folder, if "
-        "there is one, else the bundled one",
+        description="the metrics catalogue, a TOML file; default: `metrics.toml` in the data "
+        "folder, else the bundled one",
     )
     host: Annotated[str, Field(min_length=1)] = Field(
         "127.0.0.1", description="address that the API listens on"
@@ -51,80 +51,78 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="port of the API")
     api_keys: Literal["auto", "on", "off"] = Field(
         "auto",
-        description="whether requests need an API key: `on`, `off`, or `auto`, which is off "
-        "on loopback and on elsewhere",
+        description="`on`: requests need an API key; `off`: they need none; `auto`: off on "
+        "loopback, on elsewhere",
     )
     hosts: Annotated[str, Field(pattern=r"^([A-Za-z0-9_.-]+(,[A-Za-z0-9_.-]+)*)?$")] = Field(
         "",
-        description="names that clients may call the API by, beside localhost and addresses, with "
-        "commas between them; without it any name where keys are on, and that of `DIFFING_HOST` "
-        "where they are off",
+        description="host names that clients may use, besides localhost and IP addresses, "
+        "separated by commas; default: any name with API keys on, `DIFFING_HOST` with API keys off",
     )
     max_connections: Annotated[int, Field(ge=1)] = Field(
-        300, description="connections to the API at once; beyond it requests are refused with 503"
+        300, description="most connections to the API at once; further requests get 503"
     )
     workers: Annotated[int, Field(ge=1, le=1_000)] = Field(1, description="diffs that run at once")
     threads: Annotated[int, Field(ge=1, le=1_000)] = Field(
         default_factory=lambda: len(os.sched_getaffinity(0)),
-        description="threads of one diff; without it one for each core",
+        description="threads of one diff; default: one per core",
     )
     memory_limit: Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*([KMGT]i?B|%)\s*$")] | None = (
         Field(
             None,
             description="memory of the process of one diff, such as `512MB`, `2GiB` or `40%`; "
-            "beyond it a diff spills to disk; without it 70 % of that of the machine or "
-            "the container, shared by the workers",
+            "beyond it, the diff spills to disk; default: 70 % of the memory of the machine or "
+            "container, shared by the workers",
         )
     )
     temp_limit: Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*[KMGT]i?B\s*$")] | None = Field(
         None,
-        description="disk that one diff may fill when it spills, such as `20GB`; without it "
-        "nine tenths of what is free",
+        description="disk space that one diff may fill when it spills, such as `20GB`; default: "
+        "90 % of the free space",
     )
     min_free: Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*[KMGT]i?B\s*$")] | None = Field(
         None,
-        description="disk that must be free for `/ready` to say that the service is, such as "
-        "`1GB`; without it 100 MB, or a tenth of a small disk",
+        description="free disk space that `/ready` requires, such as `1GB`; default: 100 MB, or "
+        "10 % of a disk smaller than 1 GB",
     )
     max_unpacked_bytes: Annotated[int, Field(ge=1)] = Field(
         8_000_000_000,
-        description="bytes that a compressed input may become; beyond it the job fails",
+        description="most bytes of one input after decompression; a job with a larger one fails",
     )
     exact_keys: bool = Field(
         False,
-        description="hold the keys themselves in memory, not 128 bits for each: more memory, and "
-        "not even a chance of 10^-24 that two keys are taken for one",
+        description="keep whole keys in memory, instead of 128 bits per key: more memory, and not "
+        "even a chance of 10^-24 that two keys are confused",
     )
     stale_after: Annotated[float, Field(ge=0.1, le=_LONGEST_SECONDS)] = Field(
-        15, description="seconds without a sign of life after which a running job is taken over"
+        15, description="seconds without a heartbeat after which a running job is queued again"
     )
     max_attempts: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        3, description="times a job is started before it has failed"
+        3, description="most attempts at a job; then it fails"
     )
     grace: Annotated[float, Field(ge=0, le=_LONGEST_SECONDS)] = Field(
-        30, description="seconds that running jobs are given when the worker is told to stop"
+        30, description="seconds that running jobs get to finish when the worker is stopped"
     )
     job_timeout: Seconds = Field(
-        3600, description="seconds that an attempt at a job may take before the job has failed"
+        3600, description="most seconds of one attempt; then the job fails"
     )
     max_queued: Annotated[int, Field(ge=1, le=1_000_000_000)] = Field(
-        1000, description="jobs that may wait; beyond it a new one is refused with 503"
+        1000, description="most jobs that may wait; further requests get 503"
     )
     max_upload_bytes: Annotated[int, Field(ge=1)] = Field(
         10_000_000_000,
-        description="bytes that the body of one upload may have, both files together; beyond it a "
-        "request is refused with 413",
+        description="most bytes of one upload, both files together; larger requests get 413",
     )
     retention: Seconds = Field(
         7 * 24 * 3600,
-        description="seconds after which a job that ended is removed, with its result",
+        description="seconds after which an ended job is removed with its result",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="the least that is logged to standard error"
+        "INFO", description="lowest level that is logged to standard error"
     )
     log_format: Literal["json", "text"] | None = Field(
         None,
-        description="`json`, one object a line, or `text` for people; without it text on a "
+        description="`json`: one object per line; `text`: for people; default: text on a "
         "terminal, else JSON",
     )
 
@@ -260,12 +258,11 @@ class ClientSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="DIFFING_", frozen=True)
 
     url: str = Field(
-        "http://127.0.0.1:8000", description="where `diffing submit` finds the service"
+        "http://127.0.0.1:8000", description="address of the service for `diffing submit`"
     )
     token: SecretStr | None = Field(
         None,
-        description="the token of an API key, which `diffing submit` sends, where the service "
-        "wants one",
+        description="token of the API key that `diffing submit` sends",
     )
 
 
