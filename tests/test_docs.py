@@ -103,6 +103,13 @@ def test_every_make_target_of_a_document_is_there(document: str) -> None:
         assert f"\n{target}:" in makefile
 
 
+def test_each_command_is_listed() -> None:
+    command = typer.main.get_command(app)
+    listed = re.findall(r"`diffing ([a-z]+)", SERVICE)
+
+    assert set(command.commands) <= set(listed)  # type: ignore[attr-defined]
+
+
 def test_each_option_of_diff_is_listed() -> None:
     command = typer.main.get_command(app)
     options = {
@@ -141,6 +148,11 @@ def test_every_heading_that_a_document_links_to_is_there(document: str) -> None:
         text = (folder / link if link else ROOT / document).read_text(encoding="utf-8")
         headings = re.findall(r"^#+ (.*)", text, re.MULTILINE)
         assert anchor in [re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings]
+
+
+def test_the_readme_shows_commands_that_a_test_runs() -> None:
+    # test_readme.py types in what is a console, and the test below has the one of the table
+    assert {"console", "sh"} == set(re.findall(r"^```(\w+)", README, re.MULTILINE))
 
 
 def test_the_command_of_the_table_is_that_which_was_measured(
