@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from starlette.routing import Route
+
 from diffing.api.app import make_app
 from diffing.cli.main import app
 from diffing.core.catalogue import load_catalogue
 from diffing.core.settings import ClientSettings, Settings
-from starlette.routing import Route
-
 from tests.bench import __main__ as bench
 from tests.conftest import ROOT
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from diffing.core.catalogue import load_catalogue
 from tests.conftest import ROOT
 from tests.service_under_test import Client, Service
 
