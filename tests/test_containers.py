@@ -275,10 +275,17 @@ def assert_ended_quietly(program: Program) -> None:
 
 
 @pytest.mark.parametrize("command", [("serve", "--port", "0"), ("api", "--port", "0"), ("worker",)])
+@pytest.mark.parametrize(
+    "moments",
+    [
+        pytest.param((15, 45, 75), id="some"),
+        pytest.param((5, 30, 60, 90, 105, 120), id="more", marks=pytest.mark.slow),
+    ],
+)
 def test_sigterm_at_any_moment_of_the_start_ends_it_without_a_traceback(
-    service: Service, command: tuple[str, ...]
+    service: Service, command: tuple[str, ...], moments: tuple[int, ...]
 ) -> None:
-    for hundredths in (5, 15, 30, 45, 60, 75, 90, 120):
+    for hundredths in moments:
         program = service.start(*command)
         time.sleep(hundredths / 100)  # whatever it has come to by then
         program.signal(signal.SIGTERM)
@@ -308,18 +315,18 @@ def test_a_signal_just_after_the_start_ends_it_without_a_traceback(
 
 BETWEEN_ITS_TWO = """
 import os, signal, sys
-from service import server
+from diffing.cli import processes
 
-start = server._start
+start = processes._start
 
 def signalled(settings, name, *more, **options):
     if name == "worker":
         os.kill(os.getpid(), signal.SIGTERM)
     return start(settings, name, *more, **options)
 
-server._start = signalled
+processes._start = signalled
 sys.argv = ["diffing", "serve", "--port", "0"]
-from service.__main__ import main
+from diffing.__main__ import main
 main()
 """
 
