@@ -36,13 +36,23 @@ run: $(BIN)/.runs ## do the main job on sample data, then serve on PORT (ONCE=1:
 serve: $(BIN)/.runs ## run the API on PORT and a worker
 	@$(BIN)/diffing serve --port $(PORT)
 
+# A file is one worker's, so that its tests share the services that they start.
+SIDE_BY_SIDE := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
 .PHONY: test
-test: install ## lint, types and every test
+test: lint ## lint, types and the tests that take no more than seconds each
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m 'not slow'
+
+.PHONY: test-all
+test-all: lint ## lint, types and every test, those that take long too
+	$(BIN)/pytest $(SIDE_BY_SIDE)
+
+.PHONY: lint
+lint: install ## lint and types alone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
 
 .PHONY: torture
 torture: install ## break everything while jobs run, print what held (SEED=1, JOBS=200)

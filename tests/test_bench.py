@@ -11,6 +11,7 @@ from tests.bench.rows import compared
 from tests.conftest import ROOT
 
 
+@pytest.mark.slow
 def test_a_table_shows_reading_and_diffing(tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ("--repeat", "1", "--no-peers", "--out", out, "--folder", tmp_path)

@@ -133,6 +133,7 @@ def test_a_tolerance_may_be_of_one_value_column(folder: Path) -> None:
     assert "id,a,b=c\n1,1.5,1\n3,1.5,1.5\n" == both.stdout
 
 
+@pytest.mark.slow
 def test_a_memory_limit_is_kept_to_and_changes_no_answer(folder: Path) -> None:
     write_sample("c-revenue", 1_500_000, folder / "c_old.csv", folder / "c_new.csv")
 

@@ -17,6 +17,7 @@ def assert_clean(tally: Tally, accepted: int = 1) -> None:
     assert sum(tally.faults.values()) >= 1, tally
 
 
+@pytest.mark.slow
 def test_no_job_is_lost_wrong_or_stuck_while_everything_is_killed(tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(10**9)
     print(f"seed {seed}")
@@ -25,10 +26,12 @@ def test_no_job_is_lost_wrong_or_stuck_while_everything_is_killed(tmp_path: Path
     assert_clean(tally, accepted=20)
 
 
+@pytest.mark.slow
 def test_many_clients_at_once_meet_no_error(tmp_path: Path) -> None:
     assert_clean(trials.crowd(tmp_path / "data", random.Random(5), clients=50, seconds=5))
 
 
+@pytest.mark.slow
 def test_no_job_is_lost_wrong_or_stuck_while_the_disk_fills_up(tmp_path: Path) -> None:
     try:
         tally = trials.disk(tmp_path / "data", random.Random(5), jobs=5)
