@@ -2,8 +2,12 @@
 
 import os
 import subprocess
+import sys
+import sysconfig
 import venv
 from pathlib import Path
+
+import pytest
 
 from tests.conftest import ROOT
 
@@ -13,43 +17,68 @@ from diffing.store.job import Submission
 from diffing.store.jobs import Jobs
 print(Jobs.in_file(Path("jobs.sqlite3")).create(Submission("revenue")).id)
 """
+PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
+PINNED = {
+    **os.environ,
+    "PIP_CONSTRAINT": str(ROOT / "constraints.txt"),
+    "PIP_BUILD_CONSTRAINT": str(ROOT / "constraints.txt"),
+}
 
 
-def test_the_package_works_in_an_empty_environment_outside_the_checkout(tmp_path: Path) -> None:
-    venv.create(tmp_path / "venv", with_pip=True)
-    python, diffing = tmp_path / "venv/bin/python", tmp_path / "venv/bin/diffing"
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of the project."""
+    folder = tmp_path_factory.mktemp("wheel")
     subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", ROOT],
-        env={
-            **os.environ,
-            "PIP_CONSTRAINT": str(ROOT / "constraints.txt"),
-            "PIP_BUILD_CONSTRAINT": str(ROOT / "constraints.txt"),
-        },
+        [*PIP, "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT],
+        env=PINNED,
+        check=True,
+        timeout=500,
+    )
+    [wheel] = folder.iterdir()
+    return wheel
+
+
+def output_of(folder: Path, *command: str | Path) -> str:
+    return subprocess.run(
+        command, cwd=folder, check=True, capture_output=True, text=True, timeout=120
+    ).stdout
+
+
+def assert_works(folder: Path) -> None:
+    """What is installed in the virtual environment of a folder does a diff and makes a job."""
+    python, diffing = folder / "venv/bin/python", folder / "venv/bin/diffing"
+    output_of(folder, diffing, "sample", "--rows", "1000", "--out", "data/input")
+
+    diffed = output_of(folder, diffing, "diff", "--metric", "revenue")
+    assert diffed.startswith("date,segment_field,")
+    assert "1\n" == output_of(folder, python, "-c", MAKE_A_JOB)
+    where = output_of(folder, python, "-c", "import diffing; print(diffing.__file__)")
+    assert where.startswith(str(folder))
+
+
+def test_the_wheel_works_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "venv")
+    python = tmp_path / "venv/bin/python"
+    subprocess.run([*PIP, "--python", python, "install", "--quiet", "--no-deps", wheel], check=True)
+    # what it depends on is at hand; the checkout is not: path files there are not followed
+    installed = output_of(
+        tmp_path, python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"
+    )
+    Path(installed.strip(), "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+
+    assert_works(tmp_path)
+
+
+@pytest.mark.slow
+def test_the_wheel_brings_all_that_it_needs(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "venv")
+    python = tmp_path / "venv/bin/python"
+    subprocess.run(
+        [*PIP, "--python", python, "install", "--quiet", wheel],
+        env=PINNED,
         check=True,
         timeout=500,
     )
 
-    subprocess.run(
-        [diffing, "sample", "--rows", "1000", "--out", "data/input"], cwd=tmp_path, check=True
-    )
-    done = subprocess.run(
-        [diffing, "diff", "--metric", "revenue"],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    made = subprocess.run(
-        [python, "-c", MAKE_A_JOB], cwd=tmp_path, check=True, capture_output=True, text=True
-    )
-    where = subprocess.run(
-        [python, "-c", "import diffing; print(diffing.__file__)"],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-
-    assert done.stdout.startswith("date,segment_field,")
-    assert made.stdout == "1\n"
-    assert where.stdout.startswith(str(tmp_path))
+    assert_works(tmp_path)
