@@ -121,6 +121,14 @@ def service(tmp_path: Path) -> Iterator[Service]:
         yield service
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service for all tests of a file that leave its programs and the small pair as they are."""
+    with Service(tmp_path_factory.mktemp("shared") / "data") as service:
+        service.write_small_pair()
+        yield service
+
+
 @pytest.fixture(scope="session")
 def large_pair(tmp_path_factory: pytest.TempPathFactory) -> LargePair:
     """A pair of files whose diff takes seconds."""

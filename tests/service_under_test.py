@@ -151,6 +151,11 @@ class Client(httpx2.Client):
         assert response.status_code == 202, response.text
         return int(response.json()["job_id"])
 
+    def newest_job(self) -> int:
+        """The id of the job that was created last, 0 before the first."""
+        jobs = self.get("/api/diffing/jobs").json()["jobs"]
+        return int(jobs[0]["job_id"]) if jobs else 0
+
     def status_of(self, job_id: int) -> dict[str, Any]:
         """What the API says of a job."""
         response = self.get(f"/api/diffing/job/{job_id}/status")

@@ -17,6 +17,7 @@ import pytest
 from diffing.core.errors import BadInput
 from diffing.core.progress import Progress
 from diffing.store.job import Submission
+from diffing.store.jobs import Jobs
 from tests.service_under_test import Client, LargePair, Program, Service
 from tests.test_api import ABSURD_IDS, assert_problem
 from tests.test_faults import wait_until
@@ -71,22 +72,32 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         yield service.api()
 
 
+@pytest.fixture(scope="module")
+def client(shared: Service) -> Client:
+    """An API whose worker the tests act as."""
+    return shared.api()
+
+
+@pytest.fixture(scope="module")
+def jobs(shared: Service) -> Jobs:
+    """Its jobs table."""
+    return shared.jobs()
+
+
 @pytest.fixture
-def queued(service: Service) -> Client:
-    """An API with a job, 1, that is queued; the test acts as its worker."""
-    service.jobs().create(Submission("revenue"))
-    return service.api()
+def queued(jobs: Jobs) -> int:
+    """The id of a job that is queued."""
+    return jobs.create(Submission("revenue")).id
 
 
 def test_each_change_of_a_job_is_an_event_from_now_to_its_end(
-    service: Service, queued: Client
+    client: Client, jobs: Jobs, queued: int
 ) -> None:
-    jobs = service.jobs()
-    with followed(queued, 1) as stream:
+    with followed(client, queued) as stream:
         assert stream.response.headers["content-type"].startswith("text/event-stream")
         assert stream.response.headers["cache-control"] == "no-store"
-        assert queued.status_of(1) == stream.next()
-        job = jobs.claim(1)
+        assert client.status_of(queued) == stream.next()
+        job = jobs.claim(queued)
         assert job
         assert "processing" == stream.next()["status"]
         jobs.beat(job, Progress("comparing", 10, 20))
@@ -95,13 +106,14 @@ def test_each_change_of_a_job_is_an_event_from_now_to_its_end(
         jobs.beat(job, Progress("comparing", 10, 20))  # a sign of life is no news
         jobs.succeed(job, SUMMARY)
 
-        assert [queued.status_of(1)] == stream.rest()
+        assert [client.status_of(queued)] == stream.rest()
 
 
 @pytest.mark.parametrize("end", ["succeeded", "failed", "cancelled"])
-def test_a_job_that_has_ended_is_told_once(service: Service, queued: Client, end: str) -> None:
-    jobs = service.jobs()
-    job = jobs.claim(1)
+def test_a_job_that_has_ended_is_told_once(
+    client: Client, jobs: Jobs, queued: int, end: str
+) -> None:
+    job = jobs.claim(queued)
     assert job
     match end:
         case "succeeded":
@@ -109,23 +121,23 @@ def test_a_job_that_has_ended_is_told_once(service: Service, queued: Client, end
         case "failed":
             jobs.fail(job, BadInput("new.csv: line\u2028one.").failure)
         case "cancelled":
-            jobs.cancel(1)
-    with followed(queued, 1) as stream:
-        assert [queued.status_of(1)] == stream.rest()
-        assert end == queued.status_of(1)["status"]
+            jobs.cancel(queued)
+    with followed(client, queued) as stream:
+        assert [client.status_of(queued)] == stream.rest()
+        assert end == client.status_of(queued)["status"]
 
 
 def test_a_browser_that_comes_again_after_the_end_is_sent_away(
-    service: Service, queued: Client
+    client: Client, jobs: Jobs, queued: int
 ) -> None:
-    with followed(queued, 1) as stream:
+    with followed(client, queued) as stream:
         before = next(iter(stream))["id"]
-    with followed(queued, 1, **{"Last-Event-ID": before}) as stream:
+    with followed(client, queued, **{"Last-Event-ID": before}) as stream:
         assert "queued" == stream.next()["status"]
-    service.jobs().cancel(1)
-    with followed(queued, 1, **{"Last-Event-ID": before}) as stream:
+    jobs.cancel(queued)
+    with followed(client, queued, **{"Last-Event-ID": before}) as stream:
         (event,) = stream
-    again = queued.get("/api/diffing/job/1/events", headers={"Last-Event-ID": event["id"]})
+    again = client.get(f"/api/diffing/job/{queued}/events", headers={"Last-Event-ID": event["id"]})
 
     assert (204, b"") == (again.status_code, again.content)
 
@@ -156,8 +168,8 @@ def test_a_real_job_is_followed_from_the_queue_to_its_result(
     ]
 
 
-def test_HEAD_of_events_ends_at_once(queued: Client) -> None:  # noqa: N802 - its name
-    response = queued.head("/api/diffing/job/1/events")
+def test_HEAD_of_events_ends_at_once(client: Client, queued: int) -> None:  # noqa: N802 - its name
+    response = client.head(f"/api/diffing/job/{queued}/events")
 
     assert 200 == response.status_code
     assert response.headers["content-type"].startswith("text/event-stream")
@@ -168,13 +180,14 @@ def test_a_job_that_never_was_has_no_events(idle: Client, job_id: str) -> None:
     assert_problem(idle.get(f"/api/diffing/job/{job_id}/events"), 404, "no ")
 
 
-def test_a_job_that_is_removed_ends_its_events(service: Service, queued: Client) -> None:
-    jobs = service.jobs()
+def test_a_job_that_is_removed_ends_its_events(
+    client: Client, shared: Service, jobs: Jobs, queued: int
+) -> None:
     jobs.create(Submission("revenue"))  # the newest is never removed
-    with followed(queued, 1) as stream:
+    with followed(client, queued) as stream:
         stream.next()
-        with closing(sqlite3.connect(service.settings.jobs_file)) as connection:
-            connection.execute("delete from jobs where id = 1")
+        with closing(sqlite3.connect(shared.settings.jobs_file)) as connection:
+            connection.execute("delete from jobs where id = ?", [queued])
             connection.commit()
 
         assert [] == stream.rest()
@@ -208,8 +221,9 @@ def test_events_go_on_when_the_database_could_not_be_read_for_a_while(
     assert not [line for line in api.lines() if "Traceback" in line]
 
 
-def test_events_end_when_the_jobs_table_is_no_more(service: Service, queued: Client) -> None:
-    with followed(queued, 1) as stream:
+def test_events_end_when_the_jobs_table_is_no_more(service: Service) -> None:
+    service.jobs().create(Submission("revenue"))
+    with followed(service.api(), 1) as stream:
         stream.next()
         with closing(sqlite3.connect(service.settings.jobs_file)) as connection:
             connection.execute("drop table jobs")

@@ -63,10 +63,10 @@ class Logged:
         return said_by(self.api, self.worker)
 
 
-@pytest.fixture
-def logged(service: Service) -> Logged:
+@pytest.fixture(scope="module")
+def logged(shared: Service) -> Logged:
     """A service that logs JSON."""
-    return Logged(service)
+    return Logged(shared)
 
 
 # requests
@@ -78,17 +78,18 @@ def test_a_request_and_its_job_can_be_followed_through_api_and_worker(logged: Lo
         "/api/diffing/new/revenue?token=hush",
         headers={"X-Request-ID": "night-run.7", "Authorization": "Bearer hush"},
     )
-    logged.client.wait_for_success(1)
-    logged.worker.saw("succeeded")
+    job_id = response.json()["job_id"]
+    logged.client.wait_for_success(job_id)
+    logged.worker.saw(f"job {job_id} succeeded")
     answered([logged.api], "night-run.7")
     took = time.monotonic() - began
     of_request = [record for record in logged.said if record.get("request_id") == "night-run.7"]
 
     assert "night-run.7" == response.headers["x-request-id"]
     assert [
-        ("diffing.api.request_log", 1),
-        ("diffing.worker.worker", 1),
-        ("diffing.worker.worker", 1),
+        ("diffing.api.request_log", job_id),
+        ("diffing.worker.worker", job_id),
+        ("diffing.worker.worker", job_id),
     ] == [(record["logger"], record["job_id"]) for record in of_request]
     line = of_request[0]
     assert ("POST", "/api/diffing/new/revenue", 202) == (
@@ -133,8 +134,9 @@ def test_what_monitors_ask_is_not_logged_unless_it_goes_wrong(logged: Logged) ->
 
 
 def test_an_error_that_nobody_foresaw_is_one_line_with_the_id_that_the_client_got(
-    logged: Logged, service: Service
+    service: Service,
 ) -> None:
+    logged = Logged(service)
     with closing(sqlite3.connect(service.settings.jobs_file)) as database:
         database.execute("alter table jobs rename to away")
     response = logged.client.get("/api/diffing/job/1", headers={"X-Request-ID": "odd"})
@@ -157,8 +159,9 @@ def test_an_error_that_nobody_foresaw_is_one_line_with_the_id_that_the_client_go
 
 
 def test_a_diff_that_fails_is_logged_with_its_job_by_worker_and_child(
-    logged: Logged, service: Service
+    service: Service,
 ) -> None:
+    logged = Logged(service)
     service.write("revenue_new.csv", b"no\n")
     job_id = logged.client.new_job()
     logged.client.wait_for_failure(job_id)

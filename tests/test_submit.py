@@ -19,11 +19,10 @@ KEY = ["date", "segment_field", "segment_value_id", "stat"]
 RESULT = reference.diff(OLD, NEW, KEY, ["value"]).csv
 
 
-@pytest.fixture
-def client(service: Service) -> Client:
+@pytest.fixture(scope="module")
+def client(shared: Service) -> Client:
     """A client of a whole service whose metric revenue has its files."""
-    service.write_small_pair()
-    client, _ = service.api_and_worker()
+    client, _ = shared.api_and_worker()
     return client
 
 
@@ -61,18 +60,24 @@ def submitted(client: Client, *arguments: str | Path) -> tuple[int, str, str]:
 def test_the_result_is_written_to_the_file(client: Client, tmp_path: Path) -> None:
     status, out, error = submitted(client, "revenue", "--wait", "-o", tmp_path / "out.csv")
 
-    assert (0, "", "job 1\n") == (status, out, error)
+    assert (0, "", f"job {client.newest_job()}\n") == (status, out, error)
     assert RESULT == (tmp_path / "out.csv").read_text()
     assert ["out.csv"] == [p.name for p in tmp_path.iterdir() if p.suffix == ".csv"]
 
 
 def test_without_a_file_the_result_is_printed(client: Client) -> None:
-    assert (0, RESULT, "job 1\n") == submitted(client, "revenue", "--wait")
+    ended = submitted(client, "revenue", "--wait")
+
+    assert (0, RESULT, f"job {client.newest_job()}\n") == ended
 
 
 def test_without_wait_the_id_of_the_job_is_printed(client: Client) -> None:
-    assert (0, "1\n", "") == submitted(client, "revenue")
-    assert "revenue" == client.status_of(1)["metric"]
+    before = client.newest_job()
+    ended = submitted(client, "revenue")
+
+    assert client.newest_job() > before
+    assert (0, f"{client.newest_job()}\n", "") == ended
+    assert "revenue" == client.status_of(client.newest_job())["metric"]
 
 
 def test_tolerances_given_stand_over_those_of_the_metric(client: Client) -> None:
@@ -88,7 +93,9 @@ def test_files_are_sent_and_compared_as_a_one_off(client: Client, tmp_path: Path
     columns = ("--key", "id", "--value", "n")
     files = ("--old", tmp_path / "a.csv", "--new", tmp_path / "b.csv")
 
-    assert (0, "id,n\n2,3\n", "job 1\n") == submitted(client, *files, *columns, "--wait")
+    ended = submitted(client, *files, *columns, "--wait")
+
+    assert (0, "id,n\n2,3\n", f"job {client.newest_job()}\n") == ended
 
 
 @pytest.mark.parametrize(
@@ -116,8 +123,10 @@ def test_what_cannot_be_done_is_one_line_and_status_2(
     assert 1 == error.count("\n")
 
 
-def test_a_job_that_fails_says_why(client: Client, service: Service) -> None:
+def test_a_job_that_fails_says_why(service: Service) -> None:
+    service.write_small_pair()
     service.write("revenue_new.csv", "no,such,columns\n1,2,3\n")
+    client, _ = service.api_and_worker()
     status, out, error = submitted(client, "revenue", "--wait")
 
     assert (2, "") == (status, out)
@@ -125,10 +134,11 @@ def test_a_job_that_fails_says_why(client: Client, service: Service) -> None:
 
 
 def test_a_result_that_is_not_what_the_summary_says_is_not_written(
-    client: Client, service: Service, tmp_path: Path
+    client: Client, shared: Service, tmp_path: Path
 ) -> None:
-    client.wait_for_success(client.new_job())
-    result = service.result_file(1, 1)
+    job_id = client.new_job()
+    client.wait_for_success(job_id)
+    result = shared.result_file(job_id, 1)
     result.write_text(result.read_text().replace("7.25", "7.26"))
     from diffing.cli.client import Client as OurClient
     from diffing.core.errors import DiffFailed
@@ -137,7 +147,7 @@ def test_a_result_that_is_not_what_the_summary_says_is_not_written(
         OurClient(str(client.base_url)) as ours,
         pytest.raises(DiffFailed, match="did not come through"),
     ):
-        ours.fetch(1, tmp_path / "out.csv")
+        ours.fetch(job_id, tmp_path / "out.csv")
     assert [] == list(tmp_path.glob("*.csv"))
 
 

@@ -25,24 +25,25 @@ def asked(client: Client, path: str) -> Iterator[HTTPConnection]:
         connection.close()
 
 
-@pytest.fixture
-def idle(service: Service) -> Client:
+@pytest.fixture(scope="module")
+def idle(shared: Service) -> Client:
     """An API without a worker, which has the files of a metric."""
+    return shared.api()
+
+
+def test_what_a_job_found_comes_as_soon_as_it_has_succeeded(service: Service) -> None:
     service.write_small_pair()
-    return service.api()
-
-
-@pytest.mark.parametrize("what", ["", "/removed", "/summary"])
-def test_what_a_job_found_comes_as_soon_as_it_has_succeeded(
-    idle: Client, service: Service, what: str
-) -> None:
-    path = f"/api/diffing/job/{idle.new_job()}{what}"
-    with asked(idle, f"{path}?wait=60") as connection:
+    client = service.api()
+    job_id = client.new_job()
+    paths = [f"/api/diffing/job/{job_id}{what}" for what in ("", "/removed", "/summary")]
+    with ExitStack() as stack:
+        waiting = [stack.enter_context(asked(client, f"{path}?wait=60")) for path in paths]
+        client.get(f"{paths[0]}?wait=1")  # longer than the others took to arrive
         service.worker()
-        answer: HTTPResponse = connection.getresponse()
+        answers: list[HTTPResponse] = [connection.getresponse() for connection in waiting]
 
-        assert 200 == answer.status
-        assert idle.get(path).content == answer.read()
+        assert [200, 200, 200] == [answer.status for answer in answers]
+        assert [client.get(path).content for path in paths] == [a.read() for a in answers]
 
 
 def test_a_job_that_is_cancelled_is_waited_for_no_longer(idle: Client) -> None:
@@ -65,24 +66,24 @@ def test_a_job_that_does_not_end_in_time_is_answered_as_without_waiting(idle: Cl
     assert_waits(answer, job_id, "queued")
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_new_job_is_answered_when_it_has_ended(
-    idle: Client, service: Service, method: str
-) -> None:
-    service.worker()
-    answer = idle.request(method, "/api/diffing/new/revenue?wait=60")
+def test_a_new_job_is_answered_when_it_has_ended(service: Service) -> None:
+    service.write_small_pair()
+    client, _ = service.api_and_worker()
+    for job_id, method in ((1, "GET"), (2, "POST")):
+        answer = client.request(method, "/api/diffing/new/revenue?wait=60")
 
-    assert (202, {"job_id": 1}) == (answer.status_code, answer.json())
-    assert "succeeded" == idle.status_of(1)["status"]
+        assert (202, {"job_id": job_id}) == (answer.status_code, answer.json())
+        assert "succeeded" == client.status_of(job_id)["status"]
 
 
 @pytest.mark.parametrize("seconds", ["61", "-1", "1.5", "", "soon", "100"])
 def test_another_time_than_0_to_60_seconds_is_refused_and_makes_no_job(
     idle: Client, seconds: str
 ) -> None:
+    before = idle.newest_job()
     for path in ("/api/diffing/new/revenue", "/api/diffing/job/1", "/api/diffing/job/1/summary"):
         assert_problem(idle.get(f"{path}?wait={seconds}"), 400, "wait must be a number of seconds")
-    assert [] == idle.get("/api/diffing/jobs").json()["jobs"]
+    assert before == idle.newest_job()
 
 
 def test_those_who_wait_do_not_hold_up_the_end_of_the_api(service: Service) -> None:
