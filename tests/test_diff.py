@@ -327,6 +327,7 @@ def test_too_little_memory_is_an_error_and_leaves_nothing_behind(
     assert ["new.csv", "old.csv"] == sorted(path.name for path in tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_result_larger_than_the_memory_is_written(diff_texts: DiffTexts) -> None:
     # several threads read new, so that to bring its rows in their order takes sorting
     rows = [f"{i},{'x' * 150},{i}\n" for i in range(1_500_000)]
@@ -337,6 +338,7 @@ def test_a_result_larger_than_the_memory_is_written(diff_texts: DiffTexts) -> No
     assert new.encode() == outcome.result
 
 
+@pytest.mark.slow
 def test_a_join_that_alone_would_fill_the_memory_leaves_room_for_the_rest(tmp_path: Path) -> None:
     # for blocks of both files, and rows on their way into the result
     pair = wide_pair(500_000, tmp_path)
@@ -477,6 +479,7 @@ def test_any_pair_of_files_gives_what_the_reference_gives(
     assert_agrees(reference.diff(*arguments, tolerance), outcome)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=3,
     deadline=None,
