@@ -9,6 +9,8 @@
 --             temp_folder     where a diff spills to disk
 --             files           list of the files it may reach: to write, or the names of pieces,
 --                             which are read-only
+
+-- session --
 set memory_limit = $memory_limit;
 set operator_memory_limit = $operator_limit;
 set threads = $threads;

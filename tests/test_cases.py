@@ -2,8 +2,8 @@
 
 In `case.toml`, `about` tells what is dangerous; the comparison follows, and then either the counts
 (`[summary]`) or words that the error must contain (`refused`). `expected.csv` is the result;
-`detail.csv` and `removed.csv` stand where they matter. The reference has to agree with every case,
-so that neither can be wrong alone.
+`detail.csv` and `removed.csv` stand where they matter. The reference and the specification
+(`sql/anti_join.sql`) have to agree with every case, so that none can be wrong alone.
 """
 
 import gzip
@@ -24,7 +24,7 @@ from diffing.engine.diff import Diff
 from diffing.engine.summary import ResultSummary, Summary
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
-from tests import reference
+from tests import reference, specification
 from tests.conftest import spec_of
 
 if sys.version_info >= (3, 14):
@@ -100,6 +100,12 @@ class Case(Strict):
             old, new, self.key, self.value, self.rel_tol, self.abs_tol, self.tolerance
         )
 
+    def specified(self, scratch: Path) -> list[reference.Row]:
+        """The rows to emit, as the specification has them."""
+        paths = self.input("old"), self.input("new")
+        tolerances = self.rel_tol, self.abs_tol, self.tolerance
+        return specification.emitted(paths, self.key, self.value, tolerances, scratch)
+
     def run(self, folder: Path, threads: int, exact_keys: bool = False) -> Summary:
         """Diff the files for real, with every output in that folder."""
         comparison = comparison_of(
@@ -146,6 +152,13 @@ def test_the_reference_says_what_the_case_expects(case: Case) -> None:
     assert case.expected("expected", "no such file") == answer.csv.encode()
     assert case.expected("detail", answer.detail_csv) == answer.detail_csv.encode()
     assert case.expected("removed", answer.removed_csv) == answer.removed_csv.encode()
+
+
+@pytest.mark.parametrize("case", ANSWERED)
+def test_the_anti_join_says_what_the_case_expects(case: Case, tmp_path: Path) -> None:
+    expected = case.expected("expected", "no such file").decode()
+
+    assert reference.rows_of(expected)[1:] == case.specified(tmp_path)
 
 
 # A file in which keys repeat, or values are no numbers, is compared by another method: one that a

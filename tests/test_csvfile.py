@@ -30,14 +30,13 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-ROWS = "from csv_rows($path, $columns, $columns, $rewritten)"
+ROWS = "from csv_rows($path, $side, $columns)"
 FIELDS = f"select * {ROWS}"
 COUNT = f"select count(*) {ROWS}"
 REFUSALS = (duckdb.InvalidInputException, duckdb.NotImplementedException)
 
 CONNECTION = duckdb.connect(config={"threads": 4})
-CONNECTION.execute(query("macros"))
-CONNECTION.execute(query("csv"))
+CONNECTION.execute(query("read"))
 
 Row = tuple[Any, ...]
 
@@ -63,9 +62,11 @@ def checked(path: Path, scratch: Path) -> CsvFile:
 
 def fetch(file: CsvFile, sql: str) -> list[Row]:
     """What a query says over a file, which it reads as a diff does."""
-    columns = {f"x{i}": "VARCHAR" for i in range(len(file.columns))}
-    parameters = {"path": str(file.path), "columns": columns, "rewritten": file.rewritten}
-    return CONNECTION.execute(sql, parameters).fetchall()
+    columns = {f"rest_{i}": "VARCHAR" for i in range(len(file.columns))}
+    side = {"columns": columns, "rewritten": file.rewritten}
+    return CONNECTION.execute(
+        sql, {"path": str(file.path), "side": side, "columns": columns}
+    ).fetchall()
 
 
 def records(file: CsvFile) -> list[Row]:

@@ -36,7 +36,7 @@ ABS_TOLS = (0.0, 1e-12, 1e-9, 1.0, 1e308)
 @pytest.fixture(scope="module")
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
-        connection.execute(query("macros"))
+        connection.execute(query("equality"))
         yield connection
 
 

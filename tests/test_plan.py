@@ -1,5 +1,6 @@
 """The plans that DuckDB makes: a hash join, and never one that compares each row with each."""
 
+import re
 from collections.abc import Iterator
 
 import duckdb
@@ -8,20 +9,22 @@ import pytest
 from diffing.core.catalogue import load_catalogue
 from diffing.csvfiles.open import open_csv
 from diffing.csvfiles.split import Pieces
-from diffing.engine.compare import Side, parameters
+from diffing.engine.compare import Side, Work, parameters
 from diffing.engine.samples import write_sample
 from diffing.engine.sql import query
 from diffing.files.results import Outputs
+from tests import specification
 from tests.conftest import named
 
 Plans = dict[str, str]
 (OPTIMIZERS,) = [line for line in query("session").splitlines() if "set disabled_opt" in line]
 NAMES = (
-    "outcome_of_numbers",
-    "old_grouped_of_numbers",
+    "old_grouped_numbers",
     "old_grouped",
-    "outcome grouped",
-    "outcome",
+    "outcome_of_numbers",
+    "outcome_of_numbers grouped",
+    "outcome_of_any",
+    "outcome_of_any grouped",
     "sample",
     "counts",
     "duplicates",
@@ -31,6 +34,15 @@ NAMES = (
     "result",
     "detail",
 )
+OLD_SIDES = {
+    "outcome_of_numbers grouped": "old_grouped_numbers",
+    "outcome_of_numbers": "old_once_numbers",
+    "outcome_of_any grouped": "old_grouped",
+    "outcome_of_any": "old_once",
+}
+
+# statements that no plan is made of
+UNPLANNED = re.compile(r"^(create temp (macro|view)|set variable) ", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -43,39 +55,25 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plans]:
     comparison = load_catalogue(None).find("revenue").comparison
     files = open_csv(named(old), folder), open_csv(named(new), folder)
     sides = Side(files[0], Pieces(files[0], "old", 4)), Side(files[1], Pieces(files[1], "new", 4))
-    bound = parameters(*sides, comparison, outputs)
+    bound = parameters(Work(*sides, comparison, outputs))
     bound |= {"output": str(folder / "out.csv"), "prefix": "names\n"}
     bound |= {"header": bound["new_header"] | bound["extra_header"]}
-    bound |= {"grouped": False, "new_rows": 0, "old_side": 0, "within_tolerance": 0}
-    bound |= {"file": str(old), "file_columns": bound["old_columns"], "roles": bound["old_roles"]}
-    bound |= {"rewritten": False}
+    bound |= {"old_rows": "old_in_four_pieces", "new_rows": "new_in_four_pieces"}
+    bound |= {"new_count": 0, "old_held": 0, "within_tolerance": 0}
+    bound |= {"file": str(old), "side": bound["old"], "roles": bound["old_roles"]}
     with duckdb.connect() as connection:
         for side in sides:
             connection.register_filesystem(side.pieces)
-        for name in (
-            "macros",
-            "csv",
-            "keys_hashed",
-            "numbers",
-            "pieces_four",
-            "piece_rows",
-            "old_rows",
-            "classify",
-        ):
-            connection.execute(query(name))
         connection.execute(OPTIMIZERS)
-        old_grouped_of_numbers = explained(connection, "old_grouped_of_numbers", bound)
-        old_grouped = explained(connection, "old_grouped", bound)
-        grouped = explained(connection, "outcome", bound | {"grouped": True})
-        connection.execute(query("old_once"))
-        texts = explained(connection, "outcome", bound)
-        connection.execute(query("only_numbers"))
-        plans = {
-            "old_grouped_of_numbers": old_grouped_of_numbers,
-            "old_grouped": old_grouped,
-            "outcome grouped": grouped,
-            "outcome": texts,
-        }
+        for name in ("equality", "read", "four_pieces", "key", "number"):
+            explained(connection, name, bound)
+        explained(connection, "outcome", bound)
+        for view in ("old_once", "old_once_numbers"):
+            explained(connection, view, bound)
+        plans = {name: explained(connection, name, bound) for name in NAMES[:2]}
+        for name, old_side in OLD_SIDES.items():
+            method = {"old_side": old_side, "grouped": "grouped" in old_side}
+            plans[name] = explained(connection, name.split()[0], bound | method)
         yield plans | {
             name: explained(connection, name, bound) for name in NAMES if name not in plans
         }
@@ -86,7 +84,7 @@ def explained(connection: duckdb.DuckDBPyConnection, name: str, bound: dict[str,
     lines = []
     for statement in connection.extract_statements(query(name)):
         named = {parameter: bound[parameter] for parameter in statement.named_parameters}
-        if " macro " not in statement.query:
+        if not UNPLANNED.search(statement.query):
             plan = connection.execute(f"explain {statement.query}", named).fetchall()
             lines += [row[1] for row in plan]
         connection.execute(statement.query, named)
@@ -116,8 +114,8 @@ def test_the_keys_of_old_are_held_in_memory_not_the_rows_of_new(plans: Plans) ->
 @pytest.mark.parametrize(
     "name",
     [
-        *("outcome_of_numbers", "old_grouped_of_numbers", "old_grouped", "outcome grouped"),
-        *("outcome", "duplicates", "old_kept"),
+        *("outcome_of_numbers", "outcome_of_numbers grouped", "old_grouped_numbers"),
+        *("outcome_of_any", "outcome_of_any grouped", "old_grouped", "duplicates", "old_kept"),
     ],
 )
 def test_each_piece_of_a_file_is_read_by_one_thread(plans: Plans, name: str) -> None:
@@ -137,7 +135,7 @@ def columns(plan: str, word: str) -> set[int]:
 
 @pytest.mark.parametrize(
     "name",
-    ["outcome_of_numbers", "outcome grouped", "outcome", "duplicates", "old_kept", "removed"],
+    [*OLD_SIDES, "duplicates", "old_kept", "removed"],
 )
 def test_rows_meet_in_hash_joins(plans: Plans, name: str) -> None:
     assert "HASH_JOIN" in plans[name]
@@ -152,14 +150,27 @@ def test_each_file_is_read_once_unless_a_key_stands_several_times(plans: Plans) 
     read = {name: plan.count("FUNCTION:_READ_CSV") for name, plan in plans.items()}
 
     # each in four pieces; the rest by need
-    diff = {"outcome_of_numbers": 8, "outcome": 8, "outcome grouped": 4}
-    diff |= {"old_grouped_of_numbers": 4, "old_grouped": 4}
+    diff = {name: 4 if "grouped" in name else 8 for name in OLD_SIDES}
+    diff |= {"old_grouped_numbers": 4, "old_grouped": 4}
     others = {"sample": 1, "duplicates": 4, "old_not_numbers": 4, "old_kept": 4}
     assert diff | others == {name: count for name, count in read.items() if count}
 
 
 def test_old_is_grouped_only_where_keys_repeat(plans: Plans) -> None:
     # those that outcome only counts fall together
-    expected = {"outcome_of_numbers": 0, "outcome": 1}
-    expected |= {"old_grouped_of_numbers": 1, "old_grouped": 1}
+    expected = {"outcome_of_numbers": 0, "outcome_of_any": 1}
+    expected |= {"old_grouped_numbers": 1, "old_grouped": 1}
     assert expected == {name: plans[name].count("HASH_GROUP_BY") for name in expected}
+
+
+def test_the_specification_is_one_hash_join() -> None:
+    with specification.connected() as connection:
+        for name in ("old", "new"):
+            connection.execute(f"create table {name} (value_0 text, key_1 text, key_0 text)")
+        bound = specification.parameters(["a", "b"], ["v"], (1e-9, 0.0, {"v": {"abs_tol": 1.0}}))
+        ((_, plan),) = connection.execute(f"explain {specification.ASKED}", bound).fetchall()
+
+    plan = plan.upper().replace(" ", "_")
+    assert 1 == plan.count("JOIN_TYPE:_ANTI") == plan.count("HASH_JOIN")
+    for slow in ("NL_JOIN", "NESTED_LOOP", "PIECEWISE", "IE_JOIN", "CROSS_PRODUCT"):
+        assert slow not in plan

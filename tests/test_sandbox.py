@@ -28,7 +28,7 @@ from diffing.csvfiles.split import Pieces
 from diffing.engine import connection
 from diffing.engine.connection import Session
 from diffing.engine.diff import Diff
-from diffing.engine.sql import SQL_DIR, query
+from diffing.engine.sql import sections
 from diffing.files.results import Outputs
 from diffing.sandbox import landlock
 from diffing.sandbox.limits import Limits
@@ -109,10 +109,8 @@ Run = Callable[[str], dict[str, Any]]
 @pytest.fixture
 def run(data: Data, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """A function that runs any SQL in the session of a diff, and gives the first row."""
-    monkeypatch.setattr(
-        connection, "query", lambda name: texts.get(name) or (SQL_DIR / f"{name}.sql").read_text()
-    )
-    texts: dict[str, str] = {}
+    texts = dict(sections())
+    monkeypatch.setattr(connection, "query", texts.__getitem__)
     limits = Limits(2, "1GB", data.scratch)
     files = [
         open_csv(named(data.old), data.scratch),
@@ -457,7 +455,7 @@ NASTY = [
     "'); attach 'x.duckdb' as x; --",
     '"); drop table outcome; --',
     "$key",
-    "k0",
+    "key_0",
     "{{k}}",
     "columns(*)",
     "a\x00b",
@@ -484,7 +482,7 @@ def test_a_column_may_have_any_name(
     found = diff_texts(old, new, [name], [f"{name} 2"], duplicates="error")
 
     assert reference.diff(old, new, [name], [f"{name} 2"]).csv.encode() == found.result
-    assert statements <= {query(path.stem) for path in SQL_DIR.glob("*.sql")}
+    assert statements <= set(sections().values())
 
 
 def test_a_diff_is_given_its_outputs_and_pieces_and_no_other_name(

@@ -1,4 +1,4 @@
-"""The macros of `sql/macros.sql` say what a diff says: in the duckdb shell and in the library."""
+"""The macros of `sql/shell.sql` say what a diff says: in the duckdb shell and in the library."""
 
 import csv
 import io
@@ -14,11 +14,12 @@ import pytest
 
 from diffing.core.catalogue import Metric, load_catalogue
 from diffing.engine.samples import write_sample
-from diffing.engine.sql import SQL_DIR, query
+from diffing.engine.sql import SQL_DIR
 from tests import reference
 from tests.test_cases import CASES, Case
 
 SHELL = Path(sys.executable).with_name("duckdb")
+READ = re.compile(r"^\.read sql/(.+)\n", re.MULTILINE)
 METRICS = list(load_catalogue(None).metrics.values())
 
 Row = dict[str, str]
@@ -27,7 +28,8 @@ Ask = Callable[[str], list[Row]]
 
 def shell(sql: str, home: Path) -> str:
     done = subprocess.run(
-        [SHELL, "-init", SQL_DIR / "macros.sql", "-csv", "-nullvalue", "", "-c", sql],
+        [SHELL, "-init", "sql/shell.sql", "-csv", "-nullvalue", "", "-c", sql],
+        cwd=SQL_DIR.parent,
         env={"HOME": str(home)},  # no ~/.duckdbrc
         capture_output=True,
         check=False,
@@ -43,7 +45,10 @@ def ask_shell(sql: str, home: Path) -> list[Row]:
 
 def ask_library(sql: str, home: Path) -> list[Row]:
     with duckdb.connect(config={"home_directory": str(home)}) as connection:
-        connection.execute((SQL_DIR / "macros.sql").read_text())
+        text = (SQL_DIR / "shell.sql").read_text()
+        for name in READ.findall(text):
+            connection.execute((SQL_DIR / name).read_text())
+        connection.execute(READ.sub("", text))
         answer = connection.execute(sql)
         names = [column[0] for column in answer.description]
         rows = [["" if field is None else str(field) for field in row] for row in answer.fetchall()]
@@ -313,7 +318,24 @@ def test_the_macro_of_a_metric_compares_as_the_catalogue_says(
     assert expected_rows(answer, metric.value) == said
 
 
-def test_a_diff_of_the_service_leaves_out_what_is_for_the_shell_alone() -> None:
-    assert "macro diff(" in (SQL_DIR / "macros.sql").read_text()
-    assert "macro diff(" not in query("macros")
-    assert "macro values_equal(" in query("macros")
+# --- the specification ---
+
+ANTI_JOIN = """
+create temp view old as from csv_fields({old});
+create temp view new as from csv_fields({new});
+from anti_join('old', 'new', ['id', 'note'], ['a', 'value'], rel_tol := 0, abs_tols := map {tols})
+"""
+
+
+def test_the_specification_gives_the_rows_to_emit(ask: Ask, write_pair: WritePair) -> None:
+    old = "id,note,a,value\n1,,1,10\n2,x,1.0,20\n3,y,1,30\n4,z,1,40\n"
+    new = "value,id,a,note\n90,9,1,x\n40.5,4,1,z\n30.6,3,1,y\n10,1,1.00,\n20,2,2,x\n"
+    paths = write_pair(old, new)
+    names = {"old": literal(paths[0]), "new": literal(paths[1])}
+
+    said = ask(ANTI_JOIN.format(**names, tols="{'value': 0.5}"))
+
+    tolerance = {"value": {"abs_tol": 0.5}}
+    answer = reference.diff(old, new, ["id", "note"], ["a", "value"], 0, 0, tolerance)
+    assert ["9", "3", "2"] == [row["id"] for row in said]
+    assert answer.emitted == [tuple(row.values()) for row in said]

@@ -55,6 +55,7 @@ def assert_works(folder: Path) -> None:
     assert "1\n" == output_of(folder, python, "-c", MAKE_A_JOB)
     where = output_of(folder, python, "-c", "import diffing; print(diffing.__file__)")
     assert where.startswith(str(folder))
+    assert files_in(ROOT / "sql") == files_in(Path(where.strip()).parent / "sql")
 
 
 def test_the_wheel_works_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
@@ -82,3 +83,12 @@ def test_the_wheel_brings_all_that_it_needs(wheel: Path, tmp_path: Path) -> None
     )
 
     assert_works(tmp_path)
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    """What stands in a folder, by the path below it."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }

@@ -9,6 +9,8 @@
 -- Rows are numbered 0 .. rows + rows/200. The first two-hundredth, spread over the file, stands in old
 -- alone (removed), the last in new alone (added). New is shuffled: i * prime mod n visits each i once,
 -- so both sides stream at any size.
+
+-- revenue --
 copy (
     with
     size as (

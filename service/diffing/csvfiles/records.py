@@ -8,7 +8,7 @@ from io import BufferedReader
 from diffing.core.errors import BadInput
 
 LONGEST_RECORD = 16_000_000
-"""Bytes that a record may take; csv.sql allows DuckDB as many (`max_line_size`)."""
+"""Bytes that a record may take; 1_read.sql allows DuckDB as many (`max_line_size`)."""
 
 
 BOM = b"\xef\xbb\xbf"

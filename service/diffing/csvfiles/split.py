@@ -17,7 +17,7 @@ from diffing.csvfiles.csv_file import CsvFile
 from diffing.csvfiles.records import BOM, LONGEST_RECORD
 
 PIECES = 4
-"""How many pieces pieces_four.sql reads; those that are not needed are empty."""
+"""How many pieces 1_read.sql reads of a file; those that are not needed are empty."""
 
 _random = SystemRandom()
 

@@ -3,19 +3,21 @@
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from enum import Enum
+from typing import Any, Literal, Self
 
 from diffing.core.comparison import Comparison
-from diffing.core.errors import BadInput, DiffFailed, DiffingError
+from diffing.core.errors import BadInput, DiffFailed
 from diffing.core.text import shown
 from diffing.csvfiles.csv_file import CsvFile, line_of
 from diffing.csvfiles.split import Pieces
 from diffing.csvfiles.verify import Inspection
-from diffing.engine.connection import CsvRefused, NotNumbers, Session
+from diffing.engine.connection import CsvRefused, Session
 from diffing.engine.query_profile import Profile
 from diffing.files.results import Outputs
 
-# what a file is taken for that no sample is taken of: the method that follows suits any
+_ORDER = ("key", "value", "rest")
+# what a file is taken for that no sample is taken of: the plan that follows suits any
 _UNSAMPLED = {"repeats": True, "numbers": False}
 
 
@@ -36,28 +38,63 @@ class Counts:
     within_tolerance: int
 
 
+class Misfit(Enum):
+    """What the files have that a plan is not made for."""
+
+    SEPARATOR = "a field with U+001F in it"
+    REPEATED_KEY = "a key that stands in several rows of old"
+    NO_NUMBER = "a value that is no number"
+
+
 @dataclass(frozen=True)
-class Method:
-    """How rows are matched; what comes out is the same.
+class Plan:
+    """How rows are matched; whatever the plan, the same comes out.
 
     Args:
-        exact_keys: keys themselves are kept, not 128 bits for each.
-        grouped: old is brought to one row a key first. None for what samples of the files suggest.
-        numbers: numbers are kept in the place of values, all of which are numbers or empty, with a
-            tolerance. None likewise.
+        keys: "hashed" holds 128 bits of each key in memory, "exact" the key itself.
+        old: "once" joins old as it is, "grouped" brings it to one row a key first.
+        values: "numbers" holds numbers in the place of values, all of which are numbers or empty,
+            with a tolerance.
     """
 
-    exact_keys: bool = False
-    grouped: bool | None = None
-    numbers: bool | None = None
+    keys: Literal["hashed", "exact"]
+    old: Literal["once", "grouped"]
+    values: Literal["numbers", "any"]
+
+    @property
+    def old_side(self) -> str:
+        """The section of `4_old.sql` that makes the old side of the join, which has its name."""
+        return _OLD_SIDES[self.old, self.values]
+
+    @property
+    def outcome(self) -> str:
+        """The section of `5_classify.sql` that joins."""
+        return _OUTCOMES[self.values]
+
+    def after(self, misfit: Misfit) -> Self:
+        """The plan to follow when this one met with a misfit."""
+        return replace(self, **_REMEDIES[misfit])
 
 
-class AnotherMethod(DiffingError):
-    """The files cannot be compared by the method that was tried."""
+_OLD_SIDES = {
+    ("once", "numbers"): "old_once_numbers",
+    ("once", "any"): "old_once",
+    ("grouped", "numbers"): "old_grouped_numbers",
+    ("grouped", "any"): "old_grouped",
+}
+_OUTCOMES = {"numbers": "outcome_of_numbers", "any": "outcome_of_any"}
+_REMEDIES: dict[Misfit, dict[str, Any]] = {
+    Misfit.SEPARATOR: {"keys": "exact"},
+    Misfit.REPEATED_KEY: {"old": "grouped"},
+    Misfit.NO_NUMBER: {"values": "any"},
+}
 
-    def __init__(self, detail: str, method: Method) -> None:
-        super().__init__(detail)
-        self.method = method
+
+# by the section of `1_read.sql` that makes them: the views that read the files
+_VIEWS = {
+    "one_piece": {"old_rows": "old_in_one_piece", "new_rows": "new_in_one_piece"},
+    "four_pieces": {"old_rows": "old_in_four_pieces", "new_rows": "new_in_four_pieces"},
+}
 
 
 @dataclass(frozen=True)
@@ -73,86 +110,84 @@ class Side:
     pieces: Pieces
 
 
-def compare(
-    session: Session,
-    old: Side,
-    new: Side,
-    inspection: Inspection,
-    comparison: Comparison,
-    outputs: Outputs,
-    on_stage: Callable[[str], None],
-    method: Method,
-) -> Counts:
-    """Compare two files and write the outputs.
+@dataclass(frozen=True)
+class Work:
+    """What is compared, and where to.
 
     Args:
-        session: may read both files and write the outputs.
         old: the old file.
         new: the new file.
-        inspection: of both files.
         comparison: the columns and tolerances.
         outputs: files to write.
+        exact_keys: hold the keys themselves in memory.
+    """
+
+    old: Side
+    new: Side
+    comparison: Comparison
+    outputs: Outputs
+    exact_keys: bool = False
+
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        """Both files."""
+        return self.old, self.new
+
+
+def compare(
+    work: Work,
+    connect: Callable[[], Session],
+    inspection: Inspection,
+    on_stage: Callable[[str], None],
+) -> Counts | CsvRefused:
+    """Compare two files and write the outputs, by the plan that samples suggest, or the next.
+
+    Args:
+        work: what is compared.
+        connect: opens a session that may read both files and write the outputs.
+        inspection: of both files.
         on_stage: called with a word when the next stage begins.
-        method: how rows are matched.
+
+    Returns:
+        Counts of rows; or why DuckDB does not read a file, not all of it, or may read it wrong.
 
     Raises:
-        CsvRefused: DuckDB does not read a file, not all of it, or may read it wrong.
-        AnotherMethod: the files need that one.
-        BadInput: keys repeat, and the comparison does not allow it.
+        BadInput: a file is not UTF-8; or keys repeat, and the comparison does not allow it.
         OutOfMemory, OutOfDisk, DiffFailed: the machine was not up to it.
         Interrupted: the session was interrupted.
     """
-    bound = parameters(old, new, comparison, outputs)
-    session.run("keys_exact" if method.exact_keys else "keys_hashed")
-    if not comparison.compares_decimals:
-        session.run("numbers_with_tolerance")
-    cut = any(side.pieces.cuts for side in (old, new))
-    pieces = "pieces_four" if cut else "pieces_one"
-    for macros in ("numbers", pieces, "piece_rows", "old_rows"):
-        session.run(macros)
-    method = _settled(session, bound, (old, new), comparison, method)
-    on_stage("comparing")
-    profile = _classified(session, bound, method)
-    rows = {side.file: _rows_read(profile, side, inspection) for side in (old, new)}
-    bound |= {
-        "new_rows": rows[new.file],
-        "old_side": profile.held,
-        "within_tolerance": _within_tolerance(profile) if method.numbers else 0,
-    }
-    found = session.run("counts", bound)
-    separators = any(inspection.contents(side.file).has_separator for side in (old, new))
-    _require_fit(method, separators and len(comparison.key) > 1, profile, found)
-    if found["ambiguous"]:
-        session.run("duplicates", bound)
-        found |= session.run("counts", bound)
-    counts = _counts(found, rows[old.file], rows[new.file])
-    if counts.new_surplus and counts.old_not_numbers:
-        cells = session.run("old_not_numbers", bound)["cells"]
-        counts = replace(counts, old_not_numbers=cells)
-    if comparison.duplicates == "error" and (counts.old_surplus or counts.new_surplus):
-        raise _repeated(session, bound, old.file, new.file, counts)
-    on_stage("writing")
-    _write(session, bound, outputs, counts)
-    return counts
+    plan: Plan | None = None
+    try:
+        while True:
+            with connect() as session:
+                bound = parameters(work)
+                for macros in ("read", _pieces(work), "key", "number"):
+                    session.run(macros, bound)
+                plan = plan or _sampled(session, bound, work)
+                tried = _Try(session, work, inspection, plan, bound | _named(plan)).run(on_stage)
+            if isinstance(tried, Counts):
+                return tried
+            plan = plan.after(tried)
+    except CsvRefused as refused:
+        for side in work.sides:  # that a file is not UTF-8 is the better word
+            inspection.contents(side.file)
+        return refused
 
 
-def parameters(old: Side, new: Side, comparison: Comparison, outputs: Outputs) -> dict[str, Any]:
-    """What the queries of `sql/` name, for two files and a comparison."""
-    old_roles, new_roles = _roles(old.file, comparison), _roles(new.file, comparison)
-    extra = extra_columns(new.file.columns, comparison.value)
+def parameters(work: Work) -> dict[str, Any]:
+    """What the queries of `sql/` name, whatever the plan."""
+    comparison, outputs = work.comparison, work.outputs
+    old_roles, new_roles = (_roles(side.file, comparison) for side in work.sides)
+    extra = extra_columns(work.new.file.columns, comparison.value)
     return {
-        "old": list(old.pieces.names),
-        "new": list(new.pieces.names),
-        "salt": secrets.token_urlsafe(6),
-        "old_columns": dict.fromkeys(old_roles, "VARCHAR"),
-        "new_columns": dict.fromkeys(new_roles, "VARCHAR"),
+        "old": _side(work.old, comparison),
+        "new": _side(work.new, comparison),
         "old_roles": _in_order(old_roles),
         "new_roles": _in_order(new_roles),
-        "old_rewritten": old.file.rewritten,
-        "new_rewritten": new.file.rewritten,
-        "key": [f"k{i}" for i in range(len(comparison.key))],
+        **_VIEWS[_pieces(work)],
+        "salt": secrets.token_urlsafe(6),
+        "keys": "exact" if work.exact_keys else "hashed",
         "single": len(comparison.value) == 1,
-        "value": [f"v{i}" for i in range(len(comparison.value))],
         "rel_tols": [rel_tol for rel_tol, _ in comparison.tolerances],
         "abs_tols": [abs_tol for _, abs_tol in comparison.tolerances],
         "alike": len(set(comparison.tolerances)) == 1,
@@ -160,7 +195,8 @@ def parameters(old: Side, new: Side, comparison: Comparison, outputs: Outputs) -
         "with_removed": outputs.removed is not None,
         "old_header": old_roles,
         "new_header": new_roles,
-        "extra_header": {"kind": extra[0]} | {f"o{i}": name for i, name in enumerate(extra[1:])},
+        "extra_header": {"kind": extra[0]}
+        | {f"old_value_{i}": name for i, name in enumerate(extra[1:])},
     }
 
 
@@ -181,88 +217,192 @@ def extra_columns(columns: Sequence[str], value: Sequence[str]) -> list[str]:
     return names
 
 
-def _roles(file: CsvFile, comparison: Comparison) -> dict[str, str]:
-    """A file's columns by what they are: names from outside never reach the SQL."""
-    roles = {name: f"k{i}" for i, name in enumerate(comparison.key)}
-    roles |= {name: f"v{i}" for i, name in enumerate(comparison.value)}
-    return {roles.get(name, f"x{i}"): name for i, name in enumerate(file.columns)}
+def _pieces(work: Work) -> str:
+    """The section of `1_read.sql` that reads the files."""
+    return "four_pieces" if any(side.pieces.cuts for side in work.sides) else "one_piece"
+
+
+def _side(side: Side, comparison: Comparison) -> dict[str, Any]:
+    """A file as 1_read.sql takes it."""
+    return {
+        "files": list(side.pieces.names),
+        "columns": dict.fromkeys(_roles(side.file, comparison), "VARCHAR"),
+        "rewritten": side.file.rewritten,
+    }
 
 
 def _in_order(roles: dict[str, str]) -> dict[str, str]:
-    """The roles in the order of the comparison, whatever that of the file: k0, k1 … v0, v1 … x0."""
-    return dict.fromkeys(sorted(roles, key=lambda role: (role[0], int(role[1:]))), "VARCHAR")
+    """The roles in the order of the comparison, whatever that of the file."""
+
+    def place(role: str) -> tuple[int, int]:
+        kind, number = role.split("_")
+        return _ORDER.index(kind), int(number)
+
+    return dict.fromkeys(sorted(roles, key=place), "VARCHAR")
 
 
-def _settled(
-    session: Session,
-    bound: dict[str, Any],
-    sides: Sequence[Side],
-    comparison: Comparison,
-    method: Method,
-) -> Method:
-    """The method, with what is open as samples of the files suggest."""
-    if method.grouped is None or method.numbers is None:
-        found = [_sampled(session, bound, side) for side in sides]
-        method = Method(
-            method.exact_keys,
-            grouped=any(sample["repeats"] for sample in found),
-            numbers=all(sample["numbers"] for sample in found),
-        )
-    return replace(method, numbers=method.numbers and not comparison.compares_decimals)
+def _roles(file: CsvFile, comparison: Comparison) -> dict[str, str]:
+    """A file's columns by what they are: names from outside never reach the SQL."""
+    roles = {name: f"key_{i}" for i, name in enumerate(comparison.key)}
+    roles |= {name: f"value_{i}" for i, name in enumerate(comparison.value)}
+    return {roles.get(name, f"rest_{i}"): name for i, name in enumerate(file.columns)}
 
 
-def _sampled(session: Session, bound: dict[str, Any], side: Side) -> dict[str, Any]:
+def _named(plan: Plan) -> dict[str, Any]:
+    """What the queries of `sql/` name of a plan."""
+    return {
+        "keys": plan.keys,
+        "old_side": plan.old_side,
+        "grouped": plan.old == "grouped",
+    }
+
+
+def _sampled(session: Session, bound: dict[str, Any], work: Work) -> Plan:
+    """The plan that samples of the files suggest."""
+    found = [_sample_of(session, bound, side) for side in work.sides]
+    numbers = all(sample["numbers"] for sample in found)
+    return Plan(
+        keys=bound["keys"],
+        old="grouped" if any(sample["repeats"] for sample in found) else "once",
+        values="numbers" if numbers and not work.comparison.compares_decimals else "any",
+    )
+
+
+def _sample_of(session: Session, bound: dict[str, Any], side: Side) -> dict[str, Any]:
     """What a sample of a file says."""
-    sample = side.pieces.sample
+    pieces = side.pieces
     try:
-        if sample:
-            of_side = _as_csv(bound, side.pieces.protocol)
-            return session.run("sample", {**bound, **of_side, "file": sample})
+        if pieces.sample:
+            name = pieces.protocol
+            of_side = {"side": bound[name], "roles": bound[f"{name}_roles"]}
+            return session.run("sample", bound | of_side | {"file": pieces.sample})
     except CsvRefused:
         pass  # it cuts fields of several lines
     return _UNSAMPLED
 
 
-def _classified(session: Session, bound: dict[str, Any], method: Method) -> Profile:
-    """Make `outcome`."""
-    if method.numbers:
-        session.run("only_numbers")
-    session.run("classify")
-    kind = "_of_numbers" if method.numbers else ""
-    queries = [f"old_grouped{kind}" if method.grouped else "old_once", f"outcome{kind}"]
-    try:
-        return session.profiled(queries, {**bound, "grouped": method.grouped})
-    except NotNumbers as found:
-        raise AnotherMethod(str(found), replace(method, numbers=False)) from None
+@dataclass(frozen=True)
+class _Try:
+    """One try to compare two files."""
 
+    session: Session
+    work: Work
+    inspection: Inspection
+    plan: Plan
+    bound: dict[str, Any]
 
-def _within_tolerance(profile: Profile) -> int:
-    """The rows that outcome_of_numbers.sql leaves out as within tolerance."""
-    if not profile.held:  # and DuckDB leaves a filter out where old is empty
-        return 0
-    try:
-        not_same, kept = profile.filtered
-    except ValueError:
-        raise DiffFailed(
-            "The rows within tolerance do not add up; this is a fault of the service."
-        ) from None
-    return not_same - kept
+    def run(self, on_stage: Callable[[str], None]) -> Counts | Misfit:
+        """Compare by the plan, and write the outputs if the files fit it."""
+        on_stage("comparing")
+        profile = self._classified()
+        if not profile:
+            return Misfit.NO_NUMBER
+        rows = [self._rows_read(profile, side) for side in self.work.sides]
+        bound = self.bound | {
+            "new_count": rows[1],
+            "old_held": profile.held,
+            "within_tolerance": self._within_tolerance(profile),
+        }
+        found = self.session.run("counts", bound)
+        if misfit := self._misfit(profile.joined, found["joined"]):
+            return misfit
+        if found["ambiguous"]:
+            self.session.run("duplicates", bound)
+            found |= self.session.run("counts", bound)
+        counts = _counts(found, *rows)
+        if counts.new_surplus and counts.old_not_numbers:
+            cells = self.session.run("old_not_numbers", bound)["cells"]
+            counts = replace(counts, old_not_numbers=cells)
+        if self.work.comparison.duplicates == "error" and (
+            counts.old_surplus or counts.new_surplus
+        ):
+            raise self._repeated(counts)
+        on_stage("writing")
+        self._write(counts)
+        return counts
 
+    def _classified(self) -> Profile | None:
+        """Make `outcome`; None where a value that is taken for a number is none."""
+        self.session.run("outcome", self.bound)
+        return self.session.profiled([self.plan.old_side, self.plan.outcome], self.bound)
 
-def _require_fit(method: Method, separators: bool, profile: Profile, found: dict[str, Any]) -> None:
-    """Raise AnotherMethod if the method was not one for these files after all."""
-    if separators and not method.exact_keys:
-        raise AnotherMethod("A file has U+001F in it.", replace(method, exact_keys=True))
-    if profile.joined != found["joined"]:
-        if method.grouped:
+    def _rows_read(self, profile: Profile, side: Side) -> int:
+        """The rows that DuckDB read of a file, once they were counted in the bytes, too."""
+        rows = sum(profile.read[name] for name in side.pieces.names)
+        counted = self.inspection.contents(side.file).rows
+        if counted is None:
+            raise CsvRefused(f"{side.file.name}: DuckDB may read it wrong.")
+        if counted != rows:
+            raise CsvRefused(
+                f"{side.file.name}: it has {counted:,} rows, but DuckDB read {rows:,}; "
+                "this is a fault of the service."
+            )
+        return rows
+
+    def _within_tolerance(self, profile: Profile) -> int:
+        """The rows that `outcome` leaves out as within tolerance."""
+        # DuckDB leaves a filter out where old is empty
+        if self.plan.values == "any" or not profile.held:
+            return 0
+        try:
+            not_same, kept = profile.filtered
+        except ValueError:
+            raise DiffFailed(
+                "The rows within tolerance do not add up; this is a fault of the service."
+            ) from None
+        return not_same - kept
+
+    def _misfit(self, joined: int, expected: int) -> Misfit | None:
+        """What the plan is not made for after all."""
+        contents = [self.inspection.contents(side.file) for side in self.work.sides]
+        hashed = self.plan.keys == "hashed" and len(self.work.comparison.key) > 1
+        if hashed and any(content.has_separator for content in contents):
+            return Misfit.SEPARATOR
+        if joined == expected:
+            return None
+        if self.plan.old == "grouped":
             raise DiffFailed("The rows of new do not add up; this is a fault of the service.")
-        raise AnotherMethod("Keys of old repeat.", replace(method, grouped=True))
+        return Misfit.REPEATED_KEY
 
+    def _repeated(self, counts: Counts) -> BadInput:
+        """The error that says which keys stand in several rows."""
+        faults = []
+        for side, surplus in zip(
+            self.work.sides, (counts.old_surplus, counts.new_surplus), strict=True
+        ):
+            if surplus:
+                rows_of_file = self.bound[f"{side.pieces.protocol}_rows"]
+                found = self.session.run("repeated_keys", {"rows_of_file": rows_of_file})
+                names = _roles(side.file, self.work.comparison)
+                examples = "; ".join(
+                    _example(e["key"], e["copies"], names) for e in found["examples"]
+                )
+                rows = "row repeats" if surplus == 1 else "rows repeat"
+                faults.append(
+                    f"{side.file.name}: {surplus:,} {rows} the key of an earlier row, "
+                    f"for example {examples}"
+                )
+        return BadInput(f'{". ".join(faults)}. duplicates = "error" refuses that.')
 
-def _as_csv(bound: dict[str, Any], side: str) -> dict[str, Any]:
-    """What csv.sql takes besides the name of a file: of `old` or `new`."""
-    names = {"file_columns": "columns", "roles": "roles", "rewritten": "rewritten"}
-    return {name: bound[f"{side}_{what}"] for name, what in names.items()}
+    def _write(self, counts: Counts) -> None:
+        bound, outputs = self.bound, self.work.outputs
+        emitted = counts.added + counts.changed
+        if outputs.removed or outputs.detail:
+            self.session.run("old_kept", bound)
+        for name, path, header, rows in (
+            ("result", outputs.result, bound["new_header"], emitted),
+            ("detail", outputs.detail, bound["new_header"] | bound["extra_header"], emitted),
+            ("removed", outputs.removed, bound["old_header"], counts.removed),
+        ):
+            if path:
+                # DuckDB puts line ends between rows, and none after the prefix
+                prefix = line_of(header.values()) + ("\n" if rows else "")
+                output = {"header": header, "output": str(path), "prefix": prefix}
+                written = self.session.run(name, bound | output)
+                if written["Count"] != rows:
+                    raise DiffFailed(
+                        f"The rows of {name} do not add up; this is a fault of the service."
+                    )
 
 
 def _counts(found: dict[str, Any], old_rows: int, new_rows: int) -> Counts:
@@ -275,66 +415,9 @@ def _counts(found: dict[str, Any], old_rows: int, new_rows: int) -> Counts:
     )
 
 
-def _rows_read(profile: Profile, side: Side, inspection: Inspection) -> int:
-    """The rows that DuckDB read of a file, once that number was counted in the bytes, too."""
-    rows = sum(profile.read[name] for name in side.pieces.names)
-    counted = inspection.contents(side.file).rows
-    if counted is None:
-        raise CsvRefused(f"{side.file.name}: DuckDB may read it wrong.")
-    if counted != rows:
-        raise CsvRefused(
-            f"{side.file.name}: it has {counted:,} rows, but DuckDB read {rows:,}; "
-            "this is a fault of the service."
-        )
-    return rows
-
-
-def _repeated(
-    session: Session, bound: dict[str, Any], old: CsvFile, new: CsvFile, counts: Counts
-) -> BadInput:
-    """The error that says which keys stand in several rows."""
-    faults = []
-    for side, file, surplus in (
-        ("old", old, counts.old_surplus),
-        ("new", new, counts.new_surplus),
-    ):
-        if surplus:
-            found = session.run(
-                "repeated_keys",
-                {**bound, **_as_csv(bound, side), "files": bound[side]},
-            )
-            names = bound[f"{side}_header"]
-            examples = "; ".join(_example(e["key"], e["copies"], names) for e in found["examples"])
-            rows = "row repeats" if surplus == 1 else "rows repeat"
-            faults.append(
-                f"{file.name}: {surplus:,} {rows} the key of an earlier row, for example {examples}"
-            )
-    return BadInput(f'{". ".join(faults)}. duplicates = "error" refuses that.')
-
-
 def _example(key: dict[str, str], copies: int, names: dict[str, str]) -> str:
     columns = ", ".join(
         f"{shown(names[role])}={repr(field[:80]) if field else 'NULL'}"
         for role, field in key.items()
     )
     return f"{columns} ({copies:,} rows)"
-
-
-def _write(session: Session, bound: dict[str, Any], outputs: Outputs, counts: Counts) -> None:
-    emitted = counts.added + counts.changed
-    if outputs.removed or outputs.detail:
-        session.run("old_kept", bound)
-    for name, path, header, rows in (
-        ("result", outputs.result, bound["new_header"], emitted),
-        ("detail", outputs.detail, bound["new_header"] | bound["extra_header"], emitted),
-        ("removed", outputs.removed, bound["old_header"], counts.removed),
-    ):
-        if path:
-            # DuckDB puts line ends between rows, and none after the prefix
-            prefix = line_of(header.values()) + ("\n" if rows else "")
-            output = {"header": header, "output": str(path), "prefix": prefix}
-            written = session.run(name, {**bound, **output})
-            if written["Count"] != rows:
-                raise DiffFailed(
-                    f"The rows of {name} do not add up; this is a fault of the service."
-                )

@@ -1,4 +1,4 @@
-"""A DuckDB connection that runs the files of `sql/` within limits, and reaches nothing else."""
+"""A DuckDB connection that runs the SQL of `sql/` within limits, and reaches nothing else."""
 
 import re
 import shutil
@@ -23,12 +23,12 @@ class CsvRefused(DiffingError):
     """DuckDB would not read a file; where and why is for `csvfile.rewrite` to find out."""
 
 
-class NotNumbers(DiffingError):
+class _NotNumbers(DiffingError):
     """A value that was taken for a number is none."""
 
 
 class Session:
-    """A connection of its own, with the macros of `macros.sql` and `csv.sql`.
+    """A connection of its own, with the macros of `equality.sql`.
 
     Args:
         limits: what it may use.
@@ -54,8 +54,7 @@ class Session:
         try:
             for file in pieces:
                 self._connection.register_filesystem(file)
-            self.run("macros")
-            self.run("csv")
+            self.run("equality")
             self.run(
                 "session",
                 {
@@ -87,14 +86,13 @@ class Session:
         self._connection.close()
 
     def run(self, name: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Run each statement of `sql/<name>.sql` with those of the parameters that it names.
+        """Run each statement of a section of `sql/` with those of the parameters that it names.
 
         Returns:
             The first row of the last statement, by column.
 
         Raises:
             CsvRefused: a file is not what DuckDB takes for CSV.
-            NotNumbers: a value is no number, where only_numbers.sql holds.
             OutOfMemory, OutOfDisk, DiffFailed: the machine was not up to it.
             Interrupted: `interrupt` was called.
         """
@@ -103,15 +101,22 @@ class Session:
             row = result.fetchone()
         return dict(zip((column[0] for column in result.description), row or (), strict=False))
 
-    def profiled(self, names: Sequence[str], parameters: Mapping[str, Any]) -> Profile:
-        """Run several files as `run` does, and tell how many rows went through them."""
-        return Profile.of(
-            [
-                self._connection.get_profiling_information(format="json")
-                for name in names
-                for _ in self._executed(name, parameters)
-            ]
-        )
+    def profiled(self, names: Sequence[str], parameters: Mapping[str, Any]) -> Profile | None:
+        """Run several sections as `run` does, and tell how many rows went through them.
+
+        Returns:
+            None where a value that is taken for a number is none.
+        """
+        try:
+            return Profile.of(
+                [
+                    self._connection.get_profiling_information(format="json")
+                    for name in names
+                    for _ in self._executed(name, parameters)
+                ]
+            )
+        except _NotNumbers:
+            return None
 
     def _executed(
         self, name: str, parameters: Mapping[str, Any] | None
@@ -151,7 +156,7 @@ def _translated() -> Iterator[None]:
             "The diff needs more memory than it may use. Raise DIFFING_MEMORY_LIMIT."
         ) from error
     except duckdb.ConversionException as error:
-        raise NotNumbers("A value is no number.") from error
+        raise _NotNumbers("A value is no number.") from error
     except (duckdb.InvalidInputException, duckdb.NotImplementedException) as error:
         raise CsvRefused("A file could not be read as CSV.") from error
     except duckdb.Error as error:

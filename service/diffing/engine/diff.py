@@ -16,7 +16,7 @@ from diffing.csvfiles.open import open_csv, require_columns
 from diffing.csvfiles.rewrite import rewrite
 from diffing.csvfiles.split import Pieces
 from diffing.csvfiles.verify import Inspection
-from diffing.engine.compare import AnotherMethod, Counts, Method, Side, compare
+from diffing.engine.compare import Counts, Side, Work, compare
 from diffing.engine.connection import ENGINE, CsvRefused, Session
 from diffing.engine.summary import ColumnsSummary, InputSummary, ResultSummary, SideCounts, Summary
 from diffing.files.checksums import fingerprint, sha256
@@ -87,14 +87,15 @@ class Diff:
             reporter = _Reporter(on_progress)
             reporter.stage("checking")
             old, new = self._open(self._old, scratch), self._open(self._new, scratch)
-            try:
-                counts = self._compare(old, new, parts, scratch, reporter)
-            except CsvRefused:
+            counts = self._compare(old, new, parts, scratch, reporter)
+            if isinstance(counts, CsvRefused):
                 # DuckDB is stricter than RFC 4180 in places: say where the fault is, or, where
                 # there is none, let it read a plain copy
                 reporter.stage("rewriting")
                 old, new = rewrite(old, scratch), rewrite(new, scratch)
                 counts = self._compare(old, new, parts, scratch, reporter)
+            if isinstance(counts, CsvRefused):
+                raise counts
             result = _result_summary(parts, counts)
             inputs = (
                 self._input(old, self._spec.old, counts.old_rows),
@@ -132,38 +133,27 @@ class Diff:
         outputs: Outputs,
         scratch: Path,
         reporter: "_Reporter",
-    ) -> Counts:
-        sides = (
+    ) -> Counts | CsvRefused:
+        work = Work(
             Side(old, Pieces(old, "old", most=self._limits.threads)),
             Side(new, Pieces(new, "new", most=self._limits.threads)),
+            self._comparison,
+            outputs,
+            self._limits.exact_keys,
         )
-        pieces = [side.pieces for side in sides]
+        pieces = [side.pieces for side in work.sides]
         if any(file.is_large for file in pieces):
-            for side in sides:
+            for side in work.sides:
                 if not side.file.rewritten:  # its records may take several lines
                     side.pieces.take_sample()
-        cuts = {side.file: side.pieces.cuts for side in sides}
-        method = Method(exact_keys=self._limits.exact_keys)
+
+        def connect() -> Session:
+            self._session = Session(self._limits, scratch, outputs.paths, pieces, self._interrupted)
+            return self._session
+
+        cuts = {side.file: side.pieces.cuts for side in work.sides}
         with Inspection(cuts, self._interrupted) as inspection, reporter.watching(pieces):
-            while True:
-                session = Session(self._limits, scratch, outputs.paths, pieces, self._interrupted)
-                try:
-                    with session as self._session:
-                        return compare(
-                            session,
-                            *sides,
-                            inspection,
-                            self._comparison,
-                            outputs,
-                            reporter.stage,
-                            method,
-                        )
-                except AnotherMethod as needed:
-                    method = needed.method
-                except CsvRefused:
-                    for side in sides:  # that a file is not UTF-8 is the better word
-                        inspection.contents(side.file)
-                    raise
+            return compare(work, connect, inspection, reporter.stage)
 
     def _input(self, file: CsvFile, given: InputFile, rows: int) -> InputSummary:
         return InputSummary(

@@ -33,9 +33,7 @@ def write_sample(metric: str, rows: int, old: Path, new: Path) -> None:
             part = path.with_name(f".part-{path.name}")
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                connection.execute(
-                    query(f"samples/{metric}"), {"rows": rows, "side": side, "path": str(part)}
-                )
+                connection.execute(query(metric), {"rows": rows, "side": side, "path": str(part)})
                 part.replace(path)
             except (OSError, duckdb.IOException):
                 raise BadSetting(

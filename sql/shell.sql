@@ -1,88 +1,11 @@
--- Macros for every query here, and for the duckdb shell: `duckdb -init sql/macros.sql`.
+-- For analysts: a diff of two CSV files in the duckdb shell, 1.5 or later. Start it where this folder is:
 --
--- Two values are equal: the one definition of it. Values are text as it stood in the file; NULL is an
--- empty field.
-
--- As Python's math.isclose, PEP 485: within the relative or the absolute tolerance, boundary included.
--- The guard is not decoration: NaN sorts above all numbers here, so without it NaN and infinity would
--- be close to anything. `a = b` holds for equal infinities and for NaN with NaN.
-create or replace temp macro numbers_close(a, b, rel_tol, abs_tol) as
-    a = b
-    or (
-        isfinite(a) and isfinite(b)
-        and (
-            abs(a - b) <= rel_tol * abs(a)
-            or abs(a - b) <= rel_tol * abs(b)
-            or abs(a - b) <= abs_tol
-        )
-    );
-
--- A cast to double would read '+-1' as -1 and 'nan(1)' as NaN.
-create or replace temp macro a_cast_misreads(field) as contains(field, '+-') or contains(field, '(');
-
--- The number that a text stands for, else NULL. No text that begins with a digit is misread.
-create or replace temp macro number_in(field) as
-    case
-        when field >= '0' and field < ':' then try_cast(field as double)
-        when a_cast_misreads(field) then null
-        else try_cast(field as double)
-    end;
-
--- A number's exact value as text, the same for all ways to write it: '-1.50' and '-15e-1' are both
--- '-15e-1'. Zero, and what has no digits, is the double's text.
-create or replace temp macro decimal_in(field) as [
-    if(
-        number.digits = '',
-        (0 + number_in(field))::varchar,
-        number.sign || rtrim(number.digits, '0') || 'e'
-        || (number.power + length(number.digits) - length(rtrim(number.digits, '0')))
-    )
-    for number in [
-        {
-            'sign': replace(part.sign, '+', ''),
-            'digits': ltrim(part.whole || part.fraction, '0'),
-            'power':
-                try_cast(if(part.power = '', '0', part.power) as hugeint) - length(part.fraction)
-        }
-        for part in [
-            regexp_extract(
-                replace(field, '_', ''),
-                '^[[:space:]]*([+-]?)([0-9]*)[.]?([0-9]*)(?:[eE]([+-]?[0-9]+))?[[:space:]]*$',
-                ['sign', 'whole', 'fraction', 'power']
-            )
-        ]
-    ]
-][1];
-
--- a and b are numbers_in of the two texts. With no tolerance, decimals are compared: doubles have 53
--- bits, and 9007199254740993 is not 9007199254740992. Equal decimals are equal doubles.
-create or replace temp macro numbers_equal(text_a, text_b, a, b, rel_tol, abs_tol) as
-    if(
-        rel_tol = 0 and abs_tol = 0,
-        a = b and (isnan(a) or decimal_in(text_a) = decimal_in(text_b)),
-        numbers_close(a, b, rel_tol, abs_tol)
-    );
-
--- Lists of texts, of their numbers and of their tolerances, one for each value column: all must be
--- equal. The numbers come from outside, for the engine would not see that a cast in here repeats.
-create or replace temp macro all_values_equal(a, b, numbers_a, numbers_b, rel_tol, abs_tol) as
-    list_bool_and([
-        pair[1] is not distinct from pair[2]
-        or coalesce(
-            numbers_equal(pair[1], pair[2], pair[3], pair[4], pair[5], pair[6]), false
-        )
-        for pair in list_zip(a, b, numbers_a, numbers_b, rel_tol, abs_tol)
-    ]);
-
-create or replace temp macro numbers_in(texts) as [number_in(text) for text in texts];
-
-create or replace temp macro values_equal(a, b, rel_tol, abs_tol) as
-    all_values_equal([a], [b], [number_in(a)], [number_in(b)], [rel_tol], [abs_tol]);
-
--- For analysts: a diff of two CSV files in the duckdb shell, 1.5 or later.
+--   $ duckdb -init sql/shell.sql
+--   D from diff('old.csv', 'new.csv', key := ['date', 'stat'], value := ['value']);
+--   D select _change, count(*) from diff_revenue('old.csv', 'new.csv') group by all;
 --
---   from diff('old.csv', 'new.csv', key := ['date', 'stat'], value := ['value']);
---   select _change, count(*) from diff_revenue('old.csv', 'new.csv') group by all;
+-- Paths in this file are relative to the folder in which the shell was started. Other programs run
+-- the SQL of the three files in this order, without the two lines that begin with a dot.
 --
 -- The rules and the definition of equal are those of the service. But it checks each file first, which
 -- a macro cannot. Rows of a wrong length, unclosed quotes, mixed line ends and text that is not UTF-8
@@ -96,6 +19,9 @@ create or replace temp macro values_equal(a, b, rel_tol, abs_tol) as
 --   * loses rows after a broken one, or reads a last row of several lines twice: where a thread begins
 --     to read, so in files over 8 MB alone,
 --   * takes *, ? or [ in a path for a pattern, which may match several files.
+
+.read sql/equality.sql
+.read sql/anti_join.sql
 
 -- The rows of a CSV file: text, NULL where the field is empty; .gz and .zst by suffix.
 --

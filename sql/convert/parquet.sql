@@ -9,6 +9,8 @@
 -- The first line, the header, must hold all names: what DuckDB finds as the first line end it takes
 -- for that of all lines. Records of several lines are read right only by one thread. An empty field is
 -- NULL, as it is in a diff. Row groups are bounded by their size, for there may be 2,000 columns.
+
+-- parquet --
 copy (
     select *
     from
@@ -21,3 +23,13 @@ copy (
             max_line_size = 16000000, buffer_size = 16000000
         )
 ) to $output (format parquet, compression zstd, row_group_size_bytes '16MB', use_tmp_file false);
+
+-- parquet_columns --
+
+-- The columns of a Parquet file; a single row.
+--
+-- parameters  output  the file
+-- columns     names   list of them, in file order
+select list(name order by column_id) as names
+from parquet_schema($output)
+where column_id > 0;

@@ -1,16 +1,16 @@
 -- Decides the ambiguous rows: a row of new is unchanged when any row of old with its key is equal.
 --
--- parameters  old, old_columns, old_roles, old_rewritten  as pieces_four.sql takes them
---             key, value          names of the key and value columns
---             rel_tols, abs_tols  lists of tolerances, one for each value column
+-- parameters  old_rows, rel_tols, abs_tols
 -- changes     outcome: ambiguous becomes unchanged, within_tolerance or changed
 --
 -- A key may stand 100,000 times on each side, so no step compares all its rows with each other: the
 -- distinct values meet by a hash of what equal values surely share, their shape and a bucket.
 
+-- duplicates --
+
 -- What a value shares with all that are equal to it: a number with a tolerance only that it is one,
 -- others their exact value.
-create or replace temp macro shape_of(field, rel_tol, abs_tol) as
+create temp macro shape_of(field, rel_tol, abs_tol) as
     case
         when number_in(field) is null then 'text ' || field
         when rel_tol = 0 and abs_tol = 0 then 'decimal ' || decimal_in(field)
@@ -20,7 +20,7 @@ create or replace temp macro shape_of(field, rel_tol, abs_tol) as
 -- Where a number stands on a scale on which numbers within tolerance are less than 2 apart: linear
 -- near zero, where abs_tol counts, logarithmic beyond. Tolerances are raised to what doubles resolve,
 -- and from 0.5 on, where there is no such scale, all numbers stand at 0.
-create or replace temp macro place_of(number, rel_tol, abs_tol) as
+create temp macro place_of(number, rel_tol, abs_tol) as
     case
         when rel_tol > 0.5 then 0
         when abs(number) * greatest(rel_tol, 1e-12) <= greatest(abs_tol, 1e-300)
@@ -32,9 +32,9 @@ create or replace temp macro place_of(number, rel_tol, abs_tol) as
     end;
 
 -- Far wider than the tolerance, so that few numbers stand near a border and need two buckets.
-create or replace temp macro bucket_of(place) as floor(place / 64);
+create temp macro bucket_of(place) as floor(place / 64);
 
-create or replace temp macro buckets_near(place) as
+create temp macro buckets_near(place) as
     if(
         bucket_of(place - 4) is distinct from bucket_of(place + 4),
         [bucket_of(place - 4), bucket_of(place + 4)],
@@ -46,16 +46,17 @@ set kind = verdict.kind
 from (
     with
     candidates as (
-        select row, struct_pack(*columns($key)) as key, [*columns($value)] as value
+        select row, struct_pack(*columns('^key_[0-9]+$')) as key, [*columns('^value_[0-9]+$')] as value
         from (select row, unnest(fields[1]) from outcome where kind = 'ambiguous')
     ),
     old_values as materialized (
         select distinct old_rows.*
         from (
             select
-                struct_pack(*columns($key)) as key,
-                [*columns($value)] as value
-            from piece_rows($old, $old_columns, $old_roles, $old_rewritten)
+                struct_pack(*columns('^key_[0-9]+$')) as key,
+                [*columns('^value_[0-9]+$')] as value
+            from query_table($old_rows)
+            where row > 0 -- so that one thread reads a piece, as 4_old.sql has it
         ) as old_rows
         semi join candidates on old_rows.key is not distinct from candidates.key
     ),

@@ -1,0 +1,45 @@
+-- The specification: what a diff must say, in a single join. All else in this folder gives the same
+-- answer at less cost; tests/test_cases.py and tests/test_diff.py compare the two.
+--
+-- A row of new is added or changed when no row of old has the same key and equal values.
+--
+-- parameters  old, new            names of tables or views, text in all columns, NULL for an empty field
+--             key, value          lists of columns; all others do not matter
+--             rel_tol, abs_tol    tolerances of every value column
+--             rel_tols, abs_tols  maps of other tolerances, by the name of a value column
+-- columns     those of new
+-- order       that of new
+--
+--   D create view old as from csv_fields('old.csv');
+--   D create view new as from csv_fields('new.csv');
+--   D from anti_join('old', 'new', ['date', 'stat'], ['value'], abs_tols := map {'value': 0.005});
+--
+-- DuckDB 2.0 makes one hash join of it. 1.5 compares each row with each: take diff() of shell.sql there.
+
+-- anti_join --
+
+-- The columns of a table by their role, in the order of the table `model`: the texts of two tables are
+-- compared by their place.
+create or replace temp macro packed_rows(model, name, key, value) as table
+    select
+        struct_pack(*columns(key)) as row_key,
+        [*columns(value)] as texts,
+        struct_keys(struct_pack(*columns(value))) as names,
+        struct_pack(*columns(*)) as fields,
+        row_number() over () as row
+    from ((from query_table(model) limit 0) union all by name from query_table(name));
+
+create or replace temp macro anti_join(
+    old, new, key, value, rel_tol := 1e-9, abs_tol := 0,
+    rel_tols := map([]::varchar[], []::double[]), abs_tols := map([]::varchar[], []::double[])
+) as table
+    select unnest(new_rows.fields)
+    from packed_rows(new, new, key, value) as new_rows
+    anti join packed_rows(new, old, key, value) as old_rows
+        on new_rows.row_key is not distinct from old_rows.row_key
+        and all_values_equal(
+            new_rows.texts, old_rows.texts, numbers_in(new_rows.texts), numbers_in(old_rows.texts),
+            [coalesce(rel_tols[name], rel_tol) for name in new_rows.names],
+            [coalesce(abs_tols[name], abs_tol) for name in new_rows.names]
+        )
+    order by new_rows.row;

@@ -1,0 +1,194 @@
+-- Sorts every row of both files into its kind: an anti join of new against old that also says what it
+-- drops, and why.
+
+-- outcome --
+
+-- What comes out of a diff; one of the two queries below fills it. An added, changed or ambiguous row has
+-- a row here. All others of a kind may fall together.
+--
+-- columns  kind             added, changed, removed, unchanged, within_tolerance, or ambiguous: the key
+--                           stands several times in old, so 6_duplicates.sql must look at those rows
+--          row              number of an added, changed or ambiguous row, in the order of new
+--          fields           that row as it stands in new, in a list
+--          removed_key      key of removed rows, as key_of makes it
+--          joined           rows of the join that this stands for
+--          copies           removed: rows of old
+--          new_not_numbers, old_not_numbers  values, in those rows, that are neither empty nor a number;
+--                           of old once for each row of new that it meets
+create temp table outcome as
+select
+    null::varchar as kind,
+    null::bigint as row,
+    [fields] as fields,
+    key_of(struct_pack(*columns('^key_[0-9]+$')), '', $keys) as removed_key,
+    null::bigint as joined,
+    null::bigint as copies,
+    null::bigint as new_not_numbers,
+    null::bigint as old_not_numbers
+from (select $new_roles as fields, unnest($new_roles))
+where false;
+
+-- outcome_of_numbers --
+
+-- All values are numbers, each compared with a tolerance. Left out are rows that are unchanged or within
+-- tolerance. How many are within is the difference between the rows that the two filters above the join
+-- let through. A removed key has a row for each row of the old side.
+--
+-- parameters  old_side  name of the old side: old_once_numbers or old_grouped_numbers
+--             grouped   it has one row a key
+--             new_rows, keys, salt, rel_tols, abs_tols, single, alike
+insert into outcome
+with
+-- in this order: the rows on the right are those that are held in memory
+joined as (
+    select new_rows.* exclude (key), old_side.key as old_key, old_side.* exclude (key)
+    from rows_of_numbers($new_rows, $keys, $salt) as new_rows
+    full join query_table($old_side) as old_side on new_rows.key is not distinct from old_side.key
+),
+-- coalesce(*columns(…)) is the first of those columns that is not NULL. With a single value column, as
+-- most metrics have, it is all there is, and nothing needs lists; what no branch uses is not made.
+compared as (
+    select
+        *,
+        row is not null and old_key is not null and mark = old_mark and if(
+            $single, number is not distinct from old_number, number_row = old_number_row
+        ) as same
+    from (
+        select
+            *,
+            coalesce(*columns('^number_[0-9]+$')) as number,
+            coalesce(*columns('^old_number_[0-9]+$')) as old_number,
+            row(*columns('^number_[0-9]+$')) as number_row,
+            row(*columns('^old_number_[0-9]+$')) as old_number_row,
+            [*columns('^number_[0-9]+$')] as numbers,
+            [*columns('^old_number_[0-9]+$')] as old_numbers
+        from joined
+    )
+),
+classified as (
+    select
+        row,
+        fields,
+        old_key,
+        if($grouped, copies, 1) as copies,
+        case
+            when row is null then 'removed'
+            when old_key is null then 'added'
+            when $grouped and copies > 1 then 'ambiguous'
+            when case
+                when $single then numbers_close(number, old_number, $rel_tols[1], $abs_tols[1])
+                when $alike
+                    then all_numbers_close_alike(numbers, old_numbers, $rel_tols[1], $abs_tols[1])
+                else all_numbers_close(numbers, old_numbers, $rel_tols, $abs_tols)
+            end then 'within_tolerance'
+            else 'changed'
+        end as kind
+    from compared
+    where not same
+)
+select
+    kind,
+    if(kind = 'removed', null, row) as row,
+    if(kind = 'removed', null, [fields]) as fields,
+    if(kind = 'removed', old_key, null) as removed_key,
+    1 as joined,
+    if(kind = 'removed', copies, 0) as copies,
+    0 as new_not_numbers,
+    0 as old_not_numbers
+from classified
+where kind <> 'within_tolerance';
+
+-- outcome_of_any --
+
+-- Any values. Left out are rows that are unchanged, text and all, and have numbers alone.
+--
+-- parameters  old_side  name of the old side: old_once or old_grouped
+--             grouped   it has one row a key
+--             new_rows, keys, salt, rel_tols, abs_tols, single
+insert into outcome
+with
+joined as (
+    select new_rows.* exclude (key), old_side.key as old_key, old_side.* exclude (key)
+    from rows_of_any($new_rows, $keys, $salt) as new_rows
+    full join query_table($old_side) as old_side on new_rows.key is not distinct from old_side.key
+),
+compared as (
+    select
+        *,
+        row is not null and old_key is not null
+        and if($single, text = old_text, text_row = old_text_row) as same
+    from (
+        select
+            *,
+            coalesce(*columns('^value_[0-9]+$')) as text,
+            coalesce(*columns('^old_value_[0-9]+$')) as old_text,
+            row(*columns('^value_[0-9]+$')) as text_row,
+            row(*columns('^old_value_[0-9]+$')) as old_text_row
+        from joined
+    )
+),
+-- the numbers of old only where the text is another than that of new
+cast_once as (
+    select
+        * exclude (old_not_numbers),
+        coalesce(*columns('^number_[0-9]+$')) as number,
+        coalesce(*columns('^cast_number_[0-9]+$')) as old_number,
+        [*columns('^value_[0-9]+$')] as texts,
+        [*columns('^old_value_[0-9]+$')] as old_texts,
+        [*columns('^number_[0-9]+$')] as numbers,
+        [*columns('^cast_number_[0-9]+$')] as old_numbers,
+        case
+            when $grouped then coalesce(old_not_numbers, 0)
+            when same then not_numbers
+            when coalesce(*columns('^cast_no_number_[0-9]+$'))
+                then list_count([*columns('^cast_no_number_[0-9]+$')])
+            else 0
+        end as old_not_numbers
+    from (
+        select
+            *,
+            columns('^cast_cell_([0-9]+)$').number as 'cast_number_\1',
+            no_number(columns('^cast_cell_([0-9]+)$')) as 'cast_no_number_\1'
+        from (
+            select
+                *, if(same, null, cell_of(columns('^old_value_([0-9]+)$'))) as 'cast_cell_\1'
+            from compared
+        )
+    )
+),
+classified as (
+    select
+        row,
+        fields,
+        old_key,
+        if($grouped, copies, 1) as copies,
+        not_numbers as new_not_numbers,
+        old_not_numbers,
+        case
+            when row is null then 'removed'
+            when old_key is null then 'added'
+            when same then 'unchanged'
+            when $grouped and copies > 1 then 'ambiguous'
+            when if(
+                $single,
+                numbers_equal(text, old_text, number, old_number, $rel_tols[1], $abs_tols[1]),
+                all_values_equal(texts, old_texts, numbers, old_numbers, $rel_tols, $abs_tols)
+            ) then 'within_tolerance'
+            else 'changed'
+        end as kind
+    from cast_once
+    where not same or old_not_numbers > 0
+)
+-- A row that is kept is a group of its own; all others of a kind fall together. Structs stand in lists,
+-- for it takes longer to group by many columns, though they are all NULL.
+select
+    kind,
+    if(kept, row, null) as row,
+    if(kept, [fields], null) as fields,
+    if(kind = 'removed', old_key, null) as removed_key,
+    count(*) as joined,
+    sum(if(kind = 'removed', copies, 0)) as copies,
+    sum(new_not_numbers) as new_not_numbers,
+    sum(old_not_numbers) as old_not_numbers
+from (select *, kind in ('added', 'changed', 'ambiguous') as kept from classified)
+group by all;

@@ -1,0 +1,74 @@
+-- Counts what a summary tells.
+
+-- counts --
+
+-- The rows of both files by kind; a single row.
+--
+-- parameters  new_count  rows of new
+--             old_held  rows of old's side of the join
+--             within_tolerance  rows within tolerance that outcome does not have
+-- reads       outcome
+-- columns     joined, what the rows of the join must be; surplus of both files (rows whose key stands
+--             in another row too, less one for each such key); values that are no numbers; rows by kind
+with
+-- keys of new: those that stand in old, and those that do not
+added_keys as (
+    select count(distinct struct_pack(*columns('^key_[0-9]+$'))) as keys
+    from (select unnest(fields[1]) from outcome where kind = 'added')
+),
+kinds as (
+    select
+        coalesce(sum(joined) filter (kind = 'added'), 0) as added,
+        coalesce(sum(joined) filter (kind = 'changed'), 0) as changed,
+        coalesce(sum(joined) filter (kind = 'within_tolerance'), 0) as within_tolerance,
+        coalesce(sum(joined) filter (kind = 'ambiguous'), 0) as ambiguous,
+        coalesce(sum(joined) filter (kind = 'removed'), 0) as removed_held,
+        coalesce(sum(copies), 0) as removed,
+        count(distinct removed_key) as removed_keys,
+        coalesce(sum(new_not_numbers), 0) as new_not_numbers,
+        coalesce(sum(old_not_numbers), 0) as old_not_numbers
+    from outcome
+)
+select
+    ($new_count + removed_held)::bigint as joined,
+    ($old_held - removed_held + removed_keys)::bigint as old_keys,
+    ($new_count - added_keys.keys - ($old_held - removed_held))::bigint as new_surplus,
+    old_not_numbers::bigint as old_not_numbers,
+    new_not_numbers::bigint as new_not_numbers,
+    added::bigint as added,
+    changed::bigint as changed,
+    removed::bigint as removed,
+    ($new_count - added - changed - ambiguous)::bigint as unchanged,
+    ($within_tolerance + within_tolerance)::bigint as within_tolerance,
+    ambiguous::bigint as ambiguous
+from added_keys, kinds;
+
+-- old_not_numbers --
+
+-- The values of old that are neither empty nor a number; a single row. Only for files in which keys of
+-- new repeat: the join meets some rows of old several times then.
+--
+-- parameters  old_rows, keys, salt
+-- columns     cells
+select coalesce(sum(not_numbers), 0)::bigint as cells
+from rows_of_any($old_rows, $keys, $salt)
+where row > 0; -- as 4_old.sql has it
+
+-- repeated_keys --
+
+-- Examples of keys that stand in several rows of a file, those met first; a single row.
+--
+-- parameters  rows_of_file  $old_rows or $new_rows of others
+-- columns     examples  list of key (a struct) and copies (rows with that key), at most five
+select list({'key': key, 'copies': copies} order by first_row) as examples
+from (
+    select key, count(*) as copies, min(row) as first_row
+    from (
+        select struct_pack(*columns('^key_[0-9]+$')) as key, row
+        from query_table($rows_of_file)
+    )
+    group by key
+    having count(*) > 1
+    order by first_row
+    limit 5
+);

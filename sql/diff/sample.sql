@@ -1,0 +1,22 @@
+-- What a sample of a file tells of all of it; a single row.
+--
+-- parameters  file        the sample
+--             side, roles the file: what old and old_roles are to others
+--             keys, salt
+-- columns     repeats     a key stands in two rows
+--             numbers     all values are numbers or empty
+
+-- sample --
+select
+    count(*) > count(distinct key) as repeats,
+    count(coalesce(*columns('^no_number_[0-9]+$'))) = 0 as numbers
+from (
+    select
+        key_of(
+            struct_pack(*columns('^key_[0-9]+$')),
+            concat_ws(e'\x1f', $salt, *columns('^key_[0-9]+$')),
+            $keys
+        ) as key,
+        no_number(cell_of(columns('^value_([0-9]+)$'))) as 'no_number_\1'
+    from csv_rows($file, $side, $roles)
+);

@@ -1,0 +1,44 @@
+"""The SQL of `sql/`: whatever has a name has it once, so that no definition hides another."""
+
+import re
+from collections import Counter
+
+from diffing.engine.sql import SQL_DIR, query, sections, sections_of
+
+FILES = sorted(SQL_DIR.rglob("*.sql"))
+DEFINED = re.compile(
+    r"^\s*create\s+(?:or\s+replace\s+)?(?:temp\w*\s+)?(?:macro|function|table|view)\s+"
+    r"(?:if\s+not\s+exists\s+)?(\w+)",
+    re.MULTILINE | re.IGNORECASE,
+)
+
+
+def twice(names: list[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]
+
+
+def test_no_macro_table_or_view_is_defined_twice() -> None:
+    names = [name.lower() for file in FILES for name in DEFINED.findall(file.read_text())]
+
+    assert {"numbers_equal", "diff", "key_of", "cell_of", "csv_rows", "outcome"} <= set(names)
+    assert [] == twice(names)
+
+
+def test_no_section_has_the_name_of_another() -> None:
+    names = [name for file in FILES for name, _ in sections_of(file)]
+
+    assert [] == twice(names)
+    assert set(names) == set(sections())
+
+
+def test_a_section_is_loaded_by_its_name_without_its_neighbours() -> None:
+    assert "create temp macro key_of(" in query("key")
+    assert "create temp view old_once" in query("old_once")
+    assert "old_grouped" not in query("old_once")
+
+
+def test_a_diff_loads_nothing_that_is_for_the_shell_alone() -> None:
+    defined = {name for text in sections().values() for name in DEFINED.findall(text)}
+
+    assert "values_equal" in defined
+    assert not {"diff", "csv_fields"} & defined
