@@ -516,7 +516,7 @@ def test_any_pair_of_files_larger_than_the_memory_gives_what_the_reference_gives
     files = (old, new, ["id", "text"], ["value"])
 
     with pytest.raises(OutOfDisk):
-        diff_texts(*files, threads=2, memory="120MB", temp="1KB", exact_keys=True)
+        diff_texts(*files, threads=2, memory="100MB", temp="1KB", exact_keys=True)
     outcome = diff_texts(*files, threads=2, memory="120MB", exact_keys=True)
 
     assert_agrees(reference.diff(*files), outcome)

@@ -265,7 +265,7 @@ def read_only_container_works(on: Ground) -> str:
 
 def command_line_of_the_readme_works(on: Ground) -> str:
     """The line of the README that diffs files of a folder does so."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
     line: str
     [line] = re.findall(r"^\$ (docker run .* diff .*)$", readme, re.MULTILINE)
     on.pair()
