@@ -115,6 +115,8 @@ def compare(
                 tried = _Try(session, work, inspection, plan, bound | _named(plan)).run(on_stage)
             if isinstance(tried, Counts):
                 return tried
+            if plan.after(tried) == plan:
+                raise DiffFailed(f"The files have {tried.value}; this is a fault of the service.")
             plan = plan.after(tried)
     except CsvRefused as refused:
         for side in work.sides:  # that a file is not UTF-8 is the better word
