@@ -167,7 +167,7 @@ MUTANTS = [
         "outcome_of_numbers",
         "when $grouped and copies > 1 then 'ambiguous'",
         "",
-        "duplicates_in_old_only",
+        "duplicates_of_numbers_shuffled",
     ),
     Mutant(
         "outcome_of_any",
