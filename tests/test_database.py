@@ -70,11 +70,27 @@ TO_REVISION_4 = """
     UPDATE alembic_version SET version_num = '4';
 """
 WITH_SUBMISSIONS = f"{WITH_IDEMPOTENCY_KEYS}{TO_REVISION_4}"
+TO_REVISION_5 = """
+    ALTER TABLE jobs ADD COLUMN request_id VARCHAR;
+    ALTER TABLE jobs ADD COLUMN traceparent VARCHAR;
+    CREATE TABLE totals (
+        name VARCHAR NOT NULL, metric VARCHAR NOT NULL, label VARCHAR NOT NULL,
+        value BIGINT NOT NULL, PRIMARY KEY (name, metric, label)
+    );
+    CREATE TABLE durations (
+        name VARCHAR NOT NULL, metric VARCHAR NOT NULL, label VARCHAR NOT NULL,
+        at_most FLOAT NOT NULL, number BIGINT NOT NULL, seconds FLOAT NOT NULL,
+        PRIMARY KEY (name, metric, label, at_most)
+    );
+    UPDATE alembic_version SET version_num = '5';
+"""
+WITH_TOTALS = f"{WITH_SUBMISSIONS}{TO_REVISION_5}"
 EARLIER = {
     "first release": FIRST_RELEASE,
     "with bytes read": WITH_BYTES_READ,
     "with idempotency keys": WITH_IDEMPOTENCY_KEYS,
     "with submissions": WITH_SUBMISSIONS,
+    "with totals": WITH_TOTALS,
 }
 
 

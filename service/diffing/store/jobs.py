@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from diffing.core.errors import Failure, JobFinished, KeyReused, QueueFull, ResultGone, UnknownJob
 from diffing.core.progress import Progress
 from diffing.store import counters
+from diffing.store.claims import held, is_held, unseen_since
 from diffing.store.database import available, open_file
 from diffing.store.job import FINISHED, UNFINISHED, Job, Status, Submission
 from diffing.store.schema import jobs as _jobs
@@ -193,11 +194,11 @@ class Jobs:
     def beat(self, job: Job, progress: Progress | None) -> bool:
         """Give a sign of life; False when the job is no longer this attempt's."""
         values = {**_NO_PROGRESS, **(asdict(progress) if progress else {})}
-        return self._change(_held(job).values(seen_at=_now(), **values)) is not None
+        return self._change(held(_jobs, job).values(seen_at=_now(), **values)) is not None
 
     def is_held(self, job: Job) -> bool:
         """Whether the job still is this attempt's."""
-        return self._first(sa.select(_jobs).where(*_is_held(job))) is not None
+        return self._first(sa.select(_jobs).where(*is_held(_jobs, job))) is not None
 
     def succeed(self, job: Job, summary: dict[str, Any]) -> bool:
         """Record the result; False when the job is no longer this attempt's."""
@@ -209,7 +210,9 @@ class Jobs:
 
     def give_back(self, job: Job) -> Job | None:
         """Queue a job again that its worker cannot go on with."""
-        return self._change(_held(job).values(status=Status.QUEUED, seen_at=_now(), **_NO_PROGRESS))
+        return self._change(
+            held(_jobs, job).values(status=Status.QUEUED, seen_at=_now(), **_NO_PROGRESS)
+        )
 
     def unfinished(self) -> list[Job]:
         """The jobs that have yet to end, oldest first."""
@@ -257,14 +260,14 @@ class Jobs:
     def take_over(self, job: Job) -> Job | None:
         """Queue a stale job again; None when another reaper did, or it lives after all."""
         return self._change(
-            _unseen_since(job).values(status=Status.QUEUED, seen_at=_now(), **_NO_PROGRESS)
+            unseen_since(_jobs, job).values(status=Status.QUEUED, seen_at=_now(), **_NO_PROGRESS)
         )
 
     def give_up(self, job: Job, failure: Failure) -> Job | None:
         """Fail a stale job; None when another reaper did, or it lives after all."""
         now = _now()
         return self._change(
-            _unseen_since(job).values(
+            unseen_since(_jobs, job).values(
                 status=Status.FAILED,
                 **_NO_PROGRESS,
                 seen_at=now,
@@ -276,7 +279,7 @@ class Jobs:
 
     def _finish(self, job: Job, **values: Any) -> bool:
         now = _now()
-        ended = _held(job).values(seen_at=now, finished_at=now, **_NO_PROGRESS, **values)
+        ended = held(_jobs, job).values(seen_at=now, finished_at=now, **_NO_PROGRESS, **values)
         return self._change(ended, _count_end) is not None
 
     def _change(
@@ -319,27 +322,6 @@ def _count_end(connection: sa.Connection, job: Job) -> None:
 
 def _seconds(start: datetime | None, end: datetime | None) -> float | None:
     return (end - start).total_seconds() if start and end else None
-
-
-def _is_held(job: Job) -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        _jobs.c.id == job.id,
-        _jobs.c.status == Status.PROCESSING,
-        _jobs.c.attempt == job.attempt,
-    )
-
-
-def _held(job: Job) -> sa.Update:
-    return sa.update(_jobs).where(*_is_held(job))
-
-
-def _unseen_since(job: Job) -> sa.Update:
-    return sa.update(_jobs).where(
-        _jobs.c.id == job.id,
-        _jobs.c.status == job.status,
-        _jobs.c.attempt == job.attempt,
-        _jobs.c.seen_at == job.seen_at,
-    )
 
 
 def _key_of(owner: str | None, idempotency_key: str | None) -> str | None:

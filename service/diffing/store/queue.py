@@ -1,4 +1,4 @@
-"""The Huey queue: it carries the ids of jobs and nothing else."""
+"""The Huey queues: they carry the ids of jobs, or of conversions, and nothing else."""
 
 import contextlib
 import sqlite3
@@ -8,6 +8,9 @@ from pathlib import Path
 from huey import SqliteHuey
 
 from diffing.store.database import LOCK_SECONDS, available, unusable
+
+# The name of the other queue in the file: a conversion does not wait behind diffs.
+CONVERSIONS = "conversions"
 
 
 class JobQueue:
@@ -19,16 +22,19 @@ class JobQueue:
     Args:
         path: the file.
         run: what a worker does with an id; a process that only queues leaves it out.
+        name: of the queue in the file: that of the jobs, or CONVERSIONS.
 
     Raises:
         BadSetting: the file cannot be used as a database.
     """
 
-    def __init__(self, path: Path, run: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self, path: Path, run: Callable[[int], None] | None = None, name: str = "diffing"
+    ) -> None:
         try:
             _look_over(path)
             self.huey = SqliteHuey(
-                "diffing", filename=str(path), results=False, fsync=True, timeout=LOCK_SECONDS
+                name, filename=str(path), results=False, fsync=True, timeout=LOCK_SECONDS
             )
         except sqlite3.DatabaseError as error:
             raise unusable(path, "the queue", error) from None

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 # The newest revision in `migrations/versions`: a database that has it needs no look at them.
-REVISION = "5"
+REVISION = "6"
 
 
 class _Utc(sa.TypeDecorator[datetime]):
@@ -50,6 +50,22 @@ jobs = sa.Table(
     sa.Column("traceparent", sa.String),
     sa.Index("jobs_by_idempotency_key", "idempotency_key", unique=True),
     sa.Index("jobs_by_status", "status", "seen_at"),
+    sqlite_autoincrement=True,
+)
+
+# Results that clients want in another format; a row goes when its file is there.
+conversions = sa.Table(
+    "conversions",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("seen_at", _Utc, nullable=False),
+    sa.Column("wanted_at", _Utc, nullable=False),
+    sa.Column("error", sa.JSON),
+    sa.Index("conversions_by_name", "name", unique=True),
     sqlite_autoincrement=True,
 )
 
