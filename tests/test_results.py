@@ -10,7 +10,9 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -31,10 +33,12 @@ from diffing.api.http.compression import packed, preferred
 from diffing.api.http.downloads import Download, Files
 from diffing.api.http.problems import problem_of_error
 from diffing.core.errors import DiffingError, NotAcceptable
+from diffing.store.conversions import Conversions
+from diffing.store.database import open_file
 from diffing.store.job import Submission
-from tests.service_under_test import Client, Program, Service
-from tests.test_api import assert_problem
-from tests.test_faults import wait_until
+from tests.service_under_test import Client, LargePair, Program, Running, Service
+from tests.test_api import assert_problem, assert_waits
+from tests.test_faults import STALE_AFTER, wait_until
 from tests.test_jobs_api import SUMMARY
 
 if sys.version_info >= (3, 14):
@@ -466,7 +470,7 @@ def test_a_job_that_is_not_done_is_a_404_in_any_format(service: Service) -> None
         response = api.get(in_format(f"/api/diffing/job/{job_id}{output}", suffix))
         assert 404 == response.status_code
         assert {"job_id": job_id, "status": "queued"} == response.json()
-    assert [] == converters(service)
+    assert [] == conversions_of(service).unfinished()
 
 
 NO_ROWS = "id,v\n1,1\n"
@@ -522,8 +526,8 @@ def test_names_that_only_differ_outside_ascii_are_kept_apart(
     assert (["id", "v", "é", "É"], [("1", "2", "x", "y")]) == (found.columns, found.fetchall())
 
 
-def converters(service: Service) -> list[Any]:
-    return [r for r in service.running() if "diffing.engine.convert" in r.command]
+def conversions_of(service: Service) -> Conversions:
+    return Conversions(open_file(service.settings.jobs_file))
 
 
 def parts_of(service: Service) -> list[str]:
@@ -544,9 +548,16 @@ def test_the_api_itself_never_loads_duckdb(service: Service) -> None:
 
 
 @pytest.fixture
-def slow(service: Service) -> "Slow":
-    """A large result, and conversions that stand still until they are let go."""
+def result(service: Service) -> "Slow":
+    """A large result, and no worker yet."""
     return Slow(service, grace=600)
+
+
+@pytest.fixture
+def slow(result: "Slow") -> "Slow":
+    """A large result, and a worker that converts it."""
+    result.start_worker()
+    return result
 
 
 class Slow:
@@ -566,6 +577,18 @@ class Slow:
         self.client = service.client_of(self.api)
         self.url = f"/api/diffing/job/{job.id}"
 
+    def start_worker(self, **settings: Any) -> Program:
+        """Start a worker; the last one is that of the converters."""
+        self.worker = self.service.worker(**settings)
+        return self.worker
+
+    def get(self, suffix: str = "json", client: Client | None = None) -> httpx2.Response:
+        """The answer in a format, once it is that."""
+        while True:
+            answer = (client or self.client).get(f"{self.url}?format={suffix}&wait=60")
+            if answer.status_code != 404 or "retry-after" not in answer.headers:
+                return answer
+
     def ask(self, suffix: str = "json") -> socket.socket:
         """Send a request and return at once."""
         connection = socket.create_connection(
@@ -576,17 +599,22 @@ class Slow:
         )
         return connection
 
-    def stopped_converter(self) -> Any:
+    def converters(self) -> list[Running]:
+        """The processes that convert."""
+        return self.service.diffs_of(self.worker)
+
+    def stopped_converter(self) -> Running:
         """The one converter, once it runs and is stopped."""
         wait_until(lambda: parts_of(self.service), "no conversion has begun")
-        (converter,) = converters(self.service)
+        (converter,) = self.converters()
         self.service.signal(converter, signal.SIGSTOP)
         return converter
 
 
-def test_ten_who_ask_at_once_wait_for_one_conversion(slow: Slow) -> None:
+def test_ten_who_ask_two_apis_at_once_wait_for_one_conversion(slow: Slow) -> None:
+    clients = [slow.client, slow.service.api()]
     with ThreadPoolExecutor(10) as threads:
-        asked = [threads.submit(slow.client.get, f"{slow.url}?format=json") for _ in range(10)]
+        asked = [threads.submit(slow.get, "json", clients[i % 2]) for i in range(10)]
         converter = slow.stopped_converter()
         assert 200 == slow.client.get("/health").status_code
         slow.service.signal(converter, signal.SIGCONT)
@@ -598,38 +626,94 @@ def test_ten_who_ask_at_once_wait_for_one_conversion(slow: Slow) -> None:
 
 
 def test_a_file_that_was_converted_is_not_converted_again(slow: Slow) -> None:
-    first = slow.client.get(f"{slow.url}?format=json")
+    first = slow.get()
     (file,) = slow.service.settings.results_dir.glob("*.json")
     before = file.stat()
+    slow.worker.signal(signal.SIGKILL)
     again = slow.client.get(f"{slow.url}?format=json")
 
     assert first.content == again.content
     assert (before.st_ino, before.st_mtime_ns) == (file.stat().st_ino, file.stat().st_mtime_ns)
+    assert [] == conversions_of(slow.service).unfinished()
 
 
-def test_two_processes_that_convert_the_same_file_do_not_disturb_each_other(slow: Slow) -> None:
-    other = slow.service.api()
-    with ThreadPoolExecutor(2) as threads:
-        answers = list(
-            threads.map(lambda c: c.get(f"{slow.url}?format=parquet"), (slow.client, other))
-        )
+def test_the_api_starts_no_process(slow: Slow) -> None:
+    with closing(slow.ask()):
+        slow.stopped_converter()
 
-    assert [200, 200] == [answer.status_code for answer in answers]
-    assert answers[0].content == answers[1].content
+        assert [] == [r for r in slow.service.running() if r.parent == slow.api.pid]
+
+
+def test_without_a_worker_a_conversion_is_a_404_with_its_status(result: Slow) -> None:
+    began = time.monotonic()
+    answer = result.client.get(f"{result.url}?format=json&wait=1")
+
+    assert time.monotonic() - began >= 1
+    assert_waits(answer, 1, "queued")
+    assert [] == result.service.queued_tasks()
+
+
+def test_who_asked_before_a_worker_ran_gets_the_file_when_one_does(result: Slow) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(result.get)
+        wait_until(lambda: conversions_of(result.service).unfinished(), "nobody asks")
+        result.start_worker()
+
+    assert result.rows == len(asked.result().json())
+
+
+def test_a_conversion_that_takes_longer_than_a_client_waits_is_there_when_it_comes_back(
+    slow: Slow,
+) -> None:
+    assert_waits(slow.client.get(f"{slow.url}?format=json&wait=0"), 1, "queued")
+    converter = slow.stopped_converter()
+    assert_waits(slow.client.get(f"{slow.url}?format=json&wait=1"), 1, "processing")
+    slow.service.signal(converter, signal.SIGCONT)
+    (file,) = wait_until_some(lambda: [*slow.service.settings.results_dir.glob("[!.]*.json")])
+
+    assert file.read_bytes() == slow.client.get(f"{slow.url}?format=json&wait=0").content
+
+
+def wait_until_some(found: Callable[[], list[Path]]) -> list[Path]:
+    wait_until(found, "it is not there")
+    return found()
+
+
+def test_a_conversion_does_not_wait_behind_a_diff(slow: Slow, large_pair: LargePair) -> None:
+    large_pair.put_into(slow.service)
+    slow.client.wait_for_diff(slow.client.new_job())
+    slow.service.signal(slow.service.the_diff_of(slow.worker), signal.SIGSTOP)
+
+    assert slow.rows == len(slow.get().json())
+
+
+def nobody_wants_it_any_more(service: Service) -> None:
+    """Have the last request been long ago."""
+    with closing(sqlite3.connect(service.settings.jobs_file)) as database, database:
+        database.execute("update conversions set wanted_at = '2000-01-01 00:00:00.000000'")
+
+
+def test_a_conversion_that_nobody_wants_any_more_ends(slow: Slow) -> None:
+    slow.ask().close()
+    slow.stopped_converter()
+    nobody_wants_it_any_more(slow.service)
+
+    wait_until(lambda: not slow.converters(), "the conversion goes on")
+    wait_until(lambda: not conversions_of(slow.service).unfinished(), "it is tried again")
+    assert slow.rows == len(slow.get().json())
     assert [] == parts_of(slow.service)
 
 
-def test_when_the_last_client_leaves_the_conversion_ends(slow: Slow) -> None:
-    connections = [slow.ask(), slow.ask()]
-    slow.stopped_converter()
-    connections.pop().close()
-    assert 200 == slow.client.get("/health").status_code
-    assert 1 == len(converters(slow.service))
-    connections.pop().close()
+def test_a_conversion_that_nobody_wants_any_more_is_not_begun(result: Slow) -> None:
+    for suffix in ("json", "parquet"):
+        result.client.get(f"{result.url}?format={suffix}&wait=0")
+        if suffix == "json":
+            nobody_wants_it_any_more(result.service)
+    result.start_worker()
 
-    wait_until(lambda: not converters(slow.service), "the conversion goes on")
-    wait_until(lambda: not parts_of(slow.service), "a part of it is left")
-    assert slow.rows == len(slow.client.get(f"{slow.url}?format=json").json())
+    assert 200 == result.get("parquet").status_code
+    assert [] == conversions_of(result.service).unfinished()
+    assert [] == [*result.service.settings.results_dir.glob("*.json")]
 
 
 def test_a_conversion_does_not_hold_up_the_end_of_the_api(slow: Slow) -> None:
@@ -639,26 +723,50 @@ def test_a_conversion_does_not_hold_up_the_end_of_the_api(slow: Slow) -> None:
         assert 0 == slow.api.ended()
         said = connection.recv(65_536)
 
-    assert said.startswith(b"HTTP/1.1 503 ")
-    assert [] == converters(slow.service)
-    assert [] == parts_of(slow.service)
+    assert said.startswith(b"HTTP/1.1 404 ")
+    assert said.endswith(b'{"job_id":1,"status":"processing"}')
 
 
-def test_a_conversion_dies_with_the_api_and_what_it_left_is_swept(slow: Slow) -> None:
-    with closing(slow.ask()):
+def test_a_conversion_dies_with_its_worker_and_another_worker_does_it(slow: Slow) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(slow.get)
         slow.stopped_converter()
-        slow.api.signal(signal.SIGKILL)
-        slow.api.ended()
-    wait_until(lambda: not converters(slow.service), "the conversion goes on")
-    assert 1 == len(parts_of(slow.service))
-    slow.service.worker()
+        slow.worker.signal(signal.SIGKILL)
+        slow.service.all_ended(slow.api)
+        slow.start_worker(stale_after=STALE_AFTER)
 
+    assert slow.rows == len(asked.result().json())
     wait_until(lambda: not parts_of(slow.service), "a part of it is left")
+
+
+def test_a_conversion_whose_worker_stops_is_left_to_another_at_once(result: Slow) -> None:
+    stopping = result.start_worker(grace=0, stale_after=600)
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(result.get)
+        result.stopped_converter()
+        stopping.signal(signal.SIGTERM)
+        assert 0 == stopping.ended()
+        result.start_worker(stale_after=600)
+
+    assert result.rows == len(asked.result().json())
+
+
+def test_a_worker_that_is_told_to_stop_finishes_its_conversion_first(result: Slow) -> None:
+    stopping = result.start_worker(grace=600)
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(result.get)
+        converter = result.stopped_converter()
+        stopping.signal(signal.SIGTERM)
+        stopping.saw("stopping; running jobs have 600 s")
+        result.service.signal(converter, signal.SIGCONT)
+
+    assert 0 == stopping.ended()
+    assert result.rows == len(asked.result().json())
 
 
 def test_a_conversion_under_way_is_not_swept(slow: Slow) -> None:
     with ThreadPoolExecutor(1) as threads:
-        asked = threads.submit(slow.client.get, f"{slow.url}?format=json")
+        asked = threads.submit(slow.get)
         converter = slow.stopped_converter()
         dead = slow.service.settings.results_dir / ".9-8-1.1.json"
         dead.touch()
@@ -669,35 +777,35 @@ def test_a_conversion_under_way_is_not_swept(slow: Slow) -> None:
     assert slow.rows == len(asked.result().json())
 
 
-def test_a_conversion_that_takes_too_long_is_ended_and_says_so(service: Service) -> None:
-    slow = Slow(service, job_timeout=10)
+def test_a_conversion_that_takes_too_long_is_ended_and_says_so(result: Slow) -> None:
+    result.start_worker(job_timeout=10)
     with ThreadPoolExecutor(1) as threads:
-        asked = threads.submit(slow.client.get, f"{slow.url}?format=json")
-        slow.stopped_converter()
+        asked = threads.submit(result.get)
+        result.stopped_converter()
 
-    assert_problem(asked.result(), 503, "DIFFING_JOB_TIMEOUT")
-    assert [] == converters(service)
-    assert [] == parts_of(service)
+    assert_problem(asked.result(), 503, "The conversion took longer", "DIFFING_JOB_TIMEOUT")
+    assert [] == result.converters()
+    assert [] == parts_of(result.service)
 
 
-def test_a_converter_that_crashes_is_a_503_and_the_next_one_does_it(slow: Slow) -> None:
+def test_a_converter_that_is_killed_is_a_503_and_the_next_one_does_it(slow: Slow) -> None:
     with ThreadPoolExecutor(1) as threads:
-        asked = threads.submit(slow.client.get, f"{slow.url}?format=json")
+        asked = threads.submit(slow.get)
         slow.service.signal(slow.stopped_converter(), signal.SIGKILL)
 
-    assert_problem(asked.result(), 503, "crashed")
+    assert_problem(asked.result(), 503, "conversion was ended by SIGKILL")
     assert [] == parts_of(slow.service)
-    assert slow.rows == len(slow.client.get(f"{slow.url}?format=json").json())
+    assert slow.rows == len(slow.get().json())
 
 
 def test_a_csv_that_is_not_what_it_was_is_not_converted(service: Service) -> None:
     slow = Slow(service, rows=1000)
+    slow.start_worker()
     text = slow.csv.read_text()
     for damaged in (text[: len(text) // 2], f"{text}9,9\n", f"{text}9,9,9\n"):
         slow.csv.write_text(damaged)
         for suffix in ("json", "parquet"):
-            response = slow.client.get(f"{slow.url}?format={suffix}")
-            assert response.status_code in (406, 503)
+            assert slow.get(suffix).status_code in (406, 503)
     assert [] == parts_of(slow.service)
     assert [slow.csv] == [*slow.service.settings.results_dir.iterdir()]
 
@@ -705,15 +813,15 @@ def test_a_csv_that_is_not_what_it_was_is_not_converted(service: Service) -> Non
 # results that go
 
 
-def test_a_result_that_is_removed_while_it_is_sent_is_sent_whole(slow: Slow) -> None:
-    whole = slow.csv.read_bytes()
-    with slow.client.stream("GET", slow.url, headers=PLAIN) as response:
+def test_a_result_that_is_removed_while_it_is_sent_is_sent_whole(result: Slow) -> None:
+    whole = result.csv.read_bytes()
+    with result.client.stream("GET", result.url, headers=PLAIN) as response:
         chunks = response.iter_raw(1000)
         first = next(chunks)
-        slow.csv.unlink()
+        result.csv.unlink()
 
         assert whole == first + b"".join(chunks)
-    assert_problem(slow.client.get(slow.url), 410)
+    assert_problem(result.client.get(result.url), 410)
 
 
 def test_a_result_that_is_removed_takes_its_other_formats_along(service: Service) -> None:
@@ -732,12 +840,14 @@ def test_a_result_that_is_removed_takes_its_other_formats_along(service: Service
 
 
 @pytest.mark.parametrize("accepted", ["identity", "gzip"])
-def test_a_client_that_leaves_in_the_middle_leaves_no_file_open(slow: Slow, accepted: str) -> None:
-    with slow.client.stream("GET", slow.url, headers={"Accept-Encoding": accepted}) as response:
+def test_a_client_that_leaves_in_the_middle_leaves_no_file_open(
+    result: Slow, accepted: str
+) -> None:
+    with result.client.stream("GET", result.url, headers={"Accept-Encoding": accepted}) as response:
         next(response.iter_raw(1000))
-        assert open_results(slow)
+        assert open_results(result)
 
-    wait_until(lambda: not open_results(slow), "the result is still open")
+    wait_until(lambda: not open_results(result), "the result is still open")
 
 
 def open_results(slow: Slow) -> list[Path]:
@@ -787,9 +897,9 @@ def test_a_file_whose_name_is_gone_is_answered_and_closed(
 @pytest.mark.parametrize("suffix", ["json", "parquet"])
 def test_a_csv_that_is_removed_before_it_is_converted_is_a_410(slow: Slow, suffix: str) -> None:
     with ThreadPoolExecutor(1) as threads:
-        asked = threads.submit(slow.client.get, f"{slow.url}?format={suffix}")
-        wait_until(lambda: converters(slow.service), "no conversion has begun")
-        (converter,) = converters(slow.service)
+        asked = threads.submit(slow.get, suffix)
+        wait_until(slow.converters, "no conversion has begun")
+        (converter,) = slow.converters()
         slow.service.signal(converter, signal.SIGSTOP)
         slow.csv.unlink()
         slow.service.signal(converter, signal.SIGCONT)

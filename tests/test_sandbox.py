@@ -6,8 +6,6 @@ import re
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -23,10 +21,12 @@ import pytest
 
 from diffing.core.comparison import comparison_of
 from diffing.core.errors import BadInput, DiffingError, OutOfDisk
+from diffing.core.spec import ConversionSpec
 from diffing.csvfiles.open import open_csv
 from diffing.csvfiles.split import Pieces
 from diffing.engine import connection
 from diffing.engine.connection import Session
+from diffing.engine.convert import convert
 from diffing.engine.diff import Diff
 from diffing.engine.sql import sections
 from diffing.files.results import Outputs
@@ -35,7 +35,7 @@ from diffing.sandbox.limits import Limits
 from diffing.worker.child import _enclose
 from diffing.worker.task import Task
 from tests import reference
-from tests.conftest import ROOT, DiffTexts, named, spec_of
+from tests.conftest import DiffTexts, named, spec_of
 from tests.service_under_test import LargePair, Service
 from tests.test_csvfile import PACK, allocating_at_most
 
@@ -322,12 +322,13 @@ def test_variables_of_python_are_no_tables(data: Data) -> None:
 
 def _diff_enclosed(data: Data) -> str:
     """Run a diff as a child does; what it may reach afterwards is still what it might then."""
+    spec = spec_of(data.old, data.new, comparison_of(["k"], ["v"]))
     task = Task(
-        spec_of(data.old, data.new, comparison_of(["k"], ["v"])),
+        spec,
         Outputs(result=data.folder / "results" / "1.1.csv"),
         Limits(2, "1GB", data.scratch),
     )
-    found = Diff(task.spec, task.limits).run(task.outputs, on_ready=partial(_enclose, task))
+    found = Diff(spec, task.limits).run(task.outputs, on_ready=partial(_enclose, task))
     return f"{found.unchanged} row is unchanged"
 
 
@@ -376,31 +377,32 @@ def test_the_process_of_a_diff_reaches_no_other_file(
     assert before == data.content()
 
 
+def _conversion_enclosed(folder: Path) -> str:
+    """Convert as a child does; what it may reach afterwards is still what it might then."""
+    source, outputs = folder / "1.1.csv", Outputs(folder / "1.1.json")
+    limits = Limits(1, "512MB", folder, "0KB")
+    task = Task(ConversionSpec(source, rows=1), outputs, limits)
+    convert(ConversionSpec(source, rows=1), outputs, limits, partial(_enclose, task))
+    return source.with_suffix(".json").name
+
+
 @needs_landlock
 def test_a_conversion_reaches_its_two_files_alone(tmp_path: Path) -> None:
-    source, target = tmp_path / "1.1.csv", tmp_path / "1.1.json"
+    source, other = tmp_path / "1.1.csv", tmp_path / "2.1.csv"
     source.write_text("k,v\n1,2\n")
-    (tmp_path / "2.1.csv").write_text("k,v\nsomebody,else\n")
-    spy = (
-        "import os, sys; from pathlib import Path; from diffing.engine import convert;"
-        "convert._write_json = lambda source, part: len(Path(os.environ['SPY']).read_text());"
-        "sys.exit(convert.main())"
-    )
-    arguments = [str(source), str(target), "1", str(os.getpid())]
+    other.write_text("k,v\nsomebody,else\n")
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
 
-    def converted(read: Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", spy, *arguments],
-            cwd=ROOT,
-            env={**os.environ, "SPY": str(read)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        def error_of(action: Callable[..., object], *arguments: object) -> str | None:
+            return pool.submit(_error_of, action, *arguments).result()
 
-    for read in (tmp_path / "2.1.csv", Path("/etc/passwd")):
-        assert "Permission denied" in converted(read).stdout
-    assert "were converted" in converted(source).stdout
+        assert "1.1.json" == pool.submit(_conversion_enclosed, tmp_path).result()
+        assert error_of(Path.read_bytes, source) is None
+        for path in (other, Path("/etc/passwd")):
+            assert "PermissionError" == error_of(Path.read_bytes, path)
+        for path in (source, other, tmp_path / "new"):
+            assert "PermissionError" == error_of(Path.write_bytes, path, b"x"), path
+    assert '[\n{"k":"1","v":"2"}\n]\n' == (tmp_path / "1.1.json").read_text()
 
 
 @needs_landlock

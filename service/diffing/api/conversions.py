@@ -1,145 +1,65 @@
-"""Has results written in other formats: in a child process, once for all who wait for it."""
+"""Has results written in other formats by a worker, and waits for the files."""
 
-import asyncio
-import json
-import logging
-import os
-import sys
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from diffing.api.watch import left
-from diffing.core.errors import ConversionFailed, DiffingError, NotAcceptable, ResultGone
-from diffing.files.publish import remove_parts
+from diffing.api.watch import Watch
+from diffing.core.errors import ConversionFailed, NotAcceptable, ResultGone
+from diffing.store.conversions import Conversion, Conversions
+from diffing.store.job import Status
+from diffing.store.queue import JobQueue
 
-_log = logging.getLogger(__name__)
-_MOST_AT_ONCE = 2
-_KINDS = {kind.slug(): kind for kind in (NotAcceptable, ResultGone)}
-
-
-@dataclass(frozen=True)
-class Conversion:
-    """A file that is to be written.
-
-    Args:
-        source: the CSV.
-        target: its name in the other format, whose suffix says which.
-        rows: data rows of both.
-    """
-
-    source: Path
-    target: Path
-    rows: int
+_KINDS = {f"urn:diffing:{kind.slug()}": kind for kind in (NotAcceptable, ResultGone)}
 
 
-class Conversions:
-    """Runs conversions, each file's once at a time, and ends those that nobody waits for.
+class Formats:
+    """Asks for conversions.
 
     Args:
-        stopping: ends all of them when it is set.
-        timeout: seconds that one may take.
+        conversions: their table.
+        queue: carries their ids.
+        watch: looks at them for those who wait.
     """
 
-    def __init__(self, stopping: asyncio.Event, timeout: float) -> None:
-        self._stopping = stopping
-        self._timeout = timeout
-        self._under_way: dict[Conversion, _Shared] = {}
-        self._slots = asyncio.Semaphore(_MOST_AT_ONCE)
+    def __init__(self, conversions: Conversions, queue: JobQueue, watch: Watch[Conversion]) -> None:
+        self._conversions = conversions
+        self._queue = queue
+        self._watch = watch
 
-    async def made(self, conversion: Conversion, request: Request) -> None:
-        """Return once the file is there, under its name.
+    async def unfinished(
+        self, target: Path, rows: int, request: Request, seconds: float
+    ) -> Status | None:
+        """Wait for a file; returns None once it is there, else how its conversion stands.
 
         Args:
-            conversion: which file.
+            target: a result in another format, whose suffix says which.
+            rows: data rows that it must have.
             request: of the client that waits; when it goes away, it waits no more.
+            seconds: to wait, at most.
 
         Raises:
-            NotAcceptable: the format has no room for what stands in the file.
-            ResultGone: there is no such CSV any more.
-            ConversionFailed: it took too long, the machine was not up to it, or the API stops.
+            NotAcceptable: the format has no room for what is in the file.
+            ResultGone: the CSV was removed.
+            ConversionFailed: it took too long, or the machine was not up to it.
+            DatabaseUnavailable: the conversion could not be asked for.
         """
-        shared = self._under_way.get(conversion) or self._begun(conversion)
-        shared.waiting += 1
-        gone = [asyncio.ensure_future(wait) for wait in (left(request), self._stopping.wait())]
-        try:
-            await asyncio.wait([shared.task, *gone], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for future in gone:
-                future.cancel()
-            shared.waiting -= 1
-            if not shared.waiting:
-                self._end(conversion, shared)
-        if not shared.task.done() or shared.task.cancelled():
-            raise ConversionFailed("The service stops, or the client left. Try again later.")
-        shared.task.result()
+        if await run_in_threadpool(target.exists):
+            return None
+        wanted = await run_in_threadpool(self._wanted, target.name, rows)
+        await self._watch.until_end(wanted.id, request, seconds)
+        left = await run_in_threadpool(self._conversions.of_ids, [wanted.id])
+        if await run_in_threadpool(target.exists):
+            return None
+        if not left:  # the worker that had it stops
+            return Status.QUEUED
+        if error := left[0].error:
+            raise _KINDS.get(error["type"], ConversionFailed)(error["detail"])
+        return left[0].status
 
-    def _begun(self, conversion: Conversion) -> "_Shared":
-        shared = _Shared(asyncio.create_task(self._run(conversion)))
-        self._under_way[conversion] = shared
-        return shared
-
-    def _end(self, conversion: Conversion, shared: "_Shared") -> None:
-        """The last one leaves: whoever comes now begins anew."""
-        if self._under_way.get(conversion) is shared:
-            del self._under_way[conversion]
-        shared.task.cancel()
-
-    async def _run(self, conversion: Conversion) -> None:
-        async with self._slots:
-            if conversion.target.exists():
-                return
-            try:
-                async with asyncio.timeout(self._timeout):
-                    said = await _run_child(conversion)
-            except TimeoutError:
-                raise ConversionFailed(
-                    f"The conversion took longer than {self._timeout:g} s. "
-                    "Ask for format=csv, or raise DIFFING_JOB_TIMEOUT."
-                ) from None
-            except OSError:
-                _log.exception("a conversion could not be started")
-                raise ConversionFailed("The conversion could not be started.") from None
-        if said is not None:
-            raise said
-
-
-class _Shared:
-    """A conversion under way, and how many clients wait for it."""
-
-    def __init__(self, task: asyncio.Task[None]) -> None:
-        self.task = task
-        self.waiting = 0
-
-
-async def _run_child(conversion: Conversion) -> DiffingError | None:
-    """Run the child to its end, and return what it failed with; it does not outlive this call."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "diffing.engine.convert"),
-        *(str(path.absolute()) for path in (conversion.source, conversion.target)),
-        *(str(conversion.rows), str(os.getpid())),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        said, _ = await child.communicate()
-    finally:
-        if child.returncode is None:
-            with suppress(ProcessLookupError):
-                child.kill()
-            await child.wait()
-        if child.returncode:
-            remove_parts(conversion.target, child.pid)
-    return _failure_in(said) if child.returncode else None
-
-
-def _failure_in(said: bytes) -> DiffingError:
-    try:
-        failure = json.loads(said)
-    except ValueError:
-        return ConversionFailed("The process of the conversion crashed; the server's log says how.")
-    kind = _KINDS.get(failure["type"].rpartition(":")[2], ConversionFailed)
-    return kind(failure["detail"])
+    def _wanted(self, name: str, rows: int) -> Conversion:
+        wanted = self._conversions.want(name, rows)
+        if wanted.is_new:
+            self._queue.put(wanted.id)
+        return wanted

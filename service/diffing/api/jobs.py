@@ -118,13 +118,13 @@ async def awaited(request: Request, backend: Backend) -> Job:
     return await run_in_threadpool(job_of, request, backend)
 
 
-def seconds_to_wait(request: Request) -> int:
-    """How long a client is ready to wait for the end of a job.
+def seconds_to_wait(request: Request, default: int = 0) -> int:
+    """How long a client is ready to wait for the end of a job, or of a conversion.
 
     Raises:
         BadArgument: it is no number, or too large.
     """
-    text = request.query_params.get("wait", "0")
+    text = request.query_params.get("wait", str(default))
     if not re.fullmatch(r"[0-9]{1,2}", text) or int(text) > _LONGEST_WAIT:
         raise BadArgument(f"wait must be a number of seconds from 0 to {_LONGEST_WAIT}.")
     return int(text)

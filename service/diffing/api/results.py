@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -12,9 +13,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from diffing.api.backend import Backend
-from diffing.api.conversions import Conversion, Conversions
 from diffing.api.http.downloads import Download, Files
-from diffing.api.jobs import awaited, not_yet
+from diffing.api.jobs import awaited, not_yet, seconds_to_wait
 from diffing.core.errors import BadArgument, ResultGone
 from diffing.files.results import Outputs
 from diffing.store.counters import ONE_OFF
@@ -25,6 +25,8 @@ _MEDIA_TYPES = {
     "json": "application/json",
     "parquet": "application/vnd.apache.parquet",
 }
+# for a conversion, unless ?wait= says otherwise
+_WAIT_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,6 @@ class Results:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._files = Files()
-        self._conversions = Conversions(backend.stopping, backend.settings.job_timeout)
 
     def routes(self) -> list[Route]:
         """The table of these endpoints."""
@@ -74,10 +75,24 @@ class Results:
         suffix = request.query_params.get("format", "csv")
         if suffix not in _MEDIA_TYPES:
             raise BadArgument(f"format must be one of {', '.join(_MEDIA_TYPES)}.")
+        until = time.monotonic() + seconds_to_wait(request, _WAIT_SECONDS)
         job = await awaited(request, self._backend)
         if job.status is not Status.SUCCEEDED or job.summary is None:
             return not_yet(job)
-        file = await self._open(request, job, output, suffix)
+        outputs = Outputs.of_attempt(self._backend.settings.results_dir, job.id, job.attempt)
+        source: Path = getattr(outputs, output.field)
+        target = source.with_suffix(f".{suffix}")
+        try:
+            file = await run_in_threadpool(source.open, "rb")
+            if suffix != "csv":
+                file.close()
+                rows, seconds = job.summary[output.count], until - time.monotonic()
+                formats = self._backend.formats
+                if status := await formats.unfinished(target, rows, request, seconds):
+                    return not_yet(replace(job, status=status))
+                file = await run_in_threadpool(target.open, "rb")
+        except FileNotFoundError:
+            raise ResultGone(f"The result of job {job.id} was removed. Start a new job.") from None
         download = Download(
             file,
             _digest(job, output, suffix, file),
@@ -87,23 +102,6 @@ class Results:
             packs=suffix != "parquet",
         )
         return self._files.answer(request, download)
-
-    async def _open(self, request: Request, job: Job, output: _Output, suffix: str) -> BinaryIO:
-        """Open a file of a job, once it is there in that format."""
-        outputs = Outputs.of_attempt(self._backend.settings.results_dir, job.id, job.attempt)
-        source: Path = getattr(outputs, output.field)
-        target = source.with_suffix(f".{suffix}")
-        try:
-            file = await run_in_threadpool(source.open, "rb")
-            if suffix == "csv":
-                return file
-            file.close()
-            if not await run_in_threadpool(target.exists):
-                rows = (job.summary or {})[output.count]
-                await self._conversions.made(Conversion(source, target, rows), request)
-            return await run_in_threadpool(target.open, "rb")
-        except FileNotFoundError:
-            raise ResultGone(f"The result of job {job.id} was removed. Start a new job.") from None
 
 
 def _digest(job: Job, output: _Output, suffix: str, file: BinaryIO) -> str:

@@ -1,45 +1,54 @@
-"""Looks at jobs for those who wait for them."""
+"""Looks at jobs and conversions for those who wait for them."""
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
+from typing import Generic, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from diffing.core.errors import DatabaseUnavailable
-from diffing.store.job import FINISHED, Job
-from diffing.store.jobs import Jobs
+from diffing.store.claims import Claimed
+from diffing.store.job import FINISHED
 
 _log = logging.getLogger(__name__)
 _LOOKS_APART = 0.25
 _AFTER_FAULT_SECONDS = 2.0
 # each takes one of DIFFING_MAX_CONNECTIONS
-_MOST_WAITING = 100
+MOST_WAITING = 100
+
+_Row = TypeVar("_Row", bound=Claimed)
 
 
-class Watch:
-    """Looks at all jobs that are followed, at once, a few times a second; at none otherwise.
+class Watch(Generic[_Row]):
+    """Looks at all rows that are followed, at once, a few times a second; at none otherwise.
 
     Args:
-        jobs: the jobs table.
+        of_ids: reads the rows of these ids from the table of jobs, or from another.
         stopping: ends all that is followed when it is set.
+        slots: one for each request that may wait.
     """
 
-    def __init__(self, jobs: Jobs, stopping: asyncio.Event) -> None:
-        self._jobs = jobs
+    def __init__(
+        self,
+        of_ids: Callable[[list[int]], list[_Row]],
+        stopping: asyncio.Event,
+        slots: asyncio.Semaphore,
+    ) -> None:
+        self._of_ids = of_ids
         self._stopping = stopping
+        self._slots = slots
         self._followed: Counter[int] = Counter()
         self._looking: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
-        self._seen: dict[int, Job | None] | None = None
-        self._waiting = 0
+        self._seen: dict[int, _Row | None] | None = None
 
-    async def looks_at(self, job_id: int) -> AsyncGenerator[Job, None]:
-        """The job again and again, as it was last seen; ends when there is no such job any more."""
-        self._followed[job_id] += 1
+    async def looks_at(self, row_id: int) -> AsyncGenerator[_Row, None]:
+        """The row again and again, as it was last seen; ends when there is no such row any more."""
+        self._followed[row_id] += 1
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
         try:
@@ -47,36 +56,35 @@ class Watch:
                 await self._news.wait()
                 if self._seen is None:
                     return
-                if job_id in self._seen:  # one who came during a look is not in it
-                    job = self._seen[job_id]
-                    if job is None:
+                if row_id in self._seen:  # one who came during a look is not in it
+                    row = self._seen[row_id]
+                    if row is None:
                         return
-                    yield job
+                    yield row
         finally:
-            self._followed[job_id] -= 1
-            if not self._followed[job_id]:
-                del self._followed[job_id]
+            self._followed[row_id] -= 1
+            if not self._followed[row_id]:
+                del self._followed[row_id]
 
-    async def until_end(self, job_id: int, request: Request, seconds: float) -> None:
-        """Wait until a job has ended; no longer than so many seconds, or than the client is there.
+    async def until_end(self, row_id: int, request: Request, seconds: float) -> None:
+        """Wait until a row has ended; no longer than so many seconds, or than the client is there.
 
         With too many who wait already it returns at once.
         """
-        if self._waiting >= _MOST_WAITING:
+        if self._slots.locked():
             return
-        self._waiting += 1
-        waits = [asyncio.ensure_future(wait) for wait in (self._end_of(job_id), left(request))]
-        try:
-            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self._waiting -= 1
-            for wait in waits:
-                wait.cancel()
+        async with self._slots:
+            waits = [asyncio.ensure_future(wait) for wait in (self._end_of(row_id), _left(request))]
+            try:
+                await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
 
-    async def _end_of(self, job_id: int) -> None:
-        async with aclosing(self.looks_at(job_id)) as looks:
-            async for job in looks:
-                if job.status in FINISHED:
+    async def _end_of(self, row_id: int) -> None:
+        async with aclosing(self.looks_at(row_id)) as looks:
+            async for row in looks:
+                if row.status in FINISHED:
                     return
 
     async def _look(self) -> None:
@@ -84,25 +92,25 @@ class Watch:
             while self._followed and not self._stopping.is_set():
                 ids, seconds = list(self._followed), _LOOKS_APART
                 try:
-                    jobs = await run_in_threadpool(self._jobs.of_ids, ids)
+                    rows = await run_in_threadpool(self._of_ids, ids)
                 except DatabaseUnavailable as error:
                     _log.warning("the jobs that are followed cannot be looked at: %s", error)
                     seconds = _AFTER_FAULT_SECONDS
                 else:
-                    self._tell({**dict.fromkeys(ids), **{job.id: job for job in jobs}})
+                    self._tell({**dict.fromkeys(ids), **{row.id: row for row in rows}})
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), seconds)
         finally:
             self._tell(None)
 
-    def _tell(self, seen: dict[int, Job | None] | None) -> None:
+    def _tell(self, seen: dict[int, _Row | None] | None) -> None:
         """Wake all who wait; None for that there is nothing more to see."""
         self._seen = seen
         self._news.set()
         self._news = asyncio.Event()
 
 
-async def left(request: Request) -> None:
+async def _left(request: Request) -> None:
     """Return when the client of a request, whose body was read, goes away."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

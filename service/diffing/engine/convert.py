@@ -1,74 +1,74 @@
-"""Writes the CSV of a diff in another format: `python -m diffing.engine.convert`.
-
-It dies with its parent, and prints the failure as JSON when there is one.
-"""
+"""Writes the CSV of a diff in another format."""
 
 import contextlib
 import csv
 import json
-import logging
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import TextIO
 
 from diffing.core.errors import (
     ConversionFailed,
     DiffFailed,
-    DiffingError,
     NotAcceptable,
     OutOfDisk,
     OutOfMemory,
     ResultGone,
-    of_os,
 )
-from diffing.engine.sql import SQL_DIR
+from diffing.core.spec import ConversionSpec
 from diffing.files.results import Outputs
-from diffing.sandbox import landlock
 from diffing.sandbox.limits import Limits
-from diffing.sandbox.parent_death import die_with_parent
-from diffing.sandbox.process import bound_memory, ignore_signals
 
-_log = logging.getLogger(__name__)
-_MEMORY = "512MB"
 _HINT = "Ask for format=csv or format=json."
 
 
 def convert(
-    source: Path, target: Path, rows: int, on_ready: Callable[[Path], None] = lambda _: None
+    spec: ConversionSpec,
+    outputs: Outputs,
+    limits: Limits,
+    on_ready: Callable[[Outputs], None] = lambda _: None,
 ) -> None:
-    """Write a CSV in the format that the suffix of the target names.
+    """Write a CSV in the format that the suffix of the result names.
 
     It appears under its name only when it is whole, and has as many rows as it must.
 
     Args:
-        source: CSV that a diff wrote: header, LF, UTF-8, quotes only where they must be.
-        target: `.json`, an array of objects; or `.parquet`, columns of text. Empty is NULL.
-        rows: data rows that the source must have.
+        spec: the CSV.
+        outputs: the result: `.json`, an array of objects; or `.parquet`, columns of text. Empty is
+            NULL.
+        limits: what DuckDB may use.
         on_ready: called with the file that is written to before it gets its name, when it is there.
 
     Raises:
         NotAcceptable: the format has no room for its column names, or memory none for its rows.
         ResultGone: the source was removed.
+        ConversionFailed: the source is damaged.
         OutOfMemory, OutOfDisk, DiffFailed: the machine was not up to it.
     """
     csv.field_size_limit(sys.maxsize)
-    with Outputs(target).parts() as part:
-        assert part.result, "it was given"  # noqa: S101
-        on_ready(part.result)
-        write = {".json": _write_json, ".parquet": _write_parquet}[target.suffix]
+    with outputs.parts() as parts:
+        on_ready(parts)
+        (part,) = parts.paths
         try:
-            written = write(source, part.result)
+            if part.suffix == ".json":
+                written = _write_json(spec.source, part)
+            else:
+                written = _write_parquet(spec.source, part, limits)
         except DiffFailed:
-            if source.exists():
+            if spec.source.exists():
                 raise
             raise ResultGone("The result was removed. Start a new job.") from None
-        if written != rows:
+        except MemoryError as error:
+            raise OutOfMemory(
+                f"The conversion needs more memory than {limits.memory}. {_HINT}"
+            ) from error
+        except (csv.Error, ValueError) as error:
+            raise ConversionFailed("The result is damaged. Start a new job.") from error
+        if written != spec.rows:
             raise DiffFailed(
-                f"{written:,} of {rows:,} rows were converted; this is a fault of the service."
+                f"{written:,} of {spec.rows:,} rows were converted; this is a fault of the service."
             )
 
 
@@ -97,7 +97,7 @@ def _write_json(source: Path, target: Path) -> int:
     return rows
 
 
-def _write_parquet(source: Path, target: Path) -> int:
+def _write_parquet(source: Path, target: Path, limits: Limits) -> int:
     """Write Parquet, and return the number of rows; no name may come out as another one."""
     from diffing.engine.connection import (  # only Parquet needs DuckDB
         CsvRefused,
@@ -106,10 +106,9 @@ def _write_parquet(source: Path, target: Path) -> int:
     )
 
     names = _names_for_parquet(source)
-    limits = _limits_in(target.parent)
     files = [source, target, as_pattern(source), as_pattern(target)]
     try:
-        with Session(limits, target.parent, files, [], threading.Event()) as session:
+        with Session(limits, limits.temp_folder, files, [], threading.Event()) as session:
             parameters = {
                 "file": str(as_pattern(source)),
                 "file_columns": dict.fromkeys(names, "VARCHAR"),
@@ -130,10 +129,6 @@ def _write_parquet(source: Path, target: Path) -> int:
     return int(written)
 
 
-def _limits_in(folder: Path) -> Limits:
-    return Limits(threads=1, memory=_MEMORY, temp_folder=folder, temp="0KB")
-
-
 def _names_for_parquet(source: Path) -> list[str]:
     with _opened(source) as file:
         names = next(csv.reader(file, strict=True))
@@ -147,49 +142,3 @@ def _names_for_parquet(source: Path) -> list[str]:
     if fault:
         raise NotAcceptable(f"It cannot be given as Parquet: {fault}. {_HINT}")
     return names
-
-
-def main() -> int:
-    """Convert as the arguments say: source, target, rows, process id of the parent.
-
-    Returns:
-        The exit status: 0 when done, 1 when the failure was printed.
-    """
-    source, target, rows, parent = sys.argv[1:]
-    die_with_parent(int(parent))
-    ignore_signals()
-    bound_memory(_limits_in(Path(os.devnull)).most_memory)
-    try:
-        convert(Path(source), Path(target), int(rows), partial(_enclose, Path(source)))
-    except DiffingError as error:
-        if error.__cause__:
-            _log.error("the conversion failed: %s", error, exc_info=error.__cause__)
-        failure = error.failure
-    except OSError as error:
-        _log.exception("the conversion failed")
-        failure = of_os(error).failure
-    except MemoryError:
-        _log.exception("the conversion failed")
-        failure = OutOfMemory(f"The conversion needs more memory than {_MEMORY}. {_HINT}").failure
-    except (csv.Error, UnicodeDecodeError, ValueError):
-        _log.exception("the conversion failed")
-        failure = ConversionFailed("The result is damaged. Start a new job.").failure
-    else:
-        return 0
-    json.dump(failure.as_dict(), sys.stdout)
-    return 1
-
-
-def _enclose(source: Path, part: Path) -> None:
-    """Let this process reach the two files, whatever is in the one that it reads."""
-    landlock.enclose(
-        # one that is not there is for the conversion to complain about
-        read=[SQL_DIR, *([source] if source.is_file() else [])],
-        write=[part],
-        rename=[part.parent],
-        own=[],
-    )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -102,12 +102,6 @@ def is_being_written(part: Path) -> bool:
     return False
 
 
-def remove_parts(path: Path, writer: int) -> None:
-    """Remove what a process that was killed left of a file; the writer is its process id."""
-    for part in path.parent.glob(f".{writer}-*-{path.name}"):
-        part.unlink(missing_ok=True)
-
-
 def sync(path: Path) -> None:
     """Have a file, or the names in a folder, on the disk, whatever happens."""
     handle = os.open(path, os.O_RDONLY)

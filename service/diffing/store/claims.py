@@ -27,6 +27,10 @@ class Claimed(Protocol):
     def seen_at(self) -> datetime:
         """Last sign of life."""
 
+    @property
+    def stem(self) -> str:
+        """What the names of its files begin with."""
+
 
 def is_held(table: sa.Table, row: Claimed) -> tuple[sa.ColumnElement[bool], ...]:
     """Whether a row still is this attempt's."""

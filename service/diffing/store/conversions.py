@@ -51,6 +51,11 @@ class Conversion:
         return cls(**{**row._mapping, "status": Status(row.status)})
 
     @property
+    def stem(self) -> str:
+        """What the names of the files of its job begin with: id and attempt."""
+        return ".".join(self.name.split(".")[:2])
+
+    @property
     def is_new(self) -> bool:
         """Whether the request that asked for it is the first one."""
         return self.status is Status.QUEUED and self.seen_at == self.wanted_at

@@ -81,6 +81,11 @@ class Job(Submission):
     summary: dict[str, Any] | None
     error: dict[str, str] | None
 
+    @property
+    def stem(self) -> str:
+        """What the names of the files of this attempt begin with."""
+        return f"{self.id}.{self.attempt}"
+
     @classmethod
     def from_row(cls, row: sa.Row[Any]) -> Self:
         """The job in a row of the table."""

@@ -18,11 +18,12 @@ _FAULT_SECONDS = 10.0
 _SCHEDULE_SECONDS = 60
 
 
-def consumer_of(huey: Huey, workers: int, grace: float) -> "JobConsumer":
+def consumer_of(huey: Huey, beside: Huey, workers: int, grace: float) -> "JobConsumer":
     """A consumer that heeds signals from now on, and is to be run.
 
     Args:
-        huey: the queue.
+        huey: the queue of jobs.
+        beside: another queue, for which there is one more thread.
         workers: threads that take jobs.
         grace: seconds that running jobs are given when it is told to stop.
     """
@@ -34,6 +35,7 @@ def consumer_of(huey: Huey, workers: int, grace: float) -> "JobConsumer":
         scheduler_interval=_SCHEDULE_SECONDS,
         shutdown_timeout=grace,
     )
+    consumer.attend(beside)
     consumer.heed_signals()
     return consumer
 
@@ -59,6 +61,12 @@ class JobConsumer(Consumer):  # type: ignore[misc]
 
     worker_class = _Thread
     _signum: int | None
+
+    def attend(self, huey: Huey) -> None:
+        """Have one more thread, which takes what is in another queue."""
+        worker = self._create_worker()
+        worker.huey = huey
+        self.worker_threads.append((worker, self._create_process(worker, "Worker-beside")))
 
     def heed_signals(self) -> None:
         """Stop when told to; also when that is before the start."""

@@ -1,43 +1,58 @@
-"""Finds jobs that nobody works on or has in the queue, and brings them on their way again."""
+"""Finds what nobody works on or has in the queue, and brings it on its way again."""
 
 import logging
 import time
 from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
-from diffing.core.errors import DiffFailed
-from diffing.store.job import Job, Status
-from diffing.store.jobs import Jobs
+from diffing.core.errors import DiffFailed, Failure
+from diffing.store.claims import Claimed
+from diffing.store.job import Status
 from diffing.store.queue import JobQueue
 from diffing.worker.sweeper import Sweeper
 
 _log = logging.getLogger(__name__)
+_Row = TypeVar("_Row", bound=Claimed)
 
 
-class Reaper:
+class Table(Protocol[_Row]):
+    """The table of jobs, or that of conversions."""
+
+    def unfinished(self) -> list[_Row]:
+        """The rows that have yet to end."""
+
+    def take_over(self, row: _Row, /) -> object:
+        """Queue a stale row again; something false when another reaper did, or it lives."""
+
+    def give_up(self, row: _Row, failure: Failure, /) -> object:
+        """Fail a stale row; something false likewise."""
+
+
+class Reaper(Generic[_Row]):
     """Queues again what gave no sign of life; any number may run, one of them wins each job.
 
     How long a job was silent is told by this process's own clock, which only goes forward, from
     when it first saw a sign of life: wall clocks jump, and differ between machines.
 
     Args:
-        jobs: the jobs table.
-        queue: carries the ids.
+        table: of what may be stale.
+        queue: carries its ids.
         sweeper: removes what dead attempts left.
-        stale_after: seconds of silence after which a job is taken over.
-        max_attempts: times a job is started before it has failed.
+        stale_after: seconds of silence after which a row is taken over.
+        max_attempts: times its work is started before it has failed.
         clock: seconds, for tests.
     """
 
     def __init__(
         self,
-        jobs: Jobs,
+        table: Table[_Row],
         queue: JobQueue,
         sweeper: Sweeper,
         stale_after: float,
         max_attempts: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._jobs = jobs
+        self._table = table
         self._queue = queue
         self._sweeper = sweeper
         self._stale_after = stale_after
@@ -50,36 +65,47 @@ class Reaper:
         """Take over what was silent too long; to be called every `stale_after / 3` or so.
 
         Raises:
-            DatabaseUnavailable: the jobs table cannot be asked.
+            DatabaseUnavailable: the table cannot be asked.
         """
-        stale = self._stale(self._jobs.unfinished())
-        for job in stale:
-            if job.status is Status.PROCESSING:
-                self._take_over(job)
-        queued = [job for job in stale if job.status is Status.QUEUED]
+        stale = self._stale(self._table.unfinished())
+        for row in stale:
+            if row.status is Status.PROCESSING:
+                self._take_over(row)
+        queued = [row for row in stale if row.status is Status.QUEUED]
         waiting = self._queue.waiting() if queued else set()
-        for job in queued:
-            if job.id not in waiting and self._jobs.take_over(job):
-                _log.warning("job %d was not in the queue", job.id, extra={"job_id": job.id})
-                self._queue.put(job.id)
+        for row in queued:
+            if row.id not in waiting and self._table.take_over(row):
+                word = _word(row)
+                extra = {f"{word}_id": row.id}
+                _log.warning("%s %d was not in the queue", word, row.id, extra=extra)
+                self._queue.put(row.id)
 
-    def _stale(self, jobs: list[Job]) -> list[Job]:
+    def _stale(self, rows: list[_Row]) -> list[_Row]:
         now = self._clock()
         if now - self._looked_at > self._stale_after:
             self._first_seen = {}  # this process slept: the others may have, too
         self._looked_at = now
-        signs = {job.id: (job.id, job.status, job.attempt, job.seen_at) for job in jobs}
+        signs = {row.id: (row.id, row.status, row.attempt, row.seen_at) for row in rows}
         self._first_seen = {s: self._first_seen.get(s, now) for s in signs.values()}
-        return [job for job in jobs if now - self._first_seen[signs[job.id]] >= self._stale_after]
+        return [row for row in rows if now - self._first_seen[signs[row.id]] >= self._stale_after]
 
-    def _take_over(self, job: Job) -> None:
-        """Another attempt at a job whose worker died, or the end of it."""
-        if job.attempt >= self._max_attempts:
-            reason = DiffFailed("The worker died while it ran the job.")
-            taken = self._jobs.give_up(job, reason.failure)
-        elif taken := self._jobs.take_over(job):
-            self._queue.put(job.id)
+    def _take_over(self, row: _Row) -> None:
+        """Another attempt at what a worker died of, or the end of it."""
+        word = _word(row)
+        taken: object
+        if row.attempt >= self._max_attempts:
+            reason = DiffFailed(f"The worker died while it ran the {word}.")
+            taken = self._table.give_up(row, reason.failure)
+        elif taken := self._table.take_over(row):
+            self._queue.put(row.id)
         if taken:
-            said = {"job_id": job.id, "attempt": job.attempt}
-            _log.warning("job %d, attempt %d: its worker died", job.id, job.attempt, extra=said)
-            self._sweeper.tidy(job)
+            said = {f"{word}_id": row.id, "attempt": row.attempt}
+            _log.warning(
+                "%s %d, attempt %d: its worker died", word, row.id, row.attempt, extra=said
+            )
+            self._sweeper.tidy(row)
+
+
+def _word(row: Claimed) -> str:
+    """What a row is: a job or a conversion."""
+    return type(row).__name__.lower()

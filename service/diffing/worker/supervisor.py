@@ -1,4 +1,4 @@
-"""Runs each diff in a child process: its memory is its own, and no crash reaches the worker."""
+"""Runs work in child processes: their memory is their own, and no crash reaches the worker."""
 
 import math
 import multiprocessing
@@ -29,13 +29,13 @@ _END_SECONDS = 1
 
 
 class Attempt(Protocol):
-    """What the one who wants the diff says while it runs."""
+    """What the one who wants the work says while it runs."""
 
     def beat(self, progress: Progress | None) -> bool:
-        """Take a sign of life; False when the diff is no longer wanted."""
+        """Take a sign of life; False when the work is no longer wanted."""
 
     def is_wanted(self) -> bool:
-        """Whether the diff still is wanted; asked more often than `beat`."""
+        """Whether the work still is wanted; asked more often than `beat`."""
 
 
 class _Starter:
@@ -87,7 +87,7 @@ class Runner:
 
     Args:
         beat_seconds: time between two signs of life.
-        timeout: seconds that a diff may take.
+        timeout: seconds that a child may take.
     """
 
     def __init__(self, beat_seconds: float, timeout: float = math.inf) -> None:
@@ -107,15 +107,15 @@ class Runner:
         attempt: Attempt,
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> dict[str, Any]:
-        """Run a diff.
+        """Run a diff or a conversion.
 
         Args:
-            task: what to compare, and where to write.
-            attempt: gets a beat every `beat_seconds`, and sooner when the diff is further.
-            on_progress: called whenever the diff says how far it is.
+            task: what to do, and where to write.
+            attempt: gets a beat every `beat_seconds`, and sooner when the work is further.
+            on_progress: called whenever the child says how far it is.
 
         Returns:
-            The summary, as JSON values.
+            The summary of a diff, as JSON values.
 
         Raises:
             ChildFailed: with the failure the child reported.
@@ -149,7 +149,7 @@ class Runner:
             now = time.monotonic()
             if now >= deadline:
                 raise TimedOut(
-                    f"The diff took longer than {self._timeout:g} s. "
+                    f"The {child.name} took longer than {self._timeout:g} s. "
                     "Raise DIFFING_JOB_TIMEOUT, or compare smaller files."
                 )
             if now >= due:
@@ -184,20 +184,24 @@ class Runner:
         if child.exitcode is not None and child.exitcode < 0:
             name = signal.Signals(-child.exitcode).name
             return ChildCrashed(
-                f"The process that ran the diff was ended by {name}; the machine or container "
-                "may be short of memory. Give it more, or set DIFFING_MEMORY_LIMIT lower."
+                f"The process that ran the {child.name} was ended by {name}; the machine or "
+                "container may be short of memory. Give it more, or set DIFFING_MEMORY_LIMIT lower."
             )
-        return ChildCrashed("The process that ran the diff crashed; the worker's log says how.")
+        return ChildCrashed(
+            f"The process that ran the {child.name} crashed; the worker's log says how."
+        )
 
     @contextmanager
     def _child(self, task: Task, sender: Connection, attempt: Attempt) -> Iterator[BaseProcess]:
-        child = self._context.Process(target=_child_main, args=(task, sender), daemon=True)
+        child = self._context.Process(
+            target=_child_main, name=task.spec.word, args=(task, sender), daemon=True
+        )
         if self._closed:
             raise Interrupted("The worker was stopped.")
         try:
             self._start(child, attempt)
         except (OSError, EOFError) as error:
-            raise ChildCrashed("The process of the diff could not be started.") from error
+            raise ChildCrashed(f"The process of the {child.name} could not be started.") from error
         with self._lock:
             self._children.add(child)
             if self._closed:
@@ -221,6 +225,6 @@ class Runner:
 
 def _child_main(task: Task, sender: Connection) -> None:
     # imported here: DuckDB is for the child, the worker stays small
-    from diffing.worker.child import run_diff
+    from diffing.worker.child import run
 
-    run_diff(task, sender)
+    run(task, sender)

@@ -10,6 +10,7 @@ from diffing.core.settings import Settings
 from diffing.files import uploads
 from diffing.files.publish import is_being_written, is_part
 from diffing.files.results import Outputs
+from diffing.store.claims import Claimed
 from diffing.store.job import Job, Status
 from diffing.store.jobs import Jobs
 
@@ -43,16 +44,15 @@ class Sweeper:
         self._remove_dead([*self._files(self._settings.tmp_dir, "*")])
         self._remove_orphans()
 
-    def tidy(self, job: Job) -> None:
-        """Remove what is not needed of an attempt that is over.
+    def tidy(self, row: Claimed) -> None:
+        """Remove what is not needed of an attempt that is over, at a job or at a conversion.
 
         Raises:
             OSError: a file cannot be removed.
             DatabaseUnavailable: the jobs table cannot be asked.
         """
-        name = f"{job.id}.{job.attempt}"
-        shutil.rmtree(self._settings.tmp_dir / name, ignore_errors=True)
-        self._remove_dead([*self._files(self._settings.results_dir, f"*{name}.*")])
+        shutil.rmtree(self._settings.tmp_dir / row.stem, ignore_errors=True)
+        self._remove_dead([*self._files(self._settings.results_dir, f"*{row.stem}.*")])
 
     def _forget_old_jobs(self) -> None:
         old = self._jobs.ended_before(self._settings.retention)

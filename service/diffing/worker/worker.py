@@ -18,7 +18,6 @@ from diffing.core.errors import (
     of_os,
 )
 from diffing.core.input_file import InputFile
-from diffing.core.progress import Progress
 from diffing.core.settings import Settings
 from diffing.core.spec import DiffSpec
 from diffing.files import uploads
@@ -26,13 +25,16 @@ from diffing.files.inputs import find_input, find_inputs
 from diffing.files.results import Outputs
 from diffing.sandbox import landlock
 from diffing.sandbox.limits import Limits
+from diffing.store.conversions import Conversions
 from diffing.store.counters import ONE_OFF
 from diffing.store.database import open_file
 from diffing.store.job import Job
 from diffing.store.jobs import Jobs
 from diffing.store.queue import JobQueue
 from diffing.store.workers import Presence
+from diffing.worker.attempt import Claim
 from diffing.worker.consumer import consumer_of
+from diffing.worker.converter import Converter
 from diffing.worker.reaper import Reaper
 from diffing.worker.supervisor import ChildCrashed, Runner
 from diffing.worker.sweeper import Sweeper
@@ -42,31 +44,6 @@ _log = logging.getLogger(__name__)
 _SWEEP_SECONDS = 60.0
 # How long the end of a job is tried to be recorded; then the job is left to a reaper.
 _PATIENCE_SECONDS = 60.0
-
-
-class _Attempt:
-    """Tells the runner whether a job still is this worker's, and the jobs table how far it is.
-
-    A table that cannot be asked for a while stops no diff: whether its end counts is decided when
-    it is recorded.
-    """
-
-    def __init__(self, jobs: Jobs, job: Job) -> None:
-        self._jobs = jobs
-        self._job = job
-
-    def beat(self, progress: Progress | None) -> bool:
-        return self._or_wanted(partial(self._jobs.beat, self._job, progress))
-
-    def is_wanted(self) -> bool:
-        return self._or_wanted(partial(self._jobs.is_held, self._job))
-
-    def _or_wanted(self, ask: Callable[[], bool]) -> bool:
-        try:
-            return ask()
-        except DatabaseUnavailable as error:
-            _log.warning("job %d: %s", self._job.id, error)
-            return True
 
 
 class Worker:
@@ -84,11 +61,17 @@ class Worker:
         self._reaper = Reaper(
             self._jobs, self._queue, self._sweeper, settings.stale_after, settings.max_attempts
         )
+        self._converter = Converter(settings, Conversions(engine), self._runner, self._sweeper)
         self._stopping = threading.Event()
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT; a job that is not done after the grace is queued again."""
-        consumer = consumer_of(self._queue.huey, self._settings.workers, self._settings.grace)
+        consumer = consumer_of(
+            self._queue.huey,
+            self._converter.queue.huey,
+            self._settings.workers,
+            self._settings.grace,
+        )
         if not landlock.version():
             _log.warning(
                 "this kernel has no Landlock: only DuckDB's own settings keep a diff to its files"
@@ -96,6 +79,7 @@ class Worker:
         sweep_every = min(_SWEEP_SECONDS, self._settings.retention / 4)
         for work, seconds in (
             (self._reaper.reap, self._settings.stale_after / 3),
+            (self._converter.reaper.reap, self._settings.stale_after / 3),
             (self._sweeper.sweep, sweep_every),
             (self._presence.beat, self._settings.stale_after / 3),
         ):
@@ -136,7 +120,7 @@ class Worker:
         """Run the diff; returns how the jobs table is to learn of its end."""
         try:
             with tracing.Stages() as stages:
-                summary = self._runner.run(self._task(job), _Attempt(self._jobs, job), stages)
+                summary = self._runner.run(self._task(job), self._claim(job), stages)
         except Interrupted:
             return partial(self._again, job)
         except ChildCrashed as crash:
@@ -158,6 +142,10 @@ class Worker:
             unforeseen = DiffFailed("An error that was not foreseen; the worker's log has it.")
             return self._failed(job, unforeseen.failure)
         return partial(self._succeed, job, summary["emitted"], summary)
+
+    def _claim(self, job: Job) -> Claim:
+        jobs = self._jobs
+        return Claim(f"job {job.id}", partial(jobs.beat, job), partial(jobs.is_held, job))
 
     def _failed(self, job: Job, failure: Failure) -> Callable[[], object]:
         _log.warning("job %d failed: %s", job.id, failure.detail)

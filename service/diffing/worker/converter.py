@@ -1,0 +1,88 @@
+"""Takes conversions from their queue, and runs each to its end."""
+
+import logging
+from functools import partial
+
+from diffing.core import logs
+from diffing.core.errors import DatabaseUnavailable, DiffingError, Interrupted
+from diffing.core.settings import Settings
+from diffing.core.spec import ConversionSpec
+from diffing.files.results import Outputs
+from diffing.sandbox.limits import Limits
+from diffing.store.conversions import Conversion, Conversions
+from diffing.store.queue import CONVERSIONS, JobQueue
+from diffing.worker.attempt import Claim
+from diffing.worker.reaper import Reaper
+from diffing.worker.supervisor import Runner
+from diffing.worker.sweeper import Sweeper
+from diffing.worker.task import Task
+
+_log = logging.getLogger(__name__)
+_MEMORY = "512MB"
+
+
+class Converter:
+    """Writes results in other formats, each in a child process.
+
+    Args:
+        settings: the folder of results, and how long a silent worker is waited for.
+        conversions: the conversions table.
+        runner: starts the child processes.
+        sweeper: removes what they left.
+    """
+
+    def __init__(
+        self, settings: Settings, conversions: Conversions, runner: Runner, sweeper: Sweeper
+    ) -> None:
+        self._settings = settings
+        self._conversions = conversions
+        self._runner = runner
+        self._sweeper = sweeper
+        self.queue = JobQueue(settings.queue_file, run=self.process, name=CONVERSIONS)
+        self.reaper = Reaper(
+            conversions, self.queue, sweeper, settings.stale_after, settings.max_attempts
+        )
+
+    def process(self, conversion_id: int) -> None:
+        """Run a conversion to its end, unless another worker has it, or nobody wants it."""
+        try:
+            if conversion := self._conversions.claim(conversion_id):
+                with logs.bound(conversion_id=conversion.id, attempt=conversion.attempt):
+                    self._run(conversion)
+        except DatabaseUnavailable as error:
+            _log.error("conversion %d is left to a reaper: %s", conversion_id, error)
+
+    def _run(self, conversion: Conversion) -> None:
+        task = self._task(conversion)
+        try:
+            # the one that died before its end was recorded may have written it
+            if not task.outputs.paths[0].exists():
+                self._runner.run(task, self._claim(conversion))
+        except Interrupted:
+            self._sweeper.tidy(conversion)
+            if self._conversions.give_back(conversion):
+                self.queue.put(conversion.id)
+        except DiffingError as error:
+            _log.warning("conversion %d, %s: %s", conversion.id, conversion.name, error)
+            self._sweeper.tidy(conversion)
+            self._conversions.fail(conversion, error.failure)
+        else:
+            self._conversions.succeed(conversion)
+
+    def _claim(self, conversion: Conversion) -> Claim:
+        table = self._conversions
+        return Claim(
+            f"conversion {conversion.id}",
+            partial(table.beat, conversion),
+            partial(table.is_held, conversion),
+        )
+
+    def _task(self, conversion: Conversion) -> Task:
+        target = self._settings.results_dir / conversion.name
+        return Task(
+            spec=ConversionSpec(target.with_suffix(".csv"), conversion.rows),
+            outputs=Outputs(target),
+            limits=Limits(threads=1, memory=_MEMORY, temp_folder=target.parent, temp="0KB"),
+            log=logs.Style(self._settings.log_level, self._settings.log_format),
+            said={"conversion_id": conversion.id, "attempt": conversion.attempt},
+        )
