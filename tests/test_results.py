@@ -36,6 +36,7 @@ from diffing.core.errors import DiffingError, NotAcceptable
 from diffing.store.conversions import Conversions
 from diffing.store.database import open_file
 from diffing.store.job import Submission
+from tests.conftest import ROOT
 from tests.service_under_test import Client, LargePair, Program, Running, Service
 from tests.test_api import assert_problem, assert_waits
 from tests.test_faults import STALE_AFTER, wait_until
@@ -642,6 +643,13 @@ def test_the_api_starts_no_process(slow: Slow) -> None:
         slow.stopped_converter()
 
         assert [] == [r for r in slow.service.running() if r.parent == slow.api.pid]
+
+
+def test_no_module_of_the_api_knows_how_to_start_a_process() -> None:
+    start = re.compile(r"(?i)subprocess|multiprocessing|fork|spawn|popen|os\.(system|exec)")
+    sources = (ROOT / "service" / "diffing" / "api").rglob("*.py")
+
+    assert [] == [path.name for path in sources if start.search(path.read_text())]
 
 
 def test_without_a_worker_a_conversion_is_a_404_with_its_status(result: Slow) -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests.service_under_test import Client, Service
 from tests.test_api import assert_problem, assert_waits
 from tests.test_faults import wait_until
+from tests.test_results import Slow
 
 
 @contextmanager
@@ -113,3 +114,16 @@ def test_beyond_a_hundred_who_wait_others_are_answered_at_once_until_some_leave(
     wait_until(
         lambda: idle.get(f"{path}?wait=1").elapsed.total_seconds() >= 1, "it waits for who left"
     )
+
+
+def test_those_who_wait_for_jobs_and_for_conversions_are_a_hundred_together(
+    service: Service,
+) -> None:
+    service.write_small_pair()
+    done = Slow(service, rows=1)
+    paths = [f"/api/diffing/job/{done.client.new_job()}?wait=60", f"{done.url}?format=json&wait=60"]
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(asked(done.client, paths[i % 2])).sock for i in range(110)]
+        wait_until(
+            lambda: len(select(sockets, [], [], 0)[0]) == 10, "others than ten are answered at once"
+        )

@@ -1,0 +1,135 @@
+"""The conversions table, and a reaper that looks after it: none is lost, done twice or left."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from diffing.core.errors import DiffFailed
+from diffing.store import conversions as conversions_module
+from diffing.store.conversions import Conversions
+from diffing.store.database import open_file
+from diffing.store.jobs import Jobs
+from diffing.store.queue import CONVERSIONS, JobQueue
+from diffing.worker.reaper import Reaper
+from diffing.worker.sweeper import Sweeper
+from tests.service_under_test import Service
+
+NAME = "1.1.json"
+FAILURE = DiffFailed("so it is").failure
+
+
+class Reaping:
+    """A reaper alone with the table and the queue, and the clock in one's hand."""
+
+    def __init__(self, service: Service) -> None:
+        service.settings.make_folders()
+        engine = open_file(service.settings.jobs_file)
+        self.conversions = Conversions(engine)
+        self.queue = JobQueue(service.settings.queue_file, name=CONVERSIONS)
+        self._now = 0.0
+        self._reaper = Reaper(
+            self.conversions,
+            self.queue,
+            Sweeper(service.settings, Jobs(engine)),
+            stale_after=15,
+            max_attempts=2,
+            clock=lambda: self._now,
+        )
+
+    def after_long(self) -> None:
+        """Look again and again, for longer than a worker is silent."""
+        for passed in (0, 5, 5, 5):
+            self._now += passed
+            self._reaper.reap()
+
+
+@pytest.fixture
+def reaping(service: Service) -> Reaping:
+    """A reaper that only looks when it is told to."""
+    return Reaping(service)
+
+
+def test_a_conversion_whose_id_was_lost_is_queued_once_and_not_among_the_jobs(
+    service: Service, reaping: Reaping
+) -> None:
+    wanted = reaping.conversions.want(NAME, 1)
+    reaping.after_long()
+    reaping.after_long()
+
+    assert 1 == reaping.queue.depth()
+    assert {wanted.id} == reaping.queue.waiting()
+    assert [] == service.queued_tasks()
+
+
+def test_a_conversion_whose_worker_died_is_queued_until_it_had_its_attempts(
+    reaping: Reaping,
+) -> None:
+    wanted = reaping.conversions.want(NAME, 1)
+    seen = []
+    for _ in range(2):
+        assert reaping.conversions.claim(wanted.id)
+        reaping.after_long()
+        seen += reaping.conversions.of_ids([wanted.id])
+
+    assert [("queued", 1), ("failed", 2)] == [(row.status, row.attempt) for row in seen]
+    assert seen[1].error
+    assert "The worker died while it ran the conversion." == seen[1].error["detail"]
+    assert reaping.conversions.claim(wanted.id) is None
+
+
+def test_a_conversion_that_is_asked_for_twice_is_one(reaping: Reaping) -> None:
+    first = reaping.conversions.want(NAME, 1)
+    again = reaping.conversions.want(NAME, 1)
+    assert reaping.conversions.claim(first.id)
+    late = reaping.conversions.want(NAME, 1)
+
+    assert [first.id] * 3 == [row.id for row in (first, again, late)]
+    assert [True, False, False] == [row.is_new for row in (first, again, late)]
+    assert reaping.conversions.claim(first.id) is None
+
+
+def test_a_conversion_that_failed_is_begun_anew_when_it_is_asked_for_again(
+    reaping: Reaping,
+) -> None:
+    held = reaping.conversions.claim(reaping.conversions.want(NAME, 1).id)
+    assert held
+    assert reaping.conversions.fail(held, FAILURE)
+    (failed,) = reaping.conversions.of_ids([held.id])
+    again = reaping.conversions.want(NAME, 1)
+
+    assert FAILURE.as_dict() == failed.error
+    assert again.is_new
+    assert ("queued", 0, None) == (again.status, again.attempt, again.error)
+    assert reaping.conversions.claim(again.id)
+
+
+def test_a_worker_whose_conversion_was_taken_over_can_change_nothing(reaping: Reaping) -> None:
+    conversions = reaping.conversions
+    lost = conversions.claim(conversions.want(NAME, 1).id)
+    assert lost
+    assert conversions.take_over(lost)
+    held = conversions.claim(lost.id)
+
+    assert not conversions.take_over(lost)
+    assert not conversions.give_up(lost, FAILURE)
+    assert not conversions.is_held(lost)
+    assert not conversions.beat(lost)
+    assert not conversions.succeed(lost)
+    assert not conversions.fail(lost, FAILURE)
+    assert not conversions.give_back(lost)
+    assert [held] == conversions.unfinished()
+
+
+def test_failures_that_nobody_asks_about_go_after_a_day(
+    reaping: Reaping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = reaping.conversions.claim(reaping.conversions.want(NAME, 1).id)
+    assert held
+    reaping.conversions.fail(held, FAILURE)
+    reaping.conversions.want("2.1.json", 1)
+    assert reaping.conversions.of_ids([held.id])
+    later = datetime.now(UTC) + timedelta(hours=25)
+    monkeypatch.setattr(conversions_module, "_now", lambda: later)
+    reaping.conversions.want("3.1.json", 1)
+
+    assert [] == reaping.conversions.of_ids([held.id])
