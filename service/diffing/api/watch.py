@@ -5,13 +5,13 @@ import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
-from typing import Generic, TypeVar
+from typing import Generic
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from diffing.core.errors import DatabaseUnavailable
-from diffing.store.claims import Claimed
+from diffing.store.claims import Row
 from diffing.store.job import FINISHED
 
 _log = logging.getLogger(__name__)
@@ -20,10 +20,8 @@ _AFTER_FAULT_SECONDS = 2.0
 # each takes one of DIFFING_MAX_CONNECTIONS
 MOST_WAITING = 100
 
-_Row = TypeVar("_Row", bound=Claimed)
 
-
-class Watch(Generic[_Row]):
+class Watch(Generic[Row]):
     """Looks at all rows that are followed, at once, a few times a second; at none otherwise.
 
     Args:
@@ -34,7 +32,7 @@ class Watch(Generic[_Row]):
 
     def __init__(
         self,
-        of_ids: Callable[[list[int]], list[_Row]],
+        of_ids: Callable[[list[int]], list[Row]],
         stopping: asyncio.Event,
         slots: asyncio.Semaphore,
     ) -> None:
@@ -44,9 +42,9 @@ class Watch(Generic[_Row]):
         self._followed: Counter[int] = Counter()
         self._looking: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
-        self._seen: dict[int, _Row | None] | None = None
+        self._seen: dict[int, Row | None] | None = None
 
-    async def looks_at(self, row_id: int) -> AsyncGenerator[_Row, None]:
+    async def looks_at(self, row_id: int) -> AsyncGenerator[Row, None]:
         """The row again and again, as it was last seen; ends when there is no such row any more."""
         self._followed[row_id] += 1
         if self._looking is None or self._looking.done():
@@ -103,7 +101,7 @@ class Watch(Generic[_Row]):
         finally:
             self._tell(None)
 
-    def _tell(self, seen: dict[int, _Row | None] | None) -> None:
+    def _tell(self, seen: dict[int, Row | None] | None) -> None:
         """Wake all who wait; None for that there is nothing more to see."""
         self._seen = seen
         self._news.set()

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from diffing.core.errors import Failure
+from diffing.core.progress import Progress
 from diffing.store.claims import held, is_held, unseen_since
 from diffing.store.database import available
 from diffing.store.job import UNFINISHED, Status
@@ -112,7 +113,7 @@ class Conversions:
             ).first()
         return Conversion.from_row(row) if row else None
 
-    def beat(self, conversion: Conversion, _: object = None) -> bool:
+    def beat(self, conversion: Conversion, _: Progress | None = None) -> bool:
         """Give a sign of life; False when the conversion is no longer this attempt's."""
         return self._change(held(_conversions, conversion).values(seen_at=_now()))
 

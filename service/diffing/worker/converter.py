@@ -1,7 +1,6 @@
 """Takes conversions from their queue, and runs each to its end."""
 
 import logging
-from functools import partial
 
 from diffing.core import logs
 from diffing.core.errors import DatabaseUnavailable, DiffingError, Interrupted
@@ -11,7 +10,7 @@ from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from diffing.store.conversions import Conversion, Conversions
 from diffing.store.queue import CONVERSIONS, JobQueue
-from diffing.worker.attempt import Claim
+from diffing.worker.claim import Claim
 from diffing.worker.reaper import Reaper
 from diffing.worker.supervisor import Runner
 from diffing.worker.sweeper import Sweeper
@@ -57,7 +56,7 @@ class Converter:
         try:
             # the one that died before its end was recorded may have written it
             if not task.outputs.paths[0].exists():
-                self._runner.run(task, self._claim(conversion))
+                self._runner.run(task, Claim(self._conversions, conversion))
         except Interrupted:
             self._sweeper.tidy(conversion)
             if self._conversions.give_back(conversion):
@@ -68,14 +67,6 @@ class Converter:
             self._conversions.fail(conversion, error.failure)
         else:
             self._conversions.succeed(conversion)
-
-    def _claim(self, conversion: Conversion) -> Claim:
-        table = self._conversions
-        return Claim(
-            f"conversion {conversion.id}",
-            partial(table.beat, conversion),
-            partial(table.is_held, conversion),
-        )
 
     def _task(self, conversion: Conversion) -> Task:
         target = self._settings.results_dir / conversion.name

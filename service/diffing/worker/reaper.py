@@ -3,32 +3,18 @@
 import logging
 import time
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
-from diffing.core.errors import DiffFailed, Failure
-from diffing.store.claims import Claimed
+from diffing.core.errors import DiffFailed
+from diffing.store.claims import Row, Table, word_of
 from diffing.store.job import Status
 from diffing.store.queue import JobQueue
 from diffing.worker.sweeper import Sweeper
 
 _log = logging.getLogger(__name__)
-_Row = TypeVar("_Row", bound=Claimed)
 
 
-class Table(Protocol[_Row]):
-    """The table of jobs, or that of conversions."""
-
-    def unfinished(self) -> list[_Row]:
-        """The rows that have yet to end."""
-
-    def take_over(self, row: _Row, /) -> object:
-        """Queue a stale row again; something false when another reaper did, or it lives."""
-
-    def give_up(self, row: _Row, failure: Failure, /) -> object:
-        """Fail a stale row; something false likewise."""
-
-
-class Reaper(Generic[_Row]):
+class Reaper(Generic[Row]):
     """Queues again what gave no sign of life; any number may run, one of them wins each job.
 
     How long a job was silent is told by this process's own clock, which only goes forward, from
@@ -45,7 +31,7 @@ class Reaper(Generic[_Row]):
 
     def __init__(
         self,
-        table: Table[_Row],
+        table: Table[Row],
         queue: JobQueue,
         sweeper: Sweeper,
         stale_after: float,
@@ -75,12 +61,12 @@ class Reaper(Generic[_Row]):
         waiting = self._queue.waiting() if queued else set()
         for row in queued:
             if row.id not in waiting and self._table.take_over(row):
-                word = _word(row)
+                word = word_of(row)
                 extra = {f"{word}_id": row.id}
                 _log.warning("%s %d was not in the queue", word, row.id, extra=extra)
                 self._queue.put(row.id)
 
-    def _stale(self, rows: list[_Row]) -> list[_Row]:
+    def _stale(self, rows: list[Row]) -> list[Row]:
         now = self._clock()
         if now - self._looked_at > self._stale_after:
             self._first_seen = {}  # this process slept: the others may have, too
@@ -89,9 +75,9 @@ class Reaper(Generic[_Row]):
         self._first_seen = {s: self._first_seen.get(s, now) for s in signs.values()}
         return [row for row in rows if now - self._first_seen[signs[row.id]] >= self._stale_after]
 
-    def _take_over(self, row: _Row) -> None:
+    def _take_over(self, row: Row) -> None:
         """Another attempt at what a worker died of, or the end of it."""
-        word = _word(row)
+        word = word_of(row)
         taken: object
         if row.attempt >= self._max_attempts:
             reason = DiffFailed(f"The worker died while it ran the {word}.")
@@ -104,8 +90,3 @@ class Reaper(Generic[_Row]):
                 "%s %d, attempt %d: its worker died", word, row.id, row.attempt, extra=said
             )
             self._sweeper.tidy(row)
-
-
-def _word(row: Claimed) -> str:
-    """What a row is: a job or a conversion."""
-    return type(row).__name__.lower()

@@ -32,7 +32,7 @@ from diffing.store.job import Job
 from diffing.store.jobs import Jobs
 from diffing.store.queue import JobQueue
 from diffing.store.workers import Presence
-from diffing.worker.attempt import Claim
+from diffing.worker.claim import Claim
 from diffing.worker.consumer import consumer_of
 from diffing.worker.converter import Converter
 from diffing.worker.reaper import Reaper
@@ -120,7 +120,7 @@ class Worker:
         """Run the diff; returns how the jobs table is to learn of its end."""
         try:
             with tracing.Stages() as stages:
-                summary = self._runner.run(self._task(job), self._claim(job), stages)
+                summary = self._runner.run(self._task(job), Claim(self._jobs, job), stages)
         except Interrupted:
             return partial(self._again, job)
         except ChildCrashed as crash:
@@ -142,10 +142,6 @@ class Worker:
             unforeseen = DiffFailed("An error that was not foreseen; the worker's log has it.")
             return self._failed(job, unforeseen.failure)
         return partial(self._succeed, job, summary["emitted"], summary)
-
-    def _claim(self, job: Job) -> Claim:
-        jobs = self._jobs
-        return Claim(f"job {job.id}", partial(jobs.beat, job), partial(jobs.is_held, job))
 
     def _failed(self, job: Job, failure: Failure) -> Callable[[], object]:
         _log.warning("job %d failed: %s", job.id, failure.detail)
