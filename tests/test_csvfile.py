@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffing.core.errors import BadInput, OutOfDisk
-from diffing.csvfiles import scan
 from diffing.csvfiles.csv_file import CsvFile, contents_of
 from diffing.csvfiles.open import open_csv, require_columns
 from diffing.csvfiles.rewrite import rewrite
+from diffing.csvfiles.scan import PORTIONS, Portions, count_rows
 from diffing.engine.sql import query
 from tests.conftest import named
 
@@ -53,10 +53,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "data.csv"
 
 
-def checked(path: Path, scratch: Path) -> CsvFile:
+def checked(path: Path, scratch: Path, portions: Portions = PORTIONS) -> CsvFile:
     """A file as a diff has it once its bytes were looked over."""
     file = open_csv(named(path), scratch)
-    rows = contents_of(file).rows
+    rows = contents_of(file, portions=portions).rows
     return rewrite(file, scratch) if rows is None else replace(file, rows=rows)
 
 
@@ -73,9 +73,9 @@ def records(file: CsvFile) -> list[Row]:
     return [file.columns, *fetch(file, FIELDS)]
 
 
-def accepted(path: Path, scratch: Path) -> CsvFile:
+def accepted(path: Path, scratch: Path, portions: Portions = PORTIONS) -> CsvFile:
     """A file that DuckDB reads whole; as in the engine, a rewritten one if it would not."""
-    file = checked(path, scratch)
+    file = checked(path, scratch, portions)
     try:
         whole = [(file.rows,)] == fetch(file, COUNT)
     except REFUSALS:
@@ -83,22 +83,22 @@ def accepted(path: Path, scratch: Path) -> CsvFile:
     return file if whole else rewrite(file, scratch)
 
 
-def read(path: Path, scratch: Path) -> list[Row]:
+def read(path: Path, scratch: Path, portions: Portions = PORTIONS) -> list[Row]:
     """All records, the header too, as the engine gets them."""
-    return records(accepted(path, scratch))
+    return records(accepted(path, scratch, portions))
 
 
-def count(path: Path, scratch: Path) -> int:
+def count(path: Path, scratch: Path, portions: Portions = PORTIONS) -> int:
     """The rows of a file, which DuckDB and the look at its bytes agree upon."""
-    file = accepted(path, scratch)
+    file = accepted(path, scratch, portions)
     assert [(file.rows,)] == fetch(file, COUNT)
     assert file.rows is not None
     return file.rows
 
 
-def refusal(path: Path, scratch: Path) -> str:
+def refusal(path: Path, scratch: Path, portions: Portions = PORTIONS) -> str:
     with pytest.raises(BadInput) as caught:
-        read(path, scratch)
+        read(path, scratch, portions)
     assert str(path.parent) not in caught.value.detail
     assert len(caught.value.detail.splitlines()) == 1
     return caught.value.detail
@@ -221,18 +221,13 @@ COUNTED = {
 @pytest.mark.parametrize("chunk", [1, 9, 32 * 1024])
 @pytest.mark.parametrize(("content", "rows"), COUNTED.values(), ids=COUNTED)
 def test_rows_are_records_below_the_header(
-    path: Path,
-    scratch: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    content: bytes,
-    rows: int,
-    chunk: int,
+    path: Path, scratch: Path, content: bytes, rows: int, chunk: int
 ) -> None:
     path.write_bytes(content)
-    monkeypatch.setattr(scan, "_CHUNK", chunk)
+    portions = Portions(scanned=chunk)
 
-    assert rows == count(path, scratch)
-    assert rows == rewrite(checked(path, scratch), scratch).rows
+    assert rows == count(path, scratch, portions)
+    assert rows == rewrite(checked(path, scratch, portions), scratch).rows
 
 
 @pytest.mark.parametrize(
@@ -251,7 +246,7 @@ def test_rows_are_records_below_the_header(
 def test_rows_are_not_counted_where_duckdb_may_read_others(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
-    assert scan.count_rows(path, "data.csv").rows is None
+    assert count_rows(path, "data.csv").rows is None
 
 
 @pytest.mark.parametrize("before", [b"1,", b'"1",'])
@@ -380,14 +375,13 @@ def test_a_longer_record_is_refused_with_its_line(
 
 @pytest.mark.parametrize("begun", [b"", b"a,b\n1,", b'a,b\n1,"', b"a,b\n" + b"1,2\n" * 30])
 def test_an_endless_line_is_refused_with_little_memory(
-    path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
+    path: Path, scratch: Path, begun: bytes
 ) -> None:
-    monkeypatch.setattr(scan, "_CHUNK", 1)
     path.write_bytes(begun)
     os.truncate(path, 200_000_000)
 
     with allocating_at_most(100_000_000):
-        assert "data.csv, line " in refusal(path, scratch)
+        assert "data.csv, line " in refusal(path, scratch, Portions(scanned=1))
 
 
 def test_there_may_be_2000_columns(path: Path, scratch: Path) -> None:
@@ -446,13 +440,12 @@ class TestCuts:
     ROWS = b'1,2\n"3\n,""4","5"\n\n6,7\n'
 
     @pytest.fixture(autouse=True, params=[1, 9, 32 * 1024])
-    def _chunk(self, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-        monkeypatch.setattr(scan, "_CHUNK", request.param)
-        monkeypatch.setattr(scan, "_BLOCK", request.param + 3)
+    def _portions(self, request: pytest.FixtureRequest) -> None:
+        self.portions = Portions(read=request.param + 3, scanned=request.param)
 
     def counted(self, path: Path, cuts: list[int]) -> int | None:
         path.write_bytes(self.HEADER + self.ROWS * 20)
-        return scan.count_rows(path, "data.csv", cuts).rows
+        return count_rows(path, "data.csv", cuts, portions=self.portions).rows
 
     @pytest.mark.parametrize("after", [b"", b"1,2\n", b'1,2\n"3\n,""4","5"\n', ROWS, ROWS * 20])
     def test_between_records_they_change_nothing(self, path: Path, after: bytes) -> None:
@@ -862,8 +855,6 @@ def test_rows_are_as_many_as_the_csv_module_finds(
     path.write_text(text, newline="")
     rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scan, "_CHUNK", chunk)
-        counted = scan.count_rows(path, "rows.csv").rows
+    counted = count_rows(path, "rows.csv", portions=Portions(scanned=chunk)).rows
 
     assert counted == len(rows) - 1

@@ -35,7 +35,7 @@ from diffing.sandbox.limits import Limits
 from diffing.worker.child import _enclose
 from diffing.worker.task import Task
 from tests import reference
-from tests.conftest import ROOT, DiffTexts, named, spec_of
+from tests.conftest import AS_LARGE, ROOT, DiffTexts, named, spec_of
 from tests.service_under_test import LargePair, Service
 from tests.test_csvfile import PACK, allocating_at_most
 
@@ -116,7 +116,9 @@ def run(data: Data, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
         open_csv(named(data.old), data.scratch),
         open_csv(named(data.new), data.scratch),
     ]
-    pieces = [Pieces(file, name, 2) for file, name in zip(files, ("old", "new"), strict=True)]
+    pieces = [
+        Pieces(file, name, 2, AS_LARGE) for file, name in zip(files, ("old", "new"), strict=True)
+    ]
     with Session(limits, data.scratch, [data.part], pieces, threading.Event()) as opened:
 
         def run(sql: str) -> dict[str, Any]:
@@ -327,7 +329,9 @@ def _diff_enclosed(data: Data) -> str:
         Outputs(result=data.folder / "results" / "1.1.csv"),
         Limits(2, "1GB", data.scratch),
     )
-    found = Diff(task.spec, task.limits).run(task.outputs, on_ready=partial(_enclose, task))
+    found = Diff(task.spec, task.limits, AS_LARGE).run(
+        task.outputs, on_ready=partial(_enclose, task)
+    )
     return f"{found.unchanged} row is unchanged"
 
 

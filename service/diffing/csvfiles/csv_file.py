@@ -8,7 +8,7 @@ from io import StringIO
 from pathlib import Path
 
 from diffing.core.errors import BadInput, is_disk_full, of_os, remedy
-from diffing.csvfiles.scan import Contents, count_rows
+from diffing.csvfiles.scan import PORTIONS, Contents, Portions, count_rows
 
 _OTHER_DELIMITERS = {";": "semicolon", "\t": "tab", "|": "pipe"}
 
@@ -38,7 +38,10 @@ class CsvFile:
 
 
 def contents_of(
-    file: CsvFile, cuts: Sequence[int] = (), on_chunk: Callable[[], None] = lambda: None
+    file: CsvFile,
+    cuts: Sequence[int] = (),
+    on_chunk: Callable[[], None] = lambda: None,
+    portions: Portions = PORTIONS,
 ) -> Contents:
     """Look over all bytes of a file.
 
@@ -46,6 +49,7 @@ def contents_of(
         file: the file.
         cuts: offsets, ascending, at which a record must begin; else `rows` is None.
         on_chunk: called again and again; what it raises ends the look.
+        portions: how much is taken at once.
 
     Returns:
         What stands in it; `rows` is None where DuckDB may read the file wrong: see `rewrite`.
@@ -54,7 +58,7 @@ def contents_of(
         BadInput: the file is not UTF-8.
     """
     with reading(file.name):
-        found = count_rows(file.path, file.name, cuts, on_chunk)
+        found = count_rows(file.path, file.name, cuts, on_chunk, portions)
     # a rewritten file has no header, and is right
     return found if file.rows is None else replace(found, rows=file.rows)
 

@@ -20,9 +20,21 @@ SEPARATOR = b"\x1f"
 """Stands between the columns of a key where the queries make one text of them."""
 
 
-# Small enough to stay in the processor's cache while it is looked over several times.
-_CHUNK = 32 * 1024
-_BLOCK = 1024 * 1024
+@dataclass(frozen=True)
+class Portions:
+    """How much of a file is taken at once.
+
+    Args:
+        read: bytes that are read.
+        scanned: bytes that are looked over, or a line; so few that they stay in the processor's
+            cache while they are looked over several times.
+    """
+
+    read: int = 1024 * 1024
+    scanned: int = 32 * 1024
+
+
+PORTIONS = Portions()
 
 # A record whose fields are all quoted; or else the whole rest of the text. After a quote inside a
 # quoted field, both `"` and `,"` lead on into a quoted field: taking them in one loop makes files
@@ -60,6 +72,7 @@ def count_rows(
     name: str,
     cuts: Sequence[int] = (),
     on_chunk: Callable[[], None] = lambda: None,
+    portions: Portions = PORTIONS,
 ) -> Contents:
     """Count the rows of a file that DuckDB reads right or refuses.
 
@@ -68,13 +81,14 @@ def count_rows(
         name: what errors call it.
         cuts: offsets, ascending, at which a record must begin.
         on_chunk: called again and again; what it raises ends the count.
+        portions: how much is taken at once.
 
     Raises:
         BadInput: the file is not UTF-8.
     """
     rows: int | None = -1  # the header is a record, but no row
     inside, has_separator, last = False, False, b""
-    for offset, chunk in _whole_lines(path, cuts):
+    for offset, chunk in _whole_lines(path, cuts, portions):
         on_chunk()
         if not chunk:
             return Contents(None, has_separator)
@@ -90,23 +104,26 @@ def count_rows(
     return Contents(None if inside or last == b"\r" else rows, has_separator)
 
 
-def _whole_lines(path: Path, cuts: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+def _whole_lines(
+    path: Path, cuts: Sequence[int], portions: Portions
+) -> Iterator[tuple[int, bytes]]:
     """A file in chunks of whole lines: no character and no pair of characters is cut in two.
 
     Args:
         path: the file.
         cuts: offsets, ascending, of lines at which a chunk should begin.
+        portions: how large a chunk is at least.
 
     Yields:
         Offset and bytes of each; an empty chunk at last if a line is too long.
     """
-    offset, rest = 0, b""
+    offset, rest, size = 0, b"", portions.scanned
     ends = [*cuts, sys.maxsize]
     with path.open("rb", buffering=0) as file:
-        while block := file.read(_BLOCK):
+        while block := file.read(portions.read):
             block = rest + block
             start = 0
-            while (end := block.find(b"\n", start + _CHUNK) + 1) or offset + len(block) >= ends[0]:
+            while (end := block.find(b"\n", start + size) + 1) or offset + len(block) >= ends[0]:
                 end = min(end or len(block), ends[0] - offset)
                 if offset + end == ends[0]:
                     ends.pop(0)
@@ -179,7 +196,7 @@ def _place_of(path: Path, offset: int) -> tuple[int, int]:
     line, start, done = 1, 0, 0
     with path.open("rb") as file:
         while done < offset:
-            chunk = file.read(min(_CHUNK, offset - done))
+            chunk = file.read(min(PORTIONS.scanned, offset - done))
             line += chunk.count(b"\n")
             if (newline := chunk.rfind(b"\n")) >= 0:
                 start = done + newline + 1

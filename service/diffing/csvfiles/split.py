@@ -3,6 +3,7 @@
 import csv
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO, RawIOBase, UnsupportedOperation
 from itertools import islice, pairwise
@@ -21,8 +22,6 @@ PIECES = 4
 
 _random = SystemRandom()
 
-# Less is not worth a thread.
-_SMALLEST = 4_000_000
 # A line after which so many records are whole begins a record; if not, the inspection tells.
 _RECORDS = 20
 _LINES_TRIED = 100
@@ -30,7 +29,22 @@ _LINES_TRIED = 100
 # sample of so many places: 65,000 rows in a row of 10 million are missed on both sides once in
 # 400,000 times.
 _SAMPLES = 1_000
-_SAMPLE_BYTES = 2_048
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """How large the parts of a file are.
+
+    Args:
+        smallest: bytes of a piece; less is not worth a thread.
+        sample_bytes: bytes that a sample takes from each place.
+    """
+
+    smallest: int = 4_000_000
+    sample_bytes: int = 2_048
+
+
+CUTTING = Cutting()
 
 
 class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
@@ -40,6 +54,7 @@ class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
         file: the file.
         protocol: what stands before `://`.
         most: how many pieces at most, empty ones not counted.
+        cutting: how large pieces and samples are.
 
     Attributes:
         names: of the pieces, in order; always as many.
@@ -52,16 +67,17 @@ class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
 
     cachable = False
 
-    def __init__(self, file: CsvFile, protocol: str, most: int) -> None:
+    def __init__(self, file: CsvFile, protocol: str, most: int, cutting: Cutting = CUTTING) -> None:
         super().__init__()
         self.protocol = protocol
         self._path = file.path
+        self._sample_bytes = cutting.sample_bytes
         self.bytes_total = file.path.stat().st_size
         with file.path.open("rb") as start:
             self._header = start.readline()
         body = len(self._header)
         # of a rewritten file one thread must read all
-        wanted = 1 if file.rewritten else min(most, PIECES, self.bytes_total // _SMALLEST)
+        wanted = 1 if file.rewritten else min(most, PIECES, self.bytes_total // cutting.smallest)
         self.cuts = _cuts(file, body, self.bytes_total, wanted)
         bounds = [body, *self.cuts, *[self.bytes_total] * (PIECES - len(self.cuts))]
         self._bounds = {
@@ -69,7 +85,7 @@ class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
         }
         self.names = tuple(self._bounds)
         self._furthest = dict.fromkeys(self.names, 0)
-        self.is_large = self.bytes_total >= _SMALLEST
+        self.is_large = self.bytes_total >= cutting.smallest
         self.sample: str | None = None
         self._sampled = b""
 
@@ -116,14 +132,14 @@ class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
         Each of 1,000 reads would wait for a thread that has Python's lock: better take it before
         there is one. To map the file takes as much memory as the file where its pages are huge.
         """
-        body = len(self._header)
+        body, size = len(self._header), self._sample_bytes
         lines = [self._header]
-        apart = max((self.bytes_total - body) / _SAMPLES, _SAMPLE_BYTES)
+        apart = max((self.bytes_total - body) / _SAMPLES, size)
         with self._path.open("rb", buffering=0) as file:
             for i in range(ceil((self.bytes_total - body) / apart)):
-                start = body + int(i * apart) + int(_random.random() * (apart - _SAMPLE_BYTES))
+                start = body + int(i * apart) + int(_random.random() * (apart - size))
                 # whole lines alone
-                text = os.pread(file.fileno(), _SAMPLE_BYTES, start).partition(b"\n")[2]
+                text = os.pread(file.fileno(), size, start).partition(b"\n")[2]
                 lines.append(text[: text.rfind(b"\n") + 1])
         self._sampled = b"".join(lines)
         self.sample = f"{self.protocol}://sample"

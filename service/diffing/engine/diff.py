@@ -14,7 +14,7 @@ from diffing.core.spec import DiffSpec
 from diffing.csvfiles.csv_file import CsvFile
 from diffing.csvfiles.open import open_csv, require_columns
 from diffing.csvfiles.rewrite import rewrite
-from diffing.csvfiles.split import Pieces
+from diffing.csvfiles.split import CUTTING, Cutting, Pieces
 from diffing.csvfiles.verify import Inspection
 from diffing.engine.compare import Counts, Side, Work, compare
 from diffing.engine.connection import ENGINE, CsvRefused, Session
@@ -34,13 +34,15 @@ class Diff:
     Args:
         spec: the files, `.csv`, `.csv.gz` or `.csv.zst`, and what is compared.
         limits: what it may use.
+        cutting: how large pieces and samples of the files are.
     """
 
-    def __init__(self, spec: DiffSpec, limits: Limits) -> None:
+    def __init__(self, spec: DiffSpec, limits: Limits, cutting: Cutting = CUTTING) -> None:
         self._spec = spec
         self._old, self._new = told_apart(spec.old, spec.new)
         self._comparison = spec.comparison
         self._limits = limits
+        self._cutting = cutting
         self._session: Session | None = None
         self._interrupted = threading.Event()
 
@@ -134,9 +136,10 @@ class Diff:
         scratch: Path,
         reporter: "_Reporter",
     ) -> Counts | CsvRefused:
+        most = self._limits.threads
         work = Work(
-            Side(old, Pieces(old, "old", most=self._limits.threads)),
-            Side(new, Pieces(new, "new", most=self._limits.threads)),
+            Side(old, Pieces(old, "old", most, self._cutting)),
+            Side(new, Pieces(new, "new", most, self._cutting)),
             self._comparison,
             outputs,
             self._limits.exact_keys,
