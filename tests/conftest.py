@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from diffing.core.comparison import Comparison, comparison_of
+from diffing.core.comparison import Comparison
 from diffing.core.input_file import InputFile
 from diffing.core.progress import Progress
 from diffing.core.spec import DiffSpec
@@ -100,7 +100,7 @@ def diff_texts(tmp_path: Path) -> DiffTexts:
             spec_of(
                 tmp_path / "old.csv",
                 tmp_path / "new.csv",
-                comparison_of(key, value, rel_tol, abs_tol, **more),
+                Comparison.of(key=key, value=value, rel_tol=rel_tol, abs_tol=abs_tol, **more),
             ),
             Limits(threads, memory, tmp_path, temp, exact_keys),
             cutting,

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from diffing.core.comparison import comparison_of
+from diffing.core.comparison import Comparison
 from diffing.core.errors import BadArgument, BadInput
 from diffing.csvfiles.split import Cutting
 from diffing.engine.diff import Diff
@@ -110,9 +110,7 @@ class Case(Strict):
         self, folder: Path, threads: int, exact_keys: bool = False, cutting: Cutting = AS_LARGE
     ) -> Summary:
         """Diff the files for real, with every output in that folder."""
-        comparison = comparison_of(
-            self.key, self.value, self.rel_tol, self.abs_tol, self.tolerance, self.duplicates
-        )
+        comparison = Comparison.of(**self.model_dump(include=set(Comparison.model_fields)))
         limits = Limits(threads, memory="1GB", temp_folder=folder, exact_keys=exact_keys)
         outputs = Outputs(**{name: folder / f"{name}.csv" for name in OUTPUTS})
         spec = spec_of(self.input("old"), self.input("new"), comparison)

@@ -113,6 +113,26 @@ def test_removed_rows_go_to_a_file_of_their_own(folder: Path) -> None:
     assert "id,note,value\n5,e,50\n" == (folder / "removed.csv").read_text()
 
 
+def test_tolerances_given_for_a_column_replace_those_that_the_metric_has_for_it(
+    folder: Path,
+) -> None:
+    (folder / "metrics.toml").write_text(
+        '[metric.m]\nold = "old.csv"\nnew = "new.csv"\nkey = ["id"]\nvalue = ["note", "value"]\n'
+        "rel_tol = 0.5\ntolerance = { note = { abs_tol = 3 }, value = { abs_tol = 50 } }\n"
+    )
+    files = ("--metric", "m", "--old", "old.csv", "--new", "new.csv", "--summary", "s.json")
+    environment = {"DIFFING_METRICS": "metrics.toml"}
+
+    diffing(folder, "diff", *files, "--rel-tol", "value=0.03", "--abs-tol", "7", **environment)
+
+    summary = json.loads((folder / "s.json").read_text())
+    assert (0.5, 7.0) == (summary["rel_tol"], summary["abs_tol"])
+    assert {
+        "note": {"rel_tol": None, "abs_tol": 3.0},
+        "value": {"rel_tol": 0.03, "abs_tol": None},
+    } == summary["tolerance"]
+
+
 def test_a_fingerprint_of_each_input_is_taken_when_asked_for(folder: Path) -> None:
     diffing(folder, *DIFF, "--fingerprint", "--summary", "s.json")
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from diffing.core.comparison import comparison_of
+from diffing.core.comparison import Comparison
 from diffing.core.errors import BadArgument, BadInput, OutOfDisk, OutOfMemory
 from diffing.core.progress import Progress
 from diffing.csvfiles.split import Cutting
@@ -346,7 +346,7 @@ def test_a_join_that_alone_would_fill_the_memory_leaves_room_for_the_rest(tmp_pa
 
     def result(memory: str) -> bytes:
         work = Diff(
-            spec_of(pair.old, pair.new, comparison_of([*pair.key], [*pair.value])),
+            spec_of(pair.old, pair.new, Comparison(key=pair.key, value=pair.value)),
             Limits(threads=2, memory=memory, temp_folder=tmp_path),
             AS_LARGE,
         )
@@ -361,8 +361,9 @@ def test_a_path_with_pattern_characters_is_that_file_alone(tmp_path: Path, name:
     (tmp_path / "new.csv").write_text("id,value\ndecoy,1\n")
     (tmp_path / "old.csv").write_text("id,value\n1,1\n")
     (tmp_path / name).write_text("id,value\n1,2\n")
+    exactly = Comparison(key=("id",), value=("value",), rel_tol=0.0)
     work = Diff(
-        spec_of(tmp_path / "old.csv", tmp_path / name, comparison_of(["id"], ["value"], 0, 0)),
+        spec_of(tmp_path / "old.csv", tmp_path / name, exactly),
         Limits(threads=2, memory="1GB", temp_folder=tmp_path),
         AS_LARGE,
     )
@@ -411,9 +412,9 @@ def test_a_refused_diff_leaves_an_earlier_result_as_it_was(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"rel_tol": -1.0}, "rel_tol must be"),
-        ({"abs_tol": float("nan")}, "abs_tol must be"),
-        ({"abs_tol": float("inf")}, "abs_tol must be"),
+        ({"rel_tol": -1.0}, "rel_tol: must be"),
+        ({"abs_tol": float("nan")}, "abs_tol: must be"),
+        ({"abs_tol": float("inf")}, "abs_tol: must be"),
         ({"key": ["id", "id"]}, "twice"),
         ({"value": ["id"]}, "twice"),
         ({"key": []}, "key"),
@@ -425,7 +426,7 @@ def test_a_comparison_that_makes_no_sense_is_refused(
     given_ = {"key": ["id"], "value": ["value"], "rel_tol": 0.0, "abs_tol": 0.0, **arguments}
 
     with pytest.raises(BadArgument, match=said):
-        comparison_of(**given_)  # type: ignore[arg-type]
+        Comparison.of(**given_)
 
 
 FIELDS = st.one_of(

@@ -21,7 +21,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from diffing.core.comparison import comparison_of
+from diffing.core.comparison import Comparison
 from diffing.core.errors import BadInput, DiffingError, OutOfDisk
 from diffing.csvfiles.open import open_csv
 from diffing.csvfiles.split import Pieces
@@ -325,7 +325,7 @@ def test_variables_of_python_are_no_tables(data: Data) -> None:
 def _diff_enclosed(data: Data) -> str:
     """Run a diff as a child does; what it may reach afterwards is still what it might then."""
     task = Task(
-        spec_of(data.old, data.new, comparison_of(["k"], ["v"])),
+        spec_of(data.old, data.new, Comparison(key=("k",), value=("v",))),
         Outputs(result=data.folder / "results" / "1.1.csv"),
         Limits(2, "1GB", data.scratch),
     )

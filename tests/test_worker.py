@@ -166,11 +166,10 @@ class Reaping:
         self.jobs = service.jobs()
         self._now = 0.0
         self._reaper = Reaper(
+            service.settings.model_copy(update={"stale_after": 15, "max_attempts": 2}),
             self.jobs,
             JobQueue(service.settings.queue_file),
             Sweeper(service.settings, self.jobs),
-            stale_after=15,
-            max_attempts=2,
             clock=lambda: self._now,
         )
 

@@ -1,19 +1,18 @@
 """What the members of a request body may be, and what they ask for."""
 
 import re
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from diffing.core.catalogue import Metric
 from diffing.core.comparison import ColumnTolerance, Comparison, Duplicates, Tolerance
-from diffing.core.errors import Unprocessable
+from diffing.core.errors import BadArgument, Unprocessable
 from diffing.core.text import faults, shown
 
 # a name of 255 bytes, if .gz or .zst is looked for, too
 _LONGEST_NAME = 250
 _LONGEST_FAULTS = 500
-_Model = TypeVar("_Model", bound=BaseModel)
 
 
 def _input_name(name: str) -> str:
@@ -59,29 +58,26 @@ def options_of(members: dict[str, Any], metric: Metric | None) -> MetricOptions:
     Raises:
         Unprocessable: naming each that is missing, unknown or wrong.
     """
-    return _checked(MetricOptions if metric else OneOffOptions, members)
+    try:
+        return (MetricOptions if metric else OneOffOptions).model_validate(members)
+    except ValidationError as error:
+        raise _unprocessable(f"{faults(error)}.") from None
 
 
 def comparison_of(options: MetricOptions, metric: Metric | None) -> Comparison | None:
-    """What is compared; None when that of the metric is, as it stands in the catalogue.
-
-    A column in `tolerance` has these tolerances instead of those of its own in the catalogue.
+    """The comparison that a request names; None for that of the catalogue.
 
     Raises:
-        Unprocessable: columns and tolerances do not go together.
+        Unprocessable: the columns and tolerances do not fit together.
     """
     said = options.model_dump(exclude_unset=True, exclude={"old", "new"})
-    if not metric:
-        return _checked(Comparison, said)
-    if not said:
+    if metric and not said:
         return None
-    usual = metric.comparison.model_dump()
-    own = {**usual["tolerance"], **said.get("tolerance", {})}
-    return _checked(Comparison, {**usual, **said, "tolerance": own})
-
-
-def _checked(model: type[_Model], members: dict[str, Any]) -> _Model:
     try:
-        return model.model_validate(members)
-    except ValidationError as error:
-        raise Unprocessable(f"{shown(faults(error), _LONGEST_FAULTS)}.") from None
+        return metric.with_options(said) if metric else Comparison.of(**said)
+    except BadArgument as error:
+        raise _unprocessable(error.detail) from None
+
+
+def _unprocessable(text: str) -> Unprocessable:
+    return Unprocessable(shown(text, _LONGEST_FAULTS))

@@ -1,11 +1,12 @@
 """The command line, `diffing`."""
 
 import logging
+import math
 import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +15,7 @@ from diffing.cli.console import readable_errors, standard_output, to_people
 from diffing.cli.keys import keys
 from diffing.cli.submit import submit
 from diffing.core.catalogue import Metric, load_catalogue
-from diffing.core.comparison import Comparison, Duplicates, comparison_of
+from diffing.core.comparison import Comparison, Duplicates
 from diffing.core.errors import BadArgument, MissingInput
 from diffing.core.input_file import InputFile
 from diffing.core.settings import Settings, load_settings
@@ -58,7 +59,7 @@ Tolerances = Annotated[
 
 
 @app.command()
-def diff(
+def diff(  # noqa: PLR0913 - typer makes an option of each
     old: Annotated[Path | None, typer.Option(help="The old CSV file.")] = None,
     new: Annotated[Path | None, typer.Option(help="The new CSV file.")] = None,
     metric: Annotated[
@@ -91,7 +92,7 @@ def diff(
     """Write the rows of NEW that were added or really changed."""
     settings = load_settings()
     entry = load_catalogue(settings.metrics).find(metric) if metric else None
-    comparison = _comparison(entry, key, value, rel_tol, abs_tol, duplicates)
+    comparison = _comparison(entry, key, value, _options(rel_tol, abs_tol, duplicates))
     spec = DiffSpec(
         *_inputs(settings, entry, old, new),
         comparison,
@@ -248,41 +249,41 @@ def _comparison(
     entry: Metric | None,
     key: list[str] | None,
     value: list[str] | None,
-    rel_tol: list[str] | None,
-    abs_tol: list[str] | None,
-    duplicates: str | None,
+    options: dict[str, Any],
 ) -> Comparison:
-    """The comparison of a metric or of arguments; a tolerance given stands over the metric's."""
+    """The comparison of a metric or of columns, with the options that were given."""
     if entry and (key or value):
         raise BadArgument("Give --metric, or --key and --value, not both.")
     if not entry and not (key and value):
         raise BadArgument("Give --old, --new and either --metric, or --key and --value.")
-    base = entry.comparison if entry else comparison_of(key or [], value or [])
-    tolerance = {
-        column: own.model_dump(exclude_none=True) for column, own in base.tolerance.items()
-    }
-    of_all = {"rel_tol": base.rel_tol, "abs_tol": base.abs_tol}
+    return (entry or Comparison.of(key=key, value=value)).with_options(options)
+
+
+def _options(
+    rel_tol: list[str] | None, abs_tol: list[str] | None, duplicates: str | None
+) -> dict[str, Any]:
+    """The options of a comparison, as fields of Comparison; those not given are left out."""
+    options: dict[str, Any] = {"duplicates": duplicates} if duplicates else {}
     for name, given in (("rel_tol", rel_tol), ("abs_tol", abs_tol)):
         for text in given or []:
             column, separator, number = text.rpartition("=")
-            target = tolerance.setdefault(column, {}) if separator else of_all
-            target[name] = _number(name, number)
-    return comparison_of(
-        base.key,
-        base.value,
-        **of_all,
-        tolerance=tolerance,
-        duplicates=duplicates or base.duplicates,
-    )
+            target = (
+                options.setdefault("tolerance", {}).setdefault(column, {}) if separator else options
+            )
+            target[name] = _number(f"{name} of {shown(column)}" if separator else name, number)
+    return options
 
 
 def _number(name: str, text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
         raise BadArgument(
             f"{name} must be a number, 0 or more, or COLUMN=NUMBER, not {shown(text)}."
-        ) from None
+        )
+    return number
 
 
 def _inputs(

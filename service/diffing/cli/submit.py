@@ -20,7 +20,7 @@ Columns = Annotated[
 Number = Annotated[float | None, typer.Option(min=0, help="Replaces that of the metric.")]
 
 
-def submit(
+def submit(  # noqa: PLR0913 - typer makes an option of each
     metric: Annotated[
         str | None, typer.Argument(help="A metric of the service; or give files and columns.")
     ] = None,

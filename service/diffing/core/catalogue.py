@@ -36,7 +36,7 @@ class Metric(Comparison):
     @property
     def comparison(self) -> Comparison:
         """What a diff of the metric compares."""
-        return Comparison(**self.model_dump(include=set(Comparison.model_fields)))
+        return self.with_options({})
 
 
 class Catalogue:

@@ -1,16 +1,30 @@
 """What a diff compares: key and value columns, and when two values are the same."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from diffing.core.errors import BadArgument
 from diffing.core.text import faults, shown
 
+
+def _not_negative(number: float) -> float:
+    if not 0 <= number < math.inf:
+        raise ValueError(f"must be a number, 0 or more, not {number}")
+    return number
+
+
 Duplicates = Literal["allow", "error"]
-Tolerance = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
+Tolerance = Annotated[float, Field(strict=True), AfterValidator(_not_negative)]
 Columns = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -62,6 +76,33 @@ class Comparison(BaseModel):
         """Whether a value column has both tolerances 0: its numbers are compared exactly."""
         return any(rel_tol == abs_tol == 0 for rel_tol, abs_tol in self.tolerances)
 
+    @staticmethod
+    def of(**fields: object) -> "Comparison":
+        """A comparison of these fields.
+
+        Raises:
+            BadArgument: a field is invalid, or the fields do not fit together.
+        """
+        try:
+            return Comparison.model_validate(fields)
+        except ValidationError as error:
+            raise BadArgument(f"{faults(error)}.") from None
+
+    def with_options(self, options: Mapping[str, Any]) -> "Comparison":
+        """The comparison with the options of a request in place of its own.
+
+        A column that `tolerance` names gets the tolerances given there, and keeps none of its own.
+
+        Args:
+            options: values by the names of the fields.
+
+        Raises:
+            BadArgument: an option is invalid, or does not fit the columns.
+        """
+        own = self.model_dump(include=set(Comparison.model_fields))
+        tolerance = own["tolerance"] | options.get("tolerance", {})
+        return Comparison.of(**{**own, **options, "tolerance": tolerance})
+
     @model_validator(mode="after")
     def _columns_are_named_once(self) -> Self:
         columns = [*self.key, *self.value]
@@ -78,35 +119,3 @@ class Comparison(BaseModel):
             names = ", ".join(map(shown, others))
             raise ValueError(f"tolerance of what is no value column: {names}")
         return self
-
-
-def comparison_of(
-    key: Sequence[str],
-    value: Sequence[str],
-    rel_tol: float = 1e-9,
-    abs_tol: float = 0.0,
-    tolerance: Mapping[str, Mapping[str, float]] | None = None,
-    duplicates: str = "allow",
-) -> Comparison:
-    """A comparison from arguments, which are as those of Comparison.
-
-    Raises:
-        BadArgument: a tolerance is negative or no number, no column is given, or one twice.
-    """
-    given = [("", {"rel_tol": rel_tol, "abs_tol": abs_tol}), *(tolerance or {}).items()]
-    for column, tolerances in given:
-        for name, number in tolerances.items():
-            if not number >= 0 or math.isinf(number):
-                of_column = f" of {shown(column)}" if column else ""
-                raise BadArgument(f"{name}{of_column} must be a number, 0 or more, not {number}.")
-    try:
-        return Comparison(
-            key=tuple(key),
-            value=tuple(value),
-            rel_tol=rel_tol,
-            abs_tol=abs_tol,
-            tolerance={c: ColumnTolerance(**t) for c, t in (tolerance or {}).items()},
-            duplicates=duplicates,
-        )
-    except ValidationError as error:
-        raise BadArgument(f"{faults(error)}.") from None

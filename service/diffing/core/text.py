@@ -11,7 +11,9 @@ def faults(error: Exception) -> str:
         return str(error)
     return "; ".join(
         ": ".join(
-            filter(None, [".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, ")])
+            filter(
+                None, [shown(".".join(map(str, e["loc"]))), e["msg"].removeprefix("Value error, ")]
+            )
         )
         for e in error.errors()
     )

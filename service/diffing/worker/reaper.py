@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 from diffing.core.errors import DiffFailed
+from diffing.core.settings import Settings
 from diffing.store.job import Job, Status
 from diffing.store.jobs import Jobs
 from diffing.store.queue import JobQueue
@@ -20,28 +21,26 @@ class Reaper:
     when it first saw a sign of life: wall clocks jump, and differ between machines.
 
     Args:
+        settings: seconds of silence after which a job is taken over, and the most attempts.
         jobs: the jobs table.
         queue: carries the ids.
         sweeper: removes what dead attempts left.
-        stale_after: seconds of silence after which a job is taken over.
-        max_attempts: times a job is started before it has failed.
-        clock: seconds, for tests.
+        clock: gives seconds.
     """
 
     def __init__(
         self,
+        settings: Settings,
         jobs: Jobs,
         queue: JobQueue,
         sweeper: Sweeper,
-        stale_after: float,
-        max_attempts: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._jobs = jobs
         self._queue = queue
         self._sweeper = sweeper
-        self._stale_after = stale_after
-        self._max_attempts = max_attempts
+        self._stale_after = settings.stale_after
+        self._max_attempts = settings.max_attempts
         self._clock = clock
         self._first_seen: dict[tuple[object, ...], float] = {}
         self._looked_at = clock()

@@ -81,9 +81,7 @@ class Worker:
         self._queue = JobQueue(settings.queue_file, run=self.process)
         self._runner = Runner(min(2.0, settings.stale_after / 4), settings.job_timeout)
         self._sweeper = Sweeper(settings, self._jobs)
-        self._reaper = Reaper(
-            self._jobs, self._queue, self._sweeper, settings.stale_after, settings.max_attempts
-        )
+        self._reaper = Reaper(settings, self._jobs, self._queue, self._sweeper)
         self._stopping = threading.Event()
 
     def run(self) -> None:
