@@ -19,7 +19,6 @@ from diffing.core.errors import DiffFailed
 from diffing.core.settings import Settings
 from diffing.store.database import open_file
 from diffing.store.job import Submission
-from diffing.store.jobs import Jobs
 from diffing.store.schema import workers as workers_table
 from diffing.store.statistics import Census
 from diffing.store.workers import Presence
@@ -323,17 +322,16 @@ def test_metrics_are_in_the_format_and_named_as_prometheus_wants(service: Servic
 
 
 def test_a_histogram_counts_in_each_bucket_what_took_at_most_so_long(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    service: Service,
 ) -> None:
-    jobs = service.jobs()
+    jobs, ends = service.jobs(), [datetime.now(UTC)]
+    at_end = service.jobs(now=lambda: ends[-1])
     for seconds in (0.1, 0.3, 40, 4_000, -5):
         job = jobs.claim(jobs.create(Submission("revenue")).id)
         assert job
         assert job.started_at
-        end = job.started_at + timedelta(seconds=seconds)
-        with monkeypatch.context() as clock:
-            clock.setattr("diffing.store.jobs._now", lambda end=end: end)
-            assert jobs.succeed(job, {})
+        ends.append(job.started_at + timedelta(seconds=seconds))
+        assert at_end.succeed(job, {})
     samples = samples_of(service.api())
 
     labels = {"metric": "revenue", "status": "succeeded"}
@@ -450,7 +448,7 @@ def test_metrics_that_cannot_be_counted_are_a_503(service: Service) -> None:
 
 def test_a_scrape_stays_cheap_with_a_hundred_thousand_jobs(service: Service) -> None:
     service.settings.make_folders()
-    Jobs.in_file(service.settings.jobs_file)
+    open_file(service.settings.jobs_file)
     summary = '{"emitted": 1, "padding": "' + "x" * 1_000 + '"}'
     with closing(sqlite3.connect(service.settings.jobs_file)) as database, database:
         database.execute(

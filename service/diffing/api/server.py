@@ -18,6 +18,7 @@ from diffing.core.catalogue import load_catalogue
 from diffing.core.errors import BadSetting
 from diffing.core.settings import Settings
 from diffing.store.api_keys import Keys
+from diffing.store.database import open_file
 
 _log = logging.getLogger(__name__)
 
@@ -46,12 +47,17 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve_api(settings: Settings, listener: socket.socket | None = None) -> None:
+def serve_api(
+    settings: Settings,
+    listener: socket.socket | None = None,
+    protocol: type[BoundedProtocol] = BoundedProtocol,
+) -> None:
     """Run the API until SIGTERM or SIGINT.
 
     Args:
         settings: where to listen, and the folders.
         listener: a socket that listens already, instead of the host and port of the settings.
+        protocol: of each connection.
 
     Raises:
         BadSetting: the address is in use, a folder cannot be written to, or it takes API keys to
@@ -66,7 +72,7 @@ def serve_api(settings: Settings, listener: socket.socket | None = None) -> None
     _log.info("API keys are %s", "asked for" if ask_for_keys else "off: everybody may do all")
     config = uvicorn.Config(
         Observed(app),
-        http=BoundedProtocol,
+        http=protocol,
         ws="none",
         limit_concurrency=settings.max_connections,
         log_config=None,
@@ -124,7 +130,7 @@ def needs_keys(settings: Settings, listener: socket.socket) -> bool:
     local = ipaddress.ip_address(address).is_loopback
     if settings.api_keys == "off" or (settings.api_keys == "auto" and local):
         return False
-    if not Keys.in_file(settings.jobs_file).any_hold():
+    if not Keys(open_file(settings.jobs_file)).any_hold():
         raise BadSetting(
             f"It takes API keys to listen on {address}, and there is none. Make one with "
             "`diffing keys create NAME`, or let everybody in with DIFFING_API_KEYS=off."

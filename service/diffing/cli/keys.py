@@ -67,9 +67,10 @@ def revoke(
 def _table(settings: Settings) -> "Keys":
     # imported here: a diff needs no database, and starts in half the time
     from diffing.store.api_keys import Keys
+    from diffing.store.database import open_file
 
     settings.make_folders()
-    return Keys.in_file(settings.jobs_file)
+    return Keys(open_file(settings.jobs_file))
 
 
 def _scopes_of(key: "Key") -> str:

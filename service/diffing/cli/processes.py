@@ -13,7 +13,7 @@ from diffing.api.server import listen, needs_keys, url_of
 from diffing.core.catalogue import load_catalogue
 from diffing.core.errors import BadSetting
 from diffing.core.settings import Settings
-from diffing.store.jobs import Jobs
+from diffing.store.database import open_file
 from diffing.store.queue import JobQueue
 
 
@@ -79,7 +79,7 @@ def services(settings: Settings) -> Iterator[Services]:
     settings.make_folders()
     # each of the two would find out too, but then all three would say so
     load_catalogue(settings.metrics)
-    Jobs.in_file(settings.jobs_file)
+    open_file(settings.jobs_file)
     JobQueue(settings.queue_file)
     with listen(settings.host, settings.port) as listener:
         needs_keys(settings, listener)

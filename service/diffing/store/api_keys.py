@@ -6,14 +6,13 @@ import re
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from typing import Any, Self
 
 import sqlalchemy as sa
 
 from diffing.core.errors import BadArgument
-from diffing.store.database import available, open_file
+from diffing.store.database import available, utc_now
 from diffing.store.schema import keys as _keys
 from diffing.store.scopes import Scope
 
@@ -59,15 +58,6 @@ class Keys:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    @classmethod
-    def in_file(cls, path: Path) -> Self:
-        """The table in an SQLite file, made if it is not there, migrated if it is older.
-
-        Raises:
-            BadSetting: the file cannot be used as a database.
-        """
-        return cls(open_file(path))
-
     def create(self, name: str, scopes: Collection[Scope]) -> tuple[Key, str]:
         """Make a key.
 
@@ -81,7 +71,7 @@ class Keys:
             raise BadArgument("The name of a key must be 1 to 80 characters that can be printed.")
         if not scopes:
             raise BadArgument("A key needs one scope or more.")
-        key = Key(secrets.token_hex(6), name, frozenset(scopes), _now(), None)
+        key = Key(secrets.token_hex(6), name, frozenset(scopes), utc_now(), None)
         secret = secrets.token_hex(_SECRET_BYTES)
         with available(), self._engine.begin() as connection:
             connection.execute(
@@ -129,7 +119,7 @@ class Keys:
             row = connection.execute(
                 sa.update(_keys)
                 .where(_keys.c.id == key_id)
-                .values(revoked_at=sa.func.coalesce(_keys.c.revoked_at, _now()))
+                .values(revoked_at=sa.func.coalesce(_keys.c.revoked_at, utc_now()))
                 .returning(_keys)
             ).first()
         if not row:
@@ -139,7 +129,3 @@ class Keys:
 
 def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

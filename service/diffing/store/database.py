@@ -5,6 +5,8 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,15 @@ from diffing.store.schema import REVISION, jobs
 _log = logging.getLogger(__name__)
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _VERSIONS = sa.table("alembic_version", sa.column("version_num"))
-LOCK_SECONDS = 10
+LOCK_SECONDS = 10.0
 
 
-def open_file(path: Path) -> sa.Engine:
+def open_file(path: Path, lock_seconds: float = LOCK_SECONDS) -> sa.Engine:
     """The database in an SQLite file, made if it is not there, migrated if it is older.
+
+    Args:
+        path: the file.
+        lock_seconds: how long each statement waits for a lock.
 
     Raises:
         BadSetting: the file is no database, is damaged, cannot be written, or is of a newer
@@ -28,7 +34,7 @@ def open_file(path: Path) -> sa.Engine:
     """
     # as many connections are kept as Starlette has threads: to open one takes longer than to ask
     engine = sa.create_engine(f"sqlite:///{path}", pool_size=40, max_overflow=-1)
-    sa.event.listen(engine, "connect", _use_wal)
+    sa.event.listen(engine, "connect", partial(_use_wal, lock_seconds))
     try:
         with engine.begin() as connection:
             # of two processes that start, the second waits and finds all done
@@ -111,9 +117,14 @@ def _migrate(connection: sa.Connection, path: Path) -> None:
     command.upgrade(config, "head")
 
 
-def _use_wal(connection: Any, _: Any) -> None:
-    connection.execute(f"pragma busy_timeout = {LOCK_SECONDS * 1000}")
-    deadline = time.monotonic() + LOCK_SECONDS
+def utc_now() -> datetime:
+    """The time, as the tables have it."""
+    return datetime.now(UTC)
+
+
+def _use_wal(lock_seconds: float, connection: Any, _: Any) -> None:
+    connection.execute(f"pragma busy_timeout = {lock_seconds * 1000:.0f}")
+    deadline = time.monotonic() + lock_seconds
     while True:
         try:
             connection.execute("pragma journal_mode = wal")

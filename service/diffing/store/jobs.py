@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, Self, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from diffing.core.errors import Failure, JobFinished, KeyReused, QueueFull, ResultGone, UnknownJob
 from diffing.core.progress import Progress
 from diffing.store import counters
-from diffing.store.database import available, open_file
+from diffing.store.database import available, utc_now
 from diffing.store.job import FINISHED, UNFINISHED, Job, Status, Submission
 from diffing.store.schema import jobs as _jobs
 
@@ -30,19 +29,12 @@ class Jobs:
 
     Args:
         engine: of the database, from `database`.
+        now: gives the time, in UTC.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, now: Callable[[], datetime] = utc_now) -> None:
         self._engine = engine
-
-    @classmethod
-    def in_file(cls, path: Path) -> Self:
-        """The table in an SQLite file, made if it is not there, migrated if it is older.
-
-        Raises:
-            BadSetting: the file cannot be used as a database.
-        """
-        return cls(open_file(path))
+        self._now = now
 
     def create(self, submission: Submission, most_queued: int | None = None) -> Job:
         """Record a job, queued.
@@ -55,7 +47,7 @@ class Jobs:
             QueueFull: too many wait.
             KeyReused: there is a job of that key: see `requested`.
         """
-        now = _now()
+        now = self._now()
         values = {
             **asdict(submission),
             "idempotency_key": _key_of(submission.owner, submission.idempotency_key),
@@ -162,7 +154,7 @@ class Jobs:
             UnknownJob, ResultGone: as from `get`.
         """
         self.get(job_id)
-        now = _now()
+        now = self._now()
         cancelled = self._change(
             sa.update(_jobs)
             .where(_jobs.c.id == job_id, _jobs.c.status.in_(UNFINISHED))
@@ -176,7 +168,7 @@ class Jobs:
 
     def claim(self, job_id: int) -> Job | None:
         """Take a queued job; None when another worker has, or it is not queued."""
-        now = _now()
+        now = self._now()
         return self._change(
             sa.update(_jobs)
             .where(_jobs.c.id == job_id, _jobs.c.status == Status.QUEUED)
@@ -193,7 +185,7 @@ class Jobs:
     def beat(self, job: Job, progress: Progress | None) -> bool:
         """Give a sign of life; False when the job is no longer this attempt's."""
         values = {**_NO_PROGRESS, **(asdict(progress) if progress else {})}
-        return self._change(_held(job).values(seen_at=_now(), **values)) is not None
+        return self._change(_held(job).values(seen_at=self._now(), **values)) is not None
 
     def is_held(self, job: Job) -> bool:
         """Whether the job still is this attempt's."""
@@ -209,7 +201,9 @@ class Jobs:
 
     def give_back(self, job: Job) -> Job | None:
         """Queue a job again that its worker cannot go on with."""
-        return self._change(_held(job).values(status=Status.QUEUED, seen_at=_now(), **_NO_PROGRESS))
+        return self._change(
+            _held(job).values(status=Status.QUEUED, seen_at=self._now(), **_NO_PROGRESS)
+        )
 
     def unfinished(self) -> list[Job]:
         """The jobs that have yet to end, oldest first."""
@@ -240,7 +234,7 @@ class Jobs:
         return self._all(
             sa.select(_jobs).where(
                 _jobs.c.status.in_(FINISHED),
-                _jobs.c.finished_at < _now() - timedelta(seconds=seconds),
+                _jobs.c.finished_at < self._now() - timedelta(seconds=seconds),
             )
         )
 
@@ -257,12 +251,12 @@ class Jobs:
     def take_over(self, job: Job) -> Job | None:
         """Queue a stale job again; None when another reaper did, or it lives after all."""
         return self._change(
-            _unseen_since(job).values(status=Status.QUEUED, seen_at=_now(), **_NO_PROGRESS)
+            _unseen_since(job).values(status=Status.QUEUED, seen_at=self._now(), **_NO_PROGRESS)
         )
 
     def give_up(self, job: Job, failure: Failure) -> Job | None:
         """Fail a stale job; None when another reaper did, or it lives after all."""
-        now = _now()
+        now = self._now()
         return self._change(
             _unseen_since(job).values(
                 status=Status.FAILED,
@@ -275,7 +269,7 @@ class Jobs:
         )
 
     def _finish(self, job: Job, **values: Any) -> bool:
-        now = _now()
+        now = self._now()
         ended = _held(job).values(seen_at=now, finished_at=now, **_NO_PROGRESS, **values)
         return self._change(ended, _count_end) is not None
 
@@ -356,7 +350,3 @@ def _queue_full(most: int | None) -> QueueFull:
 def _batches(all_: list[_T], size: int) -> Iterator[list[_T]]:
     for start in range(0, len(all_), size):
         yield all_[start : start + size]
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import sqlalchemy as sa
 
-from diffing.store.database import available
+from diffing.store.database import available, utc_now
 from diffing.store.job import Status
 from diffing.store.schema import durations, jobs, totals, workers
 
@@ -122,7 +122,7 @@ class Census:
 
     def _crew(self, connection: sa.Connection) -> Crew:
         # a time to come is that of a clock that was set back since: it counts as just now
-        since = datetime.now(UTC) - timedelta(seconds=self._stale_after)
+        since = utc_now() - timedelta(seconds=self._stale_after)
         row = connection.execute(
             sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(workers.c.slots), 0)).where(
                 workers.c.seen_at >= since
@@ -137,7 +137,7 @@ def _oldest_queued(connection: sa.Connection) -> float | None:
     asked_at = connection.execute(
         sa.select(jobs.c.created_at).where(jobs.c.id == oldest.scalar_subquery())
     ).scalar()
-    return asked_at and max((datetime.now(UTC) - asked_at).total_seconds(), 0.0)
+    return asked_at and max((utc_now() - asked_at).total_seconds(), 0.0)
 
 
 def _durations(connection: sa.Connection) -> list[Durations]:

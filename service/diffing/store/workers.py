@@ -5,7 +5,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from diffing.core.process_name import name_of
-from diffing.store.database import available
+from diffing.store.database import available, utc_now
 from diffing.store.schema import workers as _workers
 
 # A row without a sign of life for so many times `stale_after` is that of a worker that died.
@@ -45,7 +45,7 @@ class Presence:
             # by it `health` knows the worker of a process
             "id": name_of(os.getpid()) + uuid.uuid4().hex,
             "slots": slots,
-            "started_at": datetime.now(UTC),
+            "started_at": utc_now(),
         }
         self._kept = stale_after * _KEPT
         self._clock = clock
@@ -62,7 +62,7 @@ class Presence:
         with self._lock, available(), self._engine.begin() as connection:
             if self._has_left:
                 return
-            seen = {"seen_at": datetime.now(UTC)}
+            seen = {"seen_at": utc_now()}
             own = insert(_workers).values(**self._own, **seen)
             connection.execute(own.on_conflict_do_update(index_elements=["id"], set_=seen))
             for worker_id, seen_at in self._silent(connection):

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 
 from diffing.core import logs, tracing
@@ -27,7 +28,7 @@ from diffing.files.results import Outputs
 from diffing.sandbox import landlock
 from diffing.sandbox.limits import Limits
 from diffing.store.counters import ONE_OFF
-from diffing.store.database import open_file
+from diffing.store.database import open_file, utc_now
 from diffing.store.job import Job
 from diffing.store.jobs import Jobs
 from diffing.store.queue import JobQueue
@@ -70,16 +71,30 @@ class _Attempt:
 
 
 class Worker:
-    """Runs jobs in `settings.workers` threads, each diff in a child process of its own."""
+    """Runs jobs in `settings.workers` threads, each diff in a child process of its own.
 
-    def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
+    Args:
+        settings: all settings.
+        catalogue: the metrics.
+        beat_seconds: time between two signs of life; None for a fitting one.
+        now: gives the time, in UTC.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        beat_seconds: float | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
         self._settings = settings
         self._catalogue = catalogue
         engine = open_file(settings.jobs_file)
-        self._jobs = Jobs(engine)
+        self._jobs = Jobs(engine, now)
         self._presence = Presence(engine, settings.workers, settings.stale_after)
         self._queue = JobQueue(settings.queue_file, run=self.process)
-        self._runner = Runner(min(2.0, settings.stale_after / 4), settings.job_timeout)
+        beat_seconds = beat_seconds or min(2.0, settings.stale_after / 4)
+        self._runner = Runner(beat_seconds, settings.job_timeout)
         self._sweeper = Sweeper(settings, self._jobs)
         self._reaper = Reaper(settings, self._jobs, self._queue, self._sweeper)
         self._stopping = threading.Event()

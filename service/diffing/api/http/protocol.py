@@ -3,8 +3,9 @@
 import asyncio
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import h11
 from starlette.types import Receive, Scope, Send
@@ -13,11 +14,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from diffing.api.http.middleware import SECURITY_HEADERS
 from diffing.api.http.problems import ProblemResponse, problem_of_status
 
-# Seconds that a client has for the head of a request, for each piece of its body, and to read the
-# answer to a request that it has not sent to the end; three numbers, which tell what is waited for.
-_HEAD_SECONDS = 10.0
-_BODY_SECONDS = 30.0
-_LINGER_SECONDS = 2.0
 # connections beyond the most that are still told so
 _SPARE = 100
 _LATER_SECONDS = 5
@@ -28,6 +24,21 @@ _DETAILS = {
     501: "There is no such Transfer-Encoding here.",
     503: "There are too many connections. Try again later.",
 }
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds that a client has; three different numbers, by which the protocol knows each wait.
+
+    Args:
+        head: to send the head of a request.
+        body: to send each piece of its body.
+        linger: to read the answer to a request that it did not send to the end.
+    """
+
+    head: float = 10.0
+    body: float = 30.0
+    linger: float = 2.0
 
 
 class _Lingering:
@@ -51,7 +62,12 @@ class BoundedProtocol(H11Protocol):
     """A connection.
 
     Uvicorn's `limit_concurrency` is the most connections that there may be.
+
+    Attributes:
+        patience: how long it waits for its client.
     """
+
+    patience: ClassVar[Patience] = Patience()
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
@@ -109,7 +125,7 @@ class BoundedProtocol(H11Protocol):
         except OSError:
             self.transport.abort()  # the client is gone
             return
-        self._wait_for(_LINGER_SECONDS, again=True)
+        self._wait_for(self.patience.linger, again=True)
 
     def _wait(self, *, again: bool = False) -> None:
         """Wait for what has to come next from the client, if anything has.
@@ -121,13 +137,13 @@ class BoundedProtocol(H11Protocol):
             return
         state, answered = self.conn.their_state, self.conn.our_state in (h11.DONE, h11.MUST_CLOSE)
         if state is h11.IDLE:
-            self._wait_for(_HEAD_SECONDS)
+            self._wait_for(self.patience.head)
         elif state is not h11.SEND_BODY:
             self._wait_for(None)
         elif answered:
-            self._wait_for(_LINGER_SECONDS)
+            self._wait_for(self.patience.linger)
         else:
-            self._wait_for(_BODY_SECONDS, again=again)
+            self._wait_for(self.patience.body, again=again)
 
     def _wait_for(self, seconds: float | None, *, again: bool = False) -> None:
         if seconds == self._waits_for and not again:
@@ -139,11 +155,11 @@ class BoundedProtocol(H11Protocol):
 
     def _too_slow(self) -> None:
         waited, self._waits_for, self._timer = self._waits_for, None, None
-        if self.flow.read_paused and not self._refused and waited == _BODY_SECONDS:
+        if self.flow.read_paused and not self._refused and waited == self.patience.body:
             self._wait()  # it is us who do not read
-        elif self._refused or waited == _LINGER_SECONDS:
+        elif self._refused or waited == self.patience.linger:
             self.transport.abort()
-        elif self.conn.trailing_data[0] or waited == _BODY_SECONDS:
+        elif self.conn.trailing_data[0] or waited == self.patience.body:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
         else:
             self.transport.close()  # it never asked for anything
