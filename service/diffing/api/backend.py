@@ -7,7 +7,7 @@ from typing import Self
 from diffing.api.watch import Watch
 from diffing.core.catalogue import Catalogue
 from diffing.core.settings import Settings
-from diffing.store.api_keys import Keys
+from diffing.store.api_keys import ApiKeys
 from diffing.store.database import open_file
 from diffing.store.jobs import Jobs
 from diffing.store.queue import JobQueue
@@ -22,7 +22,7 @@ class Backend:
         settings: all settings.
         catalogue: the metrics.
         jobs: the jobs table.
-        keys: the API keys.
+        api_keys: the API keys.
         queue: carries the ids.
         census: figures of all jobs and workers.
         watch: looks at jobs for those who wait for them.
@@ -32,7 +32,7 @@ class Backend:
     settings: Settings
     catalogue: Catalogue
     jobs: Jobs
-    keys: Keys
+    api_keys: ApiKeys
     queue: JobQueue
     census: Census
     watch: Watch
@@ -51,7 +51,7 @@ class Backend:
             settings=settings,
             catalogue=catalogue,
             jobs=jobs,
-            keys=Keys(engine),
+            api_keys=ApiKeys(engine),
             queue=JobQueue(settings.queue_file),
             census=Census(engine, settings.stale_after),
             watch=Watch(jobs, stopping),

@@ -42,12 +42,12 @@ class Document:
     """Shows what the API is.
 
     Args:
-        ask_for_keys: whether requests need an API key.
+        ask_for_api_keys: whether requests need an API key.
     """
 
-    def __init__(self, *, ask_for_keys: bool) -> None:
+    def __init__(self, *, ask_for_api_keys: bool) -> None:
         self._document = load_document()
-        if ask_for_keys:
+        if ask_for_api_keys:
             self._document["security"].remove({})  # which says that one may do without
         else:
             del self._document["security"], self._document["components"]["securitySchemes"]

@@ -17,7 +17,7 @@ from diffing.core import tracing
 from diffing.core.catalogue import load_catalogue
 from diffing.core.errors import BadSetting
 from diffing.core.settings import Settings
-from diffing.store.api_keys import Keys
+from diffing.store.api_keys import ApiKeys
 from diffing.store.database import open_file
 
 _log = logging.getLogger(__name__)
@@ -60,16 +60,16 @@ def serve_api(
         protocol: of each connection.
 
     Raises:
-        BadSetting: the address is in use, a folder cannot be written to, or it takes API keys to
-            listen there and there are none.
+        BadSetting: the address is in use, a folder is not writable, or the address requires an
+            API key and none exists.
     """
     settings.make_folders()
     catalogue = load_catalogue(settings.metrics)
     listener = listener or listen(settings.host, settings.port)
-    ask_for_keys = needs_keys(settings, listener)
-    app = make_app(settings, catalogue, ask_for_keys=ask_for_keys)
+    ask_for_api_keys = needs_api_keys(settings, listener)
+    app = make_app(settings, catalogue, ask_for_api_keys=ask_for_api_keys)
     _log.info("listening on %s", url_of(listener))
-    _log.info("API keys are %s", "asked for" if ask_for_keys else "off: everybody may do all")
+    _log.info("API keys are %s", "on" if ask_for_api_keys else "off: everything is allowed")
     config = uvicorn.Config(
         Observed(app),
         http=protocol,
@@ -119,20 +119,20 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def needs_keys(settings: Settings, listener: socket.socket) -> bool:
-    """Whether requests that come by a socket need an API key.
+def needs_api_keys(settings: Settings, listener: socket.socket) -> bool:
+    """Whether requests to a socket need an API key.
 
     Raises:
-        BadSetting: they do, but there is no key.
+        BadSetting: they do, but no API key exists.
     """
-    # the address that a name came to, not the name: only that tells who can reach it
+    # the resolved address, not the name: only the address decides who can reach it
     address = listener.getsockname()[0]
     local = ipaddress.ip_address(address).is_loopback
     if settings.api_keys == "off" or (settings.api_keys == "auto" and local):
         return False
-    if not Keys(open_file(settings.jobs_file)).any_hold():
+    if not ApiKeys(open_file(settings.jobs_file)).any_is_valid():
         raise BadSetting(
-            f"It takes API keys to listen on {address}, and there is none. Make one with "
-            "`diffing keys create NAME`, or let everybody in with DIFFING_API_KEYS=off."
+            f"Listening on {address} requires an API key. Create one with "
+            "`diffing keys create NAME`, or allow everything with DIFFING_API_KEYS=off."
         )
     return True

@@ -12,7 +12,7 @@ import typer
 
 from diffing import __version__
 from diffing.cli.console import readable_errors, standard_output, to_people
-from diffing.cli.keys import keys
+from diffing.cli.keys import api_keys
 from diffing.cli.submit import submit
 from diffing.core.catalogue import Metric, load_catalogue
 from diffing.core.comparison import Comparison, Duplicates
@@ -38,7 +38,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(keys)
+app.add_typer(api_keys)
 app.command()(submit)
 _log = logging.getLogger(__name__)
 

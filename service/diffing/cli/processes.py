@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from diffing.api.server import listen, needs_keys, url_of
+from diffing.api.server import listen, needs_api_keys, url_of
 from diffing.core.catalogue import load_catalogue
 from diffing.core.errors import BadSetting
 from diffing.core.settings import Settings
@@ -73,8 +73,8 @@ def services(settings: Settings) -> Iterator[Services]:
     """Run the API and a worker; SIGTERM and SIGINT stop them, and so does leaving the context.
 
     Raises:
-        BadSetting: the address is in use, a folder cannot be written to, or it takes API keys to
-            listen there and there are none.
+        BadSetting: the address is in use, a folder is not writable, or the address requires an
+            API key and none exists.
     """
     settings.make_folders()
     # each of the two would find out too, but then all three would say so
@@ -82,7 +82,7 @@ def services(settings: Settings) -> Iterator[Services]:
     open_file(settings.jobs_file)
     JobQueue(settings.queue_file)
     with listen(settings.host, settings.port) as listener:
-        needs_keys(settings, listener)
+        needs_api_keys(settings, listener)
         both = Services(url_of(listener))
 
         def stop(_: int, __: FrameType | None) -> None:

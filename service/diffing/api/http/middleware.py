@@ -124,12 +124,12 @@ def _too_large() -> Response:
     return problem_of_status(413, detail, {"Connection": "close"})
 
 
-def names_of(settings: Settings, *, ask_for_keys: bool) -> frozenset[str] | None:
+def names_of(settings: Settings, *, ask_for_api_keys: bool) -> frozenset[str] | None:
     """The host names that requests may be for, beside addresses and localhost; None for any.
 
     Without keys a page may not reach the service by a name of its own making that leads here.
     """
-    if ask_for_keys and not settings.hosts:
+    if ask_for_api_keys and not settings.hosts:
         return None
     return frozenset({*settings.hosts.lower().split(","), settings.host.lower()})
 
