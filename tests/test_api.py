@@ -186,13 +186,13 @@ def test_an_unknown_metric_is_a_404_that_names_the_metrics_there_are(
 ) -> None:
     for method in ("GET", "POST"):
         response = idle.request(method, f"/api/diffing/new/{name}")
-        assert_problem(response, 404, "no metric", "revenue", "c-revenue")
+        assert_problem(response, 404, "Unknown metric", "revenue", "c-revenue")
         assert ["revenue", "c-revenue"] == response.json()["metrics"]
 
 
 def test_an_unknown_metric_is_named_with_the_closest_there_is(idle: Client) -> None:
     assert_problem(
-        idle.post("/api/diffing/new/revenu"), 404, "no metric revenu.", "Did you mean revenue?"
+        idle.post("/api/diffing/new/revenu"), 404, "Unknown metric revenu.", "Did you mean revenue?"
     )
 
 

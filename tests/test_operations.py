@@ -517,7 +517,7 @@ def test_a_data_folder_that_is_a_file_is_refused_in_one_line(
 
         assert 2 == program.ended()
         (line,) = program.lines()
-        assert line.startswith("diffing: Cannot make the folder"), line
+        assert line.startswith("diffing: Cannot create the folder"), line
 
 
 def test_a_setting_that_is_empty_is_as_if_it_were_not_set(service: Service) -> None:

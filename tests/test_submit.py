@@ -101,7 +101,7 @@ def test_files_are_sent_and_compared_as_a_one_off(client: Client, tmp_path: Path
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["revenu", "--wait"], "There is no metric revenu. Did you mean revenue?"),
+        (["revenu", "--wait"], "Unknown metric revenu. Did you mean revenue?"),
         (["../../etc", "--wait"], "Not Found: POST /api/diffing/new/../../etc"),
         ([], "Give METRIC, or --old, --new, --key and --value"),
         (["revenue", "--key", "id"], "not both"),

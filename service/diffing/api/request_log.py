@@ -44,7 +44,7 @@ class Observed:
             with tracing.span(scope["method"], "server", parent) as span:
                 await exchange.run(self._app, receive)
                 span.name(f"{scope['method']} {exchange.route or 'no such route'}")
-                span.tell(exchange.attributes())
+                span.add(exchange.attributes())
                 if exchange.status is None or exchange.status >= 500:
                     span.fail(f"status {exchange.status}")
 

@@ -1,4 +1,4 @@
-"""What a diff compares: key and value columns, and when two values are the same."""
+"""The comparison: key and value columns, and the tolerances of values."""
 
 import math
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ Columns = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class ColumnTolerance(BaseModel):
-    """The tolerances of one value column; None for that of the comparison."""
+    """The tolerances of one value column; None for those of the comparison."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,16 +38,16 @@ class ColumnTolerance(BaseModel):
 
 
 class Comparison(BaseModel):
-    """What makes two rows the same row, and two values the same value.
+    """The columns of a diff, and its tolerances.
 
     Args:
-        key: columns that name a row, at least one.
-        value: columns that are compared, at least one, none of them in `key`.
+        key: columns that identify a row, at least one.
+        value: columns to compare, at least one, and not in `key`.
         rel_tol: relative tolerance, as in `math.isclose`.
-        abs_tol: absolute tolerance, as in `math.isclose`; where both are 0, numbers are compared
-            as decimals.
-        tolerance: value columns that have tolerances of their own.
-        duplicates: whether keys that stand in several rows of a file are an error.
+        abs_tol: absolute tolerance, as in `math.isclose`. If both are 0, numbers are compared as
+            decimals.
+        tolerance: tolerances of single value columns.
+        duplicates: "error" refuses a file that repeats a key.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -73,7 +73,7 @@ class Comparison(BaseModel):
 
     @property
     def compares_decimals(self) -> bool:
-        """Whether a value column has both tolerances 0: its numbers are compared exactly."""
+        """Whether both tolerances of a value column are 0, so its numbers are compared exactly."""
         return any(rel_tol == abs_tol == 0 for rel_tol, abs_tol in self.tolerances)
 
     @staticmethod
@@ -81,7 +81,7 @@ class Comparison(BaseModel):
         """A comparison of these fields.
 
         Raises:
-            BadArgument: a field is invalid, or the fields do not fit together.
+            BadArgument: a field is invalid, or two fields contradict each other.
         """
         try:
             return Comparison.model_validate(fields)
@@ -89,15 +89,15 @@ class Comparison(BaseModel):
             raise BadArgument(f"{faults(error)}.") from None
 
     def with_options(self, options: Mapping[str, Any]) -> "Comparison":
-        """The comparison with the options of a request in place of its own.
+        """The same comparison, with some options replaced.
 
-        A column that `tolerance` names gets the tolerances given there, and keeps none of its own.
+        A column in `tolerance` gets those tolerances in place of both of its present ones.
 
         Args:
             options: values by the names of the fields.
 
         Raises:
-            BadArgument: an option is invalid, or does not fit the columns.
+            BadArgument: an option is invalid, or does not match the columns.
         """
         own = self.model_dump(include=set(Comparison.model_fields))
         tolerance = own["tolerance"] | options.get("tolerance", {})
@@ -117,5 +117,5 @@ class Comparison(BaseModel):
         others = sorted(set(self.tolerance) - set(self.value))
         if others:
             names = ", ".join(map(shown, others))
-            raise ValueError(f"tolerance of what is no value column: {names}")
+            raise ValueError(f"tolerance set for {names}, not a value column")
         return self

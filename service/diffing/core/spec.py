@@ -1,4 +1,4 @@
-"""A diff that is wanted: what the command line and the worker hand to the engine."""
+"""The order for a diff, which the command line and the worker give to the engine."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from diffing.core.input_file import InputFile
 
 @dataclass(frozen=True)
 class DiffSpec:
-    """A diff that is wanted.
+    """The order for a diff.
 
     Args:
         old, new: the files.
-        comparison: what is compared.
-        metric: id in the catalogue, which the summary names; None for a one-off diff.
+        comparison: columns and tolerances.
+        metric: id in the catalogue, for the summary; None for a one-off diff.
         fingerprint: take a fingerprint of each input.
     """
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 
 from diffing.core.errors import BadArgument, DiffFailed
-from diffing.core.input_file import InputFile, told_apart
+from diffing.core.input_file import InputFile, named_apart
 from diffing.core.progress import Progress
 from diffing.core.spec import DiffSpec
 from diffing.csvfiles.csv_file import CsvFile
@@ -39,7 +39,7 @@ class Diff:
 
     def __init__(self, spec: DiffSpec, limits: Limits, cutting: Cutting = CUTTING) -> None:
         self._spec = spec
-        self._old, self._new = told_apart(spec.old, spec.new)
+        self._old, self._new = named_apart(spec.old, spec.new)
         self._comparison = spec.comparison
         self._limits = limits
         self._cutting = cutting

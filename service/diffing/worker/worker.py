@@ -134,7 +134,7 @@ class Worker:
             return
         with logs.bound(**_said_of(job)), tracing.span("job", "consumer", job.traceparent) as span:
             _log.info("job %d: %s, attempt %d", job.id, job.metric or ONE_OFF, job.attempt)
-            span.tell(
+            span.add(
                 {
                     "diffing.job.id": job.id,
                     "diffing.metric": job.metric,
