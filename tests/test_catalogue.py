@@ -112,7 +112,10 @@ class TestFindInputs:
     def test_a_file_that_is_not_there_is_named(self, tmp_path: Path, metric: Metric) -> None:
         (tmp_path / "revenue_new.csv").mkdir()
 
-        with pytest.raises(MissingInput, match=r"no input file revenue_new\.csv: put it into"):
+        with pytest.raises(
+            MissingInput,
+            match=r"Missing input file revenue_new\.csv of the metric revenue\. Put it into",
+        ):
             find_inputs(metric, tmp_path)
 
     @pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
@@ -140,6 +143,6 @@ class TestFindInputs:
             find_inputs(metric, tmp_path)
 
         assert caught.value.detail == (
-            "The metric revenue has no input file revenue_new.csv, but both revenue_new.csv.gz "
-            "and revenue_new.csv.zst: remove one of them."
+            "Missing input file revenue_new.csv of the metric revenue, but both revenue_new.csv.gz "
+            "and revenue_new.csv.zst exist. Remove one of them."
         )

@@ -272,7 +272,7 @@ def test_metrics_lists_the_catalogue_and_what_is_missing(folder: Path) -> None:
 
     assert 0 == done.returncode
     assert "c_revenue, cohort-revenue, cohort_revenue" in done.stdout
-    assert "no input file revenue_old.csv" in done.stdout
+    assert "Missing input file revenue_old.csv of the metric revenue" in done.stdout
 
 
 def test_the_demo_does_the_main_job_over_http_and_exits(folder: Path) -> None:
@@ -291,8 +291,8 @@ def test_the_demo_does_the_main_job_over_http_and_exits(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (["revenue_old.csv"], "has no input file revenue_new.csv"),
-        (["revenue_new.csv.gz"], "has no input file revenue_old.csv"),
+        (["revenue_old.csv"], "Missing input file revenue_new.csv"),
+        (["revenue_new.csv.gz"], "Missing input file revenue_old.csv"),
         (
             ["revenue_old.csv", "revenue_new.csv.gz", "revenue_new.csv.zst"],
             "both revenue_new.csv.gz and revenue_new.csv.zst",

@@ -295,11 +295,11 @@ BROKEN = {
     "blank after a quote": (b'a,b\n"1" ,2\n', "line 2: ' ,2' follows a closing quote"),
     "blank after a quote, at the end": (b'a,b\n1,"2"  ', "line 2: '  ' follows a closing quote"),
     "blank between quotes": (b'a,b\n"x" "y",2\n', "line 2: ' \"y\",2' follows a closing quote"),
-    "CR as line end": (b"a,b\r1,2\r3,4\r", "line 1: a carriage return (CR) stands alone"),
-    "CR in a field": (b"a,b\n1\r1,2\n", "line 2: a carriage return (CR) stands alone"),
-    "CR CR LF": (b"a,b\n1,2\r\r\n", "line 2: a carriage return (CR) stands alone"),
-    "CR at the end": (b"a,b\n1,2\r", "line 2: a carriage return (CR) stands alone"),
-    "CR after a quote": (b'a,b\n1,"2"\r\r\n', "line 2: a carriage return (CR) stands alone"),
+    "CR as line end": (b"a,b\r1,2\r3,4\r", "line 1: a carriage return (CR) without a line feed"),
+    "CR in a field": (b"a,b\n1\r1,2\n", "line 2: a carriage return (CR) without a line feed"),
+    "CR CR LF": (b"a,b\n1,2\r\r\n", "line 2: a carriage return (CR) without a line feed"),
+    "CR at the end": (b"a,b\n1,2\r", "line 2: a carriage return (CR) without a line feed"),
+    "CR after a quote": (b'a,b\n1,"2"\r\r\n', "line 2: a carriage return (CR) without a line feed"),
     "semicolons": (b"a;b\n1,5;2\n", "data.csv: the fields seem to be separated by a semicolon"),
     "semicolon in a name": (b"a;b,c\n1\n", "line 2: expected 2 fields as in the header, found 1"),
     "semicolon in a broken name": (b'"a;b"c,d\n1,2\n', "line 1: 'c,d' follows a closing quote"),
@@ -362,7 +362,7 @@ def test_a_field_may_take_10_mb(path: Path, scratch: Path, field: bytes) -> None
         (b"x" + b'"' * 9_000_000, "line 3: the record is longer than 16,000,000 bytes"),
         (b'"' + b"yyyyyyyyy\n" * 2_000_000, "line 3: the quote that opens here is not closed"),
         (b'"%s\n",' % (b"y" * 200) * 100_000, "(the record begins in line 3): the quote that"),
-        (b"y\r" * 10**7, "line 3: a carriage return (CR) stands alone"),
+        (b"y\r" * 10**7, "line 3: a carriage return (CR) without a line feed"),
     ],
 )
 def test_a_longer_record_is_refused_with_its_line(
@@ -586,7 +586,7 @@ BADLY_PACKED = {
     "zstd of too large a window": (
         ".zst",
         zstd_frame(28, NUMBERS),
-        "takes more than 128 MiB to unpack. Compress it with zstd --long=27 at most",
+        "needs more than 128 MiB of memory to unpack. Compress it with zstd --long=27 at most",
     ),
 }
 
@@ -623,15 +623,15 @@ def allocating_at_most(size: int) -> Iterator[None]:
 
 class TestWhatIsNoFile:
     def test_a_file_must_exist(self, path: Path, scratch: Path) -> None:
-        assert refusal(path, scratch) == "data.csv: there is no such file."
+        assert refusal(path, scratch) == "data.csv: no such file."
 
     def test_it_must_not_lie_below_a_file(self, path: Path, scratch: Path) -> None:
         path.write_text("a\n")
 
-        assert refusal(path / "x.csv", scratch) == "x.csv: there is no such file."
+        assert refusal(path / "x.csv", scratch) == "x.csv: no such file."
 
     def test_its_name_must_be_possible(self, tmp_path: Path, scratch: Path) -> None:
-        assert "there is no such file" in refusal(tmp_path / "a\0b\n.csv", scratch)
+        assert "no such file" in refusal(tmp_path / "a\0b\n.csv", scratch)
         assert "cannot be read: File name too long" in refusal(tmp_path / ("a" * 300), scratch)
 
     def test_it_must_not_be_a_folder(self, path: Path, scratch: Path) -> None:
@@ -713,7 +713,7 @@ class TestRequireColumns:
         ("header", "word"), [("a;b", "semicolon"), ("a\tb", "tab"), ("a|b", "pipe")]
     )
     def test_another_delimiter_is_named(self, header: str, word: str) -> None:
-        with pytest.raises(BadInput, match=f"separated by a {word}; a comma is needed"):
+        with pytest.raises(BadInput, match=f"separated by a {word}, not a comma"):
             require_columns(csv_of(header), ["a"])
 
     def test_a_name_may_hold_what_others_take_for_a_delimiter(self) -> None:

@@ -80,7 +80,7 @@ def test_an_output_that_is_an_input_is_refused(folder: Path, outputs: tuple[str,
     done = diffing(folder, *DIFF, *outputs)
 
     assert (2, "") == (done.returncode, done.stdout)
-    assert f"The output {Path(outputs[-1])} is an input, which it would destroy." in done.stderr
+    assert f"The output {Path(outputs[-1])} would overwrite an input." in done.stderr
     assert before == contents(folder)
 
 

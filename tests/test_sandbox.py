@@ -673,7 +673,7 @@ def test_an_archive_is_unpacked_up_to_a_limit(tmp_path: Path, scratch: Path, suf
     with allocating_at_most(10_000_000), pytest.raises(BadInput) as caught:
         open_csv(named(path), scratch, most=20_000_000)
     assert caught.value.detail == (
-        f"data.csv{suffix}: holds more than 20,000,000 bytes of CSV. "
+        f"data.csv{suffix}: contains more than 20,000,000 bytes of CSV. "
         "Compare a part of it, or raise DIFFING_MAX_UNPACKED_BYTES."
     )
     assert [] == list(scratch.iterdir())
@@ -705,7 +705,7 @@ def test_to_unpack_leaves_a_tenth_of_the_disk(
     disk_of(monkeypatch, scratch, 20_000_000)
 
     with pytest.raises(
-        OutOfDisk, match=f"data.csv{suffix}: a plain copy of it would fill the disk"
+        OutOfDisk, match=f"data.csv{suffix}: an uncompressed copy would fill the disk"
     ):
         open_csv(named(path), scratch)
     assert [] == list(scratch.iterdir())
@@ -718,7 +718,7 @@ def test_to_rewrite_leaves_a_tenth_of_the_disk(
     path.write_bytes(b'"a\n",b\n' + b'x,""\n' * 6_000_000)
     disk_of(monkeypatch, scratch, 20_000_000)
 
-    with pytest.raises(OutOfDisk, match=r"data\.csv: a plain copy of it would fill the disk"):
+    with pytest.raises(OutOfDisk, match=r"data\.csv: an uncompressed copy would fill the disk"):
         open_csv(named(path), scratch)
     assert [] == list(scratch.iterdir())
 
@@ -758,6 +758,6 @@ def test_a_bomb_fails_its_job_and_leaves_nothing(service: Service) -> None:
 
     error = client.wait_for_failure(client.new_job())["error"]
     assert "urn:diffing:bad-input" == error["type"]
-    assert error["detail"].startswith("revenue_new.csv.gz: holds more than 20,000,000 bytes")
+    assert error["detail"].startswith("revenue_new.csv.gz: contains more than 20,000,000 bytes")
     assert [] == [path for path in service.settings.tmp_dir.rglob("*") if path.is_file()]
     assert [] == list(service.settings.results_dir.iterdir())

@@ -300,7 +300,7 @@ def test_the_comparison_that_was_asked_for_is_kept_with_the_job(service: Service
 def test_a_named_file_that_is_not_there_is_a_404(idle: Client, named: str) -> None:
     for path, more in ((REVENUE, {}), (ONE_OFF, COLUMNS)):
         asked = {"old": "revenue_old.csv", "new": named, **more}
-        assert_problem(idle.post(path, json=asked), 404, "There is no input file", named[:50])
+        assert_problem(idle.post(path, json=asked), 404, "Missing input file", named[:50])
 
 
 def test_a_named_file_that_went_before_a_worker_came_is_told(service: Service) -> None:

@@ -284,5 +284,5 @@ def of_os(error: OSError) -> DiffFailed:
         return OutOfDisk("The disk is full. Free some space and start the job again.")
     return DiffFailed(
         f"The data folder cannot be used: {error.strerror}. "
-        "Look at its permissions and at the disk, and start the job again."
+        "Check its permissions and the disk, and start the job again."
     )
