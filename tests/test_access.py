@@ -466,7 +466,7 @@ def test_a_job_that_was_removed_is_told_to_admin_alone(locked: Locked) -> None:
     assert_problem(locked.admin.get(f"/api/diffing/job/{gone}"), 410)
     for name in ("nightly", "other"):
         response = locked.client(locked.tokens[name]).get(f"/api/diffing/job/{gone}")
-        assert_problem(response, 404, f"no job {gone}")
+        assert_problem(response, 404, f"Unknown job {gone}")
 
 
 def test_a_job_from_the_time_without_keys_is_for_admin(service: Service) -> None:

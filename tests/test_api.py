@@ -706,7 +706,7 @@ def test_beyond_so_many_waiting_jobs_a_new_one_is_a_503_that_says_when_to_come_a
 
     assert 8 == len(refused)
     for response in refused:
-        assert_problem(response, 503, "3 jobs wait already")
+        assert_problem(response, 503, "3 jobs are already waiting")
         assert int(response.headers["retry-after"]) >= 1
         assert "urn:diffing:queue-full" == response.json()["type"]
     assert first == client.post("/api/diffing/new/revenue", headers=headers).json()
@@ -725,7 +725,7 @@ def test_an_id_that_never_was_is_a_404(idle: Client, job_id: str, what: str) -> 
 
 
 def test_an_id_that_never_was_is_named(idle: Client) -> None:
-    assert_problem(idle.get("/api/diffing/job/12345678"), 404, "no job 12345678")
+    assert_problem(idle.get("/api/diffing/job/12345678"), 404, "Unknown job 12345678")
 
 
 @pytest.mark.parametrize(

@@ -188,5 +188,5 @@ def test_a_database_that_another_process_holds_is_not_to_be_moved_away(
     with closing(sqlite3.connect(path)) as holder:
         holder.execute("begin exclusive")
 
-        with pytest.raises(BadSetting, match=r"locked\. Another process holds it"):
+        with pytest.raises(BadSetting, match=r"locked\. Another process locks it"):
             open_file(path, lock_seconds=1)

@@ -212,7 +212,7 @@ def test_events_go_on_when_the_database_could_not_be_read_for_a_while(
             with file.open("r+b") as damaged:
                 damaged.seek(4_096)
                 damaged.write(b"\xff" * (len(whole) - 4_096))
-        api.saw("the jobs that are followed cannot be looked at")
+        api.saw("the followed jobs cannot be read")
         with file.open("r+b") as damaged:
             damaged.write(whole)
         service.jobs().cancel(1)

@@ -20,7 +20,7 @@ from diffing.core.settings import Settings
 from diffing.store.database import open_file
 from diffing.store.job import Submission
 from diffing.store.schema import workers as workers_table
-from diffing.store.statistics import Census
+from diffing.store.statistics import Statistics
 from diffing.store.workers import Presence
 from tests.conftest import Mount
 from tests.service_under_test import NEW, OLD, Client, Service
@@ -102,7 +102,9 @@ def test_a_service_without_a_worker_is_not_ready_and_says_so_as_a_problem(
 
     assert "application/problem+json" == response.headers["content-type"]
     assert "urn:diffing:not-ready" == response.json()["type"]
-    assert {"worker": "No worker was seen within 7 s. Start one."} == failed_checks(client)
+    assert {"worker": "No worker has given a sign of life for 7 s. Start one."} == failed_checks(
+        client
+    )
     assert "no-store" == response.headers["cache-control"]
 
 
@@ -182,7 +184,7 @@ def test_a_table_that_is_gone_is_told_without_sql(service: Service) -> None:
     with closing(sqlite3.connect(service.settings.jobs_file)) as database:
         database.execute("drop table workers")
 
-    unforeseen = "An error that was not foreseen; the server's log has it."
+    unforeseen = "Unexpected error. The server's log has the details."
     assert {"database": unforeseen, "worker": unforeseen} == failed_checks(client)
 
 
@@ -195,7 +197,7 @@ class Crew:
     def __init__(self, service: Service) -> None:
         service.settings.make_folders()
         self.engine = open_file(service.settings.jobs_file)
-        self.census = Census(self.engine, stale_after=15)
+        self.statistics = Statistics(self.engine, stale_after=15)
         self.now = 0.0
 
     def worker(self, slots: int = 1) -> Presence:
@@ -223,11 +225,11 @@ def test_workers_are_counted_with_their_slots_until_they_leave(crew: Crew) -> No
     first, second = crew.worker(slots=2), crew.worker(slots=3)
     for worker in (first, second, first):
         worker.beat()
-    assert (2, 5) == (crew.census.crew().workers, crew.census.crew().slots)
+    assert (2, 5) == (crew.statistics.crew().workers, crew.statistics.crew().slots)
     first.leave()
     first.beat()  # one that was under way when it left
 
-    assert (1, 3) == (crew.census.crew().workers, crew.census.crew().slots)
+    assert (1, 3) == (crew.statistics.crew().workers, crew.statistics.crew().slots)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +241,7 @@ def test_a_worker_counts_when_it_was_seen_lately(crew: Crew, seconds: int, count
     crew.worker().beat()
     crew.seen(datetime.now(UTC) + timedelta(seconds=seconds))
 
-    assert counted == crew.census.crew().workers
+    assert counted == crew.statistics.crew().workers
 
 
 def test_rows_of_dead_workers_are_removed_however_the_clock_stands(crew: Crew) -> None:

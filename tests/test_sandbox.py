@@ -640,7 +640,7 @@ def test_a_link_that_came_after_the_job_is_refused_too(service: Service, tmp_pat
     service.worker()
 
     error = client.wait_for_failure(job_id)["error"]
-    assert "a link of that name that leads out of the data folder's input/" in error["detail"]
+    assert "is a link that leads out of the data folder's input/" in error["detail"]
 
 
 def test_an_input_may_link_to_another_of_its_folder(service: Service, tmp_path: Path) -> None:

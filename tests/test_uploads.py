@@ -463,8 +463,8 @@ def part(name: str, content: str = "x", more: str = "") -> str:
 
 BOTH = part("old", OLD) + part("new", NEW)
 FORMS: dict[str, tuple[str, int, str]] = {
-    "no file": ("--b--\r\n", 422, "no file old and no file new"),
-    "one file": (part("old") + "--b--", 422, "no file new"),
+    "no file": ("--b--\r\n", 422, "lacks the file old and the file new"),
+    "one file": (part("old") + "--b--", 422, "lacks the file new"),
     "a file twice": (BOTH + part("old") + "--b--", 422, "the file old twice"),
     "a field twice": (
         BOTH + part("rel_tol", "1") + part("rel_tol", "2") + "--b--",
@@ -480,7 +480,7 @@ FORMS: dict[str, tuple[str, int, str]] = {
     "encoded": (
         part("old", OLD, "\r\nContent-Transfer-Encoding: base64") + "--b--",
         422,
-        "must not be encoded",
+        "Unsupported Content-Transfer-Encoding",
     ),
     "cut off in a file": (BOTH[:-20], 400, "ends in the middle"),
     "cut off after a part": (BOTH, 400, "ends in the middle"),

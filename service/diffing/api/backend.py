@@ -1,4 +1,4 @@
-"""What the endpoints share: settings, catalogue, tables, queue."""
+"""The parts that all endpoints share: settings, catalogue, tables, queue."""
 
 import asyncio
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from diffing.store.api_keys import ApiKeys
 from diffing.store.database import open_file
 from diffing.store.jobs import Jobs
 from diffing.store.queue import JobQueue
-from diffing.store.statistics import Census
+from diffing.store.statistics import Statistics
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class Backend:
         catalogue: the metrics.
         jobs: the jobs table.
         api_keys: the API keys.
-        queue: carries the ids.
-        census: figures of all jobs and workers.
-        watch: looks at jobs for those who wait for them.
-        stopping: set when the process begins to stop; answers that take long end then.
+        queue: of job ids.
+        statistics: figures of all jobs and workers.
+        watch: follows jobs for waiting requests.
+        stopping: set when the process begins to stop, which ends long answers.
     """
 
     settings: Settings
@@ -34,7 +34,7 @@ class Backend:
     jobs: Jobs
     api_keys: ApiKeys
     queue: JobQueue
-    census: Census
+    statistics: Statistics
     watch: Watch
     stopping: asyncio.Event
 
@@ -43,7 +43,7 @@ class Backend:
         """Open the databases of these settings.
 
         Raises:
-            BadSetting: one of them cannot be used.
+            BadSetting: a database cannot be used.
         """
         engine = open_file(settings.jobs_file)
         jobs, stopping = Jobs(engine), asyncio.Event()
@@ -53,7 +53,7 @@ class Backend:
             jobs=jobs,
             api_keys=ApiKeys(engine),
             queue=JobQueue(settings.queue_file),
-            census=Census(engine, settings.stale_after),
+            statistics=Statistics(engine, settings.stale_after),
             watch=Watch(jobs, stopping),
             stopping=stopping,
         )

@@ -1,4 +1,4 @@
-"""Has results written in other formats: in a child process, once for all who wait for it."""
+"""Converts results in child processes, once for all waiting requests."""
 
 import asyncio
 import json
@@ -22,11 +22,11 @@ _KINDS = {kind.slug(): kind for kind in (NotAcceptable, ResultGone)}
 
 @dataclass(frozen=True)
 class Conversion:
-    """A file that is to be written.
+    """The order for a conversion.
 
     Args:
         source: the CSV.
-        target: its name in the other format, whose suffix says which.
+        target: the converted file; its suffix names the format.
         rows: data rows of both.
     """
 
@@ -36,11 +36,11 @@ class Conversion:
 
 
 class Conversions:
-    """Runs conversions, each file's once at a time, and ends those that nobody waits for.
+    """Runs each conversion once at a time, and ends it when no request waits for it.
 
     Args:
-        stopping: ends all of them when it is set.
-        timeout: seconds that one may take.
+        stopping: ends all conversions when set.
+        timeout: most seconds of one conversion.
     """
 
     def __init__(self, stopping: asyncio.Event, timeout: float) -> None:
@@ -50,16 +50,16 @@ class Conversions:
         self._slots = asyncio.Semaphore(_MOST_AT_ONCE)
 
     async def made(self, conversion: Conversion, request: Request) -> None:
-        """Return once the file is there, under its name.
+        """Return when the converted file exists.
 
         Args:
-            conversion: which file.
-            request: of the client that waits; when it goes away, it waits no more.
+            conversion: the order.
+            request: of the waiting client; the wait ends when it leaves.
 
         Raises:
-            NotAcceptable: the format has no room for what stands in the file.
-            ResultGone: there is no such CSV any more.
-            ConversionFailed: it took too long, the machine was not up to it, or the API stops.
+            NotAcceptable: the format cannot store the content of the file.
+            ResultGone: the CSV was removed.
+            ConversionFailed: it timed out, the machine failed, or the API stops.
         """
         shared = self._under_way.get(conversion) or self._begun(conversion)
         shared.waiting += 1
@@ -73,7 +73,7 @@ class Conversions:
             if not shared.waiting:
                 self._end(conversion, shared)
         if not shared.task.done() or shared.task.cancelled():
-            raise ConversionFailed("The service stops, or the client left. Try again later.")
+            raise ConversionFailed("The service is stopping, or the client left. Try again later.")
         shared.task.result()
 
     def _begun(self, conversion: Conversion) -> "_Shared":
@@ -82,7 +82,7 @@ class Conversions:
         return shared
 
     def _end(self, conversion: Conversion, shared: "_Shared") -> None:
-        """The last one leaves: whoever comes now begins anew."""
+        """End a conversion without waiting requests. The next request starts it again."""
         if self._under_way.get(conversion) is shared:
             del self._under_way[conversion]
         shared.task.cancel()
@@ -107,7 +107,7 @@ class Conversions:
 
 
 class _Shared:
-    """A conversion under way, and how many clients wait for it."""
+    """A running conversion, and the number of its waiting requests."""
 
     def __init__(self, task: asyncio.Task[None]) -> None:
         self.task = task
@@ -115,7 +115,7 @@ class _Shared:
 
 
 async def _run_child(conversion: Conversion) -> DiffingError | None:
-    """Run the child to its end, and return what it failed with; it does not outlive this call."""
+    """Run the child to its end, and return its failure. It does not outlive this call."""
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "diffing.engine.convert"),
@@ -140,6 +140,8 @@ def _failure_in(said: bytes) -> DiffingError:
     try:
         failure = json.loads(said)
     except ValueError:
-        return ConversionFailed("The process of the conversion crashed; the server's log says how.")
+        return ConversionFailed(
+            "The process of the conversion crashed. The server's log has the reason."
+        )
     kind = _KINDS.get(failure["type"].rpartition(":")[2], ConversionFailed)
     return kind(failure["detail"])

@@ -1,4 +1,4 @@
-"""What the members of a request body may be, and what they ask for."""
+"""The members of a request body, checked, and the comparison that they name."""
 
 import re
 from typing import Annotated, Any
@@ -10,7 +10,7 @@ from diffing.core.comparison import ColumnTolerance, Comparison, Duplicates, Tol
 from diffing.core.errors import BadArgument, Unprocessable
 from diffing.core.text import faults, shown
 
-# a name of 255 bytes, if .gz or .zst is looked for, too
+# a name has at most 255 bytes, including a possible .gz or .zst
 _LONGEST_NAME = 250
 _LONGEST_FAULTS = 500
 
@@ -27,7 +27,7 @@ Columns = Annotated[list[str], Field(min_length=1)]
 
 
 class MetricOptions(BaseModel):
-    """What a request for a metric says instead of the catalogue; all may be left out."""
+    """Options in a request for a metric. Each replaces that of the catalogue."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,7 +40,7 @@ class MetricOptions(BaseModel):
 
 
 class OneOffOptions(MetricOptions):
-    """What a request for a diff of no metric says: the files and the columns, at least."""
+    """Options in a request for a one-off diff. The files and columns are required."""
 
     old: InputName
     new: InputName
@@ -53,10 +53,10 @@ def options_of(members: dict[str, Any], metric: Metric | None) -> MetricOptions:
 
     Args:
         members: JSON values.
-        metric: the metric that is asked for; None for a one-off diff.
+        metric: the requested metric; None for a one-off diff.
 
     Raises:
-        Unprocessable: naming each that is missing, unknown or wrong.
+        Unprocessable: the text names each missing, unknown or invalid member.
     """
     try:
         return (MetricOptions if metric else OneOffOptions).model_validate(members)
@@ -68,7 +68,7 @@ def comparison_of(options: MetricOptions, metric: Metric | None) -> Comparison |
     """The comparison that a request names; None for that of the catalogue.
 
     Raises:
-        Unprocessable: the columns and tolerances do not fit together.
+        Unprocessable: the columns and tolerances contradict each other.
     """
     said = options.model_dump(exclude_unset=True, exclude={"old", "new"})
     if metric and not said:

@@ -1,4 +1,4 @@
-"""The figures of `census` as Prometheus metrics."""
+"""The figures of `store/statistics.py` as Prometheus metrics."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from diffing import __version__
 from diffing.store.counters import BOUNDS, ONE_OFF
 from diffing.store.job import Status
-from diffing.store.statistics import Census, Figures, Total
+from diffing.store.statistics import Figures, Statistics, Total
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -31,8 +31,8 @@ class _Family:
     Args:
         row: their name in the table.
         name: their name in the answer.
-        text: what they are.
-        label: the label beside the metric, if they have one.
+        text: their description.
+        label: a label in addition to the metric; empty without one.
         values: the values of that label.
     """
 
@@ -75,26 +75,26 @@ _DURATIONS = (
         "From the start of the last attempt to the end.",
         "status",
     ),
-    _Family("wait", "diffing_job_wait_seconds", "From the request for a job to its first attempt."),
+    _Family("wait", "diffing_job_wait_seconds", "From the creation of a job to its first attempt."),
 )
 
 
 class Exposition:
-    """Writes the figures, and those of this process, in the text format of Prometheus.
+    """Writes the figures of the service and of this process in the text format of Prometheus.
 
     Args:
-        census: counts.
-        metrics: ids of the catalogue: what they count is told from the start, as 0.
+        statistics: the figures.
+        metrics: ids of the catalogue, whose counters begin as 0.
     """
 
-    def __init__(self, census: Census, metrics: Iterable[str]) -> None:
-        # a registry of its own: the global one would be shared by every app in the process
+    def __init__(self, statistics: Statistics, metrics: Iterable[str]) -> None:
+        # not the global registry, which every app in the process would share
         self._registry = CollectorRegistry()
-        self._registry.register(_Tables(census, [*metrics, ONE_OFF]))
+        self._registry.register(_Tables(statistics, [*metrics, ONE_OFF]))
         ProcessCollector(registry=self._registry)
 
     def text(self) -> bytes:
-        """All figures, as they are now.
+        """All figures, as of now.
 
         Raises:
             DatabaseUnavailable: the tables cannot be read.
@@ -103,17 +103,17 @@ class Exposition:
 
 
 class _Tables(Collector):
-    def __init__(self, census: Census, metrics: list[str]) -> None:
-        self._census = census
+    def __init__(self, statistics: Statistics, metrics: list[str]) -> None:
+        self._statistics = statistics
         self._metrics = metrics
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: else the tables were read when this is registered."""
+        """Nothing: else the registration would read the tables."""
         return []
 
     def collect(self) -> Iterator[Metric]:
         """The figures."""
-        figures = self._census.take()
+        figures = self._statistics.take()
         yield InfoMetricFamily("diffing_build", "The release.", {"version": __version__})
         yield from _gauges(figures)
         for family in _TOTALS:
@@ -141,7 +141,7 @@ class _Tables(Collector):
 def _gauges(figures: Figures) -> Iterator[Metric]:
     jobs = GaugeMetricFamily(
         "diffing_jobs",
-        "Jobs in the table, by state; those that ended are kept for DIFFING_RETENTION.",
+        "Jobs in the table, by state. Ended jobs stay for DIFFING_RETENTION.",
         labels=["status"],
     )
     for status, number in figures.jobs.items():
@@ -151,12 +151,12 @@ def _gauges(figures: Figures) -> Iterator[Metric]:
         ("diffing_queue_depth", "Jobs that wait for a worker.", figures.jobs[Status.QUEUED]),
         (
             "diffing_queue_oldest_age_seconds",
-            "Since the oldest job that waits was asked for; 0 when none waits.",
+            "Since the oldest waiting job was created; 0 if no job waits.",
             figures.oldest_queued or 0,
         ),
         (
             "diffing_workers",
-            "Workers that gave a sign of life within DIFFING_STALE_AFTER.",
+            "Workers with a sign of life within DIFFING_STALE_AFTER.",
             figures.crew.workers,
         ),
         ("diffing_worker_slots", "Jobs that these workers run at once.", figures.crew.slots),

@@ -1,4 +1,4 @@
-"""The process of the API: where it listens, and how it stops."""
+"""The process of the API: how it listens, serves and stops."""
 
 import asyncio
 import ipaddress
@@ -24,11 +24,11 @@ _log = logging.getLogger(__name__)
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn's server; a second signal of any kind lets no connection finish.
+    """Uvicorn's server. A second signal of any kind ends all connections.
 
     Args:
-        config: what it serves.
-        stopping: set when it begins to stop: what takes long must not hold it up.
+        config: of uvicorn.
+        stopping: set at the begin of the stop, so that long answers end.
     """
 
     def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
@@ -36,7 +36,7 @@ class _Server(uvicorn.Server):
         self._stopping = stopping
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop once all connections have ended."""
+        """Stop after all connections have ended."""
         self._stopping.set()
         await super().shutdown(sockets)
 
@@ -55,8 +55,8 @@ def serve_api(
     """Run the API until SIGTERM or SIGINT.
 
     Args:
-        settings: where to listen, and the folders.
-        listener: a socket that listens already, instead of the host and port of the settings.
+        settings: the address and the folders.
+        listener: a listening socket, in place of the address of the settings.
         protocol: of each connection.
 
     Raises:
@@ -81,7 +81,7 @@ def serve_api(
         timeout_graceful_shutdown=int(settings.grace),
     )
     server = _Server(config, app.state.stopping)
-    # uvicorn sets its own later, and when it is done raises the signal again: that is a clean end
+    # uvicorn sets its own handlers later, and raises the signal again at its end: a clean end
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
     try:
@@ -91,7 +91,7 @@ def serve_api(
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there; port 0 is any free one.
+    """A listening socket. Port 0 chooses a free port.
 
     Raises:
         BadSetting: the address cannot be used.
@@ -99,12 +99,12 @@ def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=2048)
-        # an answer is two writes, and the second would wait 40 ms for the client to confirm the
-        # first; asyncio sees to that by itself only for sockets that it made
+        # An answer is two writes. Without this, the second waits 40 ms until the client confirms
+        # the first. asyncio sets it only for its own sockets.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listener
     except OSError as error:
-        # that of a name that cannot be resolved is below 0
+        # negative if a name cannot be resolved
         number = error.errno or 0
         reason = os.strerror(number) if number >= 0 else "The name cannot be resolved"
         raise BadSetting(

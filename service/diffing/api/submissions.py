@@ -1,4 +1,4 @@
-"""Endpoints that take a diff: they record and queue a job."""
+"""Endpoints that start a diff: they record and queue a job."""
 
 import logging
 import re
@@ -22,18 +22,18 @@ from diffing.files.uploads import Upload
 from diffing.store.job import FINISHED, Job, Submission
 
 _log = logging.getLogger(__name__)
-# stands where a metric's id would, which cannot begin so
+# in place of the id of a metric, which cannot begin with a hyphen
 _NO_METRIC = "-"
 
 
 class Submissions:
-    """Takes diffs."""
+    """Starts diffs."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
 
     def routes(self) -> list[Route]:
-        """The table of these endpoints."""
+        """The routes of these endpoints."""
         return [
             Route("/api/diffing/new", self.new_job, methods=["POST"]),
             Route("/api/diffing/new/", self.new_job, methods=["POST"]),
@@ -43,13 +43,13 @@ class Submissions:
 
     def _post_or_get(self, path: str) -> Route:
         route = Route(path, self.new_job)
-        route.methods = {"GET", "POST"}  # Starlette adds HEAD to GET, but it must change nothing
+        route.methods = {"GET", "POST"}  # Starlette adds HEAD to GET, but HEAD must change nothing
         return route
 
     async def new_job(self, request: Request) -> Response:
-        """Record and queue a job, or find that of the same Idempotency-Key: 202 with its id.
+        """Record and queue a job, or find that of the Idempotency-Key: 202 with its id.
 
-        With `?wait=` the answer comes when the job has ended, or after so many seconds.
+        With `?wait=`, the answer waits for the end of the job, or for so many seconds.
         """
         key = request.headers.get("idempotency-key")
         if key is not None and not re.fullmatch(r"[\x21-\x7e]{1,255}", key):
@@ -70,9 +70,9 @@ class Submissions:
         return JSONResponse({"job_id": job.id}, status_code=202, headers=headers_of(job))
 
     def _welcome(self, metric_id: str | None, owner: str | None, key: str | None) -> Metric | None:
-        """The metric of a request whose body is worth reading; None for a one-off diff."""
+        """The metric of a request, after early checks; None for a one-off diff."""
         metric = None if metric_id is None else self._backend.catalogue.find(metric_id)
-        if key is None or not self._backend.jobs.has_key(owner, key):
+        if key is None or not self._backend.jobs.has_idempotency_key(owner, key):
             self._backend.jobs.require_room(self._backend.settings.max_queued)
         return metric
 
@@ -101,7 +101,7 @@ class Submissions:
             with body.upload.kept() if body.upload else nullcontext():
                 job = jobs.create(submission, settings.max_queued)
         except KeyReused:
-            # the same request came twice at once, and the other was first
+            # the same request came twice at once, and the other one was first
             if key and asked and (job := jobs.requested(owner, key, asked)):
                 return job
             raise
@@ -111,7 +111,7 @@ class Submissions:
     def _inputs(
         self, options: MetricOptions, metric: Metric | None, upload: Upload | None
     ) -> tuple[str | None, str | None]:
-        """The names of the files, which are there; None for both of the metric's."""
+        """The names of the files, which exist; None for the files of the metric."""
         if upload:
             return upload.names["old"], upload.names["new"]
         folder = self._backend.settings.input_dir
@@ -127,5 +127,5 @@ class Submissions:
         try:
             self._backend.queue.put(job.id)
         except DatabaseUnavailable as error:
-            # it is recorded, so it was accepted: a reaper puts it into the queue
-            _log.error("job %d could not be queued at once: %s", job.id, error)
+            # the job is recorded, so it was accepted; a reaper will queue it
+            _log.error("job %d could not be queued yet: %s", job.id, error)

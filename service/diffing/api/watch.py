@@ -1,4 +1,4 @@
-"""Looks at jobs for those who wait for them."""
+"""Follows jobs for waiting requests."""
 
 import asyncio
 import logging
@@ -16,16 +16,16 @@ from diffing.store.jobs import Jobs
 _log = logging.getLogger(__name__)
 _LOOKS_APART = 0.25
 _AFTER_FAULT_SECONDS = 2.0
-# each takes one of DIFFING_MAX_CONNECTIONS
+# each needs one of DIFFING_MAX_CONNECTIONS
 _MOST_WAITING = 100
 
 
 class Watch:
-    """Looks at all jobs that are followed, at once, a few times a second; at none otherwise.
+    """Reads all followed jobs in one query, a few times a second.
 
     Args:
         jobs: the jobs table.
-        stopping: ends all that is followed when it is set.
+        stopping: ends all waits when set.
     """
 
     def __init__(self, jobs: Jobs, stopping: asyncio.Event) -> None:
@@ -38,7 +38,7 @@ class Watch:
         self._waiting = 0
 
     async def looks_at(self, job_id: int) -> AsyncGenerator[Job, None]:
-        """The job again and again, as it was last seen; ends when there is no such job any more."""
+        """The latest state of a job, repeatedly, until the job is removed."""
         self._followed[job_id] += 1
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
@@ -47,7 +47,7 @@ class Watch:
                 await self._news.wait()
                 if self._seen is None:
                     return
-                if job_id in self._seen:  # one who came during a look is not in it
+                if job_id in self._seen:  # a job that was added during the query is missing
                     job = self._seen[job_id]
                     if job is None:
                         return
@@ -58,9 +58,9 @@ class Watch:
                 del self._followed[job_id]
 
     async def until_end(self, job_id: int, request: Request, seconds: float) -> None:
-        """Wait until a job has ended; no longer than so many seconds, or than the client is there.
+        """Wait until the job ends, the seconds are over, or the client leaves.
 
-        With too many who wait already it returns at once.
+        It returns at once if too many requests already wait.
         """
         if self._waiting >= _MOST_WAITING:
             return
@@ -86,23 +86,23 @@ class Watch:
                 try:
                     jobs = await run_in_threadpool(self._jobs.of_ids, ids)
                 except DatabaseUnavailable as error:
-                    _log.warning("the jobs that are followed cannot be looked at: %s", error)
+                    _log.warning("the followed jobs cannot be read: %s", error)
                     seconds = _AFTER_FAULT_SECONDS
                 else:
-                    self._tell({**dict.fromkeys(ids), **{job.id: job for job in jobs}})
+                    self._wake({**dict.fromkeys(ids), **{job.id: job for job in jobs}})
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), seconds)
         finally:
-            self._tell(None)
+            self._wake(None)
 
-    def _tell(self, seen: dict[int, Job | None] | None) -> None:
-        """Wake all who wait; None for that there is nothing more to see."""
+    def _wake(self, seen: dict[int, Job | None] | None) -> None:
+        """Wake all waits; None ends them."""
         self._seen = seen
         self._news.set()
         self._news = asyncio.Event()
 
 
 async def left(request: Request) -> None:
-    """Return when the client of a request, whose body was read, goes away."""
+    """Return when the client leaves, after its request body was read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

@@ -1,4 +1,4 @@
-"""The Huey queue: it carries the ids of jobs and nothing else."""
+"""The Huey queue, which carries only the ids of jobs."""
 
 import contextlib
 import sqlite3
@@ -13,12 +13,12 @@ from diffing.store.database import LOCK_SECONDS, available, unusable
 class JobQueue:
     """A queue of job ids in an SQLite file.
 
-    Huey delivers at most once: an id is lost with the worker that took it. The jobs table knows,
-    and the reaper in `worker` queues it again; an id that comes twice is claimed once.
+    Huey delivers at most once: if a worker dies, the id that it took is lost. The reaper finds the
+    job in the jobs table, and queues it again. An id that comes twice is claimed once.
 
     Args:
         path: the file.
-        run: what a worker does with an id; a process that only queues leaves it out.
+        run: handles an id in a worker; None in a process that only queues.
 
     Raises:
         BadSetting: the file cannot be used as a database.
@@ -26,7 +26,7 @@ class JobQueue:
 
     def __init__(self, path: Path, run: Callable[[int], None] | None = None) -> None:
         try:
-            _look_over(path)
+            _check(path)
             self.huey = SqliteHuey(
                 "diffing", filename=str(path), results=False, fsync=True, timeout=LOCK_SECONDS
             )
@@ -36,7 +36,7 @@ class JobQueue:
         @self.huey.task()  # type: ignore[untyped-decorator]
         def run_job(job_id: int) -> None:
             if run is None:
-                raise RuntimeError("this process queues jobs, it does not run them")
+                raise RuntimeError("this process only queues jobs")
             run(job_id)
 
         self._run_job = run_job
@@ -45,13 +45,13 @@ class JobQueue:
         """Queue an id.
 
         Raises:
-            DatabaseUnavailable: it was not queued.
+            DatabaseUnavailable: the id was not queued.
         """
         with available():
             self._run_job(job_id)
 
     def depth(self) -> int:
-        """How many ids no worker has taken yet.
+        """The number of ids that wait for a worker.
 
         Raises:
             DatabaseUnavailable: the queue cannot be read.
@@ -60,7 +60,7 @@ class JobQueue:
             return int(self.huey.pending_count())
 
     def waiting(self) -> set[int]:
-        """The ids that no worker has taken yet.
+        """The ids that wait for a worker.
 
         Raises:
             DatabaseUnavailable: the queue cannot be read.
@@ -69,7 +69,7 @@ class JobQueue:
             return {task.args[0] for task in self.huey.pending()}
 
 
-def _look_over(path: Path) -> None:
+def _check(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path, timeout=LOCK_SECONDS)) as connection:
         (found,) = connection.execute("pragma quick_check(1)").fetchone()
     if found != "ok":
