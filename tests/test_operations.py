@@ -533,7 +533,7 @@ def test_what_is_doubtful_is_said_once_and_done(service: Service) -> None:
     service.client_of(serve)
     serve.saw("working on up to")
 
-    doubts = [line.split()[3] for line in serve.lines() if "is it meant so?" in line]
+    doubts = [line.split()[3] for line in serve.lines() if "is this intended?" in line]
     assert ["DIFFING_RETENTION", "DIFFING_GRACE"] == doubts
 
 

@@ -416,7 +416,7 @@ MALFORMED = {
 def test_malformed_json_is_a_400(idle: Client, content: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     for path in (REVENUE, ONE_OFF):
-        assert_problem(idle.post(path, content=content, headers=headers), 400, "The body")
+        assert_problem(idle.post(path, content=content, headers=headers), 400, " body")
 
 
 @pytest.mark.parametrize("content", [b"[]", b"1", b"null", b'"x"', b'{"rel_tol": 1e999}'])
@@ -441,7 +441,7 @@ def test_a_body_of_another_type_is_a_415(idle: Client, kind: str, encoding: str 
         headers[b"Content-Encoding"] = encoding.encode()
     for content in (b"{}", iter([b"{}"]), b"x" * 200_000):
         response = idle.post(REVENUE, content=content, headers=headers)
-        assert_problem(response, 415, "not taken")
+        assert_problem(response, 415, "Unsupported Content-")
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
 
 @app.command()
 def metrics() -> None:
-    """Check and list the metrics catalogue, and the files of each metric."""
+    """Check the catalogue, and list each metric with its files."""
     settings = load_settings()
     for metric in load_catalogue(settings.metrics).metrics.values():
         try:
@@ -217,14 +217,14 @@ def demo_command(
 
 
 def run() -> None:
-    """Do as the arguments say."""
+    """Run the command that the arguments name."""
     with readable_errors():
         app(prog_name="diffing")
 
 
 @app.command()
 def health() -> None:
-    """Say whether the API and the worker of this container work; Docker asks it."""
+    """Check the API and the worker of this container, for Docker."""
     from diffing.cli import health
 
     raise typer.Exit(health.main())
@@ -251,7 +251,7 @@ def _comparison(
     value: list[str] | None,
     options: dict[str, Any],
 ) -> Comparison:
-    """The comparison of a metric or of columns, with the options that were given."""
+    """The comparison of a metric or of columns, with the given options."""
     if entry and (key or value):
         raise BadArgument("Give --metric, or --key and --value, not both.")
     if not entry and not (key and value):
@@ -262,7 +262,7 @@ def _comparison(
 def _options(
     rel_tol: list[str] | None, abs_tol: list[str] | None, duplicates: str | None
 ) -> dict[str, Any]:
-    """The options of a comparison, as fields of Comparison; those not given are left out."""
+    """The given options, as fields of Comparison."""
     options: dict[str, Any] = {"duplicates": duplicates} if duplicates else {}
     for name, given in (("rel_tol", rel_tol), ("abs_tol", abs_tol)):
         for text in given or []:
@@ -289,7 +289,7 @@ def _number(name: str, text: str) -> float:
 def _inputs(
     settings: Settings, entry: Metric | None, old: Path | None, new: Path | None
 ) -> tuple[InputFile, InputFile]:
-    """The old and new file: those given, else those of the metric."""
+    """The given files, or else those of the metric."""
     given = [path and InputFile.given(path) for path in (old, new)]
     if given[0] and given[1]:
         return given[0], given[1]
@@ -302,7 +302,7 @@ def _inputs(
 def _run(work: "Diff", outputs: Outputs) -> Summary:
     """Run the diff in a thread, so that Ctrl-C can interrupt the SQL."""
     with to_people.status("starting") as progress:
-        # else SIGTERM would leave temporary files behind
+        # else SIGTERM would leave temporary files
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with ThreadPoolExecutor(1) as threads:
             future = threads.submit(
@@ -316,11 +316,11 @@ def _run(work: "Diff", outputs: Outputs) -> Summary:
 
 
 def _begin(settings: Settings, has_parent: bool = False) -> None:
-    """Refuse settings that make no sense, and log from now on; what is doubtful is said once."""
+    """Refuse settings that cannot work, configure the log, and warn of unlikely settings."""
     settings.refuse_nonsense()
     from diffing.core import logs, tracing
 
     tracing.are_wanted()
     logs.configure(logs.Style(settings.log_level, settings.log_format))
     for doubt in [] if has_parent else settings.doubts():
-        _log.warning("%s; is it meant so?", doubt)
+        _log.warning("%s; is this intended?", doubt)

@@ -1,6 +1,6 @@
-"""Writes the CSV of a diff in another format: `python -m diffing.engine.convert`.
+"""Converts the CSV of a diff to another format: `python -m diffing.engine.convert`.
 
-It dies with its parent, and prints the failure as JSON when there is one.
+It dies with its parent. It prints a failure as JSON.
 """
 
 import contextlib
@@ -34,26 +34,26 @@ from diffing.sandbox.process import bound_memory, ignore_signals
 
 _log = logging.getLogger(__name__)
 _MEMORY = "512MB"
-_HINT = "Ask for format=csv or format=json."
+_HINT = "Use format=csv or format=json."
 
 
 def convert(
     source: Path, target: Path, rows: int, on_ready: Callable[[Path], None] = lambda _: None
 ) -> None:
-    """Write a CSV in the format that the suffix of the target names.
+    """Convert a CSV to the format that the suffix of the target names.
 
-    It appears under its name only when it is whole, and has as many rows as it must.
+    The target appears only when it is complete, with the expected number of rows.
 
     Args:
-        source: CSV that a diff wrote: header, LF, UTF-8, quotes only where they must be.
+        source: CSV that a diff wrote: header, LF, UTF-8, quotes only where needed.
         target: `.json`, an array of objects; or `.parquet`, columns of text. Empty is NULL.
         rows: data rows that the source must have.
-        on_ready: called with the file that is written to before it gets its name, when it is there.
+        on_ready: called with the temporary file, once it exists.
 
     Raises:
-        NotAcceptable: the format has no room for its column names, or memory none for its rows.
+        NotAcceptable: the format cannot store the column names, or memory is too small.
         ResultGone: the source was removed.
-        OutOfMemory, OutOfDisk, DiffFailed: the machine was not up to it.
+        OutOfMemory, OutOfDisk, DiffFailed: the machine failed.
     """
     csv.field_size_limit(sys.maxsize)
     with Outputs(target).parts() as part:
@@ -83,7 +83,7 @@ def _opened(source: Path) -> Iterator[TextIO]:
 
 
 def _write_json(source: Path, target: Path) -> int:
-    """Write an array with an object a line, and return how many they are."""
+    """Write an array with one object per line, and return their number."""
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
     rows = 0
     with _opened(source) as file, target.open("w", encoding="utf-8", newline="") as out:
@@ -98,7 +98,7 @@ def _write_json(source: Path, target: Path) -> int:
 
 
 def _write_parquet(source: Path, target: Path) -> int:
-    """Write Parquet, and return the number of rows; no name may come out as another one."""
+    """Write Parquet, and return the number of rows. Column names must not change."""
     from diffing.engine.connection import (  # only Parquet needs DuckDB
         CsvRefused,
         Session,
@@ -118,15 +118,17 @@ def _write_parquet(source: Path, target: Path) -> int:
             written = session.run("parquet", parameters)["Count"]
             found = session.run("parquet_columns", {"output": str(as_pattern(target))})["names"]
     except CsvRefused:
-        raise NotAcceptable(f"A row is too long for a conversion to Parquet. {_HINT}") from None
+        raise NotAcceptable(
+            f"Parquet cannot store this result: a row is too long. {_HINT}"
+        ) from None
     except (OutOfMemory, OutOfDisk) as error:
         if "No space left" in str(error.__cause__):
             raise
         raise NotAcceptable(
-            f"It takes more memory to give it as Parquet than a conversion may use. {_HINT}"
+            f"The conversion to Parquet needs more memory than {_MEMORY}. {_HINT}"
         ) from None
     if found != names:
-        raise NotAcceptable(f"Parquet has no room for the names of the columns. {_HINT}")
+        raise NotAcceptable(f"Parquet cannot store the names of the columns. {_HINT}")
     return int(written)
 
 
@@ -141,19 +143,19 @@ def _names_for_parquet(source: Path) -> list[str]:
     if "" in names:
         fault = "a column has no name"
     elif any("\n" in name or "\r" in name for name in names):
-        fault = "the name of a column has a line end in it"
+        fault = "the name of a column contains a line end"
     elif len({name.encode().lower() for name in names}) < len(names):
         fault = "the names of two columns differ only in case"
     if fault:
-        raise NotAcceptable(f"It cannot be given as Parquet: {fault}. {_HINT}")
+        raise NotAcceptable(f"Parquet cannot store this result: {fault}. {_HINT}")
     return names
 
 
 def main() -> int:
-    """Convert as the arguments say: source, target, rows, process id of the parent.
+    """Convert. The arguments are source, target, rows, and the process id of the parent.
 
     Returns:
-        The exit status: 0 when done, 1 when the failure was printed.
+        The exit status: 0 for success, 1 for a printed failure.
     """
     source, target, rows, parent = sys.argv[1:]
     die_with_parent(int(parent))
@@ -181,9 +183,9 @@ def main() -> int:
 
 
 def _enclose(source: Path, part: Path) -> None:
-    """Let this process reach the two files, whatever is in the one that it reads."""
+    """Restrict this process to the two files, because the content may be malicious."""
     landlock.enclose(
-        # one that is not there is for the conversion to complain about
+        # the conversion reports a missing one
         read=[SQL_DIR, *([source] if source.is_file() else [])],
         write=[part],
         rename=[part.parent],

@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 def run_diff(task: Task, sender: Connection) -> None:
-    """Run a diff and send how far it is, then the summary as JSON values, or the Failure."""
+    """Run a diff, and send its progress, then the summary as JSON values or the Failure."""
     ignore_signals()
     bound_memory(task.limits.most_memory)
     logs.configure(task.log)
@@ -51,11 +51,11 @@ def _run_diff(task: Task, sender: Connection) -> None:
 
 
 def _enclose(task: Task, parts: Outputs) -> None:
-    """Let this process reach what the diff needs, whatever a file may make of DuckDB or Python."""
+    """Restrict this process to the files of the diff, in case an input exploits a bug."""
     leave_no_core()
     inputs = (task.spec.old.path, task.spec.new.path)
     landlock.enclose(
-        # one that is not there is for the diff to complain about
+        # the diff reports a missing one
         read=[SQL_DIR, *(path for path in inputs if path.is_file())],
         write=parts.paths,
         rename={path.parent for path in parts.paths},

@@ -19,11 +19,11 @@ def serve(settings: Settings, make: Callable[[Settings, Catalogue], Worker] = Wo
         make: makes the worker.
 
     Raises:
-        BadSetting: a folder cannot be written to, or a database not used.
+        BadSetting: a folder is not writable, or a database not usable.
     """
     settings.make_folders()
     make(settings, load_catalogue(settings.metrics)).run()
     tracing.stop()
     logging.shutdown()
-    # all is recorded: Python would wait for children that may be stopped, which the kernel ends
+    # all is recorded. Python would wait for children, even stopped ones; the kernel kills them
     os._exit(0)

@@ -1,4 +1,4 @@
-"""Finds jobs that nobody works on or has in the queue, and brings them on their way again."""
+"""Finds jobs without a worker that are not in the queue, and queues them again."""
 
 import logging
 import time
@@ -15,16 +15,16 @@ _log = logging.getLogger(__name__)
 
 
 class Reaper:
-    """Queues again what gave no sign of life; any number may run, one of them wins each job.
+    """Queues jobs without a sign of life again. Many reapers may run; one of them wins each job.
 
-    How long a job was silent is told by this process's own clock, which only goes forward, from
-    when it first saw a sign of life: wall clocks jump, and differ between machines.
+    Wall clocks jump, and differ between machines. So the process measures silence with its own
+    clock, which only goes forward, from when it first saw the last sign of life.
 
     Args:
         settings: seconds of silence after which a job is taken over, and the most attempts.
         jobs: the jobs table.
-        queue: carries the ids.
-        sweeper: removes what dead attempts left.
+        queue: of job ids.
+        sweeper: removes files of dead attempts.
         clock: gives seconds.
     """
 
@@ -46,10 +46,10 @@ class Reaper:
         self._looked_at = clock()
 
     def reap(self) -> None:
-        """Take over what was silent too long; to be called every `stale_after / 3` or so.
+        """Take over jobs that were silent too long. Call it about every `stale_after / 3`.
 
         Raises:
-            DatabaseUnavailable: the jobs table cannot be asked.
+            DatabaseUnavailable: the jobs table cannot be read or written.
         """
         stale = self._stale(self._jobs.unfinished())
         for job in stale:
@@ -65,14 +65,14 @@ class Reaper:
     def _stale(self, jobs: list[Job]) -> list[Job]:
         now = self._clock()
         if now - self._looked_at > self._stale_after:
-            self._first_seen = {}  # this process slept: the others may have, too
+            self._first_seen = {}  # this process slept, and so may have the others
         self._looked_at = now
         signs = {job.id: (job.id, job.status, job.attempt, job.seen_at) for job in jobs}
         self._first_seen = {s: self._first_seen.get(s, now) for s in signs.values()}
         return [job for job in jobs if now - self._first_seen[signs[job.id]] >= self._stale_after]
 
     def _take_over(self, job: Job) -> None:
-        """Another attempt at a job whose worker died, or the end of it."""
+        """Start another attempt at a job whose worker died, or fail the job."""
         if job.attempt >= self._max_attempts:
             reason = DiffFailed("The worker died while it ran the job.")
             taken = self._jobs.give_up(job, reason.failure)

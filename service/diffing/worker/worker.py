@@ -41,15 +41,14 @@ from diffing.worker.task import Task
 
 _log = logging.getLogger(__name__)
 _SWEEP_SECONDS = 60.0
-# How long the end of a job is tried to be recorded; then the job is left to a reaper.
+# For attempts to record the end of a job. After that, a reaper takes it over.
 _PATIENCE_SECONDS = 60.0
 
 
 class _Attempt:
-    """Tells the runner whether a job still is this worker's, and the jobs table how far it is.
+    """Records progress in the jobs table, and checks that this worker still has the job.
 
-    A table that cannot be asked for a while stops no diff: whether its end counts is decided when
-    it is recorded.
+    An unavailable table does not stop a diff. The record of its end decides whether it counts.
     """
 
     def __init__(self, jobs: Jobs, job: Job) -> None:
@@ -76,7 +75,7 @@ class Worker:
     Args:
         settings: all settings.
         catalogue: the metrics.
-        beat_seconds: time between two signs of life; None for a fitting one.
+        beat_seconds: time between two signs of life; None for one that fits the settings.
         now: gives the time, in UTC.
     """
 
@@ -100,11 +99,11 @@ class Worker:
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT; a job that is not done after the grace is queued again."""
+        """Work until SIGTERM or SIGINT. Jobs that outlast the grace are queued again."""
         consumer = consumer_of(self._queue.huey, self._settings.workers, self._settings.grace)
         if not landlock.version():
             _log.warning(
-                "this kernel has no Landlock: only DuckDB's own settings keep a diff to its files"
+                "this kernel lacks Landlock: only DuckDB's settings restrict a diff to its files"
             )
         sweep_every = min(_SWEEP_SECONDS, self._settings.retention / 4)
         for work, seconds in (
@@ -124,11 +123,11 @@ class Worker:
         _log.info("stopped")
 
     def process(self, job_id: int) -> None:
-        """Run one job to its end, unless another worker has it, or nobody wants it any more."""
+        """Run a job to its end, unless another worker has it, or it was cancelled."""
         try:
             job = self._jobs.claim(job_id)
         except DatabaseUnavailable as error:
-            _log.error("job %d could not be taken, and is left for later: %s", job_id, error)
+            _log.error("job %d cannot be taken yet: %s", job_id, error)
             return
         if job is None:
             return
@@ -146,7 +145,7 @@ class Worker:
                 self._tidy(job)
 
     def _attempt(self, job: Job, span: tracing.Span) -> Callable[[], object]:
-        """Run the diff; returns how the jobs table is to learn of its end."""
+        """Run the diff, and return a function that records its end."""
         try:
             with tracing.Stages() as stages:
                 summary = self._runner.run(self._task(job), _Attempt(self._jobs, job), stages)
@@ -165,10 +164,10 @@ class Worker:
             _log.exception("job %d", job.id)
             span.fail(type(error).__name__)
             return self._failed(job, of_os(error).failure)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the job must end and the worker live on
+        except Exception as error:  # noqa: BLE001 - the job must end, and the worker continue
             _log.exception("job %d", job.id)
             span.fail(type(error).__name__)
-            unforeseen = DiffFailed("An error that was not foreseen; the worker's log has it.")
+            unforeseen = DiffFailed("Unexpected error. The worker's log has the details.")
             return self._failed(job, unforeseen.failure)
         return partial(self._succeed, job, summary["emitted"], summary)
 
@@ -181,15 +180,17 @@ class Worker:
             _log.info("job %d succeeded: %d rows", job.id, rows)
 
     def _again(self, job: Job) -> None:
-        """Leave a job to the next attempt, unless it was taken away."""
+        """Queue a job for its next attempt, unless it was taken away."""
         if self._jobs.give_back(job):
             try:
                 self._queue.put(job.id)
             except DatabaseUnavailable as error:
-                _log.error("job %d is queued later, by a reaper: %s", job.id, error)
+                _log.error(
+                    "job %d cannot be queued yet, so a reaper will queue it: %s", job.id, error
+                )
 
     def _recorded(self, job: Job, end: Callable[[], object]) -> bool:
-        """Record the end of an attempt, however long the table cannot be written; False: left."""
+        """Record the end of an attempt, with retries; False if the table stays unavailable."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
             try:
@@ -205,7 +206,7 @@ class Worker:
         try:
             self._sweeper.tidy(job)
         except (DatabaseUnavailable, OSError) as error:
-            _log.warning("job %d: what it left is swept later: %s", job.id, error)
+            _log.warning("job %d: its temporary files stay until the next sweep: %s", job.id, error)
 
     def _task(self, job: Job) -> Task:
         old, new = self._inputs(job)
@@ -243,19 +244,19 @@ class Worker:
         try:
             self._presence.leave()
         except DatabaseUnavailable as error:
-            _log.warning("the row of this worker is removed later, by another: %s", error)
+            _log.warning("another worker will remove the row of this one: %s", error)
 
     def _regularly(self, work: Callable[[], None], seconds: float) -> None:
         while True:
             try:
                 work()
-            except Exception:  # noqa: BLE001 - a database may be busy; the next round may do better
-                _log.exception("could not look after the jobs")
+            except Exception:  # noqa: BLE001 - a database may be busy; the next round may succeed
+                _log.exception("regular work on the jobs failed")
             if self._stopping.wait(seconds):
                 return
 
 
 def _said_of(job: Job) -> dict[str, object]:
-    """What each line about an attempt says."""
+    """The fields of each log line about an attempt."""
     said = {"job_id": job.id, "attempt": job.attempt, "request_id": job.request_id}
     return {name: value for name, value in said.items() if value is not None}
