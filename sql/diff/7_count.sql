@@ -1,17 +1,17 @@
--- Counts what a summary tells.
+-- The counts of a summary.
 
 -- counts --
 
 -- The rows of both files by kind; a single row.
 --
 -- parameters  new_count  rows of new
---             old_held  rows of old's side of the join
---             within_tolerance  rows within tolerance that outcome does not have
+--             old_held  rows of the old side of the join
+--             within_tolerance  rows within tolerance that outcome lacks
 -- reads       outcome
--- columns     joined, what the rows of the join must be; surplus of both files (rows whose key stands
---             in another row too, less one for each such key); values that are no numbers; rows by kind
+-- columns     joined, the expected rows of the join; surplus rows (rows minus distinct keys); values
+--             that are not numbers; rows by kind
 with
--- keys of new: those that stand in old, and those that do not
+-- the keys of added rows
 added_keys as (
     select count(distinct struct_pack(*columns('^key_[0-9]+$'))) as keys
     from (select unnest(fields[1]) from outcome where kind = 'added')
