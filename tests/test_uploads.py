@@ -485,10 +485,10 @@ FORMS: dict[str, tuple[str, int, str]] = {
     "cut off in a file": (BOTH[:-20], 400, "ends in the middle"),
     "cut off after a part": (BOTH, 400, "ends in the middle"),
     "cut off in a header": ("--b\r\nContent-Disp", 400, "ends in the middle"),
-    "no form": ("{}", 400, "not multipart/form-data"),
+    "no form": ("{}", 400, "not valid multipart/form-data"),
     "a part without a name": ("--b\r\n\r\nx\r\n--b--", 400, "no name"),
-    "a header without end": ("--b\r\nA: " + "x" * 9_000, 400, "not multipart/form-data"),
-    "headers without end": ("--b\r\n" + "A: b\r\n" * 100, 400, "not multipart/form-data"),
+    "a header without end": ("--b\r\nA: " + "x" * 9_000, 400, "not valid multipart/form-data"),
+    "headers without end": ("--b\r\n" + "A: b\r\n" * 100, 400, "not valid multipart/form-data"),
     "a long field": (BOTH + part("rel_tol", "0" * 9_000) + "--b--", 413, "8,192 bytes"),
     "many parts": (BOTH + part("rel_tol", "0") * 200 + "--b--", 413, "200 parts"),
 }
