@@ -623,7 +623,7 @@ def test_a_job_that_ended_cannot_be_cancelled(working: Client, done: int) -> Non
 
 @pytest.mark.parametrize("job_id", ABSURD_IDS.values(), ids=ABSURD_IDS)
 def test_a_job_that_never_was_cannot_be_cancelled(idle: Client, job_id: str) -> None:
-    assert_problem(idle.delete(f"/api/diffing/job/{job_id}"), 404, "no ")
+    assert_problem(idle.delete(f"/api/diffing/job/{job_id}"), 404, "Unknown job")
 
 
 # the same request again
@@ -721,7 +721,7 @@ def test_beyond_so_many_waiting_jobs_a_new_one_is_a_503_that_says_when_to_come_a
 @pytest.mark.parametrize("what", ["", "/status", "/summary"], ids=["result", "status", "summary"])
 @pytest.mark.parametrize("job_id", ABSURD_IDS.values(), ids=ABSURD_IDS)
 def test_an_id_that_never_was_is_a_404(idle: Client, job_id: str, what: str) -> None:
-    assert_problem(idle.get(f"/api/diffing/job/{job_id}{what}"), 404, "no ")
+    assert_problem(idle.get(f"/api/diffing/job/{job_id}{what}"), 404, "Unknown job")
 
 
 def test_an_id_that_never_was_is_named(idle: Client) -> None:

@@ -478,8 +478,8 @@ def test_a_scrape_stays_cheap_with_a_hundred_thousand_jobs(service: Service) -> 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"workers": 100}, "DIFFING_MEMORY_LIMIT: 0% leaves a diff no memory"),
-        ({"memory_limit": "1KB"}, "DIFFING_MEMORY_LIMIT: 1KB leaves a diff no memory"),
+        ({"workers": 100}, "DIFFING_MEMORY_LIMIT: 0% is too little memory for a diff"),
+        ({"memory_limit": "1KB"}, "DIFFING_MEMORY_LIMIT: 1KB is too little memory for a diff"),
         ({"memory_limit": "60%", "workers": 2}, "DIFFING_MEMORY_LIMIT: 2 x 60% is more than the"),
         ({"memory_limit": "900TB"}, "DIFFING_MEMORY_LIMIT: 1 x 900TB is more than the"),
         ({"min_free": "90000TB"}, "DIFFING_MIN_FREE: 90000TB is more than the"),

@@ -163,7 +163,7 @@ class Jobs:
         )
         job = cancelled or self.get(job_id)
         if job.status is not Status.CANCELLED:
-            raise JobFinished(f"Job {job_id} has already {job.status}, so it cannot be cancelled.")
+            raise JobFinished(f"Job {job_id} has {job.status}, so it cannot be cancelled.")
         return job
 
     def claim(self, job_id: int) -> Job | None:
