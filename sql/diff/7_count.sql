@@ -56,7 +56,7 @@ where row > 0; -- as 4_old.sql has it
 
 -- repeated_keys --
 
--- Examples of keys that stand in several rows of a file, those met first; a single row.
+-- Examples of keys that repeat in a file, in the order of the file; a single row.
 --
 -- parameters  rows_of_file  $old_rows or $new_rows of others
 -- columns     examples  list of key (a struct) and copies (rows with that key), at most five

@@ -28,7 +28,7 @@ class _Server(uvicorn.Server):
 
     Args:
         config: of uvicorn.
-        stopping: set at the begin of the stop, so that long answers end.
+        stopping: set at the start of the stop, so that long answers end.
     """
 
     def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:

@@ -94,7 +94,7 @@ def compare(
         work: the order.
         connect: opens a session that may read both files and write the outputs.
         inspection: of both files.
-        on_stage: called with a word at the begin of each stage.
+        on_stage: called with a word at the start of each stage.
 
     Returns:
         The counts; or an error, if DuckDB refuses a file, or may misread it.

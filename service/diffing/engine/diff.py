@@ -64,7 +64,7 @@ class Diff:
 
         Args:
             outputs: files to write, with `result` or `detail` or both.
-            on_progress: called at the begin of a stage, and as more is read; from any thread, but
+            on_progress: called at the start of a stage, and as more is read; from any thread, but
                 never from two at once.
             on_ready: called with the temporary files of the outputs, before anything is read.
 
@@ -172,7 +172,7 @@ class Diff:
 
 
 class _Reporter:
-    """Reports progress at the begin of a stage, and twice a second during reading."""
+    """Reports progress at the start of a stage, and twice a second during reading."""
 
     def __init__(self, on_progress: Callable[[Progress], None]) -> None:
         self._on_progress = on_progress
