@@ -51,16 +51,16 @@ class Submissions:
 
         With `?wait=`, the answer waits for the end of the job, or for so many seconds.
         """
-        key = request.headers.get("idempotency-key")
-        if key is not None and not re.fullmatch(r"[\x21-\x7e]{1,255}", key):
+        idempotency_key = request.headers.get("idempotency-key")
+        if idempotency_key is not None and not re.fullmatch(r"[\x21-\x7e]{1,255}", idempotency_key):
             raise BadArgument("The Idempotency-Key must be 1 to 255 ASCII characters, no spaces.")
         seconds = seconds_to_wait(request)
         metric_id, settings = request.path_params.get("metric_id"), self._backend.settings
         owner = caller_of(request).owner
         try:
-            metric = await run_in_threadpool(self._welcome, metric_id, owner, key)
+            metric = await run_in_threadpool(self._welcome, metric_id, owner, idempotency_key)
             async with body_of(request, settings, one_off=metric is None) as body:
-                job = await run_in_threadpool(self._requested, metric, owner, key, body)
+                job = await run_in_threadpool(self._requested, metric, owner, idempotency_key, body)
         except NotFound as error:
             if metric_id is None:
                 raise
@@ -69,22 +69,28 @@ class Submissions:
             await self._backend.watch.until_end(job.id, request, seconds)
         return JSONResponse({"job_id": job.id}, status_code=202, headers=headers_of(job))
 
-    def _welcome(self, metric_id: str | None, owner: str | None, key: str | None) -> Metric | None:
+    def _welcome(
+        self, metric_id: str | None, owner: str | None, idempotency_key: str | None
+    ) -> Metric | None:
         """The metric of a request, after early checks; None for a one-off diff."""
         metric = None if metric_id is None else self._backend.catalogue.find(metric_id)
-        if key is None or not self._backend.jobs.has_idempotency_key(owner, key):
+        if idempotency_key is None or not self._backend.jobs.has_idempotency_key(
+            owner, idempotency_key
+        ):
             self._backend.jobs.require_room(self._backend.settings.max_queued)
         return metric
 
     def _requested(
-        self, metric: Metric | None, owner: str | None, key: str | None, body: Body
+        self, metric: Metric | None, owner: str | None, idempotency_key: str | None, body: Body
     ) -> Job:
         """The job of an Idempotency-Key, or a new one."""
         jobs, settings = self._backend.jobs, self._backend.settings
         options = options_of(body.members, metric)
         comparison = comparison_of(options, metric)
-        asked = f"{metric.id if metric else _NO_METRIC} {body.digest()}" if key else None
-        if key and asked and (job := jobs.requested(owner, key, asked)):
+        asked = (
+            f"{metric.id if metric else _NO_METRIC} {body.digest()}" if idempotency_key else None
+        )
+        if idempotency_key and asked and (job := jobs.requested(owner, idempotency_key, asked)):
             return job
         old, new = self._inputs(options, metric, body.upload)
         submission = Submission(
@@ -94,7 +100,7 @@ class Submissions:
             new=new,
             upload=body.upload.name if body.upload else None,
             owner=owner,
-            idempotency_key=key,
+            idempotency_key=idempotency_key,
             request=asked,
         )
         try:
@@ -102,7 +108,7 @@ class Submissions:
                 job = jobs.create(submission, settings.max_queued)
         except KeyReused:
             # the same request came twice at once, and the other one was first
-            if key and asked and (job := jobs.requested(owner, key, asked)):
+            if idempotency_key and asked and (job := jobs.requested(owner, idempotency_key, asked)):
                 return job
             raise
         self._queue(job)

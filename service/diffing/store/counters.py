@@ -86,7 +86,7 @@ def _add_duration(
         number=1,
         seconds=seconds,
     )
-    both = {key: durations.c[key] + new.excluded[key] for key in ("number", "seconds")}
+    both = {column: durations.c[column] + new.excluded[column] for column in ("number", "seconds")}
     connection.execute(
         new.on_conflict_do_update(index_elements=[*durations.primary_key], set_=both)
     )

@@ -50,7 +50,7 @@ class Jobs:
         now = self._now()
         values = {
             **asdict(submission),
-            "idempotency_key": _key_of(submission.owner, submission.idempotency_key),
+            "idempotency_key": _stored(submission.owner, submission.idempotency_key),
             "status": Status.QUEUED,
             "attempt": 0,
             "created_at": now,
@@ -81,8 +81,8 @@ class Jobs:
 
     def has_idempotency_key(self, owner: str | None, idempotency_key: str) -> bool:
         """Whether an owner has a job with that Idempotency-Key."""
-        key = _key_of(owner, idempotency_key)
-        return bool(self._first(sa.select(_jobs).where(_jobs.c.idempotency_key == key)))
+        stored = _stored(owner, idempotency_key)
+        return bool(self._first(sa.select(_jobs).where(_jobs.c.idempotency_key == stored)))
 
     def requested(self, owner: str | None, idempotency_key: str, request: str) -> Job | None:
         """The job of an owner with that Idempotency-Key; None without one.
@@ -90,8 +90,8 @@ class Jobs:
         Raises:
             KeyReused: it came with another request.
         """
-        key = _key_of(owner, idempotency_key)
-        job = self._first(sa.select(_jobs).where(_jobs.c.idempotency_key == key))
+        stored = _stored(owner, idempotency_key)
+        job = self._first(sa.select(_jobs).where(_jobs.c.idempotency_key == stored))
         if job and job.request != request:
             raise KeyReused(
                 f"The Idempotency-Key came with another request before, for job {job.id}. "
@@ -336,7 +336,7 @@ def _unseen_since(job: Job) -> sa.Update:
     )
 
 
-def _key_of(owner: str | None, idempotency_key: str | None) -> str | None:
+def _stored(owner: str | None, idempotency_key: str | None) -> str | None:
     """An Idempotency-Key as the table keeps it: different for each owner."""
     if owner is None or idempotency_key is None:
         return idempotency_key

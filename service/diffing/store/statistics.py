@@ -141,9 +141,9 @@ def _oldest_queued(connection: sa.Connection) -> float | None:
 
 
 def _durations(connection: sa.Connection) -> list[Durations]:
-    key = (durations.c.name, durations.c.metric, durations.c.label)
+    labels = (durations.c.name, durations.c.metric, durations.c.label)
     found: dict[tuple[str, str, str], tuple[dict[float, int], list[float]]] = {}
-    for row in connection.execute(sa.select(durations).order_by(*key, durations.c.at_most)):
+    for row in connection.execute(sa.select(durations).order_by(*labels, durations.c.at_most)):
         numbers, seconds = found.setdefault((row.name, row.metric, row.label), ({}, []))
         numbers[row.at_most] = row.number
         seconds.append(row.seconds)
