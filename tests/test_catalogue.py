@@ -74,7 +74,7 @@ tolerance = { w = { rel_tol = 0 }, x = { rel_tol = 0.1, abs_tol = 0 } }
         (GOOD + "fingerprint = 7\n", "metric sales: fingerprint"),
         (GOOD + "tolerance.v.abs_tol = -1\n", r"metric sales: tolerance\.v\.abs_tol"),
         (GOOD + "tolerance.v.abs = 1\n", r"metric sales: tolerance\.v\.abs"),
-        (GOOD + "tolerance.id.abs_tol = 1\n", "tolerance set for id, not a value column"),
+        (GOOD + "tolerance.id.abs_tol = 1\n", "tolerance set for id, which is not a value column"),
         (GOOD.replace("a.csv", "../a.csv"), "metric sales: old"),
         (GOOD.replace("a.csv", "a.parquet"), "metric sales: old"),
         (GOOD.replace("a.csv", "a.zst"), "metric sales: old"),

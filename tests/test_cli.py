@@ -206,7 +206,7 @@ def test_a_metric_brings_its_columns_and_files(folder: Path) -> None:
         (("--abs-tol", "nan"), "abs_tol must be a number, 0 or more"),
         (("--abs-tol", "value=-1"), "abs_tol of value must be a number, 0 or more"),
         (("--rel-tol", "much"), "rel_tol must be a number, 0 or more, or COLUMN=NUMBER, not much"),
-        (("--rel-tol", "id=1"), "tolerance set for id, not a value column"),
+        (("--rel-tol", "id=1"), "tolerance set for id, which is not a value column"),
         (("--removed", "out.csv"), "Two outputs are the same file, out.csv"),
         (("--removed", "none/gone.csv"), "Cannot write none/gone.csv: No such file or directory"),
         (("--removed", "."), "it is a folder"),

@@ -117,5 +117,6 @@ class Comparison(BaseModel):
         others = sorted(set(self.tolerance) - set(self.value))
         if others:
             names = ", ".join(map(shown, others))
-            raise ValueError(f"tolerance set for {names}, not a value column")
+            are = "is not a value column" if len(others) == 1 else "are not value columns"
+            raise ValueError(f"tolerance set for {names}, which {are}")
         return self
