@@ -18,7 +18,7 @@ RUN /opt/diffing/bin/pip wheel --no-deps --wheel-dir /wheel .
 
 FROM python:3.13-slim
 LABEL org.opencontainers.image.title="diffing" \
-      org.opencontainers.image.description="Tells which rows of a dataset really changed between two CSV exports." \
+      org.opencontainers.image.description="Report which rows of a dataset really changed between two CSV exports." \
       org.opencontainers.image.version="0.1.0"
 # fixed numbers, so that a host can give files to that user and group; /data/tmp is for any user,
 # as `diffing diff` runs as the one who owns the files

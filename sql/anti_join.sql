@@ -1,25 +1,25 @@
--- The specification: what a diff must say, in a single join. All else in this folder gives the same
--- answer at less cost; tests/test_cases.py and tests/test_diff.py compare the two.
+-- The specification of a diff, as a single join. The other files in this folder give the same answer at
+-- less cost. tests/test_cases.py and tests/test_diff.py compare the two.
 --
--- A row of new is added or changed when no row of old has the same key and equal values.
+-- A row of new is added or changed if no row of old has the same key and equal values.
 --
 -- parameters  old, new            names of tables or views, text in all columns, NULL for an empty field
---             key, value          lists of columns; all others do not matter
+--             key, value          lists of columns; other columns are not compared
 --             rel_tol, abs_tol    tolerances of every value column
 --             rel_tols, abs_tols  maps of other tolerances, by the name of a value column
--- columns     those of new
--- order       that of new
+-- columns     the columns of new
+-- order       the order of new
 --
 --   D create view old as from csv_fields('old.csv');
 --   D create view new as from csv_fields('new.csv');
 --   D from anti_join('old', 'new', ['date', 'stat'], ['value'], abs_tols := map {'value': 0.005});
 --
--- DuckDB 2.0 makes one hash join of it. 1.5 compares each row with each: take diff() of shell.sql there.
+-- DuckDB 2.0 runs it as one hash join. 1.5 compares all pairs of rows: use diff() of shell.sql there.
 
 -- anti_join --
 
--- The columns of a table by their role, in the order of the table `model`: the texts of two tables are
--- compared by their place.
+-- The columns of a table by role, in the order of the table `model`, because the texts of two tables
+-- are compared by position.
 create or replace temp macro packed_rows(model, name, key, value) as table
     select
         struct_pack(*columns(key)) as row_key,

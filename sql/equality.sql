@@ -1,12 +1,12 @@
--- When two values are equal: the only definition, for the service and for the duckdb shell.
+-- The only definition of equal values, for the service and for the duckdb shell.
 --
--- Values are text as it stands in the file. NULL is an empty field.
+-- Values are the texts of the file. NULL is an empty field.
 
 -- equality --
 
 -- As Python's math.isclose, PEP 485: within the relative or the absolute tolerance, boundary included.
--- The guard is not decoration: NaN sorts above all numbers here, so without it NaN and infinity would
--- be close to anything. `a = b` holds for equal infinities and for NaN with NaN.
+-- The guard is necessary: NaN sorts above all numbers in DuckDB, so without it NaN and infinity would be
+-- close to anything. `a = b` is true for equal infinities, and for NaN with NaN.
 create or replace temp macro numbers_close(a, b, rel_tol, abs_tol) as
     a = b
     or (
@@ -21,7 +21,7 @@ create or replace temp macro numbers_close(a, b, rel_tol, abs_tol) as
 -- A cast to double would read '+-1' as -1 and 'nan(1)' as NaN.
 create or replace temp macro a_cast_misreads(field) as contains(field, '+-') or contains(field, '(');
 
--- The number that a text stands for, else NULL. No text that begins with a digit is misread.
+-- The number in a text; NULL if the text is not a number. Texts that begin with a digit are never misread.
 create or replace temp macro number_in(field) as
     case
         when field >= '0' and field < ':' then try_cast(field as double)
@@ -29,8 +29,8 @@ create or replace temp macro number_in(field) as
         else try_cast(field as double)
     end;
 
--- A number's exact value as text, the same for all ways to write it: '-1.50' and '-15e-1' are both
--- '-15e-1'. Zero, and what has no digits, is the double's text.
+-- The exact value of a number as text, the same for all notations: '-1.50' and '-15e-1' are both
+-- '-15e-1'. Zero, and numbers without digits, have the text of their double.
 create or replace temp macro decimal_in(field) as [
     if(
         number.digits = '',
@@ -55,8 +55,8 @@ create or replace temp macro decimal_in(field) as [
     ]
 ][1];
 
--- a and b are numbers_in of the two texts. With no tolerance, decimals are compared: doubles have 53
--- bits, and 9007199254740993 is not 9007199254740992. Equal decimals are equal doubles.
+-- a and b are number_in of the two texts. Without a tolerance, it compares decimals: doubles have 53
+-- bits, but 9007199254740993 is not 9007199254740992. Equal decimals have equal doubles.
 create or replace temp macro numbers_equal(text_a, text_b, a, b, rel_tol, abs_tol) as
     if(
         rel_tol = 0 and abs_tol = 0,
@@ -64,8 +64,8 @@ create or replace temp macro numbers_equal(text_a, text_b, a, b, rel_tol, abs_to
         numbers_close(a, b, rel_tol, abs_tol)
     );
 
--- Lists of texts, of their numbers and of their tolerances, one for each value column: all must be
--- equal. The numbers come from outside, for the engine would not see that a cast in here repeats.
+-- Whether all values are equal, given lists of texts, numbers and tolerances, one for each value column.
+-- The caller casts the numbers, because DuckDB would repeat a cast in here.
 create or replace temp macro all_values_equal(a, b, numbers_a, numbers_b, rel_tol, abs_tol) as
     list_bool_and([
         pair[1] is not distinct from pair[2]

@@ -1,4 +1,4 @@
--- For analysts: a diff of two CSV files in the duckdb shell, 1.5 or later. Start it where this folder is:
+-- For analysts: a diff of two CSV files in the duckdb shell, 1.5 or later. Start it in the parent folder:
 --
 --   $ duckdb -init sql/shell.sql
 --   D from diff('old.csv', 'new.csv', key := ['date', 'stat'], value := ['value']);
@@ -7,28 +7,27 @@
 -- Paths in this file are relative to the folder in which the shell was started. Other programs run
 -- the SQL of the three files in this order, without the two lines that begin with a dot.
 --
--- The rules and the definition of equal are those of the service. But it checks each file first, which
--- a macro cannot. Rows of a wrong length, unclosed quotes, mixed line ends and text that is not UTF-8
--- are errors here too. DuckDB says nothing when it
---   * reads the header as a row as well, because a blank line stands before it,
---   * renames a column: a second `a` or `A` becomes a_1, one without a name column1, and spaces around
---     a name go; `key` and `value` then mean the first of that name,
---   * drops spaces between a comma and a quote,
---   * ignores a comma too many at the end of every row (1.5),
---   * reads a damaged .gz or .zst, or the part of it that there is,
---   * loses rows after a broken one, or reads a last row of several lines twice: where a thread begins
---     to read, so in files over 8 MB alone,
---   * takes *, ? or [ in a path for a pattern, which may match several files.
+-- The rules are those of the service, with the same definition of equal values. But the service first
+-- checks each file, which a macro cannot. Rows of a wrong length, unclosed quotes, mixed line ends and
+-- text that is not UTF-8 are errors here, too. DuckDB does the following without an error:
+--   * It reads the header as a row, too, if a blank line precedes it.
+--   * It renames columns. A second `a` or `A` becomes a_1, a column without a name column1, and spaces
+--     around a name vanish. `key` and `value` then select the first column of that name.
+--   * It drops spaces between a comma and a quote.
+--   * It ignores a surplus comma at the end of every row (1.5).
+--   * It reads damaged or truncated .gz and .zst files.
+--   * In files over 8 MB, it may lose the rows after a broken one, or read a last row of several lines
+--     twice.
+--   * It reads *, ? or [ in a path as a pattern, which may match several files.
 
 .read sql/equality.sql
 .read sql/anti_join.sql
 
--- The rows of a CSV file: text, NULL where the field is empty; .gz and .zst by suffix.
+-- The rows of a CSV file as text, with NULL for an empty field; .gz and .zst by suffix.
 --
--- Nothing is guessed but the names and the kind of line end. The null string cannot stand in a file
--- without quotes, so that only nullif makes NULLs; with '' a surplus empty field goes unnoticed. nullif
--- also stands between the reader and a try_cast of its columns, which would otherwise become a cast
--- that raises (duckdb#23818).
+-- DuckDB guesses only the names and the kind of line end. An unquoted field cannot contain the null
+-- string, so only nullif makes NULLs. With '', the reader would ignore a surplus empty field. nullif also
+-- prevents that a try_cast of a column becomes a cast that raises (duckdb#23818).
 create or replace temp macro csv_fields(file varchar) as table
     select nullif(columns(*), '')
     from
@@ -39,16 +38,16 @@ create or replace temp macro csv_fields(file varchar) as table
             max_line_size = 16000000, buffer_size = 32000000
         );
 
--- The same, packed at once: no column can have the name of something else then.
+-- The same, packed at once, so no column of the file can hide another name.
 --
 -- columns  row_key  struct of the key columns
 --          texts    list of the values
 --          before   struct of the values
 --          fields   struct of all columns
---          row      place in the file, from 1
+--          row      number in the file, from 1
 --
--- Columns stand in the order of the file `model`, for the texts of two files are compared by their
--- place, and columns(…) gives them in the order of its table.
+-- The columns have the order of the file `model`, because the texts of two files are compared by
+-- position, and columns(…) returns them in the order of its table.
 create or replace temp macro csv_rows_like(
     model varchar, file varchar, key varchar[], value varchar[]
 ) as table
@@ -67,27 +66,27 @@ create or replace temp macro csv_rows_like(
 -- The rows that were added, changed or removed between two CSV files.
 --
 -- parameters  old, new          paths
---             key, value        lists of columns; all others do not matter
+--             key, value        lists of columns; other columns are not compared
 --             rel_tol, abs_tol  tolerances of every value column
 -- columns     _change        added, changed or removed
---             …              the columns of new; a removed row has its fields of old there, but no
---                            values, as it has none in new
---             _old_<column>  for each value column what stood in old, where a key repeats in its
---                            first row; NULL in an added row
---             …              columns that old alone has, in removed rows
--- order       added and changed rows in that of new, then removed rows in that of old
+--             …              the columns of new; a removed row has its fields of old there, but
+--                            NULL for values
+--             _old_<column>  for each value column the value in old, of the first row if a key
+--                            repeats; NULL in an added row
+--             …              columns of old that new lacks, in removed rows
+-- order       added and changed rows in the order of new, then removed rows in the order of old
 create or replace temp macro diff(
     old varchar, new varchar, key varchar[], value varchar[],
     rel_tol double := 1e-9, abs_tol double := 0
 ) as table
     with
-    -- distinct: a key may stand 100,000 times on each side, with few values
+    -- distinct: a key may repeat 100,000 times on each side, with few values
     old_values as (
         select row_key, texts, any_value(before) as before, min(row) as row
         from csv_rows_like(new, old, key, value)
         group by row_key, texts
     ),
-    -- one row a key, so that the join below cannot multiply rows
+    -- one row per key, so the join below cannot multiply rows
     old_keys as (
         select row_key, list(texts) as candidates, arg_min(before, row) as before
         from old_values
@@ -113,7 +112,7 @@ create or replace temp macro diff(
             old_keys.before,
             old_keys.row_key as old_key
         from csv_rows_like(new, new, key, value) as new_rows
-        -- on the key alone: with a condition more, 1.5 would compare each row with each
+        -- only on the key: with another condition, 1.5 would compare all pairs of rows
         full join old_keys on new_rows.row_key is not distinct from old_keys.row_key
     ),
     changes as materialized (
@@ -136,7 +135,7 @@ create or replace temp macro diff(
         semi join (select old_key from changes where change = 'removed') as gone
             on old_rows.row_key is not distinct from gone.old_key
     ),
-    -- from here on columns bear the names of the files, so all else needs names that no file has
+    -- from here on, columns have names of the files, so other columns need names that no file has
     named as (
         select _change, _diff_row, unnest(_diff_fields), columns(value) as '_old_\0'
         from (
@@ -155,7 +154,7 @@ create or replace temp macro diff(
     from named
     order by _change = 'removed', _diff_row;
 
--- The bundled metrics, as service/diffing/metrics.toml has them.
+-- The bundled metrics of service/diffing/metrics.toml.
 create or replace temp macro diff_revenue(old, new) as table
     from diff(
         old, new,

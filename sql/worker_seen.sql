@@ -1,7 +1,7 @@
--- Whether a worker gave a sign of life lately; asked of the jobs database, which is SQLite.
+-- Whether a worker gave a sign of life lately. It runs on the jobs database, which is SQLite.
 --
--- parameters  name   what the ids of that worker's process begin with
---             since  the time from which on a sign counts, UTC
+-- parameters  name   the beginning of the ids of the worker's process
+--             since  the time after which a sign of life counts, UTC
 -- columns     seen   1 or 0
 
 -- worker_seen --

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from diffing.core.comparison import Comparison, comparison_of
+from diffing.core.comparison import Comparison
 from diffing.core.input_file import InputFile
 from diffing.core.progress import Progress
 from diffing.core.spec import DiffSpec
-from diffing.csvfiles import split
+from diffing.csvfiles.split import Cutting
 from diffing.engine.diff import Diff
 from diffing.engine.summary import Summary
 from diffing.files.results import Outputs
@@ -44,10 +44,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.path.stem, len(_FIRST)))
 
 
-@pytest.fixture(autouse=True)
-def _small_files_are_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many as there are threads, as large files are."""
-    monkeypatch.setattr(split, "_SMALLEST", 1)
+# Small files are read in as many pieces as there are threads, as large files are.
+AS_LARGE = Cutting(smallest=1)
 
 
 @dataclass(frozen=True)
@@ -88,6 +86,7 @@ def diff_texts(tmp_path: Path) -> DiffTexts:
         memory: str = "1GB",
         temp: str | None = None,
         exact_keys: bool = False,
+        cutting: Cutting = AS_LARGE,
         on_progress: Callable[[Progress], None] = lambda _: None,
         **more: Any,
     ) -> Outcome:
@@ -101,9 +100,10 @@ def diff_texts(tmp_path: Path) -> DiffTexts:
             spec_of(
                 tmp_path / "old.csv",
                 tmp_path / "new.csv",
-                comparison_of(key, value, rel_tol, abs_tol, **more),
+                Comparison.of(key=key, value=value, rel_tol=rel_tol, abs_tol=abs_tol, **more),
             ),
             Limits(threads, memory, tmp_path, temp, exact_keys),
+            cutting,
         )
         summary = work.run(Outputs(result, detail, removed), on_progress=on_progress)
         return Outcome(result.read_bytes(), detail.read_bytes(), removed.read_bytes(), summary)

@@ -1,12 +1,15 @@
-"""`diffing` on a machine whose clock jumps by the seconds in the file `DIFFING_CLOCK`."""
+"""A worker on a machine whose clock jumps by the seconds in the file `DIFFING_CLOCK`."""
 
 import json
 import os
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
-from diffing.cli.main import run
-from diffing.store import jobs
+from diffing.core import logs
+from diffing.core.settings import load_settings
+from diffing.worker.main import serve
+from diffing.worker.worker import Worker
 
 _CLOCK = Path(os.environ["DIFFING_CLOCK"])
 
@@ -16,5 +19,6 @@ def _now() -> datetime:
 
 
 if __name__ == "__main__":
-    jobs._now = _now
-    run()
+    settings = load_settings()
+    logs.configure(logs.Style(settings.log_level, settings.log_format))
+    serve(settings, partial(Worker, now=_now))

@@ -1,14 +1,13 @@
-"""`diffing`, whose worker tells hourly that a diff lives: `python -m tests.seldom_beats worker`."""
+"""A worker that gives a sign of life once an hour: `python -m tests.seldom_beats worker`."""
 
-from diffing.cli.main import run
-from diffing.worker import worker
-from diffing.worker.supervisor import Runner
+from functools import partial
 
-
-def _runner(_: float, timeout: float) -> Runner:
-    return Runner(3600, timeout)
-
+from diffing.core import logs
+from diffing.core.settings import load_settings
+from diffing.worker.main import serve
+from diffing.worker.worker import Worker
 
 if __name__ == "__main__":
-    worker.Runner = _runner  # type: ignore[assignment, attr-defined]
-    run()
+    settings = load_settings()
+    logs.configure(logs.Style(settings.log_level, settings.log_format))
+    serve(settings, partial(Worker, beat_seconds=3600))

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,6 +21,7 @@ from diffing.core.catalogue import load_catalogue
 from diffing.core.settings import Settings
 from diffing.engine.samples import write_sample
 from diffing.files.results import Outputs
+from diffing.store.database import open_file, utc_now
 from diffing.store.jobs import Jobs
 from diffing.store.queue import JobQueue
 
@@ -314,10 +316,10 @@ class Service:
         self._clients.append(client)
         return client
 
-    def jobs(self) -> Jobs:
+    def jobs(self, now: Callable[[], datetime] = utc_now) -> Jobs:
         """The jobs table, to act as a worker would."""
         self.settings.make_folders()
-        return Jobs.in_file(self.settings.jobs_file)
+        return Jobs(open_file(self.settings.jobs_file), now)
 
     def all_lines(self) -> list[str]:
         """All that every program said, so far."""

@@ -47,7 +47,7 @@ def diffing(folder: Path, *arguments: str, **settings: str) -> subprocess.Comple
     )
 
 
-def make_key(folder: Path, *scopes: str) -> str:
+def make_api_key(folder: Path, *scopes: str) -> str:
     """The token of a new key."""
     options = [word for scope in scopes for word in ("--scope", scope)]
     done = diffing(folder, "keys", "create", "-".join(scopes), *options)
@@ -90,7 +90,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
     """An API that asks for keys, and a worker."""
     with Service(tmp_path_factory.mktemp("locked")) as service:
         service.write_small_pair()
-        tokens = {name: make_key(service.folder, *scopes) for name, scopes in KINDS.items()}
+        tokens = {name: make_api_key(service.folder, *scopes) for name, scopes in KINDS.items()}
         client, _ = service.api_and_worker(api_keys="on", log_level="DEBUG")
         yield Locked(service, str(client.base_url), tokens)
 
@@ -104,10 +104,10 @@ def done(locked: Locked) -> int:
     return job_id
 
 
-# the keys themselves
+# the API keys themselves
 
 
-def test_a_key_is_made_listed_and_revoked_as_the_readme_shows(tmp_path: Path) -> None:
+def test_an_api_key_is_made_listed_and_revoked_as_the_readme_shows(tmp_path: Path) -> None:
     session = README.split("$ diffing keys create")[1].split("```")[0]
     made = diffing(tmp_path, "keys", "create", "nightly", "--scope", "read", "--scope", "submit")
     listed = diffing(tmp_path, "keys", "list")
@@ -124,7 +124,7 @@ def test_a_key_is_made_listed_and_revoked_as_the_readme_shows(tmp_path: Path) ->
 
 
 def test_the_database_has_no_token(tmp_path: Path) -> None:
-    tokens = [make_key(tmp_path, "admin") for _ in range(2)]
+    tokens = [make_api_key(tmp_path, "admin") for _ in range(2)]
     files = b"".join(file.read_bytes() for file in tmp_path.glob("jobs.sqlite3*"))
 
     assert len(set(tokens)) == 2
@@ -136,14 +136,14 @@ def test_the_database_has_no_token(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("revoke", "0123456789ab"), "no such key"),
+        (("revoke", "0123456789ab"), "Unknown API key"),
         (("create", ""), "1 to 80 characters"),
         (("create", "a\nb"), "1 to 80 characters"),
         (("create", "x" * 81), "1 to 80 characters"),
     ],
     ids=["unknown", "empty", "line end", "long"],
 )
-def test_a_key_that_cannot_be_is_refused_in_one_line(
+def test_an_api_key_that_cannot_be_made_is_refused_in_one_line(
     tmp_path: Path, arguments: tuple[str, ...], said: str
 ) -> None:
     done = diffing(tmp_path, "keys", *arguments)
@@ -153,12 +153,12 @@ def test_a_key_that_cannot_be_is_refused_in_one_line(
     assert done.stderr.count("\n") == 1
 
 
-# when keys are asked for
+# when API keys are on
 
 
 def test_on_loopback_nobody_is_asked(service: Service) -> None:
     service.write_small_pair()
-    make_key(service.folder, "admin")
+    make_api_key(service.folder, "admin")
 
     assert service.api().new_job() == 1
 
@@ -187,10 +187,10 @@ def _has_ipv6() -> bool:
     [{"host": "0.0.0.0"}, {"api_keys": "on"}],  # noqa: S104 - it is refused
     ids=["any address", "asked for"],
 )
-def test_without_a_key_it_does_not_start_where_keys_are_asked_for(
+def test_without_an_api_key_it_does_not_start_where_one_is_required(
     service: Service, command: str, settings: dict[str, str]
 ) -> None:
-    revoked = make_key(service.folder, "admin")
+    revoked = make_api_key(service.folder, "admin")
     diffing(service.folder, "keys", "revoke", id_of(revoked))
     done = diffing(service.folder, command, "--port", "0", **settings)
 
@@ -200,9 +200,9 @@ def test_without_a_key_it_does_not_start_where_keys_are_asked_for(
     assert done.stderr.count("\n") == 1
 
 
-def test_on_another_address_keys_are_asked_for(service: Service) -> None:
+def test_another_address_requires_api_keys(service: Service) -> None:
     service.write_small_pair()
-    token = make_key(service.folder, "submit")
+    token = make_api_key(service.folder, "submit")
     client = _on_every_address(service)
 
     assert_problem(client.post("/api/diffing/new/revenue"), 401)
@@ -223,7 +223,7 @@ def _on_every_address(service: Service, **settings: str) -> Client:
     return service.client_at(f"http://127.0.0.1:{port}")
 
 
-def test_the_demo_says_that_it_has_no_key(tmp_path: Path) -> None:
+def test_the_demo_says_that_it_has_no_api_key(tmp_path: Path) -> None:
     done = diffing(tmp_path, "demo", "--once", "--port", "0", api_keys="on")
 
     assert (2, 1) == (done.returncode, done.stderr.count("\n"))
@@ -305,7 +305,7 @@ def test_a_key_in_the_url_is_none(locked: Locked, done: int) -> None:
 
 
 def test_a_revoked_key_holds_no_longer_than_a_second_more_in_any_process(locked: Locked) -> None:
-    token = make_key(locked.service.folder, "submit")
+    token = make_api_key(locked.service.folder, "submit")
     clients = [locked.client(token), locked.client(token)]
     clients[1].base_url = locked.service.api(api_keys="on").base_url
     assert [404, 404] == [c.get("/api/diffing/job/99").status_code for c in clients]
@@ -321,12 +321,12 @@ def test_a_revoked_key_holds_no_longer_than_a_second_more_in_any_process(locked:
 
 
 def test_a_key_holds_from_the_moment_it_is_made(locked: Locked) -> None:
-    client = locked.client(make_key(locked.service.folder, "admin"))
+    client = locked.client(make_api_key(locked.service.folder, "admin"))
 
     assert client.get("/api/diffing/job/99").status_code == 404
 
 
-def test_health_needs_no_key(locked: Locked) -> None:
+def test_health_needs_no_api_key(locked: Locked) -> None:
     assert locked.client(None).get("/health").json() == {"status": "ok"}
 
 
@@ -466,12 +466,12 @@ def test_a_job_that_was_removed_is_told_to_admin_alone(locked: Locked) -> None:
     assert_problem(locked.admin.get(f"/api/diffing/job/{gone}"), 410)
     for name in ("nightly", "other"):
         response = locked.client(locked.tokens[name]).get(f"/api/diffing/job/{gone}")
-        assert_problem(response, 404, f"no job {gone}")
+        assert_problem(response, 404, f"Unknown job {gone}")
 
 
 def test_a_job_from_the_time_without_keys_is_for_admin(service: Service) -> None:
     service.write_small_pair()
-    tokens = [make_key(service.folder, scope) for scope in ("admin", "submit")]
+    tokens = [make_api_key(service.folder, scope) for scope in ("admin", "submit")]
     open_api = service.start("api", "--port", "0")
     job_id = service.client_of(open_api).new_job()
     open_api.signal(signal.SIGTERM)

@@ -186,13 +186,13 @@ def test_an_unknown_metric_is_a_404_that_names_the_metrics_there_are(
 ) -> None:
     for method in ("GET", "POST"):
         response = idle.request(method, f"/api/diffing/new/{name}")
-        assert_problem(response, 404, "no metric", "revenue", "c-revenue")
+        assert_problem(response, 404, "Unknown metric", "revenue", "c-revenue")
         assert ["revenue", "c-revenue"] == response.json()["metrics"]
 
 
 def test_an_unknown_metric_is_named_with_the_closest_there_is(idle: Client) -> None:
     assert_problem(
-        idle.post("/api/diffing/new/revenu"), 404, "no metric revenu.", "Did you mean revenue?"
+        idle.post("/api/diffing/new/revenu"), 404, "Unknown metric revenu.", "Did you mean revenue?"
     )
 
 
@@ -623,7 +623,7 @@ def test_a_job_that_ended_cannot_be_cancelled(working: Client, done: int) -> Non
 
 @pytest.mark.parametrize("job_id", ABSURD_IDS.values(), ids=ABSURD_IDS)
 def test_a_job_that_never_was_cannot_be_cancelled(idle: Client, job_id: str) -> None:
-    assert_problem(idle.delete(f"/api/diffing/job/{job_id}"), 404, "no ")
+    assert_problem(idle.delete(f"/api/diffing/job/{job_id}"), 404, "Unknown job")
 
 
 # the same request again
@@ -706,7 +706,7 @@ def test_beyond_so_many_waiting_jobs_a_new_one_is_a_503_that_says_when_to_come_a
 
     assert 8 == len(refused)
     for response in refused:
-        assert_problem(response, 503, "3 jobs wait already")
+        assert_problem(response, 503, "3 jobs are already waiting")
         assert int(response.headers["retry-after"]) >= 1
         assert "urn:diffing:queue-full" == response.json()["type"]
     assert first == client.post("/api/diffing/new/revenue", headers=headers).json()
@@ -721,11 +721,11 @@ def test_beyond_so_many_waiting_jobs_a_new_one_is_a_503_that_says_when_to_come_a
 @pytest.mark.parametrize("what", ["", "/status", "/summary"], ids=["result", "status", "summary"])
 @pytest.mark.parametrize("job_id", ABSURD_IDS.values(), ids=ABSURD_IDS)
 def test_an_id_that_never_was_is_a_404(idle: Client, job_id: str, what: str) -> None:
-    assert_problem(idle.get(f"/api/diffing/job/{job_id}{what}"), 404, "no ")
+    assert_problem(idle.get(f"/api/diffing/job/{job_id}{what}"), 404, "Unknown job")
 
 
 def test_an_id_that_never_was_is_named(idle: Client) -> None:
-    assert_problem(idle.get("/api/diffing/job/12345678"), 404, "no job 12345678")
+    assert_problem(idle.get("/api/diffing/job/12345678"), 404, "Unknown job 12345678")
 
 
 @pytest.mark.parametrize(

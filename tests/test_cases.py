@@ -17,15 +17,15 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from diffing.core.comparison import comparison_of
+from diffing.core.comparison import Comparison
 from diffing.core.errors import BadArgument, BadInput
-from diffing.csvfiles import split
+from diffing.csvfiles.split import Cutting
 from diffing.engine.diff import Diff
 from diffing.engine.summary import ResultSummary, Summary
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from tests import reference, specification
-from tests.conftest import spec_of
+from tests.conftest import AS_LARGE, spec_of
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -106,15 +106,15 @@ class Case(Strict):
         tolerances = self.rel_tol, self.abs_tol, self.tolerance
         return specification.emitted(paths, self.key, self.value, tolerances, scratch)
 
-    def run(self, folder: Path, threads: int, exact_keys: bool = False) -> Summary:
+    def run(
+        self, folder: Path, threads: int, exact_keys: bool = False, cutting: Cutting = AS_LARGE
+    ) -> Summary:
         """Diff the files for real, with every output in that folder."""
-        comparison = comparison_of(
-            self.key, self.value, self.rel_tol, self.abs_tol, self.tolerance, self.duplicates
-        )
+        comparison = Comparison.of(**self.model_dump(include=set(Comparison.model_fields)))
         limits = Limits(threads, memory="1GB", temp_folder=folder, exact_keys=exact_keys)
         outputs = Outputs(**{name: folder / f"{name}.csv" for name in OUTPUTS})
         spec = spec_of(self.input("old"), self.input("new"), comparison)
-        return Diff(spec, limits).run(outputs)
+        return Diff(spec, limits, cutting).run(outputs)
 
 
 def text_in(path: Path) -> str:
@@ -187,18 +187,11 @@ DIFFED = [
 
 @pytest.mark.parametrize(("case", "threads", "exact_keys", "sample"), DIFFED)
 def test_a_diff_says_what_the_case_expects(
-    case: Case,
-    threads: int,
-    exact_keys: bool,
-    sample: int,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    case: Case, threads: int, exact_keys: bool, sample: int, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(split, "_SMALLEST", 1 if sample else 4_000_000)
-    monkeypatch.setattr(split, "_SAMPLE_BYTES", sample)
-    answer = case.answer()
+    answer, cutting = case.answer(), Cutting(1, sample) if sample else Cutting()
 
-    summary = case.run(tmp_path, threads, exact_keys)
+    summary = case.run(tmp_path, threads, exact_keys, cutting)
 
     written = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     result = case.expected("expected", "no such file")

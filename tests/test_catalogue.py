@@ -28,7 +28,7 @@ def test_the_bundled_metrics_are_found_by_id_and_alias() -> None:
 
 def test_an_unknown_metric_is_answered_with_those_there_are() -> None:
     with pytest.raises(
-        UnknownMetric, match=r"no metric revenu\. Did you mean revenue\?.* c-revenue"
+        UnknownMetric, match=r"Unknown metric revenu\. Did you mean revenue\?.* c-revenue"
     ):
         load_catalogue(None).find("revenu")
 
@@ -57,9 +57,9 @@ tolerance = { w = { rel_tol = 0 }, x = { rel_tol = 0.1, abs_tol = 0 } }
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", r"must hold \[metric\.<id>\] tables"),
+        ("", r"must contain \[metric\.<id>\] tables"),
         ("x = 1\n" + GOOD, "and nothing else"),
-        ("metric = 1", r"must hold"),
+        ("metric = 1", r"must contain"),
         ("[metric.sales\n", "not TOML"),
         ("[metric]\nsales = 1", "metric sales"),
         (GOOD.replace('key = ["id"]', ""), "metric sales: key: Field required"),
@@ -74,12 +74,12 @@ tolerance = { w = { rel_tol = 0 }, x = { rel_tol = 0.1, abs_tol = 0 } }
         (GOOD + "fingerprint = 7\n", "metric sales: fingerprint"),
         (GOOD + "tolerance.v.abs_tol = -1\n", r"metric sales: tolerance\.v\.abs_tol"),
         (GOOD + "tolerance.v.abs = 1\n", r"metric sales: tolerance\.v\.abs"),
-        (GOOD + "tolerance.id.abs_tol = 1\n", "tolerance of what is no value column: id"),
+        (GOOD + "tolerance.id.abs_tol = 1\n", "tolerance set for id, which is not a value column"),
         (GOOD.replace("a.csv", "../a.csv"), "metric sales: old"),
         (GOOD.replace("a.csv", "a.parquet"), "metric sales: old"),
         (GOOD.replace("a.csv", "a.zst"), "metric sales: old"),
         (GOOD.replace("sales", '"a b"'), "metric a b: id"),
-        (GOOD + GOOD.replace("sales", "other"), "name s stands for two metrics"),
+        (GOOD + GOOD.replace("sales", "other"), "name s belongs to two metrics"),
     ],
 )
 def test_a_catalogue_with_a_fault_is_refused_with_its_place(
@@ -112,7 +112,10 @@ class TestFindInputs:
     def test_a_file_that_is_not_there_is_named(self, tmp_path: Path, metric: Metric) -> None:
         (tmp_path / "revenue_new.csv").mkdir()
 
-        with pytest.raises(MissingInput, match=r"no input file revenue_new\.csv: put it into"):
+        with pytest.raises(
+            MissingInput,
+            match=r"Missing input file revenue_new\.csv of the metric revenue\. Put it into",
+        ):
             find_inputs(metric, tmp_path)
 
     @pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
@@ -140,6 +143,6 @@ class TestFindInputs:
             find_inputs(metric, tmp_path)
 
         assert caught.value.detail == (
-            "The metric revenue has no input file revenue_new.csv, but both revenue_new.csv.gz "
-            "and revenue_new.csv.zst: remove one of them."
+            "Missing input file revenue_new.csv of the metric revenue, but both revenue_new.csv.gz "
+            "and revenue_new.csv.zst exist. Remove one of them."
         )

@@ -113,6 +113,26 @@ def test_removed_rows_go_to_a_file_of_their_own(folder: Path) -> None:
     assert "id,note,value\n5,e,50\n" == (folder / "removed.csv").read_text()
 
 
+def test_tolerances_given_for_a_column_replace_those_that_the_metric_has_for_it(
+    folder: Path,
+) -> None:
+    (folder / "metrics.toml").write_text(
+        '[metric.m]\nold = "old.csv"\nnew = "new.csv"\nkey = ["id"]\nvalue = ["note", "value"]\n'
+        "rel_tol = 0.5\ntolerance = { note = { abs_tol = 3 }, value = { abs_tol = 50 } }\n"
+    )
+    files = ("--metric", "m", "--old", "old.csv", "--new", "new.csv", "--summary", "s.json")
+    environment = {"DIFFING_METRICS": "metrics.toml"}
+
+    diffing(folder, "diff", *files, "--rel-tol", "value=0.03", "--abs-tol", "7", **environment)
+
+    summary = json.loads((folder / "s.json").read_text())
+    assert (0.5, 7.0) == (summary["rel_tol"], summary["abs_tol"])
+    assert {
+        "note": {"rel_tol": None, "abs_tol": 3.0},
+        "value": {"rel_tol": 0.03, "abs_tol": None},
+    } == summary["tolerance"]
+
+
 def test_a_fingerprint_of_each_input_is_taken_when_asked_for(folder: Path) -> None:
     diffing(folder, *DIFF, "--fingerprint", "--summary", "s.json")
 
@@ -186,7 +206,7 @@ def test_a_metric_brings_its_columns_and_files(folder: Path) -> None:
         (("--abs-tol", "nan"), "abs_tol must be a number, 0 or more"),
         (("--abs-tol", "value=-1"), "abs_tol of value must be a number, 0 or more"),
         (("--rel-tol", "much"), "rel_tol must be a number, 0 or more, or COLUMN=NUMBER, not much"),
-        (("--rel-tol", "id=1"), "tolerance of what is no value column: id"),
+        (("--rel-tol", "id=1"), "tolerance set for id, which is not a value column"),
         (("--removed", "out.csv"), "Two outputs are the same file, out.csv"),
         (("--removed", "none/gone.csv"), "Cannot write none/gone.csv: No such file or directory"),
         (("--removed", "."), "it is a folder"),
@@ -252,7 +272,7 @@ def test_metrics_lists_the_catalogue_and_what_is_missing(folder: Path) -> None:
 
     assert 0 == done.returncode
     assert "c_revenue, cohort-revenue, cohort_revenue" in done.stdout
-    assert "no input file revenue_old.csv" in done.stdout
+    assert "Missing input file revenue_old.csv of the metric revenue" in done.stdout
 
 
 def test_the_demo_does_the_main_job_over_http_and_exits(folder: Path) -> None:
@@ -271,8 +291,8 @@ def test_the_demo_does_the_main_job_over_http_and_exits(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (["revenue_old.csv"], "has no input file revenue_new.csv"),
-        (["revenue_new.csv.gz"], "has no input file revenue_old.csv"),
+        (["revenue_old.csv"], "Missing input file revenue_new.csv"),
+        (["revenue_new.csv.gz"], "Missing input file revenue_old.csv"),
         (
             ["revenue_old.csv", "revenue_new.csv.gz", "revenue_new.csv.zst"],
             "both revenue_new.csv.gz and revenue_new.csv.zst",

@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from diffing.core.errors import DiffFailed
-from diffing.store import conversions as conversions_module
-from diffing.store.conversions import Conversions
+from diffing.store.conversions import Conversion, Conversions
 from diffing.store.database import open_file
 from diffing.store.jobs import Jobs
 from diffing.store.queue import CONVERSIONS, JobQueue
@@ -19,20 +18,21 @@ FAILURE = DiffFailed("so it is").failure
 
 
 class Reaping:
-    """A reaper alone with the table and the queue, and the clock in one's hand."""
+    """A reaper alone with the table and the queue, and clocks in one's hand."""
 
     def __init__(self, service: Service) -> None:
         service.settings.make_folders()
         engine = open_file(service.settings.jobs_file)
-        self.conversions = Conversions(engine)
+        self.jump = timedelta()
+        self.conversions = Conversions(engine, now=lambda: datetime.now(UTC) + self.jump)
         self.queue = JobQueue(service.settings.queue_file, name=CONVERSIONS)
         self._now = 0.0
-        self._reaper = Reaper(
+        settings = service.settings.model_copy(update={"stale_after": 15, "max_attempts": 2})
+        self._reaper: Reaper[Conversion] = Reaper(
+            settings,
             self.conversions,
             self.queue,
-            Sweeper(service.settings, Jobs(engine)),
-            stale_after=15,
-            max_attempts=2,
+            Sweeper(settings, Jobs(engine)),
             clock=lambda: self._now,
         )
 
@@ -120,16 +120,13 @@ def test_a_worker_whose_conversion_was_taken_over_can_change_nothing(reaping: Re
     assert [held] == conversions.unfinished()
 
 
-def test_failures_that_nobody_asks_about_go_after_a_day(
-    reaping: Reaping, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failures_that_nobody_asks_about_go_after_a_day(reaping: Reaping) -> None:
     held = reaping.conversions.claim(reaping.conversions.want(NAME, 1).id)
     assert held
     reaping.conversions.fail(held, FAILURE)
     reaping.conversions.want("2.1.json", 1)
     assert reaping.conversions.of_ids([held.id])
-    later = datetime.now(UTC) + timedelta(hours=25)
-    monkeypatch.setattr(conversions_module, "_now", lambda: later)
+    reaping.jump = timedelta(hours=25)
     reaping.conversions.want("3.1.json", 1)
 
     assert [] == reaping.conversions.of_ids([held.id])

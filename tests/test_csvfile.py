@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffing.core.errors import BadInput, OutOfDisk
-from diffing.csvfiles import scan
 from diffing.csvfiles.csv_file import CsvFile, contents_of
 from diffing.csvfiles.open import open_csv, require_columns
 from diffing.csvfiles.rewrite import rewrite
+from diffing.csvfiles.scan import PORTIONS, Portions, count_rows
 from diffing.engine.sql import query
 from tests.conftest import named
 
@@ -53,10 +53,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "data.csv"
 
 
-def checked(path: Path, scratch: Path) -> CsvFile:
+def checked(path: Path, scratch: Path, portions: Portions = PORTIONS) -> CsvFile:
     """A file as a diff has it once its bytes were looked over."""
     file = open_csv(named(path), scratch)
-    rows = contents_of(file).rows
+    rows = contents_of(file, portions=portions).rows
     return rewrite(file, scratch) if rows is None else replace(file, rows=rows)
 
 
@@ -73,9 +73,9 @@ def records(file: CsvFile) -> list[Row]:
     return [file.columns, *fetch(file, FIELDS)]
 
 
-def accepted(path: Path, scratch: Path) -> CsvFile:
+def accepted(path: Path, scratch: Path, portions: Portions = PORTIONS) -> CsvFile:
     """A file that DuckDB reads whole; as in the engine, a rewritten one if it would not."""
-    file = checked(path, scratch)
+    file = checked(path, scratch, portions)
     try:
         whole = [(file.rows,)] == fetch(file, COUNT)
     except REFUSALS:
@@ -83,22 +83,22 @@ def accepted(path: Path, scratch: Path) -> CsvFile:
     return file if whole else rewrite(file, scratch)
 
 
-def read(path: Path, scratch: Path) -> list[Row]:
+def read(path: Path, scratch: Path, portions: Portions = PORTIONS) -> list[Row]:
     """All records, the header too, as the engine gets them."""
-    return records(accepted(path, scratch))
+    return records(accepted(path, scratch, portions))
 
 
-def count(path: Path, scratch: Path) -> int:
+def count(path: Path, scratch: Path, portions: Portions = PORTIONS) -> int:
     """The rows of a file, which DuckDB and the look at its bytes agree upon."""
-    file = accepted(path, scratch)
+    file = accepted(path, scratch, portions)
     assert [(file.rows,)] == fetch(file, COUNT)
     assert file.rows is not None
     return file.rows
 
 
-def refusal(path: Path, scratch: Path) -> str:
+def refusal(path: Path, scratch: Path, portions: Portions = PORTIONS) -> str:
     with pytest.raises(BadInput) as caught:
-        read(path, scratch)
+        read(path, scratch, portions)
     assert str(path.parent) not in caught.value.detail
     assert len(caught.value.detail.splitlines()) == 1
     return caught.value.detail
@@ -221,18 +221,13 @@ COUNTED = {
 @pytest.mark.parametrize("chunk", [1, 9, 32 * 1024])
 @pytest.mark.parametrize(("content", "rows"), COUNTED.values(), ids=COUNTED)
 def test_rows_are_records_below_the_header(
-    path: Path,
-    scratch: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    content: bytes,
-    rows: int,
-    chunk: int,
+    path: Path, scratch: Path, content: bytes, rows: int, chunk: int
 ) -> None:
     path.write_bytes(content)
-    monkeypatch.setattr(scan, "_CHUNK", chunk)
+    portions = Portions(scanned=chunk)
 
-    assert rows == count(path, scratch)
-    assert rows == rewrite(checked(path, scratch), scratch).rows
+    assert rows == count(path, scratch, portions)
+    assert rows == rewrite(checked(path, scratch, portions), scratch).rows
 
 
 @pytest.mark.parametrize(
@@ -251,7 +246,7 @@ def test_rows_are_records_below_the_header(
 def test_rows_are_not_counted_where_duckdb_may_read_others(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
-    assert scan.count_rows(path, "data.csv").rows is None
+    assert count_rows(path, "data.csv").rows is None
 
 
 @pytest.mark.parametrize("before", [b"1,", b'"1",'])
@@ -300,11 +295,11 @@ BROKEN = {
     "blank after a quote": (b'a,b\n"1" ,2\n', "line 2: ' ,2' follows a closing quote"),
     "blank after a quote, at the end": (b'a,b\n1,"2"  ', "line 2: '  ' follows a closing quote"),
     "blank between quotes": (b'a,b\n"x" "y",2\n', "line 2: ' \"y\",2' follows a closing quote"),
-    "CR as line end": (b"a,b\r1,2\r3,4\r", "line 1: a carriage return (CR) stands alone"),
-    "CR in a field": (b"a,b\n1\r1,2\n", "line 2: a carriage return (CR) stands alone"),
-    "CR CR LF": (b"a,b\n1,2\r\r\n", "line 2: a carriage return (CR) stands alone"),
-    "CR at the end": (b"a,b\n1,2\r", "line 2: a carriage return (CR) stands alone"),
-    "CR after a quote": (b'a,b\n1,"2"\r\r\n', "line 2: a carriage return (CR) stands alone"),
+    "CR as line end": (b"a,b\r1,2\r3,4\r", "line 1: a carriage return (CR) without a line feed"),
+    "CR in a field": (b"a,b\n1\r1,2\n", "line 2: a carriage return (CR) without a line feed"),
+    "CR CR LF": (b"a,b\n1,2\r\r\n", "line 2: a carriage return (CR) without a line feed"),
+    "CR at the end": (b"a,b\n1,2\r", "line 2: a carriage return (CR) without a line feed"),
+    "CR after a quote": (b'a,b\n1,"2"\r\r\n', "line 2: a carriage return (CR) without a line feed"),
     "semicolons": (b"a;b\n1,5;2\n", "data.csv: the fields seem to be separated by a semicolon"),
     "semicolon in a name": (b"a;b,c\n1\n", "line 2: expected 2 fields as in the header, found 1"),
     "semicolon in a broken name": (b'"a;b"c,d\n1,2\n', "line 1: 'c,d' follows a closing quote"),
@@ -367,7 +362,7 @@ def test_a_field_may_take_10_mb(path: Path, scratch: Path, field: bytes) -> None
         (b"x" + b'"' * 9_000_000, "line 3: the record is longer than 16,000,000 bytes"),
         (b'"' + b"yyyyyyyyy\n" * 2_000_000, "line 3: the quote that opens here is not closed"),
         (b'"%s\n",' % (b"y" * 200) * 100_000, "(the record begins in line 3): the quote that"),
-        (b"y\r" * 10**7, "line 3: a carriage return (CR) stands alone"),
+        (b"y\r" * 10**7, "line 3: a carriage return (CR) without a line feed"),
     ],
 )
 def test_a_longer_record_is_refused_with_its_line(
@@ -380,14 +375,13 @@ def test_a_longer_record_is_refused_with_its_line(
 
 @pytest.mark.parametrize("begun", [b"", b"a,b\n1,", b'a,b\n1,"', b"a,b\n" + b"1,2\n" * 30])
 def test_an_endless_line_is_refused_with_little_memory(
-    path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
+    path: Path, scratch: Path, begun: bytes
 ) -> None:
-    monkeypatch.setattr(scan, "_CHUNK", 1)
     path.write_bytes(begun)
     os.truncate(path, 200_000_000)
 
     with allocating_at_most(100_000_000):
-        assert "data.csv, line " in refusal(path, scratch)
+        assert "data.csv, line " in refusal(path, scratch, Portions(scanned=1))
 
 
 def test_there_may_be_2000_columns(path: Path, scratch: Path) -> None:
@@ -446,13 +440,12 @@ class TestCuts:
     ROWS = b'1,2\n"3\n,""4","5"\n\n6,7\n'
 
     @pytest.fixture(autouse=True, params=[1, 9, 32 * 1024])
-    def _chunk(self, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-        monkeypatch.setattr(scan, "_CHUNK", request.param)
-        monkeypatch.setattr(scan, "_BLOCK", request.param + 3)
+    def _portions(self, request: pytest.FixtureRequest) -> None:
+        self.portions = Portions(read=request.param + 3, scanned=request.param)
 
     def counted(self, path: Path, cuts: list[int]) -> int | None:
         path.write_bytes(self.HEADER + self.ROWS * 20)
-        return scan.count_rows(path, "data.csv", cuts).rows
+        return count_rows(path, "data.csv", cuts, portions=self.portions).rows
 
     @pytest.mark.parametrize("after", [b"", b"1,2\n", b'1,2\n"3\n,""4","5"\n', ROWS, ROWS * 20])
     def test_between_records_they_change_nothing(self, path: Path, after: bytes) -> None:
@@ -593,7 +586,7 @@ BADLY_PACKED = {
     "zstd of too large a window": (
         ".zst",
         zstd_frame(28, NUMBERS),
-        "takes more than 128 MiB to unpack. Compress it with zstd --long=27 at most",
+        "needs more than 128 MiB of memory to unpack. Compress it with zstd --long=27 at most",
     ),
 }
 
@@ -630,15 +623,15 @@ def allocating_at_most(size: int) -> Iterator[None]:
 
 class TestWhatIsNoFile:
     def test_a_file_must_exist(self, path: Path, scratch: Path) -> None:
-        assert refusal(path, scratch) == "data.csv: there is no such file."
+        assert refusal(path, scratch) == "data.csv: no such file."
 
     def test_it_must_not_lie_below_a_file(self, path: Path, scratch: Path) -> None:
         path.write_text("a\n")
 
-        assert refusal(path / "x.csv", scratch) == "x.csv: there is no such file."
+        assert refusal(path / "x.csv", scratch) == "x.csv: no such file."
 
     def test_its_name_must_be_possible(self, tmp_path: Path, scratch: Path) -> None:
-        assert "there is no such file" in refusal(tmp_path / "a\0b\n.csv", scratch)
+        assert "no such file" in refusal(tmp_path / "a\0b\n.csv", scratch)
         assert "cannot be read: File name too long" in refusal(tmp_path / ("a" * 300), scratch)
 
     def test_it_must_not_be_a_folder(self, path: Path, scratch: Path) -> None:
@@ -720,7 +713,7 @@ class TestRequireColumns:
         ("header", "word"), [("a;b", "semicolon"), ("a\tb", "tab"), ("a|b", "pipe")]
     )
     def test_another_delimiter_is_named(self, header: str, word: str) -> None:
-        with pytest.raises(BadInput, match=f"separated by a {word}; a comma is needed"):
+        with pytest.raises(BadInput, match=f"separated by a {word}, not a comma"):
             require_columns(csv_of(header), ["a"])
 
     def test_a_name_may_hold_what_others_take_for_a_delimiter(self) -> None:
@@ -862,8 +855,6 @@ def test_rows_are_as_many_as_the_csv_module_finds(
     path.write_text(text, newline="")
     rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scan, "_CHUNK", chunk)
-        counted = scan.count_rows(path, "rows.csv").rows
+    counted = count_rows(path, "rows.csv", portions=Portions(scanned=chunk)).rows
 
     assert counted == len(rows) - 1

@@ -125,7 +125,7 @@ def test_a_database_comes_to_the_schema_of_this_release(tmp_path: Path, sql: str
 
 @pytest.mark.parametrize("sql", EARLIER.values(), ids=EARLIER)
 def test_the_jobs_of_an_earlier_release_go_on(tmp_path: Path, sql: str) -> None:
-    jobs = Jobs.in_file(written(tmp_path / "jobs.sqlite3", sql))
+    jobs = Jobs(open_file(written(tmp_path / "jobs.sqlite3", sql)))
     job = jobs.claim(7)
 
     assert job
@@ -145,9 +145,9 @@ def test_a_job_of_an_earlier_release_is_done_when_this_one_starts(service: Servi
 def test_many_that_start_together_on_an_older_database_migrate_it_once(tmp_path: Path) -> None:
     path = written(tmp_path / "jobs.sqlite3", FIRST_RELEASE)
     with ThreadPoolExecutor(8) as threads:
-        every = list(threads.map(Jobs.in_file, [path] * 8))
+        every = list(threads.map(open_file, [path] * 8))
 
-    assert {"revenue"} == {jobs.get(7).metric for jobs in every}
+    assert {"revenue"} == {Jobs(engine).get(7).metric for engine in every}
     assert REVISION == revision_of(path)
 
 
@@ -183,7 +183,7 @@ def test_a_database_of_a_newer_release_is_refused_in_one_line_and_left_alone(
 
 def test_a_database_that_is_damaged_within_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "jobs.sqlite3"
-    jobs = Jobs.in_file(path)
+    jobs = Jobs(open_file(path))
     for _ in range(200):
         jobs.create(Submission("revenue"))
     with closing(sqlite3.connect(path)) as connection:
@@ -197,13 +197,12 @@ def test_a_database_that_is_damaged_within_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_database_that_another_process_holds_is_not_to_be_moved_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     path = tmp_path / "jobs.sqlite3"
-    Jobs.in_file(path)
-    monkeypatch.setattr(database, "LOCK_SECONDS", 1)
+    open_file(path)
     with closing(sqlite3.connect(path)) as holder:
         holder.execute("begin exclusive")
 
-        with pytest.raises(BadSetting, match=r"locked\. Another process holds it"):
-            open_file(path)
+        with pytest.raises(BadSetting, match=r"locked\. Another process locks it"):
+            open_file(path, lock_seconds=1)

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from diffing.core.comparison import comparison_of
+from diffing.core.comparison import Comparison
 from diffing.core.errors import BadArgument, BadInput, OutOfDisk, OutOfMemory
 from diffing.core.progress import Progress
-from diffing.csvfiles import split
+from diffing.csvfiles.split import Cutting
 from diffing.engine.connection import Session
 from diffing.engine.diff import Diff
 from diffing.engine.query_profile import Profile
@@ -25,7 +25,7 @@ from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from tests import reference, specification
 from tests.bench.pairs import wide_pair
-from tests.conftest import DiffTexts, Outcome, spec_of
+from tests.conftest import AS_LARGE, DiffTexts, Outcome, spec_of
 
 COUNTS = ("added", "changed", "removed", "unchanged", "within_tolerance")
 
@@ -244,15 +244,15 @@ def test_keys_that_repeat_a_thousand_times_in_a_large_file_never_meet_one_by_one
 
 
 def test_a_text_and_a_repeated_key_that_no_sample_shows_change_no_answer(
-    diff_texts: DiffTexts, monkeypatch: pytest.MonkeyPatch
+    diff_texts: DiffTexts,
 ) -> None:
-    monkeypatch.setattr(split, "_SAMPLE_BYTES", 1)
+    unseeing = Cutting(smallest=1, sample_bytes=1)
     rows = [f"{i},{i % 7}" for i in range(1_000)]
     old = "\n".join(["id,value", *rows, "7,x", "7,y", "a,n/a"])
     new = "\n".join(["id,value", *rows, "7,y", "a,n/b", "b,1"])
 
     for threads in (1, 2):
-        outcome = diff_texts(old, new, ["id"], ["value"], threads=threads)
+        outcome = diff_texts(old, new, ["id"], ["value"], threads=threads, cutting=unseeing)
 
         assert_agrees(reference.diff(old, new, ["id"], ["value"]), outcome)
 
@@ -346,8 +346,9 @@ def test_a_join_that_alone_would_fill_the_memory_leaves_room_for_the_rest(tmp_pa
 
     def result(memory: str) -> bytes:
         work = Diff(
-            spec_of(pair.old, pair.new, comparison_of([*pair.key], [*pair.value])),
+            spec_of(pair.old, pair.new, Comparison(key=pair.key, value=pair.value)),
             Limits(threads=2, memory=memory, temp_folder=tmp_path),
+            AS_LARGE,
         )
         work.run(Outputs(result=tmp_path / memory))
         return (tmp_path / memory).read_bytes()
@@ -360,9 +361,11 @@ def test_a_path_with_pattern_characters_is_that_file_alone(tmp_path: Path, name:
     (tmp_path / "new.csv").write_text("id,value\ndecoy,1\n")
     (tmp_path / "old.csv").write_text("id,value\n1,1\n")
     (tmp_path / name).write_text("id,value\n1,2\n")
+    exactly = Comparison(key=("id",), value=("value",), rel_tol=0.0)
     work = Diff(
-        spec_of(tmp_path / "old.csv", tmp_path / name, comparison_of(["id"], ["value"], 0, 0)),
+        spec_of(tmp_path / "old.csv", tmp_path / name, exactly),
         Limits(threads=2, memory="1GB", temp_folder=tmp_path),
+        AS_LARGE,
     )
 
     work.run(Outputs(result=tmp_path / "r[1].csv"))
@@ -409,9 +412,9 @@ def test_a_refused_diff_leaves_an_earlier_result_as_it_was(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"rel_tol": -1.0}, "rel_tol must be"),
-        ({"abs_tol": float("nan")}, "abs_tol must be"),
-        ({"abs_tol": float("inf")}, "abs_tol must be"),
+        ({"rel_tol": -1.0}, "rel_tol: must be"),
+        ({"abs_tol": float("nan")}, "abs_tol: must be"),
+        ({"abs_tol": float("inf")}, "abs_tol: must be"),
         ({"key": ["id", "id"]}, "twice"),
         ({"value": ["id"]}, "twice"),
         ({"key": []}, "key"),
@@ -423,7 +426,7 @@ def test_a_comparison_that_makes_no_sense_is_refused(
     given_ = {"key": ["id"], "value": ["value"], "rel_tol": 0.0, "abs_tol": 0.0, **arguments}
 
     with pytest.raises(BadArgument, match=said):
-        comparison_of(**given_)  # type: ignore[arg-type]
+        Comparison.of(**given_)
 
 
 FIELDS = st.one_of(

@@ -177,7 +177,7 @@ def test_HEAD_of_events_ends_at_once(client: Client, queued: int) -> None:  # no
 
 @pytest.mark.parametrize("job_id", ABSURD_IDS.values(), ids=ABSURD_IDS)
 def test_a_job_that_never_was_has_no_events(idle: Client, job_id: str) -> None:
-    assert_problem(idle.get(f"/api/diffing/job/{job_id}/events"), 404, "no ")
+    assert_problem(idle.get(f"/api/diffing/job/{job_id}/events"), 404, "Unknown job")
 
 
 def test_a_job_that_is_removed_ends_its_events(
@@ -212,7 +212,7 @@ def test_events_go_on_when_the_database_could_not_be_read_for_a_while(
             with file.open("r+b") as damaged:
                 damaged.seek(4_096)
                 damaged.write(b"\xff" * (len(whole) - 4_096))
-        api.saw("the jobs that are followed cannot be looked at")
+        api.saw("the followed jobs cannot be read")
         with file.open("r+b") as damaged:
             damaged.write(whole)
         service.jobs().cancel(1)

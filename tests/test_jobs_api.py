@@ -153,7 +153,7 @@ def test_what_makes_no_sense_is_a_400(client: Client, query: str, said: str) -> 
 def test_jobs_of_an_unknown_metric_are_a_404_that_names_those_there_are(client: Client) -> None:
     response = client.get(f"{JOBS}?metric=revenu")
 
-    assert_problem(response, 404, "no metric revenu", "Did you mean revenue?")
+    assert_problem(response, 404, "Unknown metric revenu", "Did you mean revenue?")
     assert ["revenue", "c-revenue"] == response.json()["metrics"]
 
 
@@ -217,7 +217,7 @@ def test_a_metric_is_described_by_id_and_alias(client: Client, name: str) -> Non
 def test_an_unknown_metric_is_not_described_but_those_there_are_named(client: Client) -> None:
     for name in ("revenu", "%ff", "%00", "x" * 5_000):
         response = client.get(f"/api/diffing/metrics/{name}")
-        assert_problem(response, 404, "no metric")
+        assert_problem(response, 404, "Unknown metric")
         assert ["revenue", "c-revenue"] == response.json()["metrics"]
 
 

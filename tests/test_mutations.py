@@ -352,9 +352,7 @@ def test_a_query_that_is_broken_is_noticed(
     scratch.mkdir()
 
     with pytest.raises((AssertionError, DiffingError)) as caught:
-        test_cases.test_a_diff_says_what_the_case_expects(
-            case, 4, False, mutant.sample, folder, monkeypatch
-        )
+        test_cases.test_a_diff_says_what_the_case_expects(case, 4, False, mutant.sample, folder)
 
     # a query that does not run at all proves nothing
     noticed_itself = "a fault of the service" in str(caught.value)

@@ -19,9 +19,8 @@ from diffing.core.errors import DiffFailed
 from diffing.core.settings import Settings
 from diffing.store.database import open_file
 from diffing.store.job import Submission
-from diffing.store.jobs import Jobs
 from diffing.store.schema import workers as workers_table
-from diffing.store.statistics import Census
+from diffing.store.statistics import Statistics
 from diffing.store.workers import Presence
 from tests.conftest import Mount
 from tests.service_under_test import NEW, OLD, Client, Service
@@ -103,7 +102,9 @@ def test_a_service_without_a_worker_is_not_ready_and_says_so_as_a_problem(
 
     assert "application/problem+json" == response.headers["content-type"]
     assert "urn:diffing:not-ready" == response.json()["type"]
-    assert {"worker": "No worker was seen within 7 s. Start one."} == failed_checks(client)
+    assert {"worker": "No worker has given a sign of life for 7 s. Start one."} == failed_checks(
+        client
+    )
     assert "no-store" == response.headers["cache-control"]
 
 
@@ -183,7 +184,7 @@ def test_a_table_that_is_gone_is_told_without_sql(service: Service) -> None:
     with closing(sqlite3.connect(service.settings.jobs_file)) as database:
         database.execute("drop table workers")
 
-    unforeseen = "An error that was not foreseen; the server's log has it."
+    unforeseen = "Unexpected error. The server's log has the details."
     assert {"database": unforeseen, "worker": unforeseen} == failed_checks(client)
 
 
@@ -196,7 +197,7 @@ class Crew:
     def __init__(self, service: Service) -> None:
         service.settings.make_folders()
         self.engine = open_file(service.settings.jobs_file)
-        self.census = Census(self.engine, stale_after=15)
+        self.statistics = Statistics(self.engine, stale_after=15)
         self.now = 0.0
 
     def worker(self, slots: int = 1) -> Presence:
@@ -224,11 +225,11 @@ def test_workers_are_counted_with_their_slots_until_they_leave(crew: Crew) -> No
     first, second = crew.worker(slots=2), crew.worker(slots=3)
     for worker in (first, second, first):
         worker.beat()
-    assert (2, 5) == (crew.census.crew().workers, crew.census.crew().slots)
+    assert (2, 5) == (crew.statistics.crew().workers, crew.statistics.crew().slots)
     first.leave()
     first.beat()  # one that was under way when it left
 
-    assert (1, 3) == (crew.census.crew().workers, crew.census.crew().slots)
+    assert (1, 3) == (crew.statistics.crew().workers, crew.statistics.crew().slots)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +241,7 @@ def test_a_worker_counts_when_it_was_seen_lately(crew: Crew, seconds: int, count
     crew.worker().beat()
     crew.seen(datetime.now(UTC) + timedelta(seconds=seconds))
 
-    assert counted == crew.census.crew().workers
+    assert counted == crew.statistics.crew().workers
 
 
 def test_rows_of_dead_workers_are_removed_however_the_clock_stands(crew: Crew) -> None:
@@ -323,17 +324,16 @@ def test_metrics_are_in_the_format_and_named_as_prometheus_wants(service: Servic
 
 
 def test_a_histogram_counts_in_each_bucket_what_took_at_most_so_long(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    service: Service,
 ) -> None:
-    jobs = service.jobs()
+    jobs, ends = service.jobs(), [datetime.now(UTC)]
+    at_end = service.jobs(now=lambda: ends[-1])
     for seconds in (0.1, 0.3, 40, 4_000, -5):
         job = jobs.claim(jobs.create(Submission("revenue")).id)
         assert job
         assert job.started_at
-        end = job.started_at + timedelta(seconds=seconds)
-        with monkeypatch.context() as clock:
-            clock.setattr("diffing.store.jobs._now", lambda end=end: end)
-            assert jobs.succeed(job, {})
+        ends.append(job.started_at + timedelta(seconds=seconds))
+        assert at_end.succeed(job, {})
     samples = samples_of(service.api())
 
     labels = {"metric": "revenue", "status": "succeeded"}
@@ -450,7 +450,7 @@ def test_metrics_that_cannot_be_counted_are_a_503(service: Service) -> None:
 
 def test_a_scrape_stays_cheap_with_a_hundred_thousand_jobs(service: Service) -> None:
     service.settings.make_folders()
-    Jobs.in_file(service.settings.jobs_file)
+    open_file(service.settings.jobs_file)
     summary = '{"emitted": 1, "padding": "' + "x" * 1_000 + '"}'
     with closing(sqlite3.connect(service.settings.jobs_file)) as database, database:
         database.execute(
@@ -478,8 +478,8 @@ def test_a_scrape_stays_cheap_with_a_hundred_thousand_jobs(service: Service) -> 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"workers": 100}, "DIFFING_MEMORY_LIMIT: 0% leaves a diff no memory"),
-        ({"memory_limit": "1KB"}, "DIFFING_MEMORY_LIMIT: 1KB leaves a diff no memory"),
+        ({"workers": 100}, "DIFFING_MEMORY_LIMIT: 0% is too little memory for a diff"),
+        ({"memory_limit": "1KB"}, "DIFFING_MEMORY_LIMIT: 1KB is too little memory for a diff"),
         ({"memory_limit": "60%", "workers": 2}, "DIFFING_MEMORY_LIMIT: 2 x 60% is more than the"),
         ({"memory_limit": "900TB"}, "DIFFING_MEMORY_LIMIT: 1 x 900TB is more than the"),
         ({"min_free": "90000TB"}, "DIFFING_MIN_FREE: 90000TB is more than the"),
@@ -519,7 +519,7 @@ def test_a_data_folder_that_is_a_file_is_refused_in_one_line(
 
         assert 2 == program.ended()
         (line,) = program.lines()
-        assert line.startswith("diffing: Cannot make the folder"), line
+        assert line.startswith("diffing: Cannot create the folder"), line
 
 
 def test_a_setting_that_is_empty_is_as_if_it_were_not_set(service: Service) -> None:
@@ -533,7 +533,7 @@ def test_what_is_doubtful_is_said_once_and_done(service: Service) -> None:
     service.client_of(serve)
     serve.saw("working on up to")
 
-    doubts = [line.split()[3] for line in serve.lines() if "is it meant so?" in line]
+    doubts = [line.split()[3] for line in serve.lines() if "is this intended?" in line]
     assert ["DIFFING_RETENTION", "DIFFING_GRACE"] == doubts
 
 

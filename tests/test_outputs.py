@@ -80,7 +80,7 @@ def test_an_output_that_is_an_input_is_refused(folder: Path, outputs: tuple[str,
     done = diffing(folder, *DIFF, *outputs)
 
     assert (2, "") == (done.returncode, done.stdout)
-    assert f"The output {Path(outputs[-1])} is an input, which it would destroy." in done.stderr
+    assert f"The output {Path(outputs[-1])} would overwrite an input." in done.stderr
     assert before == contents(folder)
 
 
@@ -112,7 +112,7 @@ def test_an_output_that_is_an_input_of_the_metric_is_refused(folder: Path) -> No
     done = diffing(folder, "diff", "--metric", "revenue", "--output", "data/input/revenue_old.csv")
 
     assert 2 == done.returncode
-    assert "is an input" in done.stderr
+    assert "would overwrite an input" in done.stderr
     assert before == contents(folder / "data/input")
 
 
@@ -122,7 +122,7 @@ def test_submit_does_not_write_over_what_it_sends(folder: Path, service: Service
     done = diffing(folder, "submit", *DIFF[1:], "--wait", "-o", "old.csv", DIFFING_URL=url)
 
     assert 2 == done.returncode
-    assert "is an input" in done.stderr
+    assert "would overwrite an input" in done.stderr
     assert OLD == (folder / "old.csv").read_text()
 
 
@@ -225,7 +225,7 @@ def test_a_machine_without_room_for_temporary_files_is_told_so(folder: Path) -> 
     done = diffing(folder, *DIFF, limit=write_nothing)
 
     assert (2, "", 1) == (done.returncode, done.stdout, done.stderr.count("\n"))
-    assert "No folder for temporary files can be used. Set TMPDIR" in done.stderr
+    assert "No folder for temporary files is usable. Set TMPDIR" in done.stderr
 
 
 def test_messages_name_files_as_they_were_given(folder: Path) -> None:

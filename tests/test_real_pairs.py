@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from diffing.core.comparison import comparison_of
+from diffing.core.comparison import Comparison
 from diffing.engine.diff import Diff
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
-from tests.conftest import ROOT, spec_of
+from tests.conftest import AS_LARGE, ROOT, spec_of
 
 FOLDER = Path(os.environ.get("DIFFING_REAL_PAIRS", ROOT.parent / "shared" / "data"))
 EVERY_OTHER = "every other column"
@@ -48,7 +48,7 @@ def test_a_real_pair_gives_the_counts_of_the_reference(name: str, tmp_path: Path
     values = [c for c in header if c not in key] if value == EVERY_OTHER else [value]
     limits = Limits(threads=2, memory="2GB", temp_folder=tmp_path)
 
-    work = Diff(spec_of(old, new, comparison_of(key, values)), limits)
+    work = Diff(spec_of(old, new, Comparison.of(key=key, value=values)), limits, AS_LARGE)
     summary = work.run(Outputs(result=tmp_path / "out.csv"))
 
     said = (summary.added, summary.changed, summary.removed, summary.within_tolerance)

@@ -13,7 +13,7 @@ from diffing.engine.diff import Diff
 from diffing.engine.samples import METRICS, write_sample
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
-from tests.conftest import spec_of
+from tests.conftest import AS_LARGE, spec_of
 
 HEADERS = {
     "revenue": "date,segment_field,segment_name,segment_value,segment_value_id,stat,value",
@@ -45,7 +45,8 @@ def test_a_sample_holds_all_that_a_diff_has_to_deal_with(metric: str, tmp_path: 
         assert "revenue" == metric or empty["month_nth"] > 500
 
     limits = Limits(threads=2, memory="1GB", temp_folder=tmp_path)
-    work = Diff(spec_of(tmp_path / "old.csv", tmp_path / "new.csv", entry.comparison), limits)
+    spec = spec_of(tmp_path / "old.csv", tmp_path / "new.csv", entry.comparison)
+    work = Diff(spec, limits, AS_LARGE)
     summary = work.run(Outputs(result=tmp_path / "out.csv"))
     assert min(summary.added, summary.changed, summary.removed, summary.within_tolerance) > 50
     in_old, in_new = set(sides["old"]), set(sides["new"])

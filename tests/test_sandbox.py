@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from diffing.core.comparison import comparison_of
+from diffing.core.comparison import Comparison
 from diffing.core.errors import BadInput, DiffingError, OutOfDisk
 from diffing.core.spec import ConversionSpec
 from diffing.csvfiles.open import open_csv
@@ -35,7 +35,7 @@ from diffing.sandbox.limits import Limits
 from diffing.worker.child import _enclose
 from diffing.worker.task import Task
 from tests import reference
-from tests.conftest import DiffTexts, named, spec_of
+from tests.conftest import AS_LARGE, DiffTexts, named, spec_of
 from tests.service_under_test import LargePair, Service
 from tests.test_csvfile import PACK, allocating_at_most
 
@@ -116,7 +116,9 @@ def run(data: Data, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
         open_csv(named(data.old), data.scratch),
         open_csv(named(data.new), data.scratch),
     ]
-    pieces = [Pieces(file, name, 2) for file, name in zip(files, ("old", "new"), strict=True)]
+    pieces = [
+        Pieces(file, name, 2, AS_LARGE) for file, name in zip(files, ("old", "new"), strict=True)
+    ]
     with Session(limits, data.scratch, [data.part], pieces, threading.Event()) as opened:
 
         def run(sql: str) -> dict[str, Any]:
@@ -322,13 +324,13 @@ def test_variables_of_python_are_no_tables(data: Data) -> None:
 
 def _diff_enclosed(data: Data) -> str:
     """Run a diff as a child does; what it may reach afterwards is still what it might then."""
-    spec = spec_of(data.old, data.new, comparison_of(["k"], ["v"]))
+    spec = spec_of(data.old, data.new, Comparison(key=("k",), value=("v",)))
     task = Task(
         spec,
         Outputs(result=data.folder / "results" / "1.1.csv"),
         Limits(2, "1GB", data.scratch),
     )
-    found = Diff(spec, task.limits).run(task.outputs, on_ready=partial(_enclose, task))
+    found = Diff(spec, task.limits, AS_LARGE).run(task.outputs, on_ready=partial(_enclose, task))
     return f"{found.unchanged} row is unchanged"
 
 
@@ -638,7 +640,7 @@ def test_a_link_that_came_after_the_job_is_refused_too(service: Service, tmp_pat
     service.worker()
 
     error = client.wait_for_failure(job_id)["error"]
-    assert "a link of that name that leads out of the data folder's input/" in error["detail"]
+    assert "is a link that leads out of the data folder's input/" in error["detail"]
 
 
 def test_an_input_may_link_to_another_of_its_folder(service: Service, tmp_path: Path) -> None:
@@ -671,7 +673,7 @@ def test_an_archive_is_unpacked_up_to_a_limit(tmp_path: Path, scratch: Path, suf
     with allocating_at_most(10_000_000), pytest.raises(BadInput) as caught:
         open_csv(named(path), scratch, most=20_000_000)
     assert caught.value.detail == (
-        f"data.csv{suffix}: holds more than 20,000,000 bytes of CSV. "
+        f"data.csv{suffix}: contains more than 20,000,000 bytes of CSV. "
         "Compare a part of it, or raise DIFFING_MAX_UNPACKED_BYTES."
     )
     assert [] == list(scratch.iterdir())
@@ -703,7 +705,7 @@ def test_to_unpack_leaves_a_tenth_of_the_disk(
     disk_of(monkeypatch, scratch, 20_000_000)
 
     with pytest.raises(
-        OutOfDisk, match=f"data.csv{suffix}: a plain copy of it would fill the disk"
+        OutOfDisk, match=f"data.csv{suffix}: an uncompressed copy would fill the disk"
     ):
         open_csv(named(path), scratch)
     assert [] == list(scratch.iterdir())
@@ -716,7 +718,7 @@ def test_to_rewrite_leaves_a_tenth_of_the_disk(
     path.write_bytes(b'"a\n",b\n' + b'x,""\n' * 6_000_000)
     disk_of(monkeypatch, scratch, 20_000_000)
 
-    with pytest.raises(OutOfDisk, match=r"data\.csv: a plain copy of it would fill the disk"):
+    with pytest.raises(OutOfDisk, match=r"data\.csv: an uncompressed copy would fill the disk"):
         open_csv(named(path), scratch)
     assert [] == list(scratch.iterdir())
 
@@ -726,7 +728,7 @@ def test_to_rewrite_leaves_a_tenth_of_the_disk(
     ("content", "what"),
     [
         (b"\0" * 100_000_000, "line 1: the record is longer than 16,000,000 bytes"),
-        (b"k," * 15_000, "the header names 15,001 columns; no more than 4,000 can be compared"),
+        (b"k," * 15_000, "the header names 15,001 columns; at most 4,000 can be compared"),
         (gzip.compress(b"k,v\n"), "is compressed with gzip, but its name does not end in .gz"),
     ],
     ids=["no header", "columns", "archive in an archive"],
@@ -756,6 +758,6 @@ def test_a_bomb_fails_its_job_and_leaves_nothing(service: Service) -> None:
 
     error = client.wait_for_failure(client.new_job())["error"]
     assert "urn:diffing:bad-input" == error["type"]
-    assert error["detail"].startswith("revenue_new.csv.gz: holds more than 20,000,000 bytes")
+    assert error["detail"].startswith("revenue_new.csv.gz: contains more than 20,000,000 bytes")
     assert [] == [path for path in service.settings.tmp_dir.rglob("*") if path.is_file()]
     assert [] == list(service.settings.results_dir.iterdir())

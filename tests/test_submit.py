@@ -101,12 +101,12 @@ def test_files_are_sent_and_compared_as_a_one_off(client: Client, tmp_path: Path
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["revenu", "--wait"], "There is no metric revenu. Did you mean revenue?"),
+        (["revenu", "--wait"], "Unknown metric revenu. Did you mean revenue?"),
         (["../../etc", "--wait"], "Not Found: POST /api/diffing/new/../../etc"),
         ([], "Give METRIC, or --old, --new, --key and --value"),
         (["revenue", "--key", "id"], "not both"),
         (["revenue", "--old", "old.csv"], "Give both --old and --new"),
-        (["revenue", "--old", "not.csv", "--new", "there.csv"], "There is no file not.csv"),
+        (["revenue", "--old", "not.csv", "--new", "there.csv"], "Missing file not.csv"),
         (["revenue", "-o", "out.csv"], "Give --wait"),
         (["revenue", "--url", "http://127.0.0.1:1"], "No service answers at http://127.0.0.1:1"),
         (["revenue", "--url", "nonsense"], "No service answers at nonsense"),
@@ -145,7 +145,7 @@ def test_a_result_that_is_not_what_the_summary_says_is_not_written(
 
     with (
         OurClient(str(client.base_url)) as ours,
-        pytest.raises(DiffFailed, match="did not come through"),
+        pytest.raises(DiffFailed, match="was damaged on the way"),
     ):
         ours.fetch(job_id, tmp_path / "out.csv")
     assert [] == list(tmp_path.glob("*.csv"))

@@ -13,9 +13,10 @@ from tests.conftest import ROOT
 
 MAKE_A_JOB = """
 from pathlib import Path
+from diffing.store.database import open_file
 from diffing.store.job import Submission
 from diffing.store.jobs import Jobs
-print(Jobs.in_file(Path("jobs.sqlite3")).create(Submission("revenue")).id)
+print(Jobs(open_file(Path("jobs.sqlite3"))).create(Submission("revenue")).id)
 """
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 PINNED = {

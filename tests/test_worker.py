@@ -11,7 +11,6 @@ import pytest
 
 from diffing.core.errors import DiffFailed
 from diffing.core.progress import Progress
-from diffing.store import jobs as jobs_module
 from diffing.store.job import Submission
 from diffing.store.queue import JobQueue
 from diffing.worker.reaper import Reaper
@@ -163,14 +162,14 @@ class Reaping:
     """A reaper alone with a jobs table and a queue, and the clock in one's hand."""
 
     def __init__(self, service: Service) -> None:
-        self.jobs = service.jobs()
+        self.jump = timedelta()
+        self.jobs = service.jobs(now=lambda: datetime.now(UTC) + self.jump)
         self._now = 0.0
         self._reaper = Reaper(
+            service.settings.model_copy(update={"stale_after": 15, "max_attempts": 2}),
             self.jobs,
             JobQueue(service.settings.queue_file),
             Sweeper(service.settings, self.jobs),
-            stale_after=15,
-            max_attempts=2,
             clock=lambda: self._now,
         )
 
@@ -245,12 +244,12 @@ def test_a_reaper_that_slept_does_not_take_what_it_did_not_see_for_silence(
 
 @pytest.mark.parametrize("hours", [-30_000, -1, 1, 30_000])
 def test_a_clock_that_jumps_neither_takes_a_job_away_nor_keeps_it(
-    reaping: Reaping, monkeypatch: pytest.MonkeyPatch, hours: int
+    reaping: Reaping, hours: int
 ) -> None:
     job = reaping.jobs.claim(reaping.jobs.create(Submission("revenue")).id)
     assert job
     reaping.after(0, 5, 5)
-    monkeypatch.setattr(jobs_module, "_now", lambda: datetime.now(UTC) + timedelta(hours=hours))
+    reaping.jump = timedelta(hours=hours)
     assert reaping.jobs.beat(job, None)
     reaping.after(5, 5, 5, 4)
     assert "processing" == reaping.jobs.get(job.id).status

@@ -1,7 +1,7 @@
 """`diffing`, and `python -m diffing`.
 
-Signals are handled before anything is loaded that takes time: the kernel drops those of process 1
-of a container that has no handler for them.
+It handles signals before it loads slow modules. Without a handler, the kernel would drop signals to
+process 1 of a container.
 """
 
 import os
@@ -15,7 +15,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
     match sys.argv[1:]:
-        case ["health"]:  # asked every few seconds, so without the rest of the command line
+        case ["health"]:  # runs every few seconds, so it skips the rest of the command line
             from diffing.cli import health
 
             sys.exit(health.main())
@@ -29,16 +29,16 @@ def main() -> None:
             short_memory.survive_short_memory()
     from diffing.cli.main import run
 
-    if sys.argv[1:2] not in (["serve"], ["api"], ["worker"]):  # these have handlers of their own
+    if sys.argv[1:2] not in (["serve"], ["api"], ["worker"]):  # these set their own handlers
         signal.signal(signal.SIGINT, signal.default_int_handler)
     run()
 
 
 def _end(number: int, _: FrameType | None) -> None:
-    """End by the signal, as a process without a handler does."""
+    """End by the signal, like a process without a handler."""
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
-    os._exit(128 + number)  # process 1 of a container is still there
+    os._exit(128 + number)  # process 1 of a container is still alive here
 
 
 if __name__ == "__main__":

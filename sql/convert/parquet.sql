@@ -1,14 +1,14 @@
--- Writes a CSV file that a diff wrote as Parquet: the same rows in the same order, all of them text.
+-- Converts the CSV of a diff to Parquet: the same rows in the same order, with all columns as text.
 --
--- parameters  file          path; glob characters stand in brackets
---             file_columns  struct of VARCHAR columns by name, in file order; no name is empty, and no
---                           two differ only in case
+-- parameters  file          path, with glob characters in brackets
+--             file_columns  struct of VARCHAR columns by name, in file order. Names must not be empty,
+--                           and must differ in more than case.
 --             output        file to write
--- columns     Count         the rows that were written
+-- columns     Count         number of written rows
 --
--- The first line, the header, must hold all names: what DuckDB finds as the first line end it takes
--- for that of all lines. Records of several lines are read right only by one thread. An empty field is
--- NULL, as it is in a diff. Row groups are bounded by their size, for there may be 2,000 columns.
+-- The first line must contain the whole header, because DuckDB assumes that all lines end like the first.
+-- Only a single thread reads records of several lines correctly. An empty field is NULL, as in a diff.
+-- Row groups have a size limit, because a file may have 2,000 columns.
 
 -- parquet --
 copy (
@@ -29,7 +29,7 @@ copy (
 -- The columns of a Parquet file; a single row.
 --
 -- parameters  output  the file
--- columns     names   list of them, in file order
+-- columns     names   list of the columns, in file order
 select list(name order by column_id) as names
 from parquet_schema($output)
 where column_id > 0;

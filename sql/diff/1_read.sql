@@ -1,52 +1,52 @@
 -- Reads a CSV file.
 --
--- The columns of all queries here bear the names of their roles, so no name from a file reaches the SQL:
+-- In all queries of this folder, columns are named by role. No name from a file reaches the SQL:
 --
 --   key_0, key_1 …            the key columns, in the order of the comparison
---   value_0, value_1 …        the value columns, likewise
+--   value_0, value_1 …        the value columns, in the order of the comparison
 --   rest_0, rest_1 …          all other columns
---   number_0, number_1 …      the number that a value stands for, else NULL
---   old_value_0, old_number_0 …  those of old, where they meet rows of new
+--   number_0, number_1 …      the number in a value; NULL if it is not a number
+--   old_value_0, old_number_0 …  values and numbers of old, joined to rows of new
 --
--- Groups of columns are named by patterns with anchors, such as columns('^value_[0-9]+$'): without them
--- old_value_0 would be meant, too. columns(…) gives columns in the order of their table.
+-- Patterns with anchors select groups of columns, such as columns('^value_[0-9]+$'). Without anchors, the
+-- pattern would match old_value_0, too. columns(…) returns columns in the order of their table.
 --
--- An empty field is '' from here to step 7, so no key and no text is NULL; step 8 and error messages make
--- it NULL. Joins are NULL-safe all the same (`is not distinct from`), so as not to rely on that.
+-- An empty field is '' up to step 7, so keys and texts are never NULL. Step 8 and error messages turn it
+-- into NULL. Joins are still NULL-safe (`is not distinct from`), so they do not depend on that.
 --
 -- Parameters of many queries:
 --
---   old, new  struct of what is read:
---               files      list of four files, the pieces of one; those at the end may be empty
+--   old, new  struct of the file to read:
+--               files      list of four pieces of the file; the last ones may be empty
 --               columns    struct of VARCHAR columns by role, in the order of the file
---               rewritten  the file is a copy that the service made: only then are records that go over
---                          a border of the reader's buffers read right, and lines may be longer; a
---                          broken file is noticed only when false
---   old_roles, new_roles  struct of the same columns in the order key_0 … value_0 … rest_0 …; apart, for to
---             take it out of a struct costs time for each column
+--               rewritten  whether the file is a copy by the service. If true, the reader accepts
+--                          longer lines, and reads records across the borders of its buffers. If
+--                          false, it notices broken files.
+--   old_roles, new_roles  struct of the same columns, ordered key_0 … value_0 … rest_0 …. It is not in old
+--             and new, because access would cost time for each column.
 --   old_rows, new_rows  name of the view that reads the file, such as old_in_one_piece
---   keys      what stands for a key: 'hashed' or 'exact' (2_key.sql)
+--   keys      representation of keys: 'hashed' or 'exact' (2_key.sql)
 --   salt      random text, for hashed keys
 --   rel_tols, abs_tols  lists of tolerances, one for each value column
---   single    there is one value column
---   alike     the tolerances of all value columns are the same
+--   single    whether there is only one value column
+--   alike     whether all value columns have the same tolerances
 
 -- read --
 
 -- The rows of one file or piece, as text, in the order of the file.
 --
--- parameters  file  path, or name of a piece; glob characters of a path stand in brackets
---             side, roles  $old and $old_roles, or those of new
--- columns     the roles, in their order: columns of two files pair in any order
+-- parameters  file  path with glob characters in brackets, or name of a piece
+--             side, roles  $old and $old_roles, or $new and $new_roles
+-- columns     the roles, in the same order for both files
 --
--- Nothing is guessed: sniffing drops rows and rounds numbers, and told that there is a header the
--- reader finds no rows at all where it misjudges the line ends. The null string cannot stand in a file
--- without quotes, so nothing is NULL; with '' a surplus empty field goes unnoticed. Buffers are as
--- small as the longest line allows: each thread holds some.
+-- The query sets all options, because sniffing drops rows and rounds numbers. With `header`, the reader
+-- finds no rows if it misjudges the line ends. An unquoted field cannot contain the null string, so
+-- nothing is NULL. With '', the reader would ignore a surplus empty field. Buffers are as small as the
+-- longest line allows, because each thread keeps some.
 --
--- Only one thread should read a file: when several do, they fail now and then under load (2.0.0,
--- "dereference an optional pointer" between two buffers). It is parallel all the same, for otherwise
--- all buffers are held until the end of the file.
+-- Only one thread should read a file. Several threads sometimes fail under load (2.0.0, "dereference an
+-- optional pointer" between two buffers). It is still parallel, because otherwise the reader keeps all
+-- buffers until the end of the file.
 create temp macro csv_rows(file, side, roles) as table
     select unnest(roles)
     where false
@@ -54,7 +54,7 @@ create temp macro csv_rows(file, side, roles) as table
     from
         read_csv(
             file, columns = side['columns'], auto_detect = false,
-            header = false, skip = 1, -- in a rewritten file that is a blank line
+            header = false, skip = 1, -- a blank line in a rewritten file
             delim = ',', quote = '"', escape = '"', comment = '', strict_mode = true,
             nullstr = e'\n', allow_quoted_nulls = false,
             compression = 'none', parallel = not side['rewritten'],
@@ -64,10 +64,10 @@ create temp macro csv_rows(file, side, roles) as table
 
 -- one_piece --
 
--- The rows of both files, with `row`, a number that grows in the order of the file. To number the rows makes
--- one thread read a piece. Here the first piece is all: to plan four takes longer than to read a few rows.
+-- The rows of both files, with `row`, a number that grows in the order of the file. The numbers make one
+-- thread read a piece. Here the first piece is the whole file: planning four takes longer than reading it.
 --
--- parameters  old, old_roles, new, new_roles. A view takes no parameters, but it reads variables.
+-- parameters  old, old_roles, new, new_roles. A view cannot have parameters, but can read variables.
 set variable old = $old;
 set variable new = $new;
 set variable old_roles = $old_roles;
@@ -85,7 +85,7 @@ from in_one_piece(getvariable('new'), getvariable('new_roles'));
 
 -- four_pieces --
 
--- The same where a file was cut: several threads need several pieces.
+-- The same for a file in several pieces, which several threads can read.
 set variable old = $old;
 set variable new = $new;
 set variable old_roles = $old_roles;

@@ -1,17 +1,16 @@
--- What stands for a key in the tables of a diff.
+-- The representation of keys in the tables of a diff.
 
 -- key --
 
 -- parameters  fields  struct of the key columns
---             text    those columns with a character between them that stands in none
---             keys    which of the two; the other is not made
+--             text    the same columns, joined by a character that no key contains
+--             keys    'hashed' or 'exact'; only that one is computed
 --
--- hashed  128 bits of MD5, so that keys of any length take 16 bytes. Two different keys with the same
---         bits would be taken for one. Of n keys some two have them with a chance below n * n / 2^129
---         (the birthday bound), 10^-24 for 20 million; the salt in front of `text` is drawn for each
---         diff, so nobody can prepare such keys. DuckDB's hash() will not do: its 64 bits are the same
---         for many texts that differ in two places eight apart (2.0.0).
--- exact   the fields themselves
+-- hashed  128 bits of MD5, so keys of any length take 16 bytes. The diff would confuse two keys with the
+--         same bits. Among n keys, the chance is below n * n / 2^129 (the birthday bound), 10^-24 for 20
+--         million. Each diff draws a random salt, so nobody can prepare such keys. DuckDB's hash() is
+--         unsuitable: its 64 bits are the same for many texts that differ in two places eight apart (2.0.0).
+-- exact   the fields
 create temp macro key_of(fields, text, keys) as {'hashed': md5_number(text), 'exact': fields}[keys];
 
 -- The rows of a file with their key.

@@ -1,23 +1,23 @@
--- The numbers of values. Equal is what equality.sql says; here are the same answers for numbers alone.
+-- The numbers of values. equality.sql defines when they are equal; this file repeats it for numbers alone.
 
 -- number --
 
--- An error for what is neither empty nor a number, so that nothing needs to be counted.
+-- An error for a value that is neither empty nor a number, so a count is not needed.
 create temp macro number_or_error(field) as
     case
         when field >= '0' and field < ':' then field::double
         when field = '' then null
-        when a_cast_misreads(field) then ('no ' || field)::double -- which is an error
+        when a_cast_misreads(field) then ('no ' || field)::double -- raises an error
         else field::double
     end;
 
--- A text and its number, side by side: columns of two kinds cannot be paired in one expression.
+-- A text and its number in one struct, because one expression cannot pair columns of two groups.
 create temp macro cell_of(field) as {'text': field, 'number': number_in(field)};
 
--- True for a value that is neither empty nor a number, else NULL: count() counts it.
+-- True for a value that is neither empty nor a number, else NULL, for count().
 create temp macro no_number(cell) as if(cell.text <> '' and cell.number is null, true, null);
 
--- all_values_equal for lists of numbers, where NULL is an empty field. With a tolerance, equal texts
+-- all_values_equal for lists of numbers, in which NULL is an empty field. With a tolerance, equal texts
 -- are equal numbers.
 create temp macro all_numbers_close(a, b, rel_tols, abs_tols) as
     list_bool_and([
@@ -27,20 +27,20 @@ create temp macro all_numbers_close(a, b, rel_tols, abs_tols) as
         for pair in list_zip(a, b, rel_tols, abs_tols)
     ]);
 
--- The same with one tolerance for all, which takes a third less.
+-- The same with one tolerance for all columns, a third faster.
 create temp macro all_numbers_close_alike(a, b, rel_tol, abs_tol) as
     list_bool_and([
         coalesce(numbers_close(pair[1], pair[2], rel_tol, abs_tol), pair[1] is null and pair[2] is null)
         for pair in list_zip(a, b)
     ]);
 
--- The rows of a file with what a join needs of them. What a query does not name is not made. Numbers are
--- cast here, below the join: above it, a filter would cast them again.
+-- The rows of a file, with the columns that a join needs. DuckDB computes only the columns that a query
+-- names. Casts are here, below the join: above it, a filter would cast again.
 --
 -- columns  key                    as key_of makes it
---          value_0 …, number_0 …  values, which may be any text, and their numbers
---          not_numbers            how many of the values are neither empty nor a number
---          fields                 struct of the row as it stands in the file
+--          value_0 …, number_0 …  values, with any text, and their numbers
+--          not_numbers            number of values that are neither empty nor a number
+--          fields                 struct of the row in the file
 --          row                    its number, in the order of the file
 create temp macro rows_of_any(rows_of_file, keys, salt) as table
     select
@@ -62,10 +62,10 @@ create temp macro rows_of_any(rows_of_file, keys, salt) as table
         )
     );
 
--- The same where all values are numbers or empty; any other is an error.
+-- The same for values that are all numbers or empty. Any other value raises an error.
 --
 -- columns  key, number_0 …, fields, row
---          mark  64 bits that equal texts of values have in common, and others hardly ever
+--          mark  64 bits, the same for equal texts of values, and almost always different for others
 create temp macro rows_of_numbers(rows_of_file, keys, salt) as table
     select
         key,

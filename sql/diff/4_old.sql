@@ -1,17 +1,17 @@
--- The old side of the join, which is held in memory. The plan picks one of these by its name.
+-- The old side of the join, which DuckDB keeps in memory. The plan picks one of these by its name.
 --
 -- columns  key              as key_of makes it
---          copies           rows of old that a row here stands for
---          of any values:   old_value_0 …, and old_not_numbers, how many values in those rows are neither
---                           empty nor a number; old_once leaves it to be counted after the join
---          of numbers:      old_number_0 …, and old_mark, which rows_of_numbers calls mark
+--          copies           number of rows of old in this row
+--          of any values:   old_value_0 …, and old_not_numbers, the number of values in those rows that
+--                           are neither empty nor a number; with old_once, 5_classify.sql counts them
+--          of numbers:      old_number_0 …, and old_mark, the mark of rows_of_numbers
 --
--- `where row > 0`: numbers that nobody looks at would not be made, and then several threads would read
--- one file.
+-- `where row > 0` uses the numbers of the rows. DuckDB omits unused numbers, and then several threads
+-- would read one file.
 
 -- old_once --
 
--- Any values; old as it is. Where a key repeats, the join gives too many rows.
+-- Any values; the rows of old, ungrouped. If a key repeats, the join returns too many rows.
 --
 -- parameters  old_rows, keys, salt.
 set variable old_rows = $old_rows;
@@ -28,7 +28,7 @@ where row > 0;
 
 -- old_once_numbers --
 
--- Numbers; old as it is.
+-- Numbers; the rows of old, ungrouped.
 --
 -- parameters  old_rows, keys, salt
 set variable old_rows = $old_rows;
@@ -45,9 +45,8 @@ where row > 0;
 
 -- old_grouped --
 
--- Any values; one row a key, with the values of one of its rows, so that the join cannot multiply rows. A
--- table of its own takes more memory than to group within the join, but when memory is short it goes to
--- disk by itself.
+-- Any values; one row per key, with the values of one of its rows, so the join cannot multiply rows. A
+-- table needs more memory than a grouping within the join, but DuckDB can spill it.
 --
 -- parameters  old_rows, keys, salt
 create temp table old_grouped as
@@ -62,7 +61,7 @@ group by key;
 
 -- old_grouped_numbers --
 
--- Numbers; one row a key, with the numbers and the mark of one of its rows.
+-- Numbers; one row per key, with the numbers and the mark of one of its rows.
 --
 -- parameters  old_rows, keys, salt
 create temp table old_grouped_numbers as

@@ -1,20 +1,19 @@
--- Sorts every row of both files into its kind: an anti join of new against old that also says what it
--- drops, and why.
+-- Classifies every row of both files: an anti join of new against old that also counts the dropped rows.
 
 -- outcome --
 
--- What comes out of a diff; one of the two queries below fills it. An added, changed or ambiguous row has
--- a row here. All others of a kind may fall together.
+-- The outcome of a diff; one of the two queries below fills it. Each added, changed or ambiguous row has
+-- its own row here. Other rows may be grouped by kind.
 --
 -- columns  kind             added, changed, removed, unchanged, within_tolerance, or ambiguous: the key
---                           stands several times in old, so 6_duplicates.sql must look at those rows
+--                           repeats in old, so 6_duplicates.sql must decide
 --          row              number of an added, changed or ambiguous row, in the order of new
---          fields           that row as it stands in new, in a list
+--          fields           that row of new, in a list
 --          removed_key      key of removed rows, as key_of makes it
---          joined           rows of the join that this stands for
---          copies           removed: rows of old
---          new_not_numbers, old_not_numbers  values, in those rows, that are neither empty nor a number;
---                           of old once for each row of new that it meets
+--          joined           number of rows of the join in this row
+--          copies           number of removed rows of old
+--          new_not_numbers, old_not_numbers  number of values in those rows that are neither empty nor a
+--                           number; of old, once for each joined row of new
 create temp table outcome as
 select
     null::varchar as kind,
@@ -30,23 +29,23 @@ where false;
 
 -- outcome_of_numbers --
 
--- All values are numbers, each compared with a tolerance. Left out are rows that are unchanged or within
--- tolerance. How many are within is the difference between the rows that the two filters above the join
--- let through. A removed key has a row for each row of the old side.
+-- All values are numbers, compared with a tolerance. It leaves out unchanged rows, and rows within
+-- tolerance. The number of rows within tolerance is the difference between the rows of the two filters
+-- above the join. A removed key has a row for each row of the old side.
 --
 -- parameters  old_side  name of the old side: old_once_numbers or old_grouped_numbers
---             grouped   it has one row a key
+--             grouped   whether it has one row per key
 --             new_rows, keys, salt, rel_tols, abs_tols, single, alike
 insert into outcome
 with
--- in this order: the rows on the right are those that are held in memory
+-- in this order, because DuckDB keeps the rows on the right in memory
 joined as (
     select new_rows.* exclude (key), old_side.key as old_key, old_side.* exclude (key)
     from rows_of_numbers($new_rows, $keys, $salt) as new_rows
     full join query_table($old_side) as old_side on new_rows.key is not distinct from old_side.key
 ),
--- coalesce(*columns(…)) is the first of those columns that is not NULL. With a single value column, as
--- most metrics have, it is all there is, and nothing needs lists; what no branch uses is not made.
+-- coalesce(*columns(…)) is the first column that is not NULL. With a single value column, as in most
+-- metrics, it is that column, and lists are not needed. DuckDB omits unused columns.
 compared as (
     select
         *,
@@ -100,10 +99,10 @@ where kind <> 'within_tolerance';
 
 -- outcome_of_any --
 
--- Any values. Left out are rows that are unchanged, text and all, and have numbers alone.
+-- Any values. It leaves out rows whose texts are unchanged, and all numbers.
 --
 -- parameters  old_side  name of the old side: old_once or old_grouped
---             grouped   it has one row a key
+--             grouped   whether it has one row per key
 --             new_rows, keys, salt, rel_tols, abs_tols, single
 insert into outcome
 with
@@ -127,7 +126,7 @@ compared as (
         from joined
     )
 ),
--- the numbers of old only where the text is another than that of new
+-- casts values of old only if their text differs from new
 cast_once as (
     select
         * exclude (old_not_numbers),
@@ -179,8 +178,8 @@ classified as (
     from cast_once
     where not same or old_not_numbers > 0
 )
--- A row that is kept is a group of its own; all others of a kind fall together. Structs stand in lists,
--- for it takes longer to group by many columns, though they are all NULL.
+-- Each kept row is its own group; other rows are grouped by kind. The structs are in lists, because
+-- grouping by many columns is slower, even if all are NULL.
 select
     kind,
     if(kept, row, null) as row,

@@ -1,15 +1,15 @@
--- Decides the ambiguous rows: a row of new is unchanged when any row of old with its key is equal.
+-- Decides the ambiguous rows: a row of new is unchanged if any row of old with its key is equal.
 --
 -- parameters  old_rows, rel_tols, abs_tols
 -- changes     outcome: ambiguous becomes unchanged, within_tolerance or changed
 --
--- A key may stand 100,000 times on each side, so no step compares all its rows with each other: the
--- distinct values meet by a hash of what equal values surely share, their shape and a bucket.
+-- A key may repeat 100,000 times on each side, so no step compares all pairs of its rows. Instead, distinct
+-- values are joined by their shape and a bucket, which equal values always share.
 
 -- duplicates --
 
--- What a value shares with all that are equal to it: a number with a tolerance only that it is one,
--- others their exact value.
+-- A text that equal values share. Numbers with a tolerance all have the same; other values have their
+-- exact value.
 create temp macro shape_of(field, rel_tol, abs_tol) as
     case
         when number_in(field) is null then 'text ' || field
@@ -17,9 +17,9 @@ create temp macro shape_of(field, rel_tol, abs_tol) as
         else 'number'
     end;
 
--- Where a number stands on a scale on which numbers within tolerance are less than 2 apart: linear
--- near zero, where abs_tol counts, logarithmic beyond. Tolerances are raised to what doubles resolve,
--- and from 0.5 on, where there is no such scale, all numbers stand at 0.
+-- The place of a number on a scale on which numbers within tolerance are less than 2 apart. The scale is
+-- linear near zero, where abs_tol applies, and logarithmic beyond. Tolerances are at least the resolution
+-- of doubles. Above 0.5 such a scale is impossible, and all numbers have the place 0.
 create temp macro place_of(number, rel_tol, abs_tol) as
     case
         when rel_tol > 0.5 then 0
@@ -31,7 +31,7 @@ create temp macro place_of(number, rel_tol, abs_tol) as
             / greatest(rel_tol, 1e-12)
     end;
 
--- Far wider than the tolerance, so that few numbers stand near a border and need two buckets.
+-- Far wider than the tolerance, so few numbers are near a border and need two buckets.
 create temp macro bucket_of(place) as floor(place / 64);
 
 create temp macro buckets_near(place) as
@@ -56,7 +56,7 @@ from (
                 struct_pack(*columns('^key_[0-9]+$')) as key,
                 [*columns('^value_[0-9]+$')] as value
             from query_table($old_rows)
-            where row > 0 -- so that one thread reads a piece, as 4_old.sql has it
+            where row > 0 -- makes one thread read a piece, as in 4_old.sql
         ) as old_rows
         semi join candidates on old_rows.key is not distinct from candidates.key
     ),
@@ -90,7 +90,7 @@ from (
             ] as places
         from values_to_place
     ),
-    -- one value column is enough to part them: that which does it best
+    -- one value column is enough to separate them: the one with the most buckets
     best as (
         select arg_max(position, buckets) as position
         from (

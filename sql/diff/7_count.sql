@@ -1,17 +1,17 @@
--- Counts what a summary tells.
+-- The counts of a summary.
 
 -- counts --
 
 -- The rows of both files by kind; a single row.
 --
 -- parameters  new_count  rows of new
---             old_held  rows of old's side of the join
---             within_tolerance  rows within tolerance that outcome does not have
+--             old_held  rows of the old side of the join
+--             within_tolerance  rows within tolerance that outcome lacks
 -- reads       outcome
--- columns     joined, what the rows of the join must be; surplus of both files (rows whose key stands
---             in another row too, less one for each such key); values that are no numbers; rows by kind
+-- columns     joined, the expected rows of the join; surplus rows (rows minus distinct keys); values
+--             that are not numbers; rows by kind
 with
--- keys of new: those that stand in old, and those that do not
+-- the keys of added rows
 added_keys as (
     select count(distinct struct_pack(*columns('^key_[0-9]+$'))) as keys
     from (select unnest(fields[1]) from outcome where kind = 'added')
@@ -56,7 +56,7 @@ where row > 0; -- as 4_old.sql has it
 
 -- repeated_keys --
 
--- Examples of keys that stand in several rows of a file, those met first; a single row.
+-- Examples of keys that repeat in a file, in the order of the file; a single row.
 --
 -- parameters  rows_of_file  $old_rows or $new_rows of others
 -- columns     examples  list of key (a struct) and copies (rows with that key), at most five

@@ -1,14 +1,14 @@
--- Writes the outputs. Each is sorted by the number of its rows; an empty field becomes NULL, which is
--- written as nothing.
+-- Writes the outputs, sorted by the number of the row. An empty field becomes NULL, which CSV writes as
+-- nothing.
 --
 -- parameters  header  struct with the roles of the file's columns, in file order
---             prefix  what the file begins with, its line of names: to unite names and rows in one
---                     query takes the rows' room in memory, for the sorting cannot go to disk then
+--             prefix  first line of the file, with the names. A union of names and rows in one query
+--                     would need memory for all rows, because its sort cannot spill.
 --             output  file to write
 
 -- result --
 
--- The added and changed rows, in the order of new, as they stand there.
+-- The added and changed rows, in the order of new.
 --
 -- parameters  header  of new
 -- reads       outcome
@@ -29,11 +29,11 @@ copy (
 
 -- old_kept --
 
--- Those rows of old that the next two outputs show: removed ones, and what changed rows were before.
+-- The rows of old that the next two outputs need: removed rows, and old values of changed rows.
 --
 -- parameters  old_rows, keys, salt
---             with_removed  read removed rows
---             with_detail   read what changed rows were before
+--             with_removed  whether to read removed rows
+--             with_detail   whether to read old values of changed rows
 -- reads       outcome
 -- columns     key, as key_of makes it; key_0 … value_0 … rest_0 …; row, its number in the order of old
 create temp table old_kept as
@@ -57,8 +57,8 @@ semi join wanted on old_rows.key is not distinct from wanted.key;
 
 -- detail --
 
--- The added and changed rows, in the order of new, with what they were before: in the first row of old,
--- where the key stands several times.
+-- The added and changed rows, in the order of new, with their old values. If the key repeats in old, the
+-- values are those of its first row.
 --
 -- parameters  keys, salt
 --             header  of new; then kind; then old_value_0 …
@@ -107,7 +107,7 @@ copy (
 
 -- removed --
 
--- The rows of old whose key is not in new, in the order of old, as they stand there.
+-- The rows of old whose key is not in new, in the order of old.
 --
 -- parameters  header  of old
 -- reads       outcome, old_kept

@@ -1,10 +1,10 @@
--- What a sample of a file tells of all of it; a single row.
+-- The properties of a sample of a file; a single row.
 --
 -- parameters  file        the sample
---             side, roles the file: what old and old_roles are to others
+--             side, roles the file, like old and old_roles in other queries
 --             keys, salt
--- columns     repeats     a key stands in two rows
---             numbers     all values are numbers or empty
+-- columns     repeats     whether a key repeats
+--             numbers     whether all values are numbers or empty
 
 -- sample --
 select

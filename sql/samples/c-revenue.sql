@@ -6,9 +6,9 @@
 --             path  file to write; .gz and .zst compress
 -- writes      CSV with a header, the columns of the last select; the same bytes on every run
 --
--- Rows are numbered 0 .. rows + rows/200. The first two-hundredth, spread over the file, stands in old
--- alone (removed), the last in new alone (added). New is shuffled: i * prime mod n visits each i once,
--- so both sides stream at any size.
+-- Rows are numbered 0 .. rows + rows/200. The first two-hundredth, spread over the file, is only in old
+-- (removed), the last only in new (added). New is shuffled: i * prime mod n visits each i once, so both
+-- sides stream at any size.
 
 -- c-revenue --
 copy (
@@ -23,7 +23,7 @@ copy (
         from size, range((select total from size))
         where if($side = 'new', scattered >= moved, scattered < $rows)
     ),
-    -- 2 stats x 25 segments (the whole, then 4 fields of 6 values) x 13 ages x as many cohorts as it takes
+    -- 2 stats x 25 segments (the whole, then 4 fields of 6 values) x 13 ages x the needed number of cohorts
     placed as (
         select
             i,

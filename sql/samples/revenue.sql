@@ -6,9 +6,9 @@
 --             path  file to write; .gz and .zst compress
 -- writes      CSV with a header, the columns of the last select; the same bytes on every run
 --
--- Rows are numbered 0 .. rows + rows/200. The first two-hundredth, spread over the file, stands in old
--- alone (removed), the last in new alone (added). New is shuffled: i * prime mod n visits each i once,
--- so both sides stream at any size.
+-- Rows are numbered 0 .. rows + rows/200. The first two-hundredth, spread over the file, is only in old
+-- (removed), the last only in new (added). New is shuffled: i * prime mod n visits each i once, so both
+-- sides stream at any size.
 
 -- revenue --
 copy (

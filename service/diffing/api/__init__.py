@@ -1,4 +1,4 @@
-"""The HTTP API: the table of routes, and an endpoint group for each subject.
+"""The HTTP API: the routes, in one group of endpoints per subject.
 
 May touch Starlette, uvicorn, sse-starlette, python-multipart and prometheus-client; never DuckDB.
 """

@@ -1,4 +1,4 @@
-"""Who may do what: the API key of a request, and the scope that each operation needs."""
+"""Access: the API key of a request, and the scope that each operation needs."""
 
 import hashlib
 import re
@@ -14,31 +14,31 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
 from diffing.core.errors import CrossSite, NotAuthorized, ScopeLacking
-from diffing.store.api_keys import Key, Keys
+from diffing.store.api_keys import ApiKey, ApiKeys
 from diffing.store.job import Job
 from diffing.store.scopes import Scope
 
-# The scopes of which one is enough; admin always is.
+# An operation needs one of these scopes, or admin.
 Need = frozenset[Scope]
 READ: Final = frozenset({Scope.READ})
 SUBMIT: Final = frozenset({Scope.SUBMIT})
-ANY_KEY: Final = frozenset({Scope.READ, Scope.SUBMIT})  # shows no job but those of the key
+ANY_API_KEY: Final = frozenset({Scope.READ, Scope.SUBMIT})  # shows only the jobs of the API key
 NOTHING: Final[Need] = frozenset()
 
-# Every operation; HEAD needs what GET needs. The API does not start with one that is not here.
+# Every operation. HEAD needs the same as GET. Without an entry here, the API does not start.
 NEEDS: Final[dict[str, Need]] = {
     "GET /api/diffing/new/{metric_id}": SUBMIT,
     "POST /api/diffing/new/{metric_id}": SUBMIT,
     "POST /api/diffing/new": SUBMIT,
-    "GET /api/diffing/jobs": ANY_KEY,
+    "GET /api/diffing/jobs": ANY_API_KEY,
     "DELETE /api/diffing/job/{job_id}": SUBMIT,
-    "GET /api/diffing/job/{job_id}": ANY_KEY,
-    "GET /api/diffing/job/{job_id}/removed": ANY_KEY,
-    "GET /api/diffing/job/{job_id}/status": ANY_KEY,
-    "GET /api/diffing/job/{job_id}/summary": ANY_KEY,
-    "GET /api/diffing/job/{job_id}/events": ANY_KEY,
-    "GET /api/diffing/metrics": ANY_KEY,
-    "GET /api/diffing/metrics/{metric_id}": ANY_KEY,
+    "GET /api/diffing/job/{job_id}": ANY_API_KEY,
+    "GET /api/diffing/job/{job_id}/removed": ANY_API_KEY,
+    "GET /api/diffing/job/{job_id}/status": ANY_API_KEY,
+    "GET /api/diffing/job/{job_id}/summary": ANY_API_KEY,
+    "GET /api/diffing/job/{job_id}/events": ANY_API_KEY,
+    "GET /api/diffing/metrics": ANY_API_KEY,
+    "GET /api/diffing/metrics/{metric_id}": ANY_API_KEY,
     "GET /metrics": READ,
     "GET /health": NOTHING,
     "GET /ready": NOTHING,
@@ -52,81 +52,81 @@ _SECONDS_KNOWN = 1.0
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sent a request.
+    """The sender of a request.
 
     Args:
-        owner: id of the API key; None where none is needed.
-        sees_all: whether every job is visible, not only those of the key.
+        owner: id of the API key; None without one.
+        sees_all: whether every job is visible, not only those of the API key.
     """
 
     owner: str | None
     sees_all: bool
 
     def sees(self, job: Job) -> bool:
-        """Whether it may know of a job."""
+        """Whether a job is visible to it."""
         return self.sees_all or (self.owner is not None and job.owner == self.owner)
 
 
 def caller_of(request: Request) -> Caller:
-    """Who sent a request that was let through."""
+    """The sender of a request that was let through."""
     caller: Caller = request.state.caller
     return caller
 
 
-class Keyring:
-    """The keys table, asked at most once a second for a key that holds.
+class ApiKeyCache:
+    """Remembers each valid API key for a second.
 
-    A look at it takes about as long as the rest of a request; a key that was revoked in any process
-    holds for a second more.
+    A query of the table takes about as long as the rest of a request. A revoked API key stays valid
+    for one more second.
     """
 
-    def __init__(self, keys: Keys) -> None:
-        self._keys = keys
-        self._found: dict[bytes, tuple[float, Key]] = {}
+    def __init__(self, api_keys: ApiKeys) -> None:
+        self._api_keys = api_keys
+        self._found: dict[bytes, tuple[float, ApiKey]] = {}
 
-    async def find(self, token: str) -> Key | None:
-        """The key that a token proves; None when it proves none."""
-        # by a digest: how long a look into a dict takes tells nothing of the token
+    async def find(self, token: str) -> ApiKey | None:
+        """The API key of a token; None for an invalid token."""
+        # by digest: the time of a dict look-up then reveals nothing about the token
         digest = hashlib.sha256(token.encode()).digest()
         until, known = self._found.get(digest, (0.0, None))
         asked = time.monotonic()
         if asked < until:
             return known
-        key = await run_in_threadpool(self._keys.find, token)
-        if key:
-            self._found[digest] = (asked + _SECONDS_KNOWN, key)
+        api_key = await run_in_threadpool(self._api_keys.find, token)
+        if api_key:
+            self._found[digest] = (asked + _SECONDS_KNOWN, api_key)
         else:
             self._found.pop(digest, None)
-        return key
+        return api_key
 
 
-def guarded(route: BaseRoute, keys: Keyring | None) -> Route:
-    """The route, behind the scope that its operations need.
+def guarded(route: BaseRoute, api_keys: ApiKeyCache | None) -> Route:
+    """The route, which now requires the scopes of its operations.
 
     Args:
         route: of the application.
-        keys: that a request needs one of; None lets everybody do everything.
+        api_keys: of which a request needs one; None allows everything.
 
     Raises:
-        LookupError: the table above does not say what one of its operations needs.
+        LookupError: one of its operations is not in NEEDS.
     """
     if not isinstance(route, Route) or not route.methods:
-        raise LookupError(f"{route} is no route whose operations could be told")
+        raise LookupError(f"the operations of {route} cannot be determined")
     needs = {
         method: NEEDS[f"{'GET' if method == 'HEAD' else method} {route.path.rstrip('/')}"]
         for method in route.methods
     }
-    route.app = _Guarded(route.app, needs, keys)
+    route.app = _Guarded(route.app, needs, api_keys)
     return route
 
 
 class _Guarded:
-    """An endpoint behind what its methods need."""
+    """An endpoint that requires a scope for each method."""
 
-    def __init__(self, app: ASGIApp, needs: dict[str, Need], keys: Keyring | None) -> None:
+    def __init__(self, app: ASGIApp, needs: dict[str, Need], api_keys: ApiKeyCache | None) -> None:
         self._app = app
         self._needs = needs
-        self._keys = keys
+        self._api_keys = api_keys
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         need, headers = self._needs[scope["method"]], Headers(scope=scope)
@@ -136,45 +136,44 @@ class _Guarded:
         await self._app(scope, receive, send)
 
     async def _caller(self, need: Need, headers: Headers) -> Caller:
-        if self._keys is None:
+        if self._api_keys is None:
             return Caller(None, sees_all=True)
         if not need:
             return Caller(None, sees_all=False)
-        key = await self._keys.find(_token_of(headers))
-        if not key:
-            raise NotAuthorized(
-                "The API key does not hold: it was revoked, or never was one.", given=True
-            )
-        if Scope.ADMIN not in key.scopes and not need & key.scopes:
+        api_key = await self._api_keys.find(_token_of(headers))
+        if not api_key:
+            raise NotAuthorized("Invalid or revoked API key.", given=True)
+        if Scope.ADMIN not in api_key.scopes and not need & api_key.scopes:
             raise ScopeLacking(
-                f"This needs an API key with the scope {' or '.join(sorted(need))}.", min(need)
+                f"This request needs an API key with the scope {' or '.join(sorted(need))}.",
+                min(need),
             )
-        return Caller(key.id, sees_all=Scope.ADMIN in key.scopes)
+        return Caller(api_key.id, sees_all=Scope.ADMIN in api_key.scopes)
 
 
 def _token_of(headers: Headers) -> str:
     given = headers.getlist("authorization")
     if not given:
-        raise NotAuthorized("Send an API key: `Authorization: Bearer TOKEN`.", given=False)
+        raise NotAuthorized("Missing API key. Send `Authorization: Bearer TOKEN`.", given=False)
     bearer = re.fullmatch(r"(?i:bearer) +(\S{1,200}) *", given[0])
     if not bearer or len(given) > 1:
         raise NotAuthorized(
-            "Send one Authorization header: the word Bearer, and the token of an API key.",
+            "Invalid Authorization header. Send one: `Authorization: Bearer TOKEN`.",
             given=True,
         )
     return bearer[1]
 
 
 def _refuse_other_sites(headers: Headers) -> None:
-    """Let no page that somebody has open in a browser start or cancel jobs.
+    """Keep pages of other sites from starting or cancelling jobs through a browser.
 
     Raises:
-        CrossSite: the browser says that the request is one of another site.
+        CrossSite: the browser reports that another site sent the request.
     """
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
-    # browsers that do not say Sec-Fetch-Site, or not over plain HTTP, say Origin with POST
+    # some browsers send no Sec-Fetch-Site, or none over plain HTTP, but Origin with POST
     if site is None and origin is not None:
         same = origin.partition("://")[2].lower() == headers.get("host", "").lower()
         site = "same-origin" if same else "cross-site"
     if site not in (None, "same-origin", "none"):
-        raise CrossSite("A page of another site may not start or cancel jobs.")
+        raise CrossSite("A page of another site cannot start or cancel jobs.")

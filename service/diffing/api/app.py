@@ -1,4 +1,4 @@
-"""The ASGI application: the routes, and what becomes of errors."""
+"""The ASGI application: its routes, and its answers to errors."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
-from diffing.api.access import Keyring, guarded
+from diffing.api.access import ApiKeyCache, guarded
 from diffing.api.backend import Backend
 from diffing.api.catalogue import CatalogueViews
 from diffing.api.events import Events
@@ -28,17 +28,19 @@ from diffing.core.errors import DiffingError
 from diffing.core.settings import Settings
 
 
-def make_app(settings: Settings, catalogue: Catalogue, *, ask_for_keys: bool = True) -> Starlette:
+def make_app(
+    settings: Settings, catalogue: Catalogue, *, ask_for_api_keys: bool = True
+) -> Starlette:
     """The ASGI application.
 
     Args:
         settings: of the service.
         catalogue: of metrics.
-        ask_for_keys: whether requests need an API key; without, everybody may do everything.
+        ask_for_api_keys: whether requests need an API key; if not, everything is allowed.
 
     Raises:
         BadSetting: a database cannot be used.
-        LookupError: a route has an operation of which nobody said what scope it needs.
+        LookupError: an operation of a route is not in `access.NEEDS`.
     """
     backend = Backend.of(settings, catalogue)
     groups = (
@@ -48,12 +50,12 @@ def make_app(settings: Settings, catalogue: Catalogue, *, ask_for_keys: bool = T
         Events(backend),
         CatalogueViews(backend),
         Operations(backend),
-        Document(ask_for_keys=ask_for_keys),
+        Document(ask_for_api_keys=ask_for_api_keys),
     )
-    keys = Keyring(backend.keys) if ask_for_keys else None
+    api_keys = ApiKeyCache(backend.api_keys) if ask_for_api_keys else None
     app = _Application(
-        names_of(settings, ask_for_keys=ask_for_keys),
-        routes=[guarded(route, keys) for group in groups for route in group.routes()],
+        names_of(settings, ask_for_api_keys=ask_for_api_keys),
+        routes=[guarded(route, api_keys) for group in groups for route in group.routes()],
         exception_handlers={
             DiffingError: problem_of_error,
             HTTPException: problem_of_http,
@@ -66,7 +68,7 @@ def make_app(settings: Settings, catalogue: Catalogue, *, ask_for_keys: bool = T
 
 
 class _Application(Starlette):
-    """Starlette behind our guards: these see even the answer to an error that was not foreseen."""
+    """Starlette behind our guards, which see the answers to unexpected errors, too."""
 
     def __init__(self, names: frozenset[str] | None, **arguments: Any) -> None:
         super().__init__(**arguments)

@@ -1,4 +1,4 @@
-"""What the endpoints share: settings, catalogue, tables, queue."""
+"""The parts that all endpoints share: settings, catalogue, tables, queue."""
 
 import asyncio
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from diffing.api.conversions import Formats
 from diffing.api.watch import MOST_WAITING, Watch
 from diffing.core.catalogue import Catalogue
 from diffing.core.settings import Settings
-from diffing.store.api_keys import Keys
+from diffing.store.api_keys import ApiKeys
 from diffing.store.conversions import Conversions
 from diffing.store.database import open_file
 from diffing.store.job import Job
 from diffing.store.jobs import Jobs
 from diffing.store.queue import CONVERSIONS, JobQueue
-from diffing.store.statistics import Census
+from diffing.store.statistics import Statistics
 
 
 @dataclass(frozen=True)
@@ -25,20 +25,20 @@ class Backend:
         settings: all settings.
         catalogue: the metrics.
         jobs: the jobs table.
-        keys: the API keys.
-        queue: carries the ids.
-        census: figures of all jobs and workers.
-        watch: looks at jobs for those who wait for them.
-        formats: has results written in other formats.
-        stopping: set when the process begins to stop; answers that take long end then.
+        api_keys: the API keys.
+        queue: of job ids.
+        statistics: figures of all jobs and workers.
+        watch: follows jobs for waiting requests.
+        formats: gets results in other formats.
+        stopping: set when the process begins to stop, which ends long answers.
     """
 
     settings: Settings
     catalogue: Catalogue
     jobs: Jobs
-    keys: Keys
+    api_keys: ApiKeys
     queue: JobQueue
-    census: Census
+    statistics: Statistics
     watch: Watch[Job]
     formats: Formats
     stopping: asyncio.Event
@@ -48,7 +48,7 @@ class Backend:
         """Open the databases of these settings.
 
         Raises:
-            BadSetting: one of them cannot be used.
+            BadSetting: a database cannot be used.
         """
         engine = open_file(settings.jobs_file)
         jobs, conversions = Jobs(engine), Conversions(engine)
@@ -57,9 +57,9 @@ class Backend:
             settings=settings,
             catalogue=catalogue,
             jobs=jobs,
-            keys=Keys(engine),
+            api_keys=ApiKeys(engine),
             queue=JobQueue(settings.queue_file),
-            census=Census(engine, settings.stale_after),
+            statistics=Statistics(engine, settings.stale_after),
             watch=Watch(jobs.of_ids, stopping, slots),
             formats=Formats(
                 conversions,

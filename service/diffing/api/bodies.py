@@ -1,4 +1,4 @@
-"""Request bodies: read within bounds, as JSON or as a form with files."""
+"""Reads request bodies within bounds, as JSON or as a form with files."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ from diffing.files.uploads import Upload
 _JSON = b"application/json"
 _FORM = b"multipart/form-data"
 _LARGEST_JSON = 64 * 1024
-# Less is not worth the way to a thread that writes it; most servers bring more at a time.
+# Less is not worth a switch to a writing thread; most servers deliver more at a time.
 _PIECE_BYTES = 64 * 1024
 _LISTS = ("key", "value")
 _NUMBERS = ("rel_tol", "abs_tol")
@@ -28,12 +28,12 @@ _NUMBERS = ("rel_tol", "abs_tol")
 
 @dataclass(frozen=True)
 class Body:
-    """What came with a request.
+    """The body of a request.
 
     Args:
-        members: of the JSON object or the form, still to be checked; `old` and `new` name files.
-        content: of the JSON; nothing of a form.
-        upload: where the files are; None for the folder of inputs.
+        members: of the JSON object or the form, not yet checked; `old` and `new` name files.
+        content: of JSON; empty for a form.
+        upload: the uploaded files; None for files in the folder of inputs.
     """
 
     members: dict[str, Any] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Body:
     upload: Upload | None = None
 
     def digest(self) -> str:
-        """One of all that came; the same for the same form, whatever stands between its parts.
+        """A digest of the body. For forms, it does not depend on the boundary.
 
         Raises:
             DiskUnavailable: uploaded files cannot be read.
@@ -49,24 +49,24 @@ class Body:
         if not self.upload:
             return hashlib.sha256(self.content).hexdigest()
         sent = json.dumps([self.members, self.upload.digests()], sort_keys=True)
-        # no JSON has this digest: this is none
+        # no JSON text has this digest, for this is not JSON
         return hashlib.sha256(_FORM + sent.encode()).hexdigest()
 
 
 @asynccontextmanager
 async def body_of(request: Request, settings: Settings, *, one_off: bool) -> AsyncIterator[Body]:
-    """The body of a request; at the end of the block its files are removed unless kept.
+    """The body of a request. At the end of the block its files are removed, unless kept.
 
     Args:
-        request: the request; what GET sends along is no body.
-        settings: the folder of uploads, and how large one may be.
+        request: the request. The body of a GET request is ignored.
+        settings: the folder of uploads, and their largest size.
         one_off: whether the form may name columns.
 
     Raises:
-        BadArgument: it is malformed, or ends too early.
-        TooLarge: it is, said as soon as that is known.
-        UnsupportedBody: it is neither JSON nor a form.
-        Unprocessable: it is no object, or has parts that there are not.
+        BadArgument: the body is malformed, or ends too early.
+        TooLarge: the body is too large, raised as soon as that is known.
+        UnsupportedBody: the body is neither JSON nor a form.
+        Unprocessable: the JSON is not an object, or the form has unknown parts.
         DiskUnavailable: the files cannot be written.
     """
     if request.method == "GET":
@@ -97,7 +97,7 @@ async def body_of(request: Request, settings: Settings, *, one_off: bool) -> Asy
             try:
                 await run_in_threadpool(upload.close)
             finally:
-                upload.close()  # a task that is cancelled, when the service stops, awaits nothing
+                upload.close()  # a cancelled task, when the service stops, awaits nothing
 
 
 async def _chunks(request: Request, most: int) -> AsyncGenerator[bytes, None]:
@@ -121,12 +121,14 @@ def _require_small(size: int, most: int) -> None:
 def _require_taken(request: Request, kind: bytes) -> None:
     if kind not in (_JSON, _FORM):
         raise UnsupportedBody(
-            f"A body of the type {shown(kind.decode('latin-1'))} is not taken. Send "
-            f"{_JSON.decode()} or {_FORM.decode()}, and say so in Content-Type."
+            f"Unsupported Content-Type {shown(kind.decode('latin-1'))}. Send "
+            f"{_JSON.decode()} or {_FORM.decode()}."
         )
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
-        raise UnsupportedBody(f"A body encoded with {shown(encoding)} is not taken. Send it plain.")
+        raise UnsupportedBody(
+            f"Unsupported Content-Encoding {shown(encoding)}. Send the body plain."
+        )
 
 
 async def _feed(form: Form, first: bytes, chunks: AsyncIterator[bytes]) -> None:
@@ -163,23 +165,23 @@ def _number(text: str) -> float | str:
     try:
         return float(text)
     except ValueError:
-        return text  # which is no number, and told so with the other faults
+        return text  # validation reports it with the other faults
 
 
 def _members_of_json(content: bytes) -> dict[str, Any]:
     try:
         found = json.loads(content.decode(), object_pairs_hook=_once, parse_constant=_no_constant)
-        # halves of characters can be written in JSON, and nowhere else
+        # JSON alone can contain half a surrogate pair
         json.dumps(found, ensure_ascii=False).encode()
     except RecursionError:
-        raise BadArgument("The body is not JSON that is taken: it is nested too deeply.") from None
+        raise BadArgument("Invalid JSON body: it is nested too deeply.") from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise BadArgument(f"The body is not JSON: {error.msg} at {where}.") from None
+        raise BadArgument(f"Invalid JSON body: {error.msg} at {where}.") from None
     except UnicodeError:
-        raise BadArgument("The body is not JSON: its text is not Unicode, as UTF-8.") from None
+        raise BadArgument("Invalid JSON body: its text is not UTF-8.") from None
     except ValueError:
-        raise BadArgument("The body is not JSON that is taken: a number is too long.") from None
+        raise BadArgument("Invalid JSON body: a number is too long.") from None
     if not isinstance(found, dict):
         raise Unprocessable("The body must be a JSON object.")
     return found
@@ -195,4 +197,4 @@ def _once(members: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(word: str) -> None:
-    raise BadArgument(f"The body is not JSON: {word} is no number there.")
+    raise BadArgument(f"Invalid JSON body: {word} is not a JSON number.")

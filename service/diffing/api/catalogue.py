@@ -1,4 +1,4 @@
-"""Endpoints that describe the catalogue."""
+"""Endpoints of the catalogue."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ class CatalogueViews:
         self._backend = backend
 
     def routes(self) -> list[Route]:
-        """The table of these endpoints."""
+        """The routes of these endpoints."""
         return [
             Route("/api/diffing/metrics", self.metrics),
             Route("/api/diffing/metrics/{metric_id}", self.metric),
@@ -34,7 +34,7 @@ class CatalogueViews:
         return JSONResponse({"metrics": [self._described(m) for m in metrics]}, headers=NOT_STORED)
 
     def metric(self, request: Request) -> Response:
-        """The metric of that id or alias."""
+        """The metric with that id or alias."""
         catalogue = self._backend.catalogue
         try:
             metric = catalogue.find(request.path_params["metric_id"])
@@ -52,7 +52,7 @@ class CatalogueViews:
         }
 
     def _file(self, name: str) -> dict[str, Any]:
-        """The file that a job of the metric would read now, if it is there; no path."""
+        """The file that a new job would read, and whether it exists; without its path."""
         try:
             path = find_input(name, self._backend.settings.input_dir)
             return {"name": path.name, "there": True, "bytes": path.stat().st_size}

@@ -1,4 +1,4 @@
-"""Has results written in other formats by a worker, and waits for the files."""
+"""Queues conversions of results, and waits for their files."""
 
 from pathlib import Path
 
@@ -15,12 +15,12 @@ _KINDS = {f"urn:diffing:{kind.slug()}": kind for kind in (NotAcceptable, ResultG
 
 
 class Formats:
-    """Asks for conversions.
+    """Gets results in other formats from the workers.
 
     Args:
-        conversions: their table.
-        queue: carries their ids.
-        watch: looks at them for those who wait.
+        conversions: the conversions table.
+        queue: of conversion ids.
+        watch: follows conversions for waiting requests.
     """
 
     def __init__(self, conversions: Conversions, queue: JobQueue, watch: Watch[Conversion]) -> None:
@@ -31,19 +31,19 @@ class Formats:
     async def unfinished(
         self, target: Path, rows: int, request: Request, seconds: float
     ) -> Status | None:
-        """Wait for a file; returns None once it is there, else how its conversion stands.
+        """Wait for a converted file; None if it exists, else the status of its conversion.
 
         Args:
-            target: a result in another format, whose suffix says which.
+            target: the converted file; its suffix names the format.
             rows: data rows that it must have.
-            request: of the client that waits; when it goes away, it waits no more.
-            seconds: to wait, at most.
+            request: of the waiting client; the wait ends when it leaves.
+            seconds: longest wait.
 
         Raises:
-            NotAcceptable: the format has no room for what is in the file.
+            NotAcceptable: the format cannot store the content of the file.
             ResultGone: the CSV was removed.
-            ConversionFailed: it took too long, or the machine was not up to it.
-            DatabaseUnavailable: the conversion could not be asked for.
+            ConversionFailed: it timed out, or the machine failed.
+            DatabaseUnavailable: the conversion was not queued.
         """
         if await run_in_threadpool(target.exists):
             return None
@@ -52,7 +52,7 @@ class Formats:
         left = await run_in_threadpool(self._conversions.of_ids, [wanted.id])
         if await run_in_threadpool(target.exists):
             return None
-        if not left:  # the worker that had it stops
+        if not left:  # its worker is stopping
             return Status.QUEUED
         if error := left[0].error:
             raise _KINDS.get(error["type"], ConversionFailed)(error["detail"])

@@ -1,4 +1,4 @@
-"""The endpoint that follows a job: server-sent events, one whenever its status changes."""
+"""The endpoint that follows a job: a server-sent event for each change of its status."""
 
 import json
 import logging
@@ -19,12 +19,12 @@ from diffing.core.errors import TooManyStreams
 from diffing.store.job import FINISHED, Job
 
 _log = logging.getLogger(__name__)
-# Each takes a file descriptor, of which a process has 1,024 unless told otherwise.
+# Each needs a file descriptor, of which a process has 1,024 by default.
 _MOST_STREAMS = 200
 _PING_SECONDS = 15
-# A client that reads nothing for so long is let go.
+# The stream of a client that reads nothing for so long ends.
 _SEND_SECONDS = 30
-# Longer than streams take to end by themselves when the API stops.
+# More than the streams need to end when the API stops.
 _GRACE_SECONDS = 5
 
 
@@ -36,16 +36,18 @@ class Events:
         self._streams = 0
 
     def routes(self) -> list[Route]:
-        """The table of these endpoints."""
+        """The routes of these endpoints."""
         return [Route("/api/diffing/job/{job_id}/events", self.events)]
 
     async def events(self, request: Request) -> Response:
-        """The status of a job now and whenever it changes, up to its end."""
+        """The status of a job now and at each change, up to its end."""
         job = await run_in_threadpool(job_of, request, self._backend)
         if job.status in FINISHED and request.headers.get("last-event-id") == _id_of(job):
-            return Response(status_code=204, headers=NOT_STORED)  # a browser asks no more then
+            return Response(
+                status_code=204, headers=NOT_STORED
+            )  # which keeps a browser from reconnecting
         if self._streams >= _MOST_STREAMS:
-            raise TooManyStreams(f"{_MOST_STREAMS:,} clients follow jobs already. Try again later.")
+            raise TooManyStreams(f"{_MOST_STREAMS:,} clients already follow jobs. Try again later.")
         self._streams += 1
         return _Stream(self._changes(job), self._ended)
 
@@ -67,7 +69,7 @@ class Events:
 
 
 class _Stream(EventSourceResponse):
-    """Sends events; `ended` is called at the end, whichever."""
+    """Sends events, and calls `ended` at the end in any case."""
 
     def __init__(self, events: AsyncIterator[ServerSentEvent], ended: Callable[[], None]) -> None:
         super().__init__(
@@ -84,13 +86,13 @@ class _Stream(EventSourceResponse):
         try:
             await super().__call__(scope, receive, send)
         except SendTimeoutError:
-            _log.info("a client that follows a job read nothing for %d s", _SEND_SECONDS)
+            _log.info("a client of an event stream read nothing for %d s", _SEND_SECONDS)
         finally:
             self._ended()
 
 
 def _event(job: Job) -> ServerSentEvent:
-    # in ASCII: some clients take U+2028 and its like for the end of a line
+    # in ASCII: for some clients, U+2028 and similar characters end a line
     data = json.dumps(status_of(job), separators=(",", ":"))
     return ServerSentEvent(data, event="status", id=_id_of(job), sep="\n")
 

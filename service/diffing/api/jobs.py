@@ -1,4 +1,4 @@
-"""Endpoints of jobs: all of them; how one stands, its summary, its end."""
+"""Endpoints of jobs: the list, the status, the summary, and cancelling."""
 
 import base64
 import re
@@ -25,13 +25,13 @@ _PAGE, _LONGEST_PAGE = 20, 100
 
 
 class JobViews:
-    """Tells about jobs, and cancels them."""
+    """Describes jobs, and cancels them."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
 
     def routes(self) -> list[Route]:
-        """The table of these endpoints."""
+        """The routes of these endpoints."""
         return [
             Route("/api/diffing/jobs", self.jobs),
             Route("/api/diffing/job/{job_id}", self.cancel, methods=["DELETE"]),
@@ -40,7 +40,7 @@ class JobViews:
         ]
 
     def jobs(self, request: Request) -> Response:
-        """A page of jobs, newest first, and where the next one is."""
+        """A page of jobs, newest first, with the cursor of the next page."""
         asked = request.query_params
         statuses = [_status_in(text) for text in asked.getlist("status")]
         most, before = _limit_in(asked.get("limit")), _id_in(asked.get("cursor"))
@@ -63,18 +63,18 @@ class JobViews:
         return JSONResponse(said, headers=headers)
 
     def cancel(self, request: Request) -> Response:
-        """End a job that has not ended: 202, as often as one asks."""
+        """Cancel a job that has not ended. Repeated requests get 202, too."""
         job = self._backend.jobs.cancel(job_of(request, self._backend).id)
         return JSONResponse(
             {"job_id": job.id, "status": job.status}, status_code=202, headers=headers_of(job)
         )
 
     def status(self, request: Request) -> Response:
-        """How a job stands, whatever its state."""
+        """The status of a job, in any state."""
         return JSONResponse(status_of(job_of(request, self._backend)), headers=NOT_STORED)
 
     async def summary(self, request: Request) -> Response:
-        """The summary of a job that succeeded; until then 404 with its status."""
+        """The summary of a job that succeeded; before, 404 with its status."""
         job = await awaited(request, self._backend)
         if job.status is not Status.SUCCEEDED:
             return not_yet(job)
@@ -85,16 +85,16 @@ def job_of(request: Request, backend: Backend) -> Job:
     """The job that a path names.
 
     Raises:
-        UnknownJob: there never was one, or it is none that the caller sees, or it is no id.
-        ResultGone: it ended so long ago that it was removed.
+        UnknownJob: the id is invalid or unknown, or the job belongs to another API key.
+        ResultGone: the job was removed, a while after its end.
     """
     job_id, caller = request.path_params["job_id"], caller_of(request)
     if not re.fullmatch(r"[0-9]{1,19}", job_id):
-        raise UnknownJob("There is no such job: a job's id is a number.")
+        raise UnknownJob("Unknown job: the id of a job is a number.")
     try:
         job = backend.jobs.get(int(job_id))
     except ResultGone:
-        # nobody knows any more whose it was
+        # removed jobs have no owner
         if not caller.sees_all:
             raise no_job(int(job_id)) from None
         raise
@@ -104,10 +104,10 @@ def job_of(request: Request, backend: Backend) -> Job:
 
 
 async def awaited(request: Request, backend: Backend) -> Job:
-    """The job that a path names, once it has ended or the seconds of `?wait=` are over.
+    """The job that a path names, after its end or the seconds of `?wait=`.
 
     Raises:
-        BadArgument: `wait` is no such number.
+        BadArgument: `wait` is invalid.
         UnknownJob, ResultGone: as from `job_of`.
     """
     seconds = seconds_to_wait(request)
@@ -119,10 +119,10 @@ async def awaited(request: Request, backend: Backend) -> Job:
 
 
 def seconds_to_wait(request: Request, default: int = 0) -> int:
-    """How long a client is ready to wait for the end of a job, or of a conversion.
+    """The seconds of `?wait=`, or the default without it.
 
     Raises:
-        BadArgument: it is no number, or too large.
+        BadArgument: it is not a number, or too large.
     """
     text = request.query_params.get("wait", str(default))
     if not re.fullmatch(r"[0-9]{1,2}", text) or int(text) > _LONGEST_WAIT:
@@ -131,7 +131,7 @@ def seconds_to_wait(request: Request, default: int = 0) -> int:
 
 
 def not_yet(job: Job) -> Response:
-    """The answer for what only a job that succeeded has: 404 with the status, and why it failed."""
+    """The answer if a job has not succeeded: 404 with the status, and the error of a failure."""
     said: dict[str, Any] = {"job_id": job.id, "status": job.status}
     headers = dict(NOT_STORED)
     match job.status:
@@ -143,12 +143,12 @@ def not_yet(job: Job) -> Response:
 
 
 def headers_of(job: Job) -> dict[str, str]:
-    """Where a job was put; the answer is for the one who asked alone."""
+    """The address of a job. Caches must not store the answer."""
     return {"Location": f"/api/diffing/job/{job.id}", **NOT_STORED}
 
 
 def status_of(job: Job) -> dict[str, Any]:
-    """How a job stands, as JSON values."""
+    """The status of a job, as JSON values."""
     summary = job.summary or {}
     counts = ("added", "changed", "removed", "unchanged", "within_tolerance", "emitted")
     return {
@@ -186,7 +186,7 @@ def _cursor_after(job: Job) -> str:
 
 
 def _id_in(cursor: str | None) -> int | None:
-    """The id that a cursor of ours stands for: the jobs of smaller ids follow."""
+    """The id in a cursor. The jobs with smaller ids follow."""
     if cursor is None:
         return None
     try:
@@ -194,7 +194,7 @@ def _id_in(cursor: str | None) -> int | None:
     except ValueError:
         text = b""
     if not re.fullmatch(rb"[1-9][0-9]{0,18}", text) or int(text) > LARGEST_ID:
-        raise BadArgument("cursor must be what the page before named as next.")
+        raise BadArgument("cursor must be the `next` of the previous page.")
     return int(text)
 
 

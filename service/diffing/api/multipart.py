@@ -1,4 +1,4 @@
-"""Takes `multipart/form-data` apart while it comes in: files to the disk, fields to memory."""
+"""Parses `multipart/form-data` as it arrives. Files go to the disk, fields to memory."""
 
 import logging
 import re
@@ -13,21 +13,21 @@ from diffing.files.uploads import SIDES, Upload
 
 _MOST_PARTS = 200
 _LARGEST_FIELD = 8 * 1024
-# what is wrong with a form is told to its client, who might fill the log with it
+# a client learns of faults in its form; in the log, they could fill the disk
 logging.getLogger("python_multipart").setLevel(logging.ERROR)
 _AS_IT_IS = {b"", b"7bit", b"8bit", b"binary"}
 
 
 class Form:
-    """The parts of a form, as far as they have come in; one thread at a time.
+    """The parts of a form that have arrived. Only one thread at a time may use it.
 
     Args:
-        boundary: what stands between them.
-        upload: gets the files, the parts named as its sides.
-        fields: names that other parts may have.
+        boundary: between the parts.
+        upload: receives the files, in the parts named old and new.
+        fields: possible names of other parts.
 
     Raises:
-        BadArgument: the boundary is none.
+        BadArgument: the boundary is invalid.
     """
 
     def __init__(self, boundary: bytes, upload: Upload, fields: Collection[str]) -> None:
@@ -63,18 +63,18 @@ class Form:
         """Take the next bytes.
 
         Raises:
-            BadArgument: they are no form.
-            Unprocessable: a part is unknown, or comes twice.
-            TooLarge: a field is too long, or there are too many parts.
+            BadArgument: the bytes are not a form.
+            Unprocessable: a part is unknown, or repeated.
+            TooLarge: a field is too long, or the form has too many parts.
             DiskUnavailable: a file cannot be written.
         """
         try:
             self._parser.write(data)
         except FormParserError:
-            raise BadArgument("The body is not multipart/form-data as it says it is.") from None
+            raise BadArgument("The body is not valid multipart/form-data.") from None
 
     def finish(self) -> dict[str, list[str]]:
-        """The fields, when all has come in.
+        """The fields of the complete form.
 
         Raises:
             BadArgument: the end is missing.
@@ -84,7 +84,7 @@ class Form:
             raise BadArgument("The body ends in the middle of a part.")
         missing = [side for side in SIDES if side not in self._files]
         if missing:
-            raise Unprocessable(f"The form has no file {' and no file '.join(missing)}.")
+            raise Unprocessable(f"The form lacks the file {' and the file '.join(missing)}.")
         try:
             return {
                 name: [value.decode() for value in values] for name, values in self._fields.items()
@@ -114,7 +114,7 @@ class Form:
         if disposition != b"form-data" or b"name" not in options:
             raise BadArgument("A part of the form has no name.")
         if self._headers.get(b"content-transfer-encoding", b"").lower() not in _AS_IT_IS:
-            raise Unprocessable("The parts of a form must not be encoded: send the bytes.")
+            raise Unprocessable("Unsupported Content-Transfer-Encoding in a form. Send the bytes.")
         self._part = options[b"name"].decode(errors="replace")
         if self._part in SIDES:
             self._begin_file(options.get(b"filename", b""))
@@ -122,7 +122,7 @@ class Form:
             self._fields.setdefault(self._part, []).append(bytearray())
         else:
             known = ", ".join([*SIDES, *self._names])
-            raise Unprocessable(f"No part may be named {shown(self._part)}, but: {known}.")
+            raise Unprocessable(f"Unknown part {shown(self._part)}. The form may have: {known}.")
 
     def _begin_file(self, name: bytes) -> None:
         if self._part in self._files:

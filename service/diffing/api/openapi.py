@@ -1,4 +1,4 @@
-"""The OpenAPI document, and a page that shows it: all of it from this machine."""
+"""The OpenAPI document, and a page that shows it without other hosts."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ _FILES = {
         _SWAGGER_UI / "favicon-32x32.png",
     )
 }
-# the styles are in the elements that Swagger UI makes, its icons in their addresses
+# Swagger UI creates elements with styles, and icons with data: addresses
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -39,21 +39,21 @@ def load_document() -> dict[str, Any]:
 
 
 class Document:
-    """Shows what the API is.
+    """Documents the API.
 
     Args:
-        ask_for_keys: whether requests need an API key.
+        ask_for_api_keys: whether requests need an API key.
     """
 
-    def __init__(self, *, ask_for_keys: bool) -> None:
+    def __init__(self, *, ask_for_api_keys: bool) -> None:
         self._document = load_document()
-        if ask_for_keys:
-            self._document["security"].remove({})  # which says that one may do without
+        if ask_for_api_keys:
+            self._document["security"].remove({})  # which makes the API key optional
         else:
             del self._document["security"], self._document["components"]["securitySchemes"]
 
     def routes(self) -> list[Route]:
-        """The table of these endpoints, which are not in the document."""
+        """The routes of these endpoints, which are not in the document."""
         return [
             Route("/openapi.json", self.document, include_in_schema=False),
             Route("/docs", self.page, include_in_schema=False),

@@ -1,4 +1,4 @@
-"""Endpoints for those who run the service."""
+"""Endpoints for operators."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -13,14 +13,14 @@ from diffing.core.errors import NotReady
 
 
 class Operations:
-    """Tells how the service is."""
+    """Reports the health of the service."""
 
     def __init__(self, backend: Backend) -> None:
-        self._readiness = Readiness(backend.settings, backend.census, backend.queue)
-        self._exposition = Exposition(backend.census, backend.catalogue.metrics)
+        self._readiness = Readiness(backend.settings, backend.statistics, backend.queue)
+        self._exposition = Exposition(backend.statistics, backend.catalogue.metrics)
 
     def routes(self) -> list[Route]:
-        """The table of these endpoints."""
+        """The routes of these endpoints."""
         return [
             Route("/health", self.health),
             Route("/ready", self.ready),
@@ -28,11 +28,11 @@ class Operations:
         ]
 
     async def health(self, _: Request) -> Response:
-        """200 while the API answers; it asks nothing but the process itself."""
+        """200 while the API answers. It checks nothing else."""
         return JSONResponse({"status": "ok"}, headers=NOT_STORED)
 
     async def ready(self, _: Request) -> Response:
-        """200 when jobs can be taken and done, else 503; either way how each part is."""
+        """200 if the service can run jobs, else 503; in both cases with the status of each part."""
         checks = await self._readiness.checks()
         wrong = {name: c["detail"] for name, c in checks.items() if c["status"] != "ok"}
         if wrong:

@@ -1,19 +1,18 @@
-"""What the members of a request body may be, and what they ask for."""
+"""The members of a request body, checked, and the comparison that they name."""
 
 import re
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from diffing.core.catalogue import Metric
 from diffing.core.comparison import ColumnTolerance, Comparison, Duplicates, Tolerance
-from diffing.core.errors import Unprocessable
+from diffing.core.errors import BadArgument, Unprocessable
 from diffing.core.text import faults, shown
 
-# a name of 255 bytes, if .gz or .zst is looked for, too
+# a name has at most 255 bytes, including a possible .gz or .zst
 _LONGEST_NAME = 250
 _LONGEST_FAULTS = 500
-_Model = TypeVar("_Model", bound=BaseModel)
 
 
 def _input_name(name: str) -> str:
@@ -28,7 +27,7 @@ Columns = Annotated[list[str], Field(min_length=1)]
 
 
 class MetricOptions(BaseModel):
-    """What a request for a metric says instead of the catalogue; all may be left out."""
+    """Options in a request for a metric. Each replaces that of the catalogue."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,7 +40,7 @@ class MetricOptions(BaseModel):
 
 
 class OneOffOptions(MetricOptions):
-    """What a request for a diff of no metric says: the files and the columns, at least."""
+    """Options in a request for a one-off diff. The files and columns are required."""
 
     old: InputName
     new: InputName
@@ -54,34 +53,31 @@ def options_of(members: dict[str, Any], metric: Metric | None) -> MetricOptions:
 
     Args:
         members: JSON values.
-        metric: the metric that is asked for; None for a one-off diff.
+        metric: the requested metric; None for a one-off diff.
 
     Raises:
-        Unprocessable: naming each that is missing, unknown or wrong.
+        Unprocessable: the text names each missing, unknown or invalid member.
     """
-    return _checked(MetricOptions if metric else OneOffOptions, members)
+    try:
+        return (MetricOptions if metric else OneOffOptions).model_validate(members)
+    except ValidationError as error:
+        raise _unprocessable(f"{faults(error)}.") from None
 
 
 def comparison_of(options: MetricOptions, metric: Metric | None) -> Comparison | None:
-    """What is compared; None when that of the metric is, as it stands in the catalogue.
-
-    A column in `tolerance` has these tolerances instead of those of its own in the catalogue.
+    """The comparison that a request names; None for that of the catalogue.
 
     Raises:
-        Unprocessable: columns and tolerances do not go together.
+        Unprocessable: the columns and tolerances contradict each other.
     """
     said = options.model_dump(exclude_unset=True, exclude={"old", "new"})
-    if not metric:
-        return _checked(Comparison, said)
-    if not said:
+    if metric and not said:
         return None
-    usual = metric.comparison.model_dump()
-    own = {**usual["tolerance"], **said.get("tolerance", {})}
-    return _checked(Comparison, {**usual, **said, "tolerance": own})
-
-
-def _checked(model: type[_Model], members: dict[str, Any]) -> _Model:
     try:
-        return model.model_validate(members)
-    except ValidationError as error:
-        raise Unprocessable(f"{shown(faults(error), _LONGEST_FAULTS)}.") from None
+        return metric.with_options(said) if metric else Comparison.of(**said)
+    except BadArgument as error:
+        raise _unprocessable(error.detail) from None
+
+
+def _unprocessable(text: str) -> Unprocessable:
+    return Unprocessable(shown(text, _LONGEST_FAULTS))

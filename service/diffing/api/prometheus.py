@@ -1,6 +1,7 @@
-"""The figures of `census` as Prometheus metrics."""
+"""The figures of `store/statistics.py` as Prometheus metrics."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import (
@@ -16,52 +17,84 @@ from prometheus_client.registry import Collector
 from diffing import __version__
 from diffing.store.counters import BOUNDS, ONE_OFF
 from diffing.store.job import Status
-from diffing.store.statistics import Census, Figures, Total
+from diffing.store.statistics import Figures, Statistics, Total
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 _ENDS = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
-# name in the table, name, what it is, its label, and the values of that
-_TOTALS: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
-    ("attempts", "diffing_attempts", "Attempts at jobs that were started.", "", ("",)),
-    ("ended", "diffing_jobs_ended", "Jobs that ended, by their last state.", "status", _ENDS),
-    ("rows_read", "diffing_rows_read", "Rows of diffs that succeeded.", "side", ("old", "new")),
-    ("rows_emitted", "diffing_rows_emitted", "Rows in results: added and changed.", "", ("",)),
-    (
+
+
+@dataclass(frozen=True)
+class _Family:
+    """Figures of one name.
+
+    Args:
+        row: their name in the table.
+        name: their name in the answer.
+        text: their description.
+        label: a label in addition to the metric; empty without one.
+        values: the values of that label.
+    """
+
+    row: str
+    name: str
+    text: str
+    label: str = ""
+    values: tuple[str, ...] = ("",)
+
+    @property
+    def labels(self) -> list[str]:
+        """The names of the labels."""
+        return ["metric", self.label] if self.label else ["metric"]
+
+    def of(self, metric: str, value: str) -> list[str]:
+        """The values of the labels."""
+        return [metric, value] if self.label else [metric]
+
+
+_SIDES = ("old", "new")
+_TOTALS = (
+    _Family("attempts", "diffing_attempts", "Attempts at jobs that were started."),
+    _Family(
+        "ended", "diffing_jobs_ended", "Jobs that ended, by their last state.", "status", _ENDS
+    ),
+    _Family("rows_read", "diffing_rows_read", "Rows of diffs that succeeded.", "side", _SIDES),
+    _Family("rows_emitted", "diffing_rows_emitted", "Rows in results: added and changed."),
+    _Family(
         "bytes_read",
         "diffing_read_bytes",
         "Size on disk of the inputs of diffs that succeeded.",
         "side",
-        ("old", "new"),
+        _SIDES,
     ),
 )
 _DURATIONS = (
-    (
+    _Family(
         "run",
         "diffing_job_duration_seconds",
         "From the start of the last attempt to the end.",
         "status",
     ),
-    ("wait", "diffing_job_wait_seconds", "From asking for a job to its first attempt.", ""),
+    _Family("wait", "diffing_job_wait_seconds", "From the creation of a job to its first attempt."),
 )
 
 
 class Exposition:
-    """Writes the figures, and those of this process, in the text format of Prometheus.
+    """Writes the figures of the service and of this process in the text format of Prometheus.
 
     Args:
-        census: counts.
-        metrics: ids of the catalogue: what they count is told from the start, as 0.
+        statistics: the figures.
+        metrics: ids of the catalogue, whose counters begin as 0.
     """
 
-    def __init__(self, census: Census, metrics: Iterable[str]) -> None:
-        # a registry of its own: the global one would be shared by every app in the process
+    def __init__(self, statistics: Statistics, metrics: Iterable[str]) -> None:
+        # not the global registry, which every app in the process would share
         self._registry = CollectorRegistry()
-        self._registry.register(_Tables(census, [*metrics, ONE_OFF]))
+        self._registry.register(_Tables(statistics, [*metrics, ONE_OFF]))
         ProcessCollector(registry=self._registry)
 
     def text(self) -> bytes:
-        """All figures, as they are now.
+        """All figures, as of now.
 
         Raises:
             DatabaseUnavailable: the tables cannot be read.
@@ -70,39 +103,45 @@ class Exposition:
 
 
 class _Tables(Collector):
-    def __init__(self, census: Census, metrics: list[str]) -> None:
-        self._census = census
+    def __init__(self, statistics: Statistics, metrics: list[str]) -> None:
+        self._statistics = statistics
         self._metrics = metrics
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: else the tables were read when this is registered."""
+        """Nothing: else the registration would read the tables."""
         return []
 
     def collect(self) -> Iterator[Metric]:
         """The figures."""
-        figures = self._census.take()
+        figures = self._statistics.take()
         yield InfoMetricFamily("diffing_build", "The release.", {"version": __version__})
         yield from _gauges(figures)
         for family in _TOTALS:
-            yield self._total(figures, *family)
-        for duration in _DURATIONS:
-            yield _histogram(figures, *duration)
+            yield self._total(figures, family)
+        for family in _DURATIONS:
+            yield _histogram(figures, family)
 
-    def _total(
-        self, figures: Figures, name: str, called: str, text: str, label: str, values: Iterable[str]
-    ) -> Metric:
-        family = CounterMetricFamily(called, text, labels=_labels(label))
-        zeros = [Total(name, metric, value, 0) for metric in self._metrics for value in values]
-        sums = {(t.metric, t.label): t.value for t in (*zeros, *figures.totals) if t.name == name}
+    def _total(self, figures: Figures, family: _Family) -> Metric:
+        zeros = [
+            Total(family.row, metric, value, 0)
+            for metric in self._metrics
+            for value in family.values
+        ]
+        sums = {
+            (total.metric, total.label): total.value
+            for total in (*zeros, *figures.totals)
+            if total.name == family.row
+        }
+        found = CounterMetricFamily(family.name, family.text, labels=family.labels)
         for (metric, value), total in sorted(sums.items()):
-            family.add_metric([metric, value] if label else [metric], total)
-        return family
+            found.add_metric(family.of(metric, value), total)
+        return found
 
 
 def _gauges(figures: Figures) -> Iterator[Metric]:
     jobs = GaugeMetricFamily(
         "diffing_jobs",
-        "Jobs in the table, by state; those that ended are kept for DIFFING_RETENTION.",
+        "Jobs in the table, by state. Ended jobs stay for DIFFING_RETENTION.",
         labels=["status"],
     )
     for status, number in figures.jobs.items():
@@ -112,12 +151,12 @@ def _gauges(figures: Figures) -> Iterator[Metric]:
         ("diffing_queue_depth", "Jobs that wait for a worker.", figures.jobs[Status.QUEUED]),
         (
             "diffing_queue_oldest_age_seconds",
-            "Since the oldest job that waits was asked for; 0 when none waits.",
+            "Since the oldest waiting job was created; 0 if no job waits.",
             figures.oldest_queued or 0,
         ),
         (
             "diffing_workers",
-            "Workers that gave a sign of life within DIFFING_STALE_AFTER.",
+            "Workers with a sign of life within DIFFING_STALE_AFTER.",
             figures.crew.workers,
         ),
         ("diffing_worker_slots", "Jobs that these workers run at once.", figures.crew.slots),
@@ -125,22 +164,18 @@ def _gauges(figures: Figures) -> Iterator[Metric]:
         yield GaugeMetricFamily(name, text, value=value)
 
 
-def _histogram(figures: Figures, name: str, called: str, text: str, label: str) -> Metric:
-    family = HistogramMetricFamily(called, text, labels=_labels(label))
+def _histogram(figures: Figures, family: _Family) -> Metric:
+    histogram = HistogramMetricFamily(family.name, family.text, labels=family.labels)
     for found in figures.durations:
-        if found.name != name:
+        if found.name != family.row:
             continue
         up_to = [
             (str(bound), sum(n for at_most, n in found.numbers.items() if at_most <= bound))
             for bound in BOUNDS
         ]
-        family.add_metric(
-            [found.metric, found.label] if label else [found.metric],
+        histogram.add_metric(
+            family.of(found.metric, found.label),
             [*up_to, ("+Inf", sum(found.numbers.values()))],
             found.seconds,
         )
-    return family
-
-
-def _labels(label: str) -> list[str]:
-    return ["metric", label] if label else ["metric"]
+    return histogram

@@ -1,4 +1,4 @@
-"""Whether the service can do its work, looked at part by part."""
+"""Checks whether each part of the service works."""
 
 import asyncio
 import logging
@@ -12,28 +12,28 @@ from queue import SimpleQueue
 from diffing.core.errors import DiffingError, Unavailable
 from diffing.core.settings import Settings
 from diffing.store.queue import JobQueue
-from diffing.store.statistics import Census
+from diffing.store.statistics import Statistics
 
 _log = logging.getLogger(__name__)
 
-# A part that does not answer within that is not ready; its next look is the one under way.
+# A slower part is not ready. Its next check waits for the running one.
 _PATIENCE_SECONDS = 2.0
 
 Checks = dict[str, dict[str, str]]
 
 
 class Readiness:
-    """Looks at database, queue, disk and workers, each in a thread of its own.
+    """Checks database, queue, disk and workers, each in its own thread.
 
     Args:
-        settings: the folders, and what must be free there.
-        census: counts the workers.
-        queue: of the jobs.
+        settings: the folders, and the free space that they need.
+        statistics: counts the workers.
+        queue: of job ids.
     """
 
-    def __init__(self, settings: Settings, census: Census, queue: JobQueue) -> None:
+    def __init__(self, settings: Settings, statistics: Statistics, queue: JobQueue) -> None:
         self._settings = settings
-        self._census = census
+        self._statistics = statistics
         self._queue = queue
         self._looks = {
             "database": _Look(self._database),
@@ -43,16 +43,16 @@ class Readiness:
         }
 
     async def checks(self) -> Checks:
-        """For each part its status, ok or failed, and a detail for a person."""
+        """The status of each part, ok or failed, with a detail for people."""
         answers = await asyncio.gather(*(look.answer() for look in self._looks.values()))
         return dict(zip(self._looks, answers, strict=True))
 
     def _database(self) -> str:
-        self._census.try_to_write()
-        return "It can be read and written."
+        self._statistics.try_to_write()
+        return "Readable and writable."
 
     def _can_be_read(self) -> str:
-        return f"It can be read; {self._queue.depth():,} ids are in it."
+        return f"Readable, with {self._queue.depth():,} ids."
 
     def _disk(self) -> str:
         settings = self._settings
@@ -60,24 +60,24 @@ class Readiness:
         free = min(shutil.disk_usage(folder).free for folder in written)
         if free < settings.least_free:
             raise Unavailable(
-                f"{free / 1e6:,.0f} MB are free, which is less than DIFFING_MIN_FREE. "
-                "Free some space."
+                f"{free / 1e6:,.0f} MB free, less than DIFFING_MIN_FREE. Free some space."
             )
         if not all(os.access(folder, os.W_OK | os.X_OK) for folder in written):
-            raise Unavailable("A folder cannot be written to. Look at its permissions.")
-        return f"{free / 1e6:,.0f} MB are free."
+            raise Unavailable("A folder is not writable. Check its permissions.")
+        return f"{free / 1e6:,.0f} MB free."
 
     def _worker(self) -> str:
-        crew = self._census.crew()
+        crew = self._statistics.crew()
         if not crew.workers:
             raise Unavailable(
-                f"No worker was seen within {self._settings.stale_after:g} s. Start one."
+                "No worker has given a sign of life "
+                f"for {self._settings.stale_after:g} s. Start one."
             )
-        return f"{crew.workers} seen lately, for {crew.slots} jobs at once."
+        return f"{crew.workers} alive, for {crew.slots} jobs at once."
 
 
 class _Look:
-    """Looks at one part in a thread that lives on, and never more than once at a time."""
+    """Checks one part in a permanent thread, never more than once at a time."""
 
     def __init__(self, look: Callable[[], str]) -> None:
         self._look = look
@@ -107,10 +107,10 @@ class _Look:
         except DiffingError as error:
             return _failed(error.detail)
         except OSError as error:
-            return _failed(f"It cannot be looked at: {error.strerror}.")
-        except Exception:  # noqa: BLE001 - whatever it is, the part is not ready, and said to be so
-            _log.exception("could not look whether all is ready")
-            return _failed("An error that was not foreseen; the server's log has it.")
+            return _failed(f"The check failed: {error.strerror}.")
+        except Exception:  # noqa: BLE001 - after any error, the part is not ready
+            _log.exception("a readiness check failed")
+            return _failed("Unexpected error. The server's log has the details.")
 
 
 def _failed(detail: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Each request as those who run the service see it: its id, its line in the log, its span."""
+"""The id of each request, its line in the log, and its span."""
 
 import logging
 import re
@@ -13,7 +13,7 @@ from diffing.core import logs, tracing
 
 _log = logging.getLogger(__name__)
 
-# What monitors ask every few seconds: logged on DEBUG unless it goes wrong, and not traced.
+# Frequent requests of monitors: logged at DEBUG unless they fail, and not traced.
 _OFTEN = {"/health", "/ready", "/metrics"}
 _SANE_ID = re.compile(r"[A-Za-z0-9._:=+/@-]{1,128}")
 _LONGEST_PATH = 500
@@ -21,7 +21,7 @@ _JOB = re.compile(r"/api/diffing/job/(\d{1,19})(?=/|$)")
 
 
 class Observed:
-    """Wraps the whole application, errors that nobody foresaw and their answer included.
+    """Wraps the whole application, including unexpected errors and their answers.
 
     Args:
         app: the application.
@@ -44,18 +44,18 @@ class Observed:
             with tracing.span(scope["method"], "server", parent) as span:
                 await exchange.run(self._app, receive)
                 span.name(f"{scope['method']} {exchange.route or 'no such route'}")
-                span.tell(exchange.attributes())
+                span.add(exchange.attributes())
                 if exchange.status is None or exchange.status >= 500:
                     span.fail(f"status {exchange.status}")
 
 
 class _Exchange:
-    """One request and what was answered."""
+    """One request and its answer."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
         given = Headers(scope=scope).get("x-request-id", "")
         self.request_id = given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
-        # as it came, without the query, in which secrets may stand
+        # as received, without the query, which may contain secrets
         raw: bytes = scope.get("raw_path") or scope["path"].encode()
         self.path = raw.decode("ascii", "backslashreplace")[:_LONGEST_PATH]
         self.status: int | None = None
@@ -69,18 +69,18 @@ class _Exchange:
         return getattr(self._scope.get("route"), "path", None)
 
     async def run(self, app: ASGIApp, receive: Receive) -> None:
-        """Have it answered, and log it, whatever happens."""
+        """Let the application answer, and log the request in any case."""
         began = time.monotonic()
         try:
             await app(self._scope, receive, self._answer)
-        except Exception:  # noqa: BLE001 - it is logged here, with the id of the request
-            # answered with a 500 already, if that could be; the server ends what is not whole
+        except Exception:  # noqa: BLE001 - logged here, with the id of the request
+            # already answered with 500, if possible; the server ends an incomplete answer
             _log.exception("%s %s failed", self._scope["method"], self.path)
         finally:
             self._log(time.monotonic() - began)
 
     def attributes(self) -> dict[str, str | float | None]:
-        """Those of its span."""
+        """The attributes of its span."""
         return {
             "http.request.method": self._scope["method"],
             "http.route": self.route,
@@ -95,7 +95,7 @@ class _Exchange:
             self.status = message["status"]
             headers = MutableHeaders(raw=message["headers"])
             headers["X-Request-ID"] = self.request_id
-            # of a job that was asked for, the answer tells where it was put
+            # for a new job, the Location of the answer has the id
             found = _JOB.match(headers.get("location", "")) or _JOB.match(self.path)
             self._job_id = int(found[1]) if found else None
         await self._send(message)

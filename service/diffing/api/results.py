@@ -1,4 +1,4 @@
-"""Endpoints that hand out the files of a job that succeeded."""
+"""Endpoints that send the files of a job that succeeded."""
 
 import hashlib
 import os
@@ -31,7 +31,7 @@ _WAIT_SECONDS = 30
 
 @dataclass(frozen=True)
 class _Output:
-    """An output of a diff: its field in `Outputs`, its word in file names, what counts its rows."""
+    """An output of a diff: its field in `Outputs`, its word in file names, its count of rows."""
 
     field: Literal["result", "detail", "removed"]
     word: str
@@ -44,21 +44,21 @@ _REMOVED = _Output("removed", "removed", "removed")
 
 
 class Results:
-    """Hands out results."""
+    """Sends results."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._files = Files()
 
     def routes(self) -> list[Route]:
-        """The table of these endpoints."""
+        """The routes of these endpoints."""
         return [
             Route("/api/diffing/job/{job_id}", self.result),
             Route("/api/diffing/job/{job_id}/removed", self.removed),
         ]
 
     async def result(self, request: Request) -> ASGIApp:
-        """The result of a job that succeeded; until then 404 with its status."""
+        """The result of a job that succeeded; before, 404 with its status."""
         match request.query_params.get("detail", "0"):
             case "0":
                 return await self._answer(request, _RESULT)
@@ -68,7 +68,7 @@ class Results:
                 raise BadArgument("detail must be 0 or 1.")
 
     async def removed(self, request: Request) -> ASGIApp:
-        """The rows of old whose key is gone; until then 404 with the status."""
+        """The rows of old whose key is not in new; before success, 404 with the status."""
         return await self._answer(request, _REMOVED)
 
     async def _answer(self, request: Request, output: _Output) -> ASGIApp:
@@ -105,7 +105,7 @@ class Results:
 
 
 def _digest(job: Job, output: _Output, suffix: str, file: BinaryIO) -> str:
-    """What tells a file from all others: the same in each process, another in another database."""
+    """A digest that identifies a file. It is the same in each process, and differs per database."""
     summary = job.summary or {}
     parts = (
         *(job.id, job.attempt, job.created_at.isoformat(), summary["result"]["sha256"]),

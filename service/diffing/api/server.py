@@ -1,4 +1,4 @@
-"""The process of the API: where it listens, and how it stops."""
+"""The process of the API: how it listens, serves and stops."""
 
 import asyncio
 import ipaddress
@@ -17,17 +17,18 @@ from diffing.core import tracing
 from diffing.core.catalogue import load_catalogue
 from diffing.core.errors import BadSetting
 from diffing.core.settings import Settings
-from diffing.store.api_keys import Keys
+from diffing.store.api_keys import ApiKeys
+from diffing.store.database import open_file
 
 _log = logging.getLogger(__name__)
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn's server; a second signal of any kind lets no connection finish.
+    """Uvicorn's server. A second signal of any kind ends all connections.
 
     Args:
-        config: what it serves.
-        stopping: set when it begins to stop: what takes long must not hold it up.
+        config: of uvicorn.
+        stopping: set at the start of the stop, so that long answers end.
     """
 
     def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
@@ -35,7 +36,7 @@ class _Server(uvicorn.Server):
         self._stopping = stopping
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop once all connections have ended."""
+        """Stop after all connections have ended."""
         self._stopping.set()
         await super().shutdown(sockets)
 
@@ -46,27 +47,32 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve_api(settings: Settings, listener: socket.socket | None = None) -> None:
+def serve_api(
+    settings: Settings,
+    listener: socket.socket | None = None,
+    protocol: type[BoundedProtocol] = BoundedProtocol,
+) -> None:
     """Run the API until SIGTERM or SIGINT.
 
     Args:
-        settings: where to listen, and the folders.
-        listener: a socket that listens already, instead of the host and port of the settings.
+        settings: the address and the folders.
+        listener: a listening socket, in place of the address of the settings.
+        protocol: of each connection.
 
     Raises:
-        BadSetting: the address is in use, a folder cannot be written to, or it takes API keys to
-            listen there and there are none.
+        BadSetting: the address is in use, a folder is not writable, or the address requires an
+            API key and none exists.
     """
     settings.make_folders()
     catalogue = load_catalogue(settings.metrics)
     listener = listener or listen(settings.host, settings.port)
-    ask_for_keys = needs_keys(settings, listener)
-    app = make_app(settings, catalogue, ask_for_keys=ask_for_keys)
+    ask_for_api_keys = needs_api_keys(settings, listener)
+    app = make_app(settings, catalogue, ask_for_api_keys=ask_for_api_keys)
     _log.info("listening on %s", url_of(listener))
-    _log.info("API keys are %s", "asked for" if ask_for_keys else "off: everybody may do all")
+    _log.info("API keys are %s", "on" if ask_for_api_keys else "off: everything is allowed")
     config = uvicorn.Config(
         Observed(app),
-        http=BoundedProtocol,
+        http=protocol,
         ws="none",
         limit_concurrency=settings.max_connections,
         log_config=None,
@@ -75,7 +81,7 @@ def serve_api(settings: Settings, listener: socket.socket | None = None) -> None
         timeout_graceful_shutdown=int(settings.grace),
     )
     server = _Server(config, app.state.stopping)
-    # uvicorn sets its own later, and when it is done raises the signal again: that is a clean end
+    # uvicorn sets its own handlers later, and raises the signal again at its end: a clean end
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
     try:
@@ -85,7 +91,7 @@ def serve_api(settings: Settings, listener: socket.socket | None = None) -> None
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there; port 0 is any free one.
+    """A listening socket. Port 0 chooses a free port.
 
     Raises:
         BadSetting: the address cannot be used.
@@ -93,12 +99,12 @@ def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=2048)
-        # an answer is two writes, and the second would wait 40 ms for the client to confirm the
-        # first; asyncio sees to that by itself only for sockets that it made
+        # An answer is two writes. Without this, the second waits 40 ms until the client confirms
+        # the first. asyncio sets it only for its own sockets.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listener
     except OSError as error:
-        # that of a name that cannot be resolved is below 0
+        # negative if a name cannot be resolved
         number = error.errno or 0
         reason = os.strerror(number) if number >= 0 else "The name cannot be resolved"
         raise BadSetting(
@@ -113,20 +119,20 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def needs_keys(settings: Settings, listener: socket.socket) -> bool:
-    """Whether requests that come by a socket need an API key.
+def needs_api_keys(settings: Settings, listener: socket.socket) -> bool:
+    """Whether requests to a socket need an API key.
 
     Raises:
-        BadSetting: they do, but there is no key.
+        BadSetting: they do, but no API key exists.
     """
-    # the address that a name came to, not the name: only that tells who can reach it
+    # the resolved address, not the name: only the address decides who can reach it
     address = listener.getsockname()[0]
     local = ipaddress.ip_address(address).is_loopback
     if settings.api_keys == "off" or (settings.api_keys == "auto" and local):
         return False
-    if not Keys.in_file(settings.jobs_file).any_hold():
+    if not ApiKeys(open_file(settings.jobs_file)).any_is_valid():
         raise BadSetting(
-            f"It takes API keys to listen on {address}, and there is none. Make one with "
-            "`diffing keys create NAME`, or let everybody in with DIFFING_API_KEYS=off."
+            f"Listening on {address} requires an API key. Create one with "
+            "`diffing keys create NAME`, or allow everything with DIFFING_API_KEYS=off."
         )
     return True

@@ -1,4 +1,4 @@
-"""Endpoints that take a diff: they record and queue a job."""
+"""Endpoints that start a diff: they record and queue a job."""
 
 import logging
 import re
@@ -22,18 +22,18 @@ from diffing.files.uploads import Upload
 from diffing.store.job import FINISHED, Job, Submission
 
 _log = logging.getLogger(__name__)
-# stands where a metric's id would, which cannot begin so
+# in place of the id of a metric, which cannot begin with a hyphen
 _NO_METRIC = "-"
 
 
 class Submissions:
-    """Takes diffs."""
+    """Starts diffs."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
 
     def routes(self) -> list[Route]:
-        """The table of these endpoints."""
+        """The routes of these endpoints."""
         return [
             Route("/api/diffing/new", self.new_job, methods=["POST"]),
             Route("/api/diffing/new/", self.new_job, methods=["POST"]),
@@ -43,24 +43,24 @@ class Submissions:
 
     def _post_or_get(self, path: str) -> Route:
         route = Route(path, self.new_job)
-        route.methods = {"GET", "POST"}  # Starlette adds HEAD to GET, but it must change nothing
+        route.methods = {"GET", "POST"}  # Starlette adds HEAD to GET, but HEAD must change nothing
         return route
 
     async def new_job(self, request: Request) -> Response:
-        """Record and queue a job, or find that of the same Idempotency-Key: 202 with its id.
+        """Record and queue a job, or find that of the Idempotency-Key: 202 with its id.
 
-        With `?wait=` the answer comes when the job has ended, or after so many seconds.
+        With `?wait=`, the answer waits for the end of the job, or for so many seconds.
         """
-        key = request.headers.get("idempotency-key")
-        if key is not None and not re.fullmatch(r"[\x21-\x7e]{1,255}", key):
+        idempotency_key = request.headers.get("idempotency-key")
+        if idempotency_key is not None and not re.fullmatch(r"[\x21-\x7e]{1,255}", idempotency_key):
             raise BadArgument("The Idempotency-Key must be 1 to 255 ASCII characters, no spaces.")
         seconds = seconds_to_wait(request)
         metric_id, settings = request.path_params.get("metric_id"), self._backend.settings
         owner = caller_of(request).owner
         try:
-            metric = await run_in_threadpool(self._welcome, metric_id, owner, key)
+            metric = await run_in_threadpool(self._welcome, metric_id, owner, idempotency_key)
             async with body_of(request, settings, one_off=metric is None) as body:
-                job = await run_in_threadpool(self._requested, metric, owner, key, body)
+                job = await run_in_threadpool(self._requested, metric, owner, idempotency_key, body)
         except NotFound as error:
             if metric_id is None:
                 raise
@@ -69,22 +69,28 @@ class Submissions:
             await self._backend.watch.until_end(job.id, request, seconds)
         return JSONResponse({"job_id": job.id}, status_code=202, headers=headers_of(job))
 
-    def _welcome(self, metric_id: str | None, owner: str | None, key: str | None) -> Metric | None:
-        """The metric of a request whose body is worth reading; None for a one-off diff."""
+    def _welcome(
+        self, metric_id: str | None, owner: str | None, idempotency_key: str | None
+    ) -> Metric | None:
+        """The metric of a request, after early checks; None for a one-off diff."""
         metric = None if metric_id is None else self._backend.catalogue.find(metric_id)
-        if key is None or not self._backend.jobs.has_key(owner, key):
+        if idempotency_key is None or not self._backend.jobs.has_idempotency_key(
+            owner, idempotency_key
+        ):
             self._backend.jobs.require_room(self._backend.settings.max_queued)
         return metric
 
     def _requested(
-        self, metric: Metric | None, owner: str | None, key: str | None, body: Body
+        self, metric: Metric | None, owner: str | None, idempotency_key: str | None, body: Body
     ) -> Job:
         """The job of an Idempotency-Key, or a new one."""
         jobs, settings = self._backend.jobs, self._backend.settings
         options = options_of(body.members, metric)
         comparison = comparison_of(options, metric)
-        asked = f"{metric.id if metric else _NO_METRIC} {body.digest()}" if key else None
-        if key and asked and (job := jobs.requested(owner, key, asked)):
+        asked = (
+            f"{metric.id if metric else _NO_METRIC} {body.digest()}" if idempotency_key else None
+        )
+        if idempotency_key and asked and (job := jobs.requested(owner, idempotency_key, asked)):
             return job
         old, new = self._inputs(options, metric, body.upload)
         submission = Submission(
@@ -94,15 +100,15 @@ class Submissions:
             new=new,
             upload=body.upload.name if body.upload else None,
             owner=owner,
-            idempotency_key=key,
+            idempotency_key=idempotency_key,
             request=asked,
         )
         try:
             with body.upload.kept() if body.upload else nullcontext():
                 job = jobs.create(submission, settings.max_queued)
         except KeyReused:
-            # the same request came twice at once, and the other was first
-            if key and asked and (job := jobs.requested(owner, key, asked)):
+            # the same request came twice at once, and the other one was first
+            if idempotency_key and asked and (job := jobs.requested(owner, idempotency_key, asked)):
                 return job
             raise
         self._queue(job)
@@ -111,7 +117,7 @@ class Submissions:
     def _inputs(
         self, options: MetricOptions, metric: Metric | None, upload: Upload | None
     ) -> tuple[str | None, str | None]:
-        """The names of the files, which are there; None for both of the metric's."""
+        """The names of the files, which exist; None for the files of the metric."""
         if upload:
             return upload.names["old"], upload.names["new"]
         folder = self._backend.settings.input_dir
@@ -127,5 +133,5 @@ class Submissions:
         try:
             self._backend.queue.put(job.id)
         except DatabaseUnavailable as error:
-            # it is recorded, so it was accepted: a reaper puts it into the queue
-            _log.error("job %d could not be queued at once: %s", job.id, error)
+            # the job is recorded, so it was accepted; a reaper will queue it
+            _log.error("job %d could not be queued yet: %s", job.id, error)

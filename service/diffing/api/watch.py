@@ -1,4 +1,4 @@
-"""Looks at jobs and conversions for those who wait for them."""
+"""Follows jobs and conversions for waiting requests."""
 
 import asyncio
 import logging
@@ -17,16 +17,16 @@ from diffing.store.job import FINISHED
 _log = logging.getLogger(__name__)
 _LOOKS_APART = 0.25
 _AFTER_FAULT_SECONDS = 2.0
-# each takes one of DIFFING_MAX_CONNECTIONS
+# each needs one of DIFFING_MAX_CONNECTIONS
 MOST_WAITING = 100
 
 
 class Watch(Generic[Row]):
-    """Looks at all rows that are followed, at once, a few times a second; at none otherwise.
+    """Reads all followed rows in one query, a few times a second.
 
     Args:
-        of_ids: reads the rows of these ids from the table of jobs, or from another.
-        stopping: ends all that is followed when it is set.
+        of_ids: reads the rows with these ids.
+        stopping: ends all waits when set.
         slots: one for each request that may wait.
     """
 
@@ -45,7 +45,7 @@ class Watch(Generic[Row]):
         self._seen: dict[int, Row | None] | None = None
 
     async def looks_at(self, row_id: int) -> AsyncGenerator[Row, None]:
-        """The row again and again, as it was last seen; ends when there is no such row any more."""
+        """The latest state of a row, repeatedly, until the row is removed."""
         self._followed[row_id] += 1
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
@@ -54,7 +54,7 @@ class Watch(Generic[Row]):
                 await self._news.wait()
                 if self._seen is None:
                     return
-                if row_id in self._seen:  # one who came during a look is not in it
+                if row_id in self._seen:  # a row that was added during the query is missing
                     row = self._seen[row_id]
                     if row is None:
                         return
@@ -65,9 +65,9 @@ class Watch(Generic[Row]):
                 del self._followed[row_id]
 
     async def until_end(self, row_id: int, request: Request, seconds: float) -> None:
-        """Wait until a row has ended; no longer than so many seconds, or than the client is there.
+        """Wait until the row ends, the seconds are over, or the client leaves.
 
-        With too many who wait already it returns at once.
+        It returns at once if too many requests already wait.
         """
         if self._slots.locked():
             return
@@ -92,23 +92,23 @@ class Watch(Generic[Row]):
                 try:
                     rows = await run_in_threadpool(self._of_ids, ids)
                 except DatabaseUnavailable as error:
-                    _log.warning("the jobs that are followed cannot be looked at: %s", error)
+                    _log.warning("the followed jobs cannot be read: %s", error)
                     seconds = _AFTER_FAULT_SECONDS
                 else:
-                    self._tell({**dict.fromkeys(ids), **{row.id: row for row in rows}})
+                    self._wake({**dict.fromkeys(ids), **{row.id: row for row in rows}})
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), seconds)
         finally:
-            self._tell(None)
+            self._wake(None)
 
-    def _tell(self, seen: dict[int, Row | None] | None) -> None:
-        """Wake all who wait; None for that there is nothing more to see."""
+    def _wake(self, seen: dict[int, Row | None] | None) -> None:
+        """Wake all waits; None ends them."""
         self._seen = seen
         self._news.set()
         self._news = asyncio.Event()
 
 
 async def _left(request: Request) -> None:
-    """Return when the client of a request, whose body was read, goes away."""
+    """Return when the client leaves, after its request body was read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

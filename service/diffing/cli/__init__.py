@@ -1,4 +1,4 @@
-"""The command line: arguments, what people read, and the processes that `serve` runs.
+"""The command line: arguments, output for people, and the processes of `serve`.
 
-May touch typer, rich and httpx2; imports any room, late, so that each command starts fast.
+May touch typer, rich and httpx2. It imports other rooms late, so each command starts fast.
 """

@@ -1,4 +1,4 @@
-"""Speaks to a service over HTTP: asks for diffs, waits for them, fetches what they found."""
+"""An HTTP client of the service: it starts diffs, waits for them, and fetches results."""
 
 import hashlib
 import io
@@ -17,7 +17,7 @@ from diffing.core.errors import DiffFailed, Refused, Unreachable
 from diffing.core.progress import Progress
 from diffing.files.results import Outputs
 
-Tell = Callable[[Progress], None]
+Report = Callable[[Progress], None]
 Members = Mapping[str, float | Sequence[str]]
 
 _TIMEOUT_SECONDS = 60.0
@@ -28,12 +28,12 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
 class Client:
     """A connection to a service.
 
-    What fails on the way is tried again for a minute: a request for a job bears an
-    Idempotency-Key, so that it makes one job however often it is sent.
+    It retries failed requests for a minute. A request for a job has an Idempotency-Key, so retries
+    start only one job.
 
     Args:
         url: of the service, such as `http://127.0.0.1:8000`.
-        token: of an API key, where the service wants one.
+        token: of an API key; None without one.
     """
 
     def __init__(self, url: str, token: str | None = None) -> None:
@@ -41,7 +41,7 @@ class Client:
         try:
             self._http = httpx2.Client(base_url=url, headers=headers, timeout=_TIMEOUT_SECONDS)
         except (httpx2.InvalidURL, ValueError):
-            raise Unreachable(f"{url} is no address of a service.") from None
+            raise Unreachable(f"Invalid address {url} of a service.") from None
         self._url = url
         self._has_answered = False
 
@@ -56,42 +56,42 @@ class Client:
         metric: str | None,
         members: Members | None = None,
         files: Sequence[Path] = (),
-        tell: Tell = lambda _: None,
+        report: Report = lambda _: None,
     ) -> int:
-        """Ask for a diff.
+        """Request a diff.
 
         Args:
             metric: id in the service's catalogue; None for a one-off diff.
-            members: of the request body, as the API takes them: columns and tolerances.
-            files: old and new, to be sent; none for those that the service has.
-            tell: called while files are sent.
+            members: of the request body of the API: columns and tolerances.
+            files: old and new, to upload; empty for files of the service.
+            report: called with the progress of the upload.
 
         Returns:
             The id of the job.
 
         Raises:
-            Refused: the service will not have it; the text is the service's.
-            Unreachable: there is no service, or it went away.
+            Refused: the service refused the request; the text is its own.
+            Unreachable: the service does not answer.
         """
         path = "/api/diffing/new" + (f"/{quote(metric, safe='')}" if metric else "")
         headers = {"Idempotency-Key": str(uuid.uuid4())}
 
         def send() -> httpx2.Response:
             with ExitStack() as open_files:
-                body = _body(members or {}, files, tell, open_files)
+                body = _body(members or {}, files, report, open_files)
                 return self._http.post(path, headers=headers, **body)
 
         return int(self._answered(send).json()["job_id"])
 
-    def wait(self, job_id: int, tell: Tell = lambda _: None) -> None:
+    def wait(self, job_id: int, report: Report = lambda _: None) -> None:
         """Wait until a job has succeeded.
 
         Args:
             job_id: its id.
-            tell: called with how far it is.
+            report: called with its progress.
 
         Raises:
-            DiffFailed: it failed, or was cancelled; the text is the service's.
+            DiffFailed: it failed or was cancelled; the text is the service's.
             Refused, Unreachable: as from `submit`.
         """
         pause = _FIRST_PAUSE
@@ -105,7 +105,7 @@ class Client:
                 case "cancelled":
                     raise DiffFailed(f"Job {job_id} was cancelled.")
             stage = job["stage"] or job["status"]
-            tell(Progress(stage, job["bytes_read"], job["bytes_total"]))
+            report(Progress(stage, job["bytes_read"], job["bytes_total"]))
             time.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
 
@@ -118,12 +118,12 @@ class Client:
         return dict(self._get(f"/api/diffing/job/{job_id}/summary").json())
 
     def fetch(self, job_id: int, output: Path) -> None:
-        """Write the result of a job that succeeded, which appears under its name when it is whole.
+        """Write the result of a job that succeeded. The file appears when it is complete.
 
         Raises:
-            DiffFailed: what came is not what the summary says.
+            DiffFailed: the SHA-256 differs from the summary.
             BadArgument: the file cannot be written.
-            OutOfDisk: there is no room for it.
+            OutOfDisk: the disk is full.
             Refused, Unreachable: as from `submit`.
         """
         promised = self.summary(job_id)["result"]["sha256"]
@@ -138,7 +138,7 @@ class Client:
                     file.write(chunk)
             if digest.hexdigest() != promised:
                 raise DiffFailed(
-                    f"The result of job {job_id} did not come through as it is. Fetch it again."
+                    f"The result of job {job_id} was damaged on the way. Fetch it again."
                 )
 
     def _get(self, path: str) -> httpx2.Response:
@@ -146,7 +146,7 @@ class Client:
 
     @contextmanager
     def _open(self, path: str) -> Iterator[httpx2.Response]:
-        """An answer that is read piece by piece."""
+        """An answer, read in chunks."""
         try:
             with self._http.stream("GET", path) as response:
                 if response.is_error:
@@ -156,14 +156,14 @@ class Client:
             raise self._unreachable(error) from None
 
     def _answered(self, send: Callable[[], httpx2.Response]) -> httpx2.Response:
-        """The answer to a request, sent until one comes that is not to come again later."""
+        """The answer to a request, after retries."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         pause = _FIRST_PAUSE
         while True:
             try:
                 response = send()
             except httpx2.TransportError as error:
-                # at the first request it is more likely the address than a restart
+                # at the first request, a wrong address is more likely than a restart
                 first = isinstance(error, httpx2.ConnectError | httpx2.UnsupportedProtocol)
                 if (first and not self._has_answered) or time.monotonic() + pause > deadline:
                     raise self._unreachable(error) from None
@@ -185,8 +185,8 @@ class Client:
         )
 
 
-class _Told(io.BufferedReader):
-    """A file that tells how much of it was read."""
+class _Reported(io.BufferedReader):
+    """A file that reports the bytes that were read."""
 
     def __init__(self, path: Path, on_read: Callable[[int], None]) -> None:
         super().__init__(path.open("rb", buffering=0))
@@ -200,9 +200,9 @@ class _Told(io.BufferedReader):
 
 
 def _body(
-    members: Members, files: Sequence[Path], tell: Tell, open_files: ExitStack
+    members: Members, files: Sequence[Path], report: Report, open_files: ExitStack
 ) -> dict[str, Any]:
-    """What httpx2 is to send: form and files, or JSON, or nothing."""
+    """The body for httpx2: form and files, or JSON, or nothing."""
     if not files:
         return {"json": members} if members else {}
     total = sum(path.stat().st_size for path in files)
@@ -211,10 +211,10 @@ def _body(
     def on_read(count: int) -> None:
         nonlocal sent
         sent += count
-        tell(Progress("sending", sent, total))
+        report(Progress("sending", sent, total))
 
     parts = {
-        side: (path.name, open_files.enter_context(_Told(path, on_read)))
+        side: (path.name, open_files.enter_context(_Reported(path, on_read)))
         for side, path in zip(("old", "new"), files, strict=True)
     }
     fields = {
@@ -233,5 +233,5 @@ def _accepted(response: httpx2.Response) -> httpx2.Response:
         raise Refused(said["detail"] if own else f"{said['title']}: {said['detail']}")
     except (ValueError, KeyError, TypeError):
         raise Refused(
-            f"What answers there says {response.status_code}; is it a diffing service?"
+            f"Unexpected answer {response.status_code}. Is this a diffing service?"
         ) from None

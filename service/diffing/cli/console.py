@@ -1,4 +1,4 @@
-"""What the commands have in common: how they speak to people, apart from what they print."""
+"""Messages of the commands to people, on standard error, and their exit status."""
 
 import os
 import sys
@@ -14,10 +14,10 @@ to_people = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 def standard_output() -> Path:
-    """The name of standard output, as a file to write to.
+    """The path of standard output.
 
     Raises:
-        BadArgument: it is closed.
+        BadArgument: standard output is closed.
     """
     if sys.stdout is None:
         raise BadArgument("Standard output is closed. Name a file with --output.")
@@ -26,7 +26,7 @@ def standard_output() -> Path:
 
 @contextmanager
 def readable_errors() -> Iterator[None]:
-    """An error is one line on standard error and exit status 2; a reader that left is none."""
+    """Show an error as one line on standard error, with exit status 2."""
     _occupy_standard_descriptors()
     try:
         try:
@@ -47,13 +47,13 @@ def _exit(fault: str | None) -> None:
     with suppress(OSError):
         if fault:
             to_people.print(f"diffing: {fault}", markup=False)
-    # Python writes what is left of standard output at its end, which would fail again
+    # at its end, Python would try again to write the rest of standard output
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     sys.exit(2 if fault else 1)
 
 
 def _occupy_standard_descriptors() -> None:
-    """Open what is closed of them: a file opened later would be taken for standard output."""
+    """Open closed ones: else a file that is opened later would become standard output."""
     for number in range(3):
         try:
             os.fstat(number)

@@ -1,4 +1,4 @@
-"""The main job, shown: sample data, diffs over HTTP, their results, and the service goes on."""
+"""The demo: it makes sample data, diffs it over HTTP, prints the results, and keeps serving."""
 
 import itertools
 import time
@@ -21,21 +21,21 @@ _COUNTS = ("added", "changed", "removed", "unchanged", "within_tolerance", "emit
 
 
 def run(settings: Settings, *, once: bool) -> None:
-    """Diff each metric of the catalogue over HTTP and print what came of it.
+    """Diff each metric of the catalogue over HTTP, and print the results.
 
     Args:
-        settings: where to listen, and the data folder.
-        once: return when the results are printed instead of serving until told to stop.
+        settings: the address and the data folder.
+        once: return after printing the results, instead of serving.
 
     Raises:
-        BadSetting: the address is in use, the data folder cannot be written to, or it would take
-            an API key.
+        BadSetting: the address is in use, the data folder is not writable, or the service would
+            require an API key.
         DiffFailed: a job did not succeed.
     """
     console = Console(highlight=False, soft_wrap=True)
     metrics = load_catalogue(settings.metrics).metrics.values()
     if settings.api_keys == "on":
-        raise BadSetting("The demo has no API key: start it without DIFFING_API_KEYS=on.")
+        raise BadSetting("The demo has no API key. Start it without DIFFING_API_KEYS=on.")
     with services(settings) as both:
         for metric in metrics:
             _make_sample(settings, metric, console)
@@ -61,12 +61,12 @@ def _make_sample(settings: Settings, metric: Metric, console: Console) -> None:
 
 
 def _has_some(folder: Path, metric: Metric) -> bool:
-    """Whether a sample would take the place of something, such as one of the two files."""
+    """Whether a sample would hide an existing file, such as one of the two."""
     return any(path.name.startswith((metric.old, metric.new)) for path in folder.iterdir())
 
 
 def _show(url: str, metric: str, console: Console) -> int:
-    """Diff a metric, and print what came of it; returns the id of the job."""
+    """Diff a metric, print the result, and return the id of the job."""
     started = time.monotonic()
     with Client(url) as client, scratch_folder() as folder:
         with console.status(metric) as progress:

@@ -1,6 +1,6 @@
-"""Whether the API and the worker of a data folder work: Docker asks it, in their container.
+"""The health check of Docker: whether the API and the worker of a data folder work.
 
-An API has to answer, a worker to have given its sign of life. Little is loaded for it.
+An API must answer, and a worker must have given a sign of life. The check loads little.
 """
 
 import os
@@ -18,12 +18,12 @@ from diffing.engine.sql import query
 
 _REQUEST = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 _LISTENS = "0A"
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to ask, not to listen
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to connect, not to listen
 _SECONDS = 3.0
 
 
 def main() -> int:
-    """Look at each API and worker here, say what is wrong, and return the exit status."""
+    """Check each API and worker here, print the faults, and return the exit status."""
     folder = Path(os.environ.get("DIFFING_DATA_DIR") or "data").resolve()
     processes = [process for process in _processes() if process.data_dir == folder]
     faults = [fault for process in processes if (fault := _fault_of(process))]
@@ -49,7 +49,7 @@ class _Process:
         return float(self.environment.get("DIFFING_STALE_AFTER") or 15)
 
     def addresses(self) -> Iterator[tuple[str, int]]:
-        """Where it listens, as the kernel knows it."""
+        """Its listening addresses, from the kernel."""
         at = Path(f"/proc/{self.pid}")
         sockets = {str(fd.readlink()) for fd in (at / "fd").iterdir()}
         for family, table in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
@@ -58,14 +58,14 @@ class _Process:
                 if state == _LISTENS and f"socket:[{inode}]" in sockets:
                     words, port = local.split(":")
                     raw = bytes.fromhex(words)
-                    # each word of 32 bits has its bytes the other way round
+                    # the bytes of each 32-bit word are reversed
                     raw = b"".join(raw[i : i + 4][::-1] for i in range(0, len(raw), 4))
                     host = socket.inet_ntop(family, raw)
                     yield _ANY.get(host, host), int(port, 16)
 
 
 def _processes() -> Iterator[_Process]:
-    """The APIs and workers that this user may look at."""
+    """The APIs and workers that this user may inspect."""
     for at in Path("/proc").glob("[0-9]*"):
         try:
             command = _command_of(_texts(at / "cmdline"))
@@ -75,7 +75,7 @@ def _processes() -> Iterator[_Process]:
                 folder = (at / "cwd").readlink()
                 yield _Process(int(at.name), command, variables, folder)
         except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue  # it has ended, or is another user's
+            continue  # it has ended, or belongs to another user
 
 
 def _texts(path: Path) -> list[str]:
@@ -96,7 +96,7 @@ def _fault_of(process: _Process) -> str | None:
     try:
         fault = check(process)
     except (OSError, sqlite3.Error) as error:
-        fault = f"cannot be asked: {error}"
+        fault = f"cannot be checked: {error}"
     return fault and f"{process.command}, process {process.pid}: {fault}."
 
 

@@ -1,20 +1,21 @@
 """The command line, `diffing`."""
 
 import logging
+import math
 import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from diffing import __version__
 from diffing.cli.console import readable_errors, standard_output, to_people
-from diffing.cli.keys import keys
+from diffing.cli.keys import api_keys
 from diffing.cli.submit import submit
 from diffing.core.catalogue import Metric, load_catalogue
-from diffing.core.comparison import Comparison, Duplicates, comparison_of
+from diffing.core.comparison import Comparison, Duplicates
 from diffing.core.errors import BadArgument, MissingInput
 from diffing.core.input_file import InputFile
 from diffing.core.settings import Settings, load_settings
@@ -37,7 +38,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(keys)
+app.add_typer(api_keys)
 app.command()(submit)
 _log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ Tolerances = Annotated[
 
 
 @app.command()
-def diff(
+def diff(  # noqa: PLR0913 - typer makes an option of each
     old: Annotated[Path | None, typer.Option(help="The old CSV file.")] = None,
     new: Annotated[Path | None, typer.Option(help="The new CSV file.")] = None,
     metric: Annotated[
@@ -91,7 +92,7 @@ def diff(
     """Write the rows of NEW that were added or really changed."""
     settings = load_settings()
     entry = load_catalogue(settings.metrics).find(metric) if metric else None
-    comparison = _comparison(entry, key, value, rel_tol, abs_tol, duplicates)
+    comparison = _comparison(entry, key, value, _options(rel_tol, abs_tol, duplicates))
     spec = DiffSpec(
         *_inputs(settings, entry, old, new),
         comparison,
@@ -115,7 +116,7 @@ def diff(
 
 @app.command()
 def metrics() -> None:
-    """Check and list the metrics catalogue, and the files of each metric."""
+    """Check the catalogue, and list each metric with its files."""
     settings = load_settings()
     for metric in load_catalogue(settings.metrics).metrics.values():
         try:
@@ -216,14 +217,14 @@ def demo_command(
 
 
 def run() -> None:
-    """Do as the arguments say."""
+    """Run the command that the arguments name."""
     with readable_errors():
         app(prog_name="diffing")
 
 
 @app.command()
 def health() -> None:
-    """Say whether the API and the worker of this container work; Docker asks it."""
+    """Check the API and the worker of this container, for Docker."""
     from diffing.cli import health
 
     raise typer.Exit(health.main())
@@ -248,47 +249,47 @@ def _comparison(
     entry: Metric | None,
     key: list[str] | None,
     value: list[str] | None,
-    rel_tol: list[str] | None,
-    abs_tol: list[str] | None,
-    duplicates: str | None,
+    options: dict[str, Any],
 ) -> Comparison:
-    """The comparison of a metric or of arguments; a tolerance given stands over the metric's."""
+    """The comparison of a metric or of columns, with the given options."""
     if entry and (key or value):
         raise BadArgument("Give --metric, or --key and --value, not both.")
     if not entry and not (key and value):
         raise BadArgument("Give --old, --new and either --metric, or --key and --value.")
-    base = entry.comparison if entry else comparison_of(key or [], value or [])
-    tolerance = {
-        column: own.model_dump(exclude_none=True) for column, own in base.tolerance.items()
-    }
-    of_all = {"rel_tol": base.rel_tol, "abs_tol": base.abs_tol}
+    return (entry or Comparison.of(key=key, value=value)).with_options(options)
+
+
+def _options(
+    rel_tol: list[str] | None, abs_tol: list[str] | None, duplicates: str | None
+) -> dict[str, Any]:
+    """The given options, as fields of Comparison."""
+    options: dict[str, Any] = {"duplicates": duplicates} if duplicates else {}
     for name, given in (("rel_tol", rel_tol), ("abs_tol", abs_tol)):
         for text in given or []:
             column, separator, number = text.rpartition("=")
-            target = tolerance.setdefault(column, {}) if separator else of_all
-            target[name] = _number(name, number)
-    return comparison_of(
-        base.key,
-        base.value,
-        **of_all,
-        tolerance=tolerance,
-        duplicates=duplicates or base.duplicates,
-    )
+            target = (
+                options.setdefault("tolerance", {}).setdefault(column, {}) if separator else options
+            )
+            target[name] = _number(f"{name} of {shown(column)}" if separator else name, number)
+    return options
 
 
 def _number(name: str, text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
         raise BadArgument(
             f"{name} must be a number, 0 or more, or COLUMN=NUMBER, not {shown(text)}."
-        ) from None
+        )
+    return number
 
 
 def _inputs(
     settings: Settings, entry: Metric | None, old: Path | None, new: Path | None
 ) -> tuple[InputFile, InputFile]:
-    """The old and new file: those given, else those of the metric."""
+    """The given files, or else those of the metric."""
     given = [path and InputFile.given(path) for path in (old, new)]
     if given[0] and given[1]:
         return given[0], given[1]
@@ -301,7 +302,7 @@ def _inputs(
 def _run(work: "Diff", outputs: Outputs) -> Summary:
     """Run the diff in a thread, so that Ctrl-C can interrupt the SQL."""
     with to_people.status("starting") as progress:
-        # else SIGTERM would leave temporary files behind
+        # else SIGTERM would leave temporary files
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with ThreadPoolExecutor(1) as threads:
             future = threads.submit(
@@ -315,11 +316,11 @@ def _run(work: "Diff", outputs: Outputs) -> Summary:
 
 
 def _begin(settings: Settings, has_parent: bool = False) -> None:
-    """Refuse settings that make no sense, and log from now on; what is doubtful is said once."""
+    """Refuse settings that cannot work, configure the log, and warn of unlikely settings."""
     settings.refuse_nonsense()
     from diffing.core import logs, tracing
 
     tracing.are_wanted()
     logs.configure(logs.Style(settings.log_level, settings.log_format))
     for doubt in [] if has_parent else settings.doubts():
-        _log.warning("%s; is it meant so?", doubt)
+        _log.warning("%s; is this intended?", doubt)

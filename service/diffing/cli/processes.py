@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from diffing.api.server import listen, needs_keys, url_of
+from diffing.api.server import listen, needs_api_keys, url_of
 from diffing.core.catalogue import load_catalogue
 from diffing.core.errors import BadSetting
 from diffing.core.settings import Settings
-from diffing.store.jobs import Jobs
+from diffing.store.database import open_file
 from diffing.store.queue import JobQueue
 
 
@@ -32,7 +32,7 @@ class Services:
         self.told = False
 
     def add(self, name: str, child: subprocess.Popen[bytes]) -> None:
-        """Look after a child from now on; one that comes after `stop` is stopped at once."""
+        """Watch a child. After `stop`, it is stopped at once."""
         self._children[name] = child
         watcher = threading.Thread(target=self._watch, args=(child,))
         self._watchers.append(watcher)
@@ -41,10 +41,10 @@ class Services:
             child.send_signal(signal.SIGTERM)
 
     def wait(self) -> None:
-        """Wait until told to stop.
+        """Wait for the stop.
 
         Raises:
-            BadSetting: one of the two ended by itself; its own output says why.
+            BadSetting: one of the two ended; its own output has the reason.
         """
         self._ended.wait()
         if not self.told:
@@ -52,7 +52,7 @@ class Services:
             raise BadSetting(f"The {' and the '.join(ended)} ended; stopping.")
 
     def stop(self) -> None:
-        """Ask both to stop, and wait until they have; a second call does not let them finish."""
+        """Stop both. After a second call, running jobs and requests do not finish."""
         self.told = True
         for child in [*self._children.values()]:
             child.send_signal(signal.SIGTERM)
@@ -70,25 +70,25 @@ class Services:
 
 @contextmanager
 def services(settings: Settings) -> Iterator[Services]:
-    """Run the API and a worker; SIGTERM and SIGINT stop them, and so does leaving the context.
+    """Run the API and a worker. SIGTERM, SIGINT and the end of the block stop them.
 
     Raises:
-        BadSetting: the address is in use, a folder cannot be written to, or it takes API keys to
-            listen there and there are none.
+        BadSetting: the address is in use, a folder is not writable, or the address requires an
+            API key and none exists.
     """
     settings.make_folders()
-    # each of the two would find out too, but then all three would say so
+    # both children check these, too, but then three processes would report the error
     load_catalogue(settings.metrics)
-    Jobs.in_file(settings.jobs_file)
+    open_file(settings.jobs_file)
     JobQueue(settings.queue_file)
     with listen(settings.host, settings.port) as listener:
-        needs_keys(settings, listener)
+        needs_api_keys(settings, listener)
         both = Services(url_of(listener))
 
         def stop(_: int, __: FrameType | None) -> None:
             both.stop()
 
-        # before there is anything to stop: a signal that comes meanwhile must not be lost
+        # before the start of the children, so no signal is lost
         before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             fd = listener.fileno()
@@ -97,7 +97,7 @@ def services(settings: Settings) -> Iterator[Services]:
             both.add("worker", _start(settings, "worker"))
             yield both
         finally:
-            if not both.told:  # a second signal would not let them finish
+            if not both.told:  # a second signal would end their work
                 both.stop()
             both.join()
             for number, handler in before.items():
@@ -105,8 +105,8 @@ def services(settings: Settings) -> Iterator[Services]:
 
 
 def _start(settings: Settings, *command: str, fd: int | None = None) -> subprocess.Popen[bytes]:
-    # a session of its own: Ctrl-C reaches the parent alone, which then stops both in order;
-    # standard input is the lifeline, which the kernel cuts when the parent dies
+    # A new session: Ctrl-C reaches only the parent, which then stops both in order. Standard input
+    # is the lifeline: the kernel closes it when the parent dies.
     return subprocess.Popen(
         [sys.executable, "-m", "diffing", *command, "--lifeline"],
         env={**os.environ, **settings.as_environment()},

@@ -1,4 +1,4 @@
-"""The command `diffing submit`: has a service do a diff."""
+"""The command `diffing submit`: starts a diff on a service."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,9 +20,9 @@ Columns = Annotated[
 Number = Annotated[float | None, typer.Option(min=0, help="Replaces that of the metric.")]
 
 
-def submit(
+def submit(  # noqa: PLR0913 - typer makes an option of each
     metric: Annotated[
-        str | None, typer.Argument(help="A metric of the service; or give files and columns.")
+        str | None, typer.Argument(help="A metric of the service; else give files and columns.")
     ] = None,
     old: Files = None,
     new: Files = None,
@@ -68,10 +68,10 @@ def submit(
 def _require_sense(
     metric: str | None, members: Mapping[str, object], files: Sequence[Path]
 ) -> None:
-    """Check what the arguments ask for.
+    """Check the arguments.
 
     Raises:
-        BadArgument: they make no sense together, or a file is not there.
+        BadArgument: two arguments contradict each other, or a file is missing.
     """
     columns = [name in members for name in ("key", "value")]
     if len(files) == 1:
@@ -82,4 +82,4 @@ def _require_sense(
         raise BadArgument("Give METRIC, or --old, --new, --key and --value.")
     for path in files:
         if not path.is_file():
-            raise BadArgument(f"There is no file {path}.")
+            raise BadArgument(f"Missing file {path}.")

@@ -1,4 +1,4 @@
-"""What every room needs: settings, errors, logs, and what a comparison is.
+"""The base of every room: settings, errors, logs, and the comparison.
 
 May touch pydantic, structlog and OpenTelemetry; imports no other room.
 """

@@ -1,4 +1,4 @@
-"""The catalogue: which metrics there are, and what a diff of each compares."""
+"""The catalogue: the metrics, and the comparison of each."""
 
 import difflib
 import tomllib
@@ -21,9 +21,9 @@ class Metric(Comparison):
     """A named pair of datasets with its keys, values and tolerances.
 
     Args:
-        id: stands in the URL.
-        aliases: other ids that mean the same.
-        old, new: file names.
+        id: part of the URL.
+        aliases: other ids of the same metric.
+        old, new: file names, without a folder.
         fingerprint: take a fingerprint of each input.
     """
 
@@ -35,8 +35,8 @@ class Metric(Comparison):
 
     @property
     def comparison(self) -> Comparison:
-        """What a diff of the metric compares."""
-        return Comparison(**self.model_dump(include=set(Comparison.model_fields)))
+        """The comparison, without the files."""
+        return self.with_options({})
 
 
 class Catalogue:
@@ -48,21 +48,21 @@ class Catalogue:
         for metric in metrics:
             for alias in metric.aliases:
                 if alias in self._by_name:
-                    raise BadCatalogue(f"The name {alias} stands for two metrics.")
+                    raise BadCatalogue(f"The name {alias} belongs to two metrics.")
                 self._by_name[alias] = metric
 
     def find(self, name: str) -> Metric:
         """The metric of that id or alias.
 
         Raises:
-            UnknownMetric: with the metrics there are, and the closest name.
+            UnknownMetric: the text lists the metrics and names the closest one.
         """
         if name in self._by_name:
             return self._by_name[name]
         close = difflib.get_close_matches(name, self._by_name, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
         raise UnknownMetric(
-            f"There is no metric {shown(name)}.{hint} The metrics are: {', '.join(self.metrics)}."
+            f"Unknown metric {shown(name)}.{hint} The metrics are: {', '.join(self.metrics)}."
         )
 
 
@@ -73,7 +73,7 @@ def load_catalogue(path: Path | None) -> Catalogue:
         path: a TOML file; None for the bundled one.
 
     Raises:
-        BadCatalogue: it cannot be read, or an entry is wrong; the text names each fault.
+        BadCatalogue: the file cannot be read, or an entry is invalid. The text names each fault.
     """
     path = path or BUNDLED
     try:
@@ -86,7 +86,9 @@ def load_catalogue(path: Path | None) -> Catalogue:
         raise BadCatalogue(f"The catalogue {path} is not TOML: {error}.") from None
     entries = document.pop("metric", None)
     if document or not isinstance(entries, dict) or not entries:
-        raise BadCatalogue(f"The catalogue {path} must hold [metric.<id>] tables and nothing else.")
+        raise BadCatalogue(
+            f"The catalogue {path} must contain [metric.<id>] tables and nothing else."
+        )
     metrics = []
     for name, entry in entries.items():
         try:

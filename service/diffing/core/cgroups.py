@@ -1,17 +1,17 @@
-"""Control groups: what the kernel lets a group of processes use; a container is such a group."""
+"""Control groups: limits of the kernel for a group of processes, such as a container."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 
 def memory_limit(root: Path = Path("/")) -> int | None:
-    """The least memory limit of this process's group and of the groups around it.
+    """The lowest memory limit of this process's group and of the groups around it.
 
     Args:
-        root: the folder that `proc` and the mounts of the groups are in.
+        root: the folder of `proc` and of the mounted groups.
 
     Returns:
-        Bytes; None where nothing limits it. Version 1 has a limit that no machine comes near.
+        Bytes; None without a limit. Version 1 has a default limit above the memory of any machine.
     """
     return min(_limits(root), default=None)
 
@@ -21,14 +21,14 @@ def _limits(root: Path) -> Iterator[int]:
         folder = mounted / within
         for group in (folder, *folder.parents):
             limit = _read(group / name).strip()
-            if limit.isdecimal():  # not `max`, and not the group at the top, which has no file
+            if limit.isdecimal():  # else it is `max`, or the top group, which has no such file
                 yield int(limit)
             if group == mounted:
                 break
 
 
 def _hierarchies(root: Path) -> Iterator[tuple[Path, Path, str]]:
-    """Where groups with memory limits are mounted, this process's group in it, and the file."""
+    """The mount of each kind of group, this process's group in it, and the file of the limit."""
     lines = [line.split(":", 2) for line in _read(root / "proc/self/cgroup").splitlines()]
     groups = {name: path for _, names, path in lines for name in names.split(",")}
     for line in _read(root / "proc/self/mountinfo").splitlines():
@@ -45,7 +45,7 @@ def _hierarchies(root: Path) -> Iterator[tuple[Path, Path, str]]:
 
 
 def _within(group: str, top: str) -> Path:
-    """The path of a group below the one that is mounted; a group outside counts as that one."""
+    """The path of a group below the mounted one; a group outside counts as the mounted one."""
     path = Path(group)
     if ".." in path.parts or not path.is_relative_to(top):
         return Path()

@@ -1,21 +1,35 @@
-"""What a diff compares: key and value columns, and when two values are the same."""
+"""The comparison: key and value columns, and the tolerances of values."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from diffing.core.errors import BadArgument
 from diffing.core.text import faults, shown
 
+
+def _not_negative(number: float) -> float:
+    if not 0 <= number < math.inf:
+        raise ValueError(f"must be a number, 0 or more, not {number}")
+    return number
+
+
 Duplicates = Literal["allow", "error"]
-Tolerance = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
+Tolerance = Annotated[float, Field(strict=True), AfterValidator(_not_negative)]
 Columns = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class ColumnTolerance(BaseModel):
-    """The tolerances of one value column; None for that of the comparison."""
+    """The tolerances of one value column; None for those of the comparison."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -24,16 +38,16 @@ class ColumnTolerance(BaseModel):
 
 
 class Comparison(BaseModel):
-    """What makes two rows the same row, and two values the same value.
+    """The columns of a diff, and its tolerances.
 
     Args:
-        key: columns that name a row, at least one.
-        value: columns that are compared, at least one, none of them in `key`.
+        key: columns that identify a row, at least one.
+        value: columns to compare, at least one, and not in `key`.
         rel_tol: relative tolerance, as in `math.isclose`.
-        abs_tol: absolute tolerance, as in `math.isclose`; where both are 0, numbers are compared
-            as decimals.
-        tolerance: value columns that have tolerances of their own.
-        duplicates: whether keys that stand in several rows of a file are an error.
+        abs_tol: absolute tolerance, as in `math.isclose`. If both are 0, numbers are compared as
+            decimals.
+        tolerance: tolerances of single value columns.
+        duplicates: "error" refuses a file that repeats a key.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,8 +73,35 @@ class Comparison(BaseModel):
 
     @property
     def compares_decimals(self) -> bool:
-        """Whether a value column has both tolerances 0: its numbers are compared exactly."""
+        """Whether both tolerances of a value column are 0, so its numbers are compared exactly."""
         return any(rel_tol == abs_tol == 0 for rel_tol, abs_tol in self.tolerances)
+
+    @staticmethod
+    def of(**fields: object) -> "Comparison":
+        """A comparison of these fields.
+
+        Raises:
+            BadArgument: a field is invalid, or two fields contradict each other.
+        """
+        try:
+            return Comparison.model_validate(fields)
+        except ValidationError as error:
+            raise BadArgument(f"{faults(error)}.") from None
+
+    def with_options(self, options: Mapping[str, Any]) -> "Comparison":
+        """The same comparison, with some options replaced.
+
+        A column in `tolerance` gets those tolerances in place of both of its present ones.
+
+        Args:
+            options: values by the names of the fields.
+
+        Raises:
+            BadArgument: an option is invalid, or does not match the columns.
+        """
+        own = self.model_dump(include=set(Comparison.model_fields))
+        tolerance = own["tolerance"] | options.get("tolerance", {})
+        return Comparison.of(**{**own, **options, "tolerance": tolerance})
 
     @model_validator(mode="after")
     def _columns_are_named_once(self) -> Self:
@@ -76,37 +117,6 @@ class Comparison(BaseModel):
         others = sorted(set(self.tolerance) - set(self.value))
         if others:
             names = ", ".join(map(shown, others))
-            raise ValueError(f"tolerance of what is no value column: {names}")
+            are = "is not a value column" if len(others) == 1 else "are not value columns"
+            raise ValueError(f"tolerance set for {names}, which {are}")
         return self
-
-
-def comparison_of(
-    key: Sequence[str],
-    value: Sequence[str],
-    rel_tol: float = 1e-9,
-    abs_tol: float = 0.0,
-    tolerance: Mapping[str, Mapping[str, float]] | None = None,
-    duplicates: str = "allow",
-) -> Comparison:
-    """A comparison from arguments, which are as those of Comparison.
-
-    Raises:
-        BadArgument: a tolerance is negative or no number, no column is given, or one twice.
-    """
-    given = [("", {"rel_tol": rel_tol, "abs_tol": abs_tol}), *(tolerance or {}).items()]
-    for column, tolerances in given:
-        for name, number in tolerances.items():
-            if not number >= 0 or math.isinf(number):
-                of_column = f" of {shown(column)}" if column else ""
-                raise BadArgument(f"{name}{of_column} must be a number, 0 or more, not {number}.")
-    try:
-        return Comparison(
-            key=tuple(key),
-            value=tuple(value),
-            rel_tol=rel_tol,
-            abs_tol=abs_tol,
-            tolerance={c: ColumnTolerance(**t) for c, t in (tolerance or {}).items()},
-            duplicates=duplicates,
-        )
-    except ValidationError as error:
-        raise BadArgument(f"{faults(error)}.") from None

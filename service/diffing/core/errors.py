@@ -1,39 +1,39 @@
-"""Everything that the service refuses or fails with, for a person to read.
+"""Every error that a person may read.
 
 DiffingError
-├── BadSetting        a DIFFING_ setting, or a folder it names, cannot be used
+├── BadSetting        a DIFFING_ setting, or a folder that it names, cannot be used
 ├── BadCatalogue      the metrics file cannot be used
-├── BadArgument       key, value or tolerance make no sense together, or a request is malformed
+├── BadArgument       an argument, or a request, is invalid
 │   └── CannotWrite   an output file cannot be written
-├── Unprocessable     a request body is well formed, but asks for what cannot be
-├── UnsupportedBody   a request body is of a type that is not taken
-├── TooLarge          a request body, or a part of it, is larger than it may be
+├── Unprocessable     a request body is well formed, but its members are invalid
+├── UnsupportedBody   the API does not accept the type of a request body
+├── TooLarge          a request body, or a part of it, exceeds a bound
 ├── NotFound
 │   ├── UnknownMetric
 │   ├── UnknownJob
 │   └── MissingInput
-├── Conflict          the request does not go with what is there
-│   ├── JobFinished   it cannot be cancelled any more
-│   └── KeyReused     an Idempotency-Key came with another request before
-├── ResultGone        there was one, but it was removed since
-├── NotAuthorized     no API key came with the request, or one that does not hold
+├── Conflict          the request contradicts the state of a job
+│   ├── JobFinished   an ended job cannot be cancelled
+│   └── KeyReused     the Idempotency-Key came with another request before
+├── ResultGone        the result was removed
+├── NotAuthorized     the API key is missing, invalid or revoked
 ├── NotAllowed
-│   ├── ScopeLacking  the API key is not for that
+│   ├── ScopeLacking  the API key lacks the scope
 │   └── CrossSite     a page of another site made a browser send the request
-├── NotAcceptable     there is one, but it cannot be given in the form that was asked for
-├── RangeNotSatisfiable  the file has no such bytes
-├── Unavailable       not now; the same request may do later
+├── NotAcceptable     the result cannot have the requested form
+├── RangeNotSatisfiable  the file has none of the requested bytes
+├── Unavailable       a later request may succeed
 │   ├── QueueFull
 │   ├── TooManyStreams
 │   ├── ConversionFailed
-│   ├── NotReady      the service cannot do its work
+│   ├── NotReady      a part of the service does not work
 │   ├── DiskUnavailable
 │   └── DatabaseUnavailable
-├── Refused           a service that was asked will not have it, for the reason that it gave
-├── Unreachable       a service that was to be asked does not answer
-├── BadInput          a CSV file is not one, or lacks a column
-├── InputChanged      an input file changed while it was read
-└── DiffFailed        the inputs are fine, the machine was not up to it
+├── Refused           a remote service refused a request; the text is its own
+├── Unreachable       a remote service does not answer
+├── BadInput          a CSV file is invalid, or lacks a column
+├── InputChanged      an input file changed during the diff
+└── DiffFailed        the inputs are valid, but the diff did not finish
     ├── OutOfMemory
     ├── OutOfDisk
     ├── TimedOut
@@ -49,7 +49,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class Failure:
-    """What went wrong, in the words a client may see: no path, no SQL, no traceback."""
+    """An error in words for a client: without paths, SQL or tracebacks."""
 
     type: str
     title: str
@@ -61,10 +61,10 @@ class Failure:
 
 
 class DiffingError(Exception):
-    """The root of all errors whose text is meant for the user.
+    """The root of all errors whose text is for the user.
 
     Args:
-        detail: one line that says what happened, where, and what to do.
+        detail: one line with the fault, its place, and a remedy.
     """
 
     title: ClassVar[str] = "Something went wrong"
@@ -75,7 +75,7 @@ class DiffingError(Exception):
 
     @property
     def failure(self) -> Failure:
-        """What a client may see of this error."""
+        """The error as a client may see it."""
         return Failure(f"urn:diffing:{self.slug()}", self.title, self.detail)
 
     @classmethod
@@ -85,23 +85,23 @@ class DiffingError(Exception):
 
 
 class BadSetting(DiffingError):
-    title = "A setting cannot be used"
+    title = "Invalid setting"
 
 
 class BadCatalogue(DiffingError):
-    title = "The catalogue of metrics cannot be used"
+    title = "Invalid catalogue of metrics"
 
 
 class BadArgument(DiffingError):
-    title = "The request makes no sense"
+    title = "Invalid request"
 
 
 class CannotWrite(BadArgument):
     """An output file cannot be written.
 
     Args:
-        path: of the file; a client is not told.
-        reason: what the system says.
+        path: of the file, which a client does not see.
+        reason: the error of the system.
     """
 
     def __init__(self, path: Path, reason: OSError) -> None:
@@ -115,15 +115,15 @@ class CannotWrite(BadArgument):
 
 
 class Unprocessable(DiffingError):
-    title = "The request body asks for what cannot be"
+    title = "Invalid request body"
 
 
 class UnsupportedBody(DiffingError):
-    title = "The type of the request body is not taken"
+    title = "Unsupported type of request body"
 
 
 class TooLarge(DiffingError):
-    title = "The request body is too large"
+    title = "Request body too large"
 
 
 class NotFound(DiffingError):
@@ -143,29 +143,29 @@ class MissingInput(NotFound):
 
 
 class Conflict(DiffingError):
-    title = "The request conflicts with what is there"
+    title = "Conflict"
 
 
 class JobFinished(Conflict):
-    title = "The job has ended"
+    title = "Job already ended"
 
 
 class KeyReused(Conflict):
-    title = "The Idempotency-Key was used before"
+    title = "Idempotency-Key already used"
 
 
 class ResultGone(DiffingError):
-    title = "The result is gone"
+    title = "Result removed"
 
 
 class NotAuthorized(DiffingError):
-    """The caller is nobody that is known.
+    """The caller is unknown.
 
     Args:
         given: whether an API key came with the request.
     """
 
-    title = "An API key is needed"
+    title = "Missing or invalid API key"
 
     def __init__(self, detail: str, *, given: bool) -> None:
         super().__init__(detail)
@@ -177,13 +177,13 @@ class NotAllowed(DiffingError):
 
 
 class ScopeLacking(NotAllowed):
-    """The API key is not for that.
+    """The API key lacks a scope.
 
     Args:
-        scope: what it would take.
+        scope: that the request needs.
     """
 
-    title = "The API key lacks a scope"
+    title = "Insufficient scope"
 
     def __init__(self, detail: str, scope: str) -> None:
         super().__init__(detail)
@@ -191,23 +191,23 @@ class ScopeLacking(NotAllowed):
 
 
 class CrossSite(NotAllowed):
-    title = "The request comes from another site"
+    title = "Request from another site"
 
 
 class NotAcceptable(DiffingError):
-    title = "It cannot be given in that form"
+    title = "Not acceptable"
 
 
 class RangeNotSatisfiable(DiffingError):
-    title = "The file has no such bytes"
+    title = "Range not satisfiable"
 
 
 class Unavailable(DiffingError):
-    title = "Not now"
+    title = "Temporarily unavailable"
 
 
 class QueueFull(Unavailable):
-    title = "Too many jobs are waiting"
+    title = "Too many waiting jobs"
 
 
 class NotReady(Unavailable):
@@ -215,39 +215,39 @@ class NotReady(Unavailable):
 
 
 class DiskUnavailable(Unavailable):
-    title = "The disk cannot be used"
+    title = "Disk unavailable"
 
 
 class TooManyStreams(Unavailable):
-    title = "Too many clients follow jobs"
+    title = "Too many event streams"
 
 
 class ConversionFailed(Unavailable):
-    title = "The result could not be converted"
+    title = "Conversion failed"
 
 
 class DatabaseUnavailable(Unavailable):
-    title = "The database cannot be used"
+    title = "Database unavailable"
 
 
 class Refused(DiffingError):
-    title = "The service refuses"
+    title = "Refused by the service"
 
 
 class Unreachable(DiffingError):
-    title = "The service does not answer"
+    title = "Service unreachable"
 
 
 class BadInput(DiffingError):
-    title = "An input file cannot be compared"
+    title = "Invalid input file"
 
 
 class InputChanged(DiffingError):
-    title = "An input file changed during the diff"
+    title = "Input file changed during the diff"
 
 
 class DiffFailed(DiffingError):
-    title = "The diff could not be finished"
+    title = "Diff failed"
 
 
 class OutOfMemory(DiffFailed):
@@ -259,7 +259,7 @@ class OutOfDisk(DiffFailed):
 
 
 class TimedOut(DiffFailed):
-    title = "The diff took too long"
+    title = "Diff timed out"
 
 
 class Interrupted(DiffFailed):
@@ -267,22 +267,22 @@ class Interrupted(DiffFailed):
 
 
 def remedy(error: OSError) -> str:
-    """What to do about a file that cannot be read, in a sentence; none where its reason says it."""
+    """A sentence that helps with an unreadable file; empty if the error says enough."""
     if isinstance(error, PermissionError):
         return f" Let the user {os.geteuid()} read it, say with chmod a+r."
     return ""
 
 
 def is_disk_full(error: OSError) -> bool:
-    """Whether the disk, or what the user may have of it, is full."""
+    """Whether the disk, or the user's quota, is full."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def of_os(error: OSError) -> DiffFailed:
-    """What a client may know of an error of the operating system, met while writing."""
+    """An error of the operating system during writing, for a client."""
     if is_disk_full(error):
         return OutOfDisk("The disk is full. Free some space and start the job again.")
     return DiffFailed(
         f"The data folder cannot be used: {error.strerror}. "
-        "Look at its permissions and at the disk, and start the job again."
+        "Check its permissions and the disk, and start the job again."
     )

@@ -1,4 +1,4 @@
-"""A file to compare: where it is, and what its user calls it."""
+"""A file to compare: its path, and its name for the user."""
 
 import os
 from dataclasses import dataclass, replace
@@ -11,8 +11,8 @@ class InputFile:
     """A file to compare.
 
     Args:
-        path: where it is.
-        name: what its user calls it, in one line of text.
+        path: of the file.
+        name: for the user, in one line of text.
     """
 
     path: Path
@@ -20,7 +20,7 @@ class InputFile:
 
     @classmethod
     def given(cls, path: Path) -> Self:
-        """A file that goes by its path, as it was given."""
+        """A file whose name is its path, as the user gave it."""
         return cls(path.absolute(), os.fsencode(path).decode(errors="replace"))
 
     def __post_init__(self) -> None:
@@ -28,8 +28,8 @@ class InputFile:
         object.__setattr__(self, "name", printable)
 
 
-def told_apart(old: InputFile, new: InputFile) -> tuple[InputFile, InputFile]:
-    """Both files, with names that say which is which."""
+def named_apart(old: InputFile, new: InputFile) -> tuple[InputFile, InputFile]:
+    """Both files, with different names."""
     if old.name != new.name:
         return old, new
     return replace(old, name=f"{old.name} (old)"), replace(new, name=f"{new.name} (new)")

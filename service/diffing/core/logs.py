@@ -1,7 +1,7 @@
-"""The log: a line a record on standard error, JSON for machines or text for people.
+"""The log: one line per record on standard error, as JSON for machines or text for people.
 
-Everything goes through it, records of libraries, warnings and errors that nobody caught included.
-What `bound` says in a request or a job, each line within it says, too.
+It includes records of libraries, warnings and uncaught errors. `bound` adds fields to each line
+that is logged within its block.
 """
 
 import json
@@ -21,7 +21,7 @@ __all__ = ["Format", "Style", "bound", "configure", "request_id"]
 
 Format = Literal["json", "text"]
 
-# What they say below this is for those who work on them.
+# Below warnings, their records matter only to their own developers.
 _LIBRARIES = (
     "alembic",
     "asyncio",
@@ -43,7 +43,7 @@ class Style:
     """How to log.
 
     Args:
-        level: name of the least that is logged.
+        level: name of the lowest level that is logged.
         format: None for text on a terminal, else JSON.
     """
 
@@ -65,12 +65,12 @@ def configure(style: Style) -> None:
 
 
 def request_id() -> str | None:
-    """The id of the request that is answered; None outside of one."""
+    """The id of the current request; None outside of requests."""
     return get_contextvars().get("request_id")
 
 
 def _json() -> logging.Formatter:
-    # no local variables: they may hold what must not be told
+    # no local variables: they may contain secrets
     exceptions = structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=30)
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_before(),
@@ -110,7 +110,7 @@ def _in_order(_: WrappedLogger, __: str, said: EventDict) -> EventDict:
 
 
 def _as_text(_: WrappedLogger, __: str, said: EventDict) -> str:
-    """A line for people: what its words say already is not said again."""
+    """A line for people. It omits a field whose value is already in its words."""
     timestamp, level, logger, event = (str(said.pop(name)).translate(_CONTROLS) for name in _FIRST)
     exception = said.pop("exception", None)
     words = {form for word in event.split() for form in (word, word[:-1])}
@@ -126,13 +126,13 @@ def _as_text(_: WrappedLogger, __: str, said: EventDict) -> str:
 def _uncaught(
     kind: type[BaseException], error: BaseException, traceback: TracebackType | None
 ) -> None:
-    _log.critical("an error that nobody caught", exc_info=(kind, error, traceback))
+    _log.critical("uncaught error", exc_info=(kind, error, traceback))
 
 
 def _uncaught_in_thread(args: Any) -> None:
     if args.exc_type is not SystemExit:
         _log.critical(
-            "an error that nobody caught, in thread %s",
+            "uncaught error in thread %s",
             args.thread and args.thread.name,
             exc_info=(args.exc_type, args.exc_value, args.exc_traceback),
         )

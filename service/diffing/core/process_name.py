@@ -1,10 +1,10 @@
-"""What tells one process from all others that live, whichever container it is in."""
+"""Names that differ for every two living processes, in any container."""
 
 from pathlib import Path
 
 
 def name_of(pid: int) -> str:
-    """What the ids of workers in that process begin with: no two living ones have the same.
+    """The beginning of the ids of workers in a process. No two living processes have the same.
 
     Args:
         pid: a process of this container; another container may have the same number.

@@ -1,16 +1,16 @@
-"""How far a diff is."""
+"""The progress of a diff."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What a diff is at.
+    """The progress of a diff.
 
     Args:
         stage: a word or two.
-        bytes_read: how much of both inputs, unpacked, was read; None before that is known.
-        bytes_total: how much there is to read; None likewise.
+        bytes_read: bytes of both inputs that were read, unpacked; None while unknown.
+        bytes_total: bytes of both inputs, unpacked; None while unknown.
     """
 
     stage: str

@@ -12,13 +12,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from diffing.core.errors import BadSetting
 from diffing.core.sizes import bytes_in, memory_of_machine
 
-# Longer than anyone waits, and short enough for every clock and timer.
+# More than any useful wait, and within the range of every clock and timer.
 _LONGEST_SECONDS = 1e9
-# What a diff cannot be started with.
+# A diff cannot start with less.
 _LEAST_MEMORY = 1_000_000
-# What is free on a disk that is not as good as full.
+# With less free space, a disk counts as full.
 _FREE = 100_000_000
-# Threads for each core, workers times threads, beyond which they are in each other's way.
+# With more threads per core, workers times threads, they slow each other down.
 _THREADS_PER_CORE = 8
 
 Seconds = Annotated[float, Field(gt=0, le=_LONGEST_SECONDS)]
@@ -27,13 +27,13 @@ _S = TypeVar("_S", bound=BaseSettings)
 
 
 def _in_data_folder(data_dir: Path | None) -> Path | None:
-    """The catalogue that is used without being named; None where there is none."""
+    """The catalogue in the data folder; None if that file is missing."""
     path = data_dir and data_dir / "metrics.toml"
     return path if path and path.is_file() else None
 
 
 class Settings(BaseSettings):
-    """What an operator may choose. Each default is safe and works as it is."""
+    """The settings of the service. Each default is safe and works unchanged."""
 
     model_config = SettingsConfigDict(env_prefix="DIFFING_", frozen=True, env_ignore_empty=True)
 
@@ -133,7 +133,7 @@ class Settings(BaseSettings):
 
     @property
     def uploads_dir(self) -> Path:
-        """The folder of uploaded files: a folder in it for each upload."""
+        """The folder of uploads, with one folder per upload."""
         return self.data_dir / "uploads"
 
     @property
@@ -157,7 +157,7 @@ class Settings(BaseSettings):
         return self.data_dir / "queue.sqlite3"
 
     def scratch_dir(self, job_id: int, attempt: int) -> Path:
-        """Where an attempt spills and unpacks."""
+        """The folder in which an attempt spills and unpacks."""
         return self.tmp_dir / f"{job_id}.{attempt}"
 
     @property
@@ -167,25 +167,25 @@ class Settings(BaseSettings):
 
     @property
     def least_free(self) -> int:
-        """Bytes that must be free on the disk."""
+        """Bytes of the disk that must be free."""
         return bytes_in(self.min_free) if self.min_free else min(_FREE, self._disk // 10)
 
     @property
     def _disk(self) -> int:
-        """Size of the disk that the data folder is on, or will be."""
+        """Size of the disk of the data folder, which may not exist yet."""
         folders = (self.data_dir, *self.data_dir.absolute().parents)
         return shutil.disk_usage(next(folder for folder in folders if folder.is_dir())).total
 
     def refuse_nonsense(self) -> None:
-        """Look whether the settings make sense together, and on this machine.
+        """Check that the settings can work together, and on this machine.
 
         Raises:
-            BadSetting: they do not; the text says what to change.
+            BadSetting: they cannot. The text says what to change.
         """
         memory, machine = bytes_in(self.memory_share), memory_of_machine()
         if memory < _LEAST_MEMORY:
             raise BadSetting(
-                f"DIFFING_MEMORY_LIMIT: {self.memory_share} leaves a diff no memory to work in. "
+                f"DIFFING_MEMORY_LIMIT: {self.memory_share} is too little memory for a diff. "
                 "Raise it, or lower DIFFING_WORKERS."
             )
         if memory * self.workers > machine:
@@ -201,7 +201,7 @@ class Settings(BaseSettings):
             )
 
     def doubts(self) -> list[str]:
-        """What can be meant so, but seldom is: a line for each."""
+        """Unlikely settings, one line each."""
         cores = len(os.sched_getaffinity(0))
         said = {
             f"DIFFING_WORKERS x DIFFING_THREADS are {self.workers * self.threads} threads on "
@@ -215,10 +215,10 @@ class Settings(BaseSettings):
                 self.temp_limit is not None and bytes_in(self.temp_limit) > self._disk
             ),
         }
-        return [doubt for doubt, holds in said.items() if holds]
+        return [doubt for doubt, applies in said.items() if applies]
 
     def as_environment(self) -> dict[str, str]:
-        """The variables that give a child process these very settings."""
+        """The variables that give a child process the same settings."""
         return {
             f"{self.model_config['env_prefix']}{name.upper()}": str(value)
             for name, value in self
@@ -226,10 +226,10 @@ class Settings(BaseSettings):
         }
 
     def make_folders(self) -> None:
-        """Create the data folder and those in it.
+        """Create the data folder and the folders in it.
 
         Raises:
-            BadSetting: one of them cannot be made or written to.
+            BadSetting: a folder cannot be created, or is not writable.
         """
         for folder in (
             self.data_dir,
@@ -242,18 +242,18 @@ class Settings(BaseSettings):
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise BadSetting(
-                    f"Cannot make the folder {folder}: {error.strerror}. "
-                    "Set DIFFING_DATA_DIR to a folder that can be written to."
+                    f"Cannot create the folder {folder}: {error.strerror}. "
+                    "Set DIFFING_DATA_DIR to a writable folder."
                 ) from None
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise BadSetting(
                     f"Cannot write to the folder {folder}. Give it to the user {os.geteuid()}, "
-                    "or set DIFFING_DATA_DIR to a folder that can be written to."
+                    "or set DIFFING_DATA_DIR to a writable folder."
                 )
 
 
 class ClientSettings(BaseSettings):
-    """What a client of a service may choose."""
+    """The settings of a client."""
 
     model_config = SettingsConfigDict(env_prefix="DIFFING_", frozen=True)
 
@@ -273,13 +273,13 @@ def load_settings(**overrides: object) -> Settings:
         overrides: settings given on the command line; None means not given.
 
     Raises:
-        BadSetting: a value cannot be used; the text names each variable.
+        BadSetting: a value is invalid. The text names each variable.
     """
     return _load(Settings, overrides)
 
 
 def load_client_settings(**overrides: object) -> ClientSettings:
-    """Read the environment of a client; the rest is as in `load_settings`."""
+    """Read the environment of a client, as `load_settings` does."""
     return _load(ClientSettings, overrides)
 
 

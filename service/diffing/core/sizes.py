@@ -1,4 +1,4 @@
-"""Sizes as people write them: `512MB`, `2GiB`, or `40%` of the memory there is."""
+"""Sizes as people write them: `512MB`, `2GiB`, or `40%` of the memory of the machine."""
 
 import os
 import re
@@ -13,11 +13,11 @@ def bytes_in(text: str) -> int:
     """A size as DuckDB reads it: KB is 1,000, KiB 1,024.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is not a size.
     """
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(%|[KMGT]i?B)\s*", text)
     if found is None:
-        raise ValueError(f"{text!r} is no size, such as 512MB or 40%.")
+        raise ValueError(f"{text!r} is not a size, such as 512MB or 40%.")
     number, unit = found.groups()
     if unit == "%":
         return int(memory_of_machine() * float(number) / 100)
@@ -25,16 +25,16 @@ def bytes_in(text: str) -> int:
 
 
 def memory_of_machine(root: Path = Path("/")) -> int:
-    """Bytes of memory that this machine has, or the fewer that its container or group may use.
+    """Bytes of memory of this machine, or of its container or control group, if that has less.
 
     Args:
-        root: the folder that `proc` and the mounts of control groups are in.
+        root: the folder of `proc` and of the mounted control groups.
     """
     return min(_installed(), memory_limit(root) or _installed())
 
 
 def memory_is_limited(root: Path = Path("/")) -> bool:
-    """Whether a container or group may use less memory than the machine has; as above."""
+    """Whether the container or control group has less memory than the machine."""
     return memory_of_machine(root) < _installed()
 
 

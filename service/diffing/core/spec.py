@@ -1,4 +1,4 @@
-"""Work that is wanted: what the command line and the worker hand to the engine."""
+"""The orders that the command line and the worker give to the engine."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +10,12 @@ from diffing.core.input_file import InputFile
 
 @dataclass(frozen=True)
 class DiffSpec:
-    """A diff that is wanted.
+    """The order for a diff.
 
     Args:
         old, new: the files.
-        comparison: what is compared.
-        metric: id in the catalogue, which the summary names; None for a one-off diff.
+        comparison: columns and tolerances.
+        metric: id in the catalogue, for the summary; None for a one-off diff.
         fingerprint: take a fingerprint of each input.
     """
 
@@ -35,11 +35,11 @@ class DiffSpec:
 
 @dataclass(frozen=True)
 class ConversionSpec:
-    """A conversion that is wanted.
+    """The order for a conversion.
 
     Args:
-        source: CSV that a diff wrote: header, LF, UTF-8, quotes only where they must be.
-        rows: data rows that it must have.
+        source: CSV that a diff wrote: header, LF, UTF-8, quotes only where needed.
+        rows: data rows that the source must have.
     """
 
     word: ClassVar = "conversion"

@@ -1,6 +1,6 @@
-"""OpenTelemetry traces: an extra, of which nothing is loaded unless an endpoint is set.
+"""OpenTelemetry traces, an extra that is loaded only if an endpoint is set.
 
-The variables are OpenTelemetry's own, `OTEL_EXPORTER_OTLP_ENDPOINT` first of all.
+The variables are OpenTelemetry's own, such as `OTEL_EXPORTER_OTLP_ENDPOINT`.
 """
 
 import os
@@ -14,7 +14,7 @@ from diffing.core.progress import Progress
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
-# For what is not sent yet when the process ends; a collector that is away is not waited for.
+# At its end, the process waits so long for the collector to take the last spans.
 _FLUSH_SECONDS = 3.0
 
 _provider: Any = None
@@ -22,27 +22,27 @@ _tracer: Any = None
 
 
 class Span:
-    """A piece of work in a trace; without traces it does nothing.
+    """A span of a trace. Without traces, it does nothing.
 
     Args:
-        span: of OpenTelemetry, or None.
+        span: of OpenTelemetry; None without traces.
     """
 
     def __init__(self, span: Any = None) -> None:
         self._span = span
 
     def name(self, name: str) -> None:
-        """Name it anew."""
+        """Rename the span."""
         if self._span:
             self._span.update_name(name)
 
-    def tell(self, attributes: Mapping[str, str | float | None]) -> None:
-        """Add attributes; those that are None are left out."""
+    def add(self, attributes: Mapping[str, str | float | None]) -> None:
+        """Add attributes, without those that are None."""
         if self._span:
             self._span.set_attributes({k: v for k, v in attributes.items() if v is not None})
 
     def fail(self, why: str) -> None:
-        """Mark it as failed."""
+        """Mark the span as failed."""
         if self._span:
             from opentelemetry.trace import Status, StatusCode
 
@@ -53,7 +53,7 @@ def are_wanted() -> bool:
     """Whether the environment names an endpoint.
 
     Raises:
-        BadSetting: it does, but the extra is not installed, or the variables cannot be used.
+        BadSetting: it does, but the extra is not installed, or a variable is invalid.
     """
     endpoint = next((name for name in _ENDPOINTS if os.environ.get(name)), None)
     if not endpoint or os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
@@ -74,7 +74,7 @@ def start(service: str) -> None:
     """Send traces from now on, if they are wanted.
 
     Args:
-        service: what this process is called, unless OTEL_SERVICE_NAME says.
+        service: name of this process, unless OTEL_SERVICE_NAME is set.
 
     Raises:
         BadSetting: as from `are_wanted`.
@@ -94,7 +94,7 @@ def start(service: str) -> None:
 
 
 def stop() -> None:
-    """Send what was not sent yet, for a few seconds at most."""
+    """Send the last spans, for a few seconds at most."""
     if _provider:
         last = threading.Thread(target=_provider.shutdown, daemon=True)
         last.start()
@@ -103,12 +103,12 @@ def stop() -> None:
 
 @contextmanager
 def span(name: str, kind: str = "internal", parent: str | None = None) -> Iterator[Span]:
-    """A span around the block; an exception that leaves it marks it as failed.
+    """A span around the block. An exception that leaves the block marks the span as failed.
 
     Args:
-        name: what is done.
+        name: of the span.
         kind: internal, server or consumer.
-        parent: the traceparent that it belongs below; None for the span it is in.
+        parent: traceparent of the span above; None for the current span.
     """
     if not _tracer:
         yield Span()
@@ -121,7 +121,7 @@ def span(name: str, kind: str = "internal", parent: str | None = None) -> Iterat
 
 
 def traceparent() -> str | None:
-    """What names the current span to other processes, as W3C Trace Context has it."""
+    """The name of the current span for other processes, as W3C Trace Context defines it."""
     if not _tracer:
         return None
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -132,14 +132,14 @@ def traceparent() -> str | None:
 
 
 class Stages:
-    """Spans of the stages that a diff goes through, below the current one."""
+    """A span for each stage of a diff, below the current span."""
 
     def __init__(self) -> None:
         self._stage: str | None = None
         self._span: Any = None
 
     def __call__(self, progress: Progress) -> None:
-        """Take how far it is."""
+        """Begin a span if the stage is new."""
         if _tracer and progress.stage != self._stage:
             self._end()
             self._stage, self._span = progress.stage, _tracer.start_span(progress.stage)
@@ -168,4 +168,6 @@ def _refuse_nonsense(endpoint: str) -> None:
         raise BadSetting(f"{endpoint} must be a URL that begins with http:// or https://.")
     for name in _PROTOCOLS:
         if os.environ.get(name, "http/protobuf") != "http/protobuf":
-            raise BadSetting(f"{name} must be http/protobuf: the extra for traces speaks no other.")
+            raise BadSetting(
+                f"{name} must be http/protobuf, the only protocol of the extra for traces."
+            )

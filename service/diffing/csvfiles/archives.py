@@ -1,4 +1,4 @@
-"""Unpacks compressed files; DuckDB would, but not notice where one is cut off or damaged."""
+"""Unpacks compressed files. DuckDB could, but does not notice a truncated or damaged file."""
 
 import gzip
 import os
@@ -15,7 +15,7 @@ from typing import cast
 
 from diffing.core.errors import BadInput, OutOfDisk
 
-# With one of these such a file begins. What pzstd writes begins with a frame to be skipped.
+# The first bytes of such a file. Files of pzstd begin with a skippable frame.
 GZIP = (b"\x1f\x8b",)
 ZSTD = (b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18")
 
@@ -27,12 +27,12 @@ _Errors = tuple[type[Exception], ...]
 
 @dataclass(frozen=True)
 class _Packing:
-    """A way to compress a file.
+    """A compression format.
 
     Args:
         word: its name.
-        beginnings: with one of these a file begins that is compressed so.
-        reader: gives what opens such a file, and the errors that tell of a broken one.
+        beginnings: possible first bytes of such a file.
+        reader: returns a function that opens such a file, and the errors that a broken file raises.
     """
 
     word: str
@@ -45,7 +45,7 @@ def _gzip_reader() -> tuple[_Opener, _Errors]:
 
 
 def _zstd_reader() -> tuple[_Opener, _Errors]:
-    # loaded only for those who have such files
+    # loaded only if a file needs it
     if sys.version_info >= (3, 14):
         from compression import zstd
     else:
@@ -60,11 +60,11 @@ _PACKINGS = {
 
 
 class Room:
-    """Sees to it that copies leave a tenth of what is free on the disk when it is made.
+    """Keeps a tenth of the free disk space free of copies.
 
     Args:
-        folder: where the copies stand.
-        name: of the file that is copied, for errors.
+        folder: of the copies.
+        name: of the copied file, for errors.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -72,28 +72,28 @@ class Room:
         self._left = shutil.disk_usage(folder).free // 10
 
     def require(self, size: int) -> None:
-        """Check that so many bytes may be written.
+        """Check that a copy may grow by so many bytes.
 
         Raises:
-            OutOfDisk: there is no room for them.
+            OutOfDisk: too little space is free.
         """
         if shutil.disk_usage(self._folder).free - size < self._left:
             raise OutOfDisk(
-                f"{self._name}: a plain copy of it would fill the disk. "
+                f"{self._name}: an uncompressed copy would fill the disk. "
                 "Free some space and start the job again."
             )
 
 
 @contextmanager
 def opened(path: Path, name: str) -> Iterator[BufferedReader]:
-    """The content of a file, unpacked where its suffix calls it compressed.
+    """The content of a file, unpacked according to its suffix.
 
     Args:
         path: the file.
-        name: what errors call it.
+        name: of the file, for errors.
 
     Raises:
-        BadInput: while it is read: it is cut off, damaged, or not what its suffix says.
+        BadInput: during reading: the file is truncated or damaged, or its suffix is wrong.
     """
     packing = _PACKINGS.get(path.suffix.lower())
     if packing is None:
@@ -109,17 +109,17 @@ def opened(path: Path, name: str) -> Iterator[BufferedReader]:
 
 
 def plain_copy(path: Path, name: str, scratch: Path, most: float) -> Path:
-    """A plain copy of a file that its suffix calls compressed; else the file itself.
+    """An uncompressed copy of a file with the suffix of a compressed one; else the file itself.
 
     Args:
         path: the file.
-        name: what errors call it.
+        name: of the file, for errors.
         scratch: an existing folder for the copy.
-        most: bytes that it may have when unpacked.
+        most: bytes of the copy at most.
 
     Raises:
-        BadInput: it is cut off, damaged, not what its suffix says, or too large.
-        OutOfDisk: there is no room for it.
+        BadInput: the file is truncated, damaged or too large, or its suffix is wrong.
+        OutOfDisk: too little space is free.
     """
     if path.suffix.lower() not in _PACKINGS:
         return path
@@ -129,7 +129,7 @@ def plain_copy(path: Path, name: str, scratch: Path, most: float) -> Path:
             size += len(block)
             if size > most:
                 raise BadInput(
-                    f"{name}: holds more than {most:,} bytes of CSV. "
+                    f"{name}: contains more than {most:,} bytes of CSV. "
                     "Compare a part of it, or raise DIFFING_MAX_UNPACKED_BYTES."
                 )
             room.require(len(block))
@@ -139,7 +139,7 @@ def plain_copy(path: Path, name: str, scratch: Path, most: float) -> Path:
 
 @contextmanager
 def kept_if_whole(scratch: Path) -> Iterator[Path]:
-    """A new file for a copy; it goes away if the block fails, a full disk needs the room."""
+    """A new file for a copy. If the block fails, the file is removed, to free its space."""
     handle, name = tempfile.mkstemp(suffix=".csv", dir=scratch)
     os.close(handle)
     copy = Path(name)
@@ -157,5 +157,7 @@ def _fault(path: Path, packing: _Packing, error: Exception) -> str:
         if not file.read(4).startswith(packing.beginnings):
             return f"is not compressed with {word}, but its name ends in {path.suffix}. Rename it"
     if "too much memory" in str(error):
-        return "takes more than 128 MiB to unpack. Compress it with zstd --long=27 at most"
+        return (
+            "needs more than 128 MiB of memory to unpack. Compress it with zstd --long=27 at most"
+        )
     return f"the {word} file is damaged. Export or copy it again"

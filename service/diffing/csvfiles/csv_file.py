@@ -1,4 +1,4 @@
-"""A CSV file that SQL may read, and what is known of it."""
+"""A CSV file that SQL may read, with its known properties."""
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -8,7 +8,7 @@ from io import StringIO
 from pathlib import Path
 
 from diffing.core.errors import BadInput, is_disk_full, of_os, remedy
-from diffing.csvfiles.scan import Contents, count_rows
+from diffing.csvfiles.scan import PORTIONS, Contents, Portions, count_rows
 
 _OTHER_DELIMITERS = {";": "semicolon", "\t": "tab", "|": "pipe"}
 
@@ -18,15 +18,14 @@ class CsvFile:
     """A CSV file that SQL may read.
 
     Args:
-        name: what the user calls it.
-        path: a plain CSV: the file itself, or a copy of it.
+        name: for the user.
+        path: of an uncompressed CSV: the file itself, or a copy.
         bytes: size of the original on disk.
-        columns: the header's names, in file order.
-        rows: records below the header, counted without DuckDB; None until it is known, see
+        columns: names in the header, in file order.
+        rows: records below the header, counted without DuckDB; None while unknown, see
             `contents_of`.
-        rewritten: `path` is a copy made by `rewrite`, with a blank line in place of the header:
-            known to be whole, so DuckDB should read it with `parallel = false`. It reads records
-            of several lines right only then.
+        rewritten: `path` is a copy by `rewrite`, with a blank line in place of the header. DuckDB
+            must read it with `parallel = false`: only then, records of several lines are safe.
     """
 
     name: str
@@ -38,46 +37,50 @@ class CsvFile:
 
 
 def contents_of(
-    file: CsvFile, cuts: Sequence[int] = (), on_chunk: Callable[[], None] = lambda: None
+    file: CsvFile,
+    cuts: Sequence[int] = (),
+    on_chunk: Callable[[], None] = lambda: None,
+    portions: Portions = PORTIONS,
 ) -> Contents:
-    """Look over all bytes of a file.
+    """Scan all bytes of a file.
 
     Args:
         file: the file.
-        cuts: offsets, ascending, at which a record must begin; else `rows` is None.
-        on_chunk: called again and again; what it raises ends the look.
+        cuts: ascending offsets at which a record must begin; else `rows` is None.
+        on_chunk: called for each chunk; an exception from it ends the scan.
+        portions: bytes per step.
 
     Returns:
-        What stands in it; `rows` is None where DuckDB may read the file wrong: see `rewrite`.
+        The contents; `rows` is None if DuckDB may misread the file: see `rewrite`.
 
     Raises:
         BadInput: the file is not UTF-8.
     """
     with reading(file.name):
-        found = count_rows(file.path, file.name, cuts, on_chunk)
-    # a rewritten file has no header, and is right
+        found = count_rows(file.path, file.name, cuts, on_chunk, portions)
+    # a rewritten file has no header, and its rows were counted
     return found if file.rows is None else replace(found, rows=file.rows)
 
 
 def line_of(fields: Iterable[str]) -> str:
-    """A record of CSV, quoted as DuckDB quotes it, without a line end."""
+    """A CSV record, quoted as DuckDB quotes, without a line end."""
     line = StringIO()
-    # quoted is what stands in the line end, too
+    # csv quotes a field with a CR only if the line end has one
     csv.writer(line, lineterminator="\r\n").writerow(fields)
     return line.getvalue().removesuffix("\r\n")
 
 
 def refuse_other_delimiter(header: str, name: str) -> None:
-    """Refuse a file whose header has one column, if another delimiter parts it.
+    """Refuse a header of one column that contains another delimiter.
 
     Raises:
-        BadInput: naming the delimiter.
+        BadInput: the text names the delimiter.
     """
     for character, word in _OTHER_DELIMITERS.items():
         if character in header:
             raise BadInput(
-                f"{name}: the fields seem to be separated by a {word}; "
-                "a comma is needed. Export it again."
+                f"{name}: the fields seem to be separated by a {word}, "
+                "not a comma. Export it again with commas."
             )
 
 
@@ -86,8 +89,8 @@ def reading(name: str) -> Iterator[None]:
     """A block that reads a file.
 
     Raises:
-        BadInput: it cannot be read.
-        OutOfDisk: there is no room for a copy.
+        BadInput: the file cannot be read.
+        OutOfDisk: too little space is free for a copy.
     """
     try:
         yield

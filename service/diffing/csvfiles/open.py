@@ -1,4 +1,4 @@
-"""Opens a CSV file from outside: checks what DuckDB cannot be relied on for, and unpacks it."""
+"""Opens a CSV file from outside: unpacks it, and checks it where DuckDB is unreliable."""
 
 import difflib
 import math
@@ -16,10 +16,10 @@ from diffing.csvfiles.records import Records
 from diffing.csvfiles.rewrite import rewrite
 
 MOST_COLUMNS = 4_000
-"""Columns that a file may have; the time that DuckDB takes grows with their square, and more."""
+"""Most columns of a file. The time that DuckDB needs grows with their square, and faster."""
 
 
-# by how their files begin
+# by their first bytes
 _OTHER_FORMATS = {
     GZIP: "is compressed with gzip, but its name does not end in .gz. Rename it",
     ZSTD: "is compressed with zstd, but its name does not end in .zst. Rename it",
@@ -29,34 +29,33 @@ _OTHER_FORMATS = {
 
 
 def open_csv(original: InputFile, scratch: Path, most: float = math.inf) -> CsvFile:
-    """Check a CSV file, `.csv`, `.csv.gz` or `.csv.zst`, where DuckDB cannot be relied on.
+    """Unpack a CSV file, `.csv`, `.csv.gz` or `.csv.zst`, and check it where DuckDB is unreliable.
 
     Args:
         original: the file.
         scratch: an existing folder for copies.
-        most: bytes that an archive may become.
+        most: bytes of an unpacked file at most.
 
     Returns:
-        A file that DuckDB reads right or refuses, or one that `contents_of` tells: see `rewrite`.
+        A file that DuckDB reads correctly or refuses, or that `contents_of` detects: see `rewrite`.
 
     Raises:
-        BadInput: there is no such file, it cannot be unpacked, is empty, too large, or has no
-            usable header.
-        OutOfDisk: a copy found no room.
+        BadInput: the file is missing, empty, damaged or too large, or has no usable header.
+        OutOfDisk: too little space is free for a copy.
     """
     path, name = original.path, original.name
     with reading(name):
         size = _size_of(path, name)
         if not size:
             raise _empty(name)
-        # before it is unpacked: what has no header needs not fill the disk
+        # before unpacking: a file without a header must not fill the disk
         with opened(path, name) as start:
             _refuse_other_formats(start, name)
             columns, in_first_line = _read_header(start, name)
         plain = plain_copy(path, name, scratch, most)
     file = CsvFile(name, plain, size, columns)
     if not in_first_line or any("\ufffd" in column for column in columns):
-        contents_of(file)  # which says where the file is not UTF-8
+        contents_of(file)  # to report the place that is not UTF-8
     _refuse_repeated(columns, name)
     return file if in_first_line else rewrite(file, scratch)
 
@@ -65,7 +64,7 @@ def require_columns(file: CsvFile, wanted: Sequence[str]) -> None:
     """Check that a file has the columns that a comparison needs.
 
     Raises:
-        BadInput: naming those missing, those there are, and the closest name.
+        BadInput: the text names the missing columns, all columns, and the closest name.
     """
     missing = [name for name in wanted if name not in file.columns]
     if not missing:
@@ -81,7 +80,7 @@ def require_columns(file: CsvFile, wanted: Sequence[str]) -> None:
 
 
 def _read_header(file: BufferedReader, name: str) -> tuple[tuple[str, ...], bool]:
-    """The header's names, and whether it takes the first line and no other."""
+    """The names in the header, and whether it is the first line alone."""
     file.seek(0)
     records = Records(file, name)
     try:
@@ -95,7 +94,7 @@ def _read_header(file: BufferedReader, name: str) -> tuple[tuple[str, ...], bool
     if len(header) > MOST_COLUMNS:
         raise BadInput(
             f"{name}: the header names {len(header):,} columns; "
-            f"no more than {MOST_COLUMNS:,} can be compared. Export fewer."
+            f"at most {MOST_COLUMNS:,} can be compared. Export fewer."
         )
     columns = tuple(column.encode("latin-1").decode(errors="replace") for column in header)
     return columns, records.line == 1 and "\n" not in records.raw.rstrip("\r\n")
@@ -110,7 +109,7 @@ def _refuse_repeated(columns: Sequence[str], name: str) -> None:
     if repeated:
         raise BadInput(
             f"{name}: the header names {_listed(repeated)} more than once. "
-            "Give each column a name of its own."
+            "Give each column another name."
         )
 
 
@@ -118,7 +117,7 @@ def _size_of(path: Path, name: str) -> int:
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: NUL in its name
-        raise BadInput(f"{name}: there is no such file.") from None
+        raise BadInput(f"{name}: no such file.") from None
     if stat.S_ISDIR(status.st_mode):
         raise BadInput(f"{name}: is a folder. Name a CSV file.")
     if not stat.S_ISREG(status.st_mode):

@@ -8,12 +8,12 @@ from io import BufferedReader
 from diffing.core.errors import BadInput
 
 LONGEST_RECORD = 16_000_000
-"""Bytes that a record may take; 1_read.sql allows DuckDB as many (`max_line_size`)."""
+"""Most bytes of a record. 1_read.sql sets the same bound for DuckDB (`max_line_size`)."""
 
 
 BOM = b"\xef\xbb\xbf"
 
-# This holds for the whole process, and is 128 KiB unless set: too little for fields of 10 MB.
+# For the whole process. The default of 128 KiB is too little for fields of 10 MB.
 csv.field_size_limit(LONGEST_RECORD)
 
 
@@ -23,17 +23,17 @@ _UNQUOTED_FIELD = re.compile(r"[^,\r\n]*+")
 
 
 class Records:
-    """Reads a CSV file record by record, exactly as RFC 4180 has it; blank lines are skipped.
+    """Reads a CSV file record by record, exactly as RFC 4180 defines it, without blank lines.
 
-    Records end in LF or CR LF. Their text is decoded as Latin-1, one character a byte: it is
-    fast, takes one byte in memory, and the parts that matter to CSV are the same as in UTF-8.
+    Records end in LF or CR LF. Their text is decoded as Latin-1, one character per byte. That is
+    fast and small, and the characters that matter to CSV are the same in UTF-8.
 
     Args:
         file: the file, opened at its beginning.
-        name: what errors call it.
+        name: of the file, for errors.
 
     Attributes:
-        line: line in the file, from 1, where the latest record begins.
+        line: line in the file, from 1, at which the latest record begins.
     """
 
     def __init__(self, file: BufferedReader, name: str) -> None:
@@ -51,11 +51,11 @@ class Records:
         return "".join(self._lines)
 
     def __iter__(self) -> Iterator[list[str]]:
-        """Give the fields of each record.
+        """The fields of each record.
 
         Raises:
-            BadInput: a quote is not closed, text follows a closing quote, a CR stands alone, or
-                a record is too long; saying in which line.
+            BadInput: a quote is not closed, text follows a closing quote, a CR is not part of CR
+                LF, or a record is too long. The text names the line.
         """
         reader = csv.reader(self._read_lines(), strict=True)
         while True:
@@ -67,9 +67,9 @@ class Records:
                 return
             except csv.Error as error:
                 raise self._fault(str(error)) from None
-            # csv takes any number of CR for a line end
+            # csv accepts any number of CR as a line end
             if self._lines[-1].endswith(("\r", "\r\r\n")):
-                raise self._fault("a carriage return stands alone")
+                raise self._fault("a carriage return without a line feed")
             if fields:
                 yield fields
 
@@ -85,12 +85,12 @@ class Records:
             yield self._lines[-1]
 
     def _skip_blank_lines(self) -> None:
-        """There may be millions, which csv would take one by one."""
+        """Skip them all at once: the file may have millions, which csv would read one by one."""
         while blank := _BLANK_LINES.match(self._file.peek(1)):
             self._skipped += self._file.read(blank.end()).count(b"\n")
 
     def _fault(self, otherwise: str) -> BadInput:
-        """Find what is wrong in the latest record; `otherwise` if it is none of the known."""
+        """The error for the latest record; `otherwise` is the text for an unknown fault."""
         text = self.raw
         place, what = _first_fault(text) or (0, f"{otherwise}. Export it again.")
         line = self.line + text.count("\n", 0, place)
@@ -99,7 +99,7 @@ class Records:
 
 
 def _first_fault(record: str) -> tuple[int, str] | None:
-    """Where a record breaks the rules of quotes and line ends, and what is to be done."""
+    """The place of the first wrong quote or line end in a record, and a remedy."""
     place = 0
     while True:
         quoted = record.startswith('"', place)
@@ -116,7 +116,7 @@ def _first_fault(record: str) -> tuple[int, str] | None:
             return None
         elif record.startswith("\r", end):
             return end, (
-                "a carriage return (CR) stands alone outside quotes. "
+                "a carriage return (CR) without a line feed, outside quotes. "
                 "End lines with LF or CR LF, or quote the field."
             )
         else:

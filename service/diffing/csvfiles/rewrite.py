@@ -1,4 +1,4 @@
-"""Rewrites a CSV file that DuckDB may read wrong."""
+"""Rewrites a CSV file that DuckDB may misread."""
 
 import csv
 from dataclasses import replace
@@ -11,18 +11,18 @@ from diffing.csvfiles.records import LONGEST_RECORD, Records
 
 
 def rewrite(file: CsvFile, scratch: Path) -> CsvFile:
-    """Read a file again, slowly and exactly, and copy it in a form that DuckDB surely reads right.
+    """Read a file again, slowly and exactly, and write a copy that DuckDB reads correctly.
 
     Args:
-        file: a file, from `open_csv`, that DuckDB refused or may read wrong.
+        file: a file, from `open_csv`, that DuckDB refused or may misread.
         scratch: an existing folder for the copy.
 
     Returns:
-        The same rows in a copy that has no header, ends lines in LF and quotes by one rule.
+        The same rows in a copy without a header, with LF line ends and uniform quotes.
 
     Raises:
-        BadInput: the file is no CSV; saying where.
-        OutOfDisk: the copy found no room.
+        BadInput: the file is not valid CSV. The text names the line.
+        OutOfDisk: too little space is free for the copy.
     """
     if file.rewritten:
         return file
@@ -37,7 +37,7 @@ def rewrite(file: CsvFile, scratch: Path) -> CsvFile:
 
 
 def _copy_rows(file: CsvFile, copy: Path, room: Room) -> int:
-    """Write all records but the header to `copy`, and return how many they are."""
+    """Write all records below the header to `copy`, and return their number."""
     rows, expected, unchecked = 0, len(file.columns), 0
     with (
         file.path.open("rb") as original,
@@ -47,14 +47,14 @@ def _copy_rows(file: CsvFile, copy: Path, room: Room) -> int:
         records = Records(original, file.name)
         below_header = iter(records)
         next(below_header)
-        # a blank line: where a file begins, DuckDB looks for a byte order mark, and it takes the
-        # first line end for that of all lines, though it may stand inside quotes
+        # A blank line in place of the header. DuckDB looks for a byte order mark at the beginning,
+        # and assumes that all lines end like the first, even if that end is inside quotes.
         target.write("\n")
         for fields in below_header:
             if len(fields) != expected:
                 raise BadInput(
                     f"{file.name}, line {records.line}: expected {_count(expected, 'field')} "
-                    f"as in the header, found {len(fields)}. Quote fields that hold a comma."
+                    f"as in the header, found {len(fields)}. Quote fields that contain a comma."
                 )
             raw = records.raw
             if '"' in raw:

@@ -1,9 +1,9 @@
-"""What stands in the bytes of a CSV file: one fast look over all of them.
+"""A fast scan of all bytes of a CSV file.
 
-The fast look counts the rows of a file that DuckDB surely reads right, and tells the others. Three
-things it reads wrong without an error (2.0.0): blanks beside quotes, bytes that are not UTF-8 in
-columns nobody asked for, and a broken record that comes first after one of its buffers' borders:
-there it drops all rows up to the end of the file.
+The scan counts the rows of a file that DuckDB reads correctly, and detects other files. DuckDB
+2.0.0 misreads three things without an error: blanks next to quotes, bytes that are not UTF-8 in
+unused columns, and a broken record first after the border of a buffer. In the last case it drops
+all rows up to the end of the file.
 """
 
 import re
@@ -17,38 +17,50 @@ from diffing.core.errors import BadInput
 from diffing.csvfiles.records import LONGEST_RECORD
 
 SEPARATOR = b"\x1f"
-"""Stands between the columns of a key where the queries make one text of them."""
+"""The separator between the columns of a key that the queries join into one text."""
 
 
-# Small enough to stay in the processor's cache while it is looked over several times.
-_CHUNK = 32 * 1024
-_BLOCK = 1024 * 1024
+@dataclass(frozen=True)
+class Portions:
+    """The bytes of a file per step.
 
-# A record whose fields are all quoted; or else the whole rest of the text. After a quote inside a
-# quoted field, both `"` and `,"` lead on into a quoted field: taking them in one loop makes files
-# that quote everything twice as fast.
-# Atomic groups, not (...)*+: that matches wrong before Python 3.11.5 (gh-106052).
+    Args:
+        read: bytes per read.
+        scanned: bytes per chunk, or one line. A chunk stays in the processor's cache while it is
+            scanned several times.
+    """
+
+    read: int = 1024 * 1024
+    scanned: int = 32 * 1024
+
+
+PORTIONS = Portions()
+
+# A record whose fields are all quoted, or the whole rest of the text. After a quote inside a quoted
+# field, both `"` and `,"` continue with a quoted field. One loop for both makes files that quote
+# everything twice as fast.
+# Atomic groups, not (...)*+, which matches wrongly before Python 3.11.5 (gh-106052).
 _QUOTED_RECORD = re.compile(rb'"[^"]*+(?>(?:",?+"[^"]*+)*)"\r?\n|(.++)', re.DOTALL)
 
-# Text in which every quoted field begins after a comma or line end, ends before one and in its
-# line, and no quote stands anywhere else. The ranges mean [^"\n], which is half as fast.
+# Text whose quotes all belong to quoted fields of one line, each between commas or line ends. The
+# ranges are the same as [^"\n], which is half as fast.
 _INSIDE = rb'"[\x00-\x09\x0b-\x21\x23-\xff]*+'
 _QUOTED_IN_LINES = re.compile(
     rb'(?>(?:[^"]*+(?<![^,\n])' + _INSIDE + rb'(?>(?:"[,\n]?+' + _INSIDE + rb')*)"(?![^,\r\n]))*)'
     rb'[^"]*+\Z'
 )
 
-# In text without what stands inside quotes: a quote where no quoted field may begin or end.
+# In text without the content of quotes: a quote that neither begins nor ends a quoted field.
 _MISPLACED_QUOTE = re.compile(rb'"(?:(?<=[^,\n"]")|(?=[^,\r\n"]))')
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What stands in a file.
+    """The contents of a file.
 
     Args:
-        rows: records below the header; None if DuckDB may read the file wrong.
-        has_separator: U+001F stands in it.
+        rows: records below the header; None if DuckDB may misread the file.
+        has_separator: whether it contains U+001F.
     """
 
     rows: int | None
@@ -60,21 +72,23 @@ def count_rows(
     name: str,
     cuts: Sequence[int] = (),
     on_chunk: Callable[[], None] = lambda: None,
+    portions: Portions = PORTIONS,
 ) -> Contents:
-    """Count the rows of a file that DuckDB reads right or refuses.
+    """Count the rows of a file that DuckDB reads correctly or refuses.
 
     Args:
-        path: a plain CSV file with a header.
-        name: what errors call it.
-        cuts: offsets, ascending, at which a record must begin.
-        on_chunk: called again and again; what it raises ends the count.
+        path: an uncompressed CSV file with a header.
+        name: of the file, for errors.
+        cuts: ascending offsets at which a record must begin.
+        on_chunk: called for each chunk; an exception from it ends the count.
+        portions: bytes per step.
 
     Raises:
         BadInput: the file is not UTF-8.
     """
-    rows: int | None = -1  # the header is a record, but no row
+    rows: int | None = -1  # the header is a record, but not a row
     inside, has_separator, last = False, False, b""
-    for offset, chunk in _whole_lines(path, cuts):
+    for offset, chunk in _whole_lines(path, cuts, portions):
         on_chunk()
         if not chunk:
             return Contents(None, has_separator)
@@ -90,23 +104,26 @@ def count_rows(
     return Contents(None if inside or last == b"\r" else rows, has_separator)
 
 
-def _whole_lines(path: Path, cuts: Sequence[int]) -> Iterator[tuple[int, bytes]]:
-    """A file in chunks of whole lines: no character and no pair of characters is cut in two.
+def _whole_lines(
+    path: Path, cuts: Sequence[int], portions: Portions
+) -> Iterator[tuple[int, bytes]]:
+    """A file in chunks of whole lines, which splits no character and no CR LF.
 
     Args:
         path: the file.
-        cuts: offsets, ascending, of lines at which a chunk should begin.
+        cuts: ascending offsets of lines at which a chunk should begin.
+        portions: bytes per step; a chunk may be longer, up to the end of its line.
 
     Yields:
-        Offset and bytes of each; an empty chunk at last if a line is too long.
+        The offset and bytes of each chunk. If a line is too long, the last chunk is empty.
     """
-    offset, rest = 0, b""
+    offset, rest, size = 0, b"", portions.scanned
     ends = [*cuts, sys.maxsize]
     with path.open("rb", buffering=0) as file:
-        while block := file.read(_BLOCK):
+        while block := file.read(portions.read):
             block = rest + block
             start = 0
-            while (end := block.find(b"\n", start + _CHUNK) + 1) or offset + len(block) >= ends[0]:
+            while (end := block.find(b"\n", start + size) + 1) or offset + len(block) >= ends[0]:
                 end = min(end or len(block), ends[0] - offset)
                 if offset + end == ends[0]:
                     ends.pop(0)
@@ -121,16 +138,16 @@ def _whole_lines(path: Path, cuts: Sequence[int]) -> Iterator[tuple[int, bytes]]
 
 
 def _count_records(chunk: bytes, inside: bool) -> tuple[int | None, bool]:
-    """How many records end in a chunk of whole lines, and whether it ends inside quotes.
+    """The number of records that end in a chunk of lines, and whether it ends inside quotes.
 
     Args:
         chunk: the lines.
-        inside: they begin inside quotes.
+        inside: whether they begin inside quotes.
 
     Returns:
-        None for the number if a quote stands where none belongs.
+        None in place of the number if a quote is misplaced.
     """
-    # a field that goes on counts as if it began here
+    # a continued field counts as if it began here
     text = b'"' + chunk if inside else chunk
     records = 0
     if text.startswith(b'"'):
@@ -145,7 +162,7 @@ def _count_records(chunk: bytes, inside: bool) -> tuple[int | None, bool]:
 
 
 def _without_quoted(text: bytes) -> tuple[bytes, bool]:
-    """A text with but one quote for each quoted part, and whether it ends inside one."""
+    """A text with one quote in place of each quoted part, and whether it ends inside quotes."""
     pieces = text.split(b'"')
     outside = pieces[::2]
     ends_inside = len(pieces) % 2 == 0
@@ -155,7 +172,7 @@ def _without_quoted(text: bytes) -> tuple[bytes, bool]:
 
 
 def _count_lines(text: bytes) -> int:
-    """How many lines are not blank; to count line ends and then look for two of them is slower."""
+    """The number of lines that are not blank. To count line ends, less pairs of them, is slower."""
     lines = BytesIO(text).readlines()
     blank = lines.count(b"\n")
     if b"\r" in text:
@@ -175,11 +192,11 @@ def _refuse_other_encodings(chunk: bytes, offset: int, path: Path, name: str) ->
 
 
 def _place_of(path: Path, offset: int) -> tuple[int, int]:
-    """The line, and the byte in it, both from 1, of an offset from 0."""
+    """The line and the byte in the line, both from 1, of an offset from 0."""
     line, start, done = 1, 0, 0
     with path.open("rb") as file:
         while done < offset:
-            chunk = file.read(min(_CHUNK, offset - done))
+            chunk = file.read(min(PORTIONS.scanned, offset - done))
             line += chunk.count(b"\n")
             if (newline := chunk.rfind(b"\n")) >= 0:
                 start = done + newline + 1

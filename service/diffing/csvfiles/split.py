@@ -1,8 +1,9 @@
-"""A CSV file in pieces that DuckDB takes for files: it numbers the rows of a file in one thread."""
+"""Splits a CSV file into pieces, because DuckDB numbers the rows of a file in one thread."""
 
 import csv
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO, RawIOBase, UnsupportedOperation
 from itertools import islice, pairwise
@@ -17,51 +18,65 @@ from diffing.csvfiles.csv_file import CsvFile
 from diffing.csvfiles.records import BOM, LONGEST_RECORD
 
 PIECES = 4
-"""How many pieces 1_read.sql reads of a file; those that are not needed are empty."""
+"""The number of pieces that 1_read.sql reads of a file. Unneeded pieces are empty."""
 
 _random = SystemRandom()
 
-# Less is not worth a thread.
-_SMALLEST = 4_000_000
-# A line after which so many records are whole begins a record; if not, the inspection tells.
+# If so many whole records follow a line, a record begins there. If not, the inspection detects it.
 _RECORDS = 20
 _LINES_TRIED = 100
-# A key that stands so often on both sides that to join them would take long is met twice in a
-# sample of so many places: 65,000 rows in a row of 10 million are missed on both sides once in
-# 400,000 times.
+# A sample of so many places finds each key that repeats so often that its join is slow. It misses
+# 65,000 adjacent rows of 10 million, on both sides, once in 400,000 times.
 _SAMPLES = 1_000
-_SAMPLE_BYTES = 2_048
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """The sizes of the parts of a file.
+
+    Args:
+        smallest: bytes of a piece at least; fewer are not worth a thread.
+        sample_bytes: bytes that a sample reads at each place.
+    """
+
+    smallest: int = 4_000_000
+    sample_bytes: int = 2_048
+
+
+CUTTING = Cutting()
 
 
 class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
-    """Pieces of a file under names such as `new://0`, each with the file's header line.
+    """The pieces of a file, named such as `new://0`, each with the header line.
 
     Args:
         file: the file.
-        protocol: what stands before `://`.
-        most: how many pieces at most, empty ones not counted.
+        protocol: the part of the names before `://`.
+        most: number of pieces at most, without empty ones.
+        cutting: sizes of pieces and samples.
 
     Attributes:
-        names: of the pieces, in order; always as many.
-        bytes_total: of the file.
-        is_large: to read a sample first takes little beside reading the file.
-        sample: name of lines from all over the file, once these were taken.
-        cuts: where the second and later pieces begin, in bytes from the beginning of the file. That
-            these are beginnings of records is very likely, but not sure.
+        names: of the pieces, in order, always PIECES.
+        bytes_total: size of the file.
+        is_large: whether a sample costs little compared with the whole file.
+        sample: name of the sample, once it was taken.
+        cuts: offsets of the second and later pieces. Very likely, but not surely, records begin
+            there.
     """
 
     cachable = False
 
-    def __init__(self, file: CsvFile, protocol: str, most: int) -> None:
+    def __init__(self, file: CsvFile, protocol: str, most: int, cutting: Cutting = CUTTING) -> None:
         super().__init__()
         self.protocol = protocol
         self._path = file.path
+        self._sample_bytes = cutting.sample_bytes
         self.bytes_total = file.path.stat().st_size
         with file.path.open("rb") as start:
             self._header = start.readline()
         body = len(self._header)
-        # of a rewritten file one thread must read all
-        wanted = 1 if file.rewritten else min(most, PIECES, self.bytes_total // _SMALLEST)
+        # one thread must read a rewritten file
+        wanted = 1 if file.rewritten else min(most, PIECES, self.bytes_total // cutting.smallest)
         self.cuts = _cuts(file, body, self.bytes_total, wanted)
         bounds = [body, *self.cuts, *[self.bytes_total] * (PIECES - len(self.cuts))]
         self._bounds = {
@@ -69,7 +84,7 @@ class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
         }
         self.names = tuple(self._bounds)
         self._furthest = dict.fromkeys(self.names, 0)
-        self.is_large = self.bytes_total >= _SMALLEST
+        self.is_large = self.bytes_total >= cutting.smallest
         self.sample: str | None = None
         self._sampled = b""
 
@@ -80,7 +95,7 @@ class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
 
     @property
     def bytes_read(self) -> int:
-        """How many bytes of the file were read, those read again not counted."""
+        """Bytes of the file that were read, each counted once."""
         below_header = sum(self._furthest.values())
         return below_header + len(self._header) if below_header else 0
 
@@ -98,43 +113,43 @@ class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
         return _Piece(self._path, self._header, *self._bounds[path], read_to)
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
-        """Name, size and type, as fsspec has it."""
+        """Name, size and type, as fsspec defines them."""
         with self.open(path) as file:
             return {"name": path, "size": file.seek(0, os.SEEK_END), "type": "file"}
 
     def glob(self, path: str, **_: Any) -> list[str]:
-        """That very piece: names here are no patterns."""
+        """The piece of that name: names are not patterns here."""
         return [path] if self.exists(path) else []
 
     def exists(self, path: str, **_: Any) -> bool:
-        """Whether there is such a piece."""
+        """Whether a piece has that name."""
         return path in self.all_names
 
     def take_sample(self) -> None:
-        """Read lines from all over the file; nobody can know beforehand which these are.
+        """Read lines from random places of the whole file.
 
-        Each of 1,000 reads would wait for a thread that has Python's lock: better take it before
-        there is one. To map the file takes as much memory as the file where its pages are huge.
+        Call it before a second thread starts: each of 1,000 reads would wait for Python's lock. A
+        mapped file would need as much memory as its size, if its pages are huge.
         """
-        body = len(self._header)
+        body, size = len(self._header), self._sample_bytes
         lines = [self._header]
-        apart = max((self.bytes_total - body) / _SAMPLES, _SAMPLE_BYTES)
+        apart = max((self.bytes_total - body) / _SAMPLES, size)
         with self._path.open("rb", buffering=0) as file:
             for i in range(ceil((self.bytes_total - body) / apart)):
-                start = body + int(i * apart) + int(_random.random() * (apart - _SAMPLE_BYTES))
-                # whole lines alone
-                text = os.pread(file.fileno(), _SAMPLE_BYTES, start).partition(b"\n")[2]
+                start = body + int(i * apart) + int(_random.random() * (apart - size))
+                # only whole lines
+                text = os.pread(file.fileno(), size, start).partition(b"\n")[2]
                 lines.append(text[: text.rfind(b"\n") + 1])
         self._sampled = b"".join(lines)
         self.sample = f"{self.protocol}://sample"
 
     def modified(self, path: str) -> datetime:  # noqa: ARG002  # fsspec's signature
-        """When the file was changed."""
+        """The time of the last change of the file."""
         return datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
 
 
 class _Piece(RawIOBase):
-    """The header line, then a piece of a file."""
+    """The header line, followed by a piece of a file."""
 
     def __init__(
         self, path: Path, header: bytes, start: int, end: int, read_to: Callable[[int], None]
@@ -178,7 +193,7 @@ class _Piece(RawIOBase):
 
 
 def _cuts(file: CsvFile, body: int, size: int, wanted: int) -> list[int]:
-    """Where to cut a file into pieces of about one size."""
+    """The offsets that split a file into pieces of similar size."""
     cuts: list[int] = []
     for i in range(1, wanted):
         near = body + (size - body) * i // wanted
@@ -189,7 +204,7 @@ def _cuts(file: CsvFile, body: int, size: int, wanted: int) -> list[int]:
 
 
 def _record_near(path: Path, offset: int, columns: int) -> int | None:
-    """Where a record begins soon after an offset: probably, as a quoted field may look like one."""
+    """The probable beginning of a record after an offset; a quoted field may look like one."""
     with path.open("rb") as file:
         file.seek(offset)
         file.readline(LONGEST_RECORD)
@@ -203,7 +218,7 @@ def _record_near(path: Path, offset: int, columns: int) -> int | None:
 
 
 def _records_follow(text: bytes, columns: int) -> bool:
-    # what begins with a byte order mark would lose it as the beginning of a file
+    # a piece would lose a byte order mark at its beginning
     if text.startswith(BOM):
         return False
     lines = text.decode("latin-1").split("\n")[:-1]

@@ -1,4 +1,4 @@
-"""Looks over the bytes of the files in a thread of its own, while DuckDB reads them."""
+"""Scans the bytes of the files in another thread, while DuckDB reads them."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -11,11 +11,11 @@ from diffing.csvfiles.scan import Contents
 
 
 class Inspection:
-    """Counts the rows of files without DuckDB, so that it can be held to them.
+    """Counts the rows of files without DuckDB, to verify its counts.
 
     Args:
-        cuts: the files, and for each the offsets at which a record must begin.
-        interrupted: when set, it ends.
+        cuts: the files, each with the offsets at which a record must begin.
+        interrupted: ends the inspection when set.
     """
 
     def __init__(self, cuts: Mapping[CsvFile, Sequence[int]], interrupted: threading.Event) -> None:
@@ -35,7 +35,7 @@ class Inspection:
         self._thread.shutdown(cancel_futures=True)
 
     def contents(self, file: CsvFile) -> Contents:
-        """Wait for what stands in a file.
+        """Wait for the contents of a file.
 
         Raises:
             BadInput: the file is not UTF-8.

@@ -1,4 +1,4 @@
-"""The diff itself: runs `sql/` on two checked files, and writes what came out.
+"""The diff: runs `sql/` on two checked files, and writes the outputs.
 
 The only room that touches DuckDB.
 """

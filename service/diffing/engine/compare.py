@@ -17,13 +17,13 @@ from diffing.engine.query_profile import Profile
 from diffing.files.results import Outputs
 
 _ORDER = ("key", "value", "rest")
-# what a file is taken for that no sample is taken of: the plan that follows suits any
+# assumed of a file without a sample: the resulting plan fits any file
 _UNSAMPLED = {"repeats": True, "numbers": False}
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Rows, and values, by what they are."""
+    """The numbers of rows and values, by kind."""
 
     old_rows: int
     new_rows: int
@@ -38,7 +38,7 @@ class Counts:
     within_tolerance: int
 
 
-# by the section of `1_read.sql` that makes them: the views that read the files
+# the views that read the files, by the section of `1_read.sql` that creates them
 _VIEWS = {
     "one_piece": {"old_rows": "old_in_one_piece", "new_rows": "new_in_one_piece"},
     "four_pieces": {"old_rows": "old_in_four_pieces", "new_rows": "new_in_four_pieces"},
@@ -50,8 +50,8 @@ class Side:
     """One of the two files.
 
     Args:
-        file: has the columns of the comparison.
-        pieces: the same, in pieces.
+        file: the file, with the columns of the comparison.
+        pieces: its pieces.
     """
 
     file: CsvFile
@@ -60,14 +60,14 @@ class Side:
 
 @dataclass(frozen=True)
 class Work:
-    """What is compared, and where to.
+    """The order for a comparison.
 
     Args:
         old: the old file.
         new: the new file.
         comparison: the columns and tolerances.
         outputs: files to write.
-        exact_keys: hold the keys themselves in memory.
+        exact_keys: keep whole keys in memory.
     """
 
     old: Side
@@ -88,20 +88,20 @@ def compare(
     inspection: Inspection,
     on_stage: Callable[[str], None],
 ) -> Counts | CsvRefused:
-    """Compare two files and write the outputs, by the plan that samples suggest, or the next.
+    """Compare two files and write the outputs. A sample picks the plan; misfits change it.
 
     Args:
-        work: what is compared.
+        work: the order.
         connect: opens a session that may read both files and write the outputs.
         inspection: of both files.
-        on_stage: called with a word when the next stage begins.
+        on_stage: called with a word at the start of each stage.
 
     Returns:
-        Counts of rows; or why DuckDB does not read a file, not all of it, or may read it wrong.
+        The counts; or an error, if DuckDB refuses a file, or may misread it.
 
     Raises:
-        BadInput: a file is not UTF-8; or keys repeat, and the comparison does not allow it.
-        OutOfMemory, OutOfDisk, DiffFailed: the machine was not up to it.
+        BadInput: a file is not UTF-8, or repeats keys against the options.
+        OutOfMemory, OutOfDisk, DiffFailed: the machine failed.
         Interrupted: the session was interrupted.
     """
     plan: Plan | None = None
@@ -119,13 +119,13 @@ def compare(
                 raise DiffFailed(f"The files have {tried.value}; this is a fault of the service.")
             plan = plan.after(tried)
     except CsvRefused as refused:
-        for side in work.sides:  # that a file is not UTF-8 is the better word
+        for side in work.sides:  # it raises the clearer error if a file is not UTF-8
             inspection.contents(side.file)
         return refused
 
 
 def parameters(work: Work) -> dict[str, Any]:
-    """What the queries of `sql/` name, whatever the plan."""
+    """The parameters of `sql/` that do not depend on the plan."""
     comparison, outputs = work.comparison, work.outputs
     old_roles, new_roles = (_roles(side.file, comparison) for side in work.sides)
     extra = extra_columns(work.new.file.columns, comparison.value)
@@ -151,10 +151,10 @@ def parameters(work: Work) -> dict[str, Any]:
 
 
 def extra_columns(columns: Sequence[str], value: Sequence[str]) -> list[str]:
-    """Names for the columns that detail adds: the change, and each value before it.
+    """Names for the columns that detail adds: the change, and each old value.
 
     Args:
-        columns: the columns there are; a name that is taken gets one more underscore in front.
+        columns: the existing columns. A name among them gets an additional leading underscore.
         value: the value columns.
     """
     taken, names = set(columns), []
@@ -173,7 +173,7 @@ def _pieces(work: Work) -> str:
 
 
 def _side(side: Side, comparison: Comparison) -> dict[str, Any]:
-    """A file as 1_read.sql takes it."""
+    """A file as a parameter of 1_read.sql."""
     return {
         "files": list(side.pieces.names),
         "columns": dict.fromkeys(_roles(side.file, comparison), "VARCHAR"),
@@ -182,7 +182,7 @@ def _side(side: Side, comparison: Comparison) -> dict[str, Any]:
 
 
 def _in_order(roles: dict[str, str]) -> dict[str, str]:
-    """The roles in the order of the comparison, whatever that of the file."""
+    """The roles, in the order of the comparison."""
 
     def place(role: str) -> tuple[int, int]:
         kind, number = role.split("_")
@@ -192,14 +192,14 @@ def _in_order(roles: dict[str, str]) -> dict[str, str]:
 
 
 def _roles(file: CsvFile, comparison: Comparison) -> dict[str, str]:
-    """A file's columns by what they are: names from outside never reach the SQL."""
+    """The columns of a file by role. Names from outside never reach the SQL."""
     roles = {name: f"key_{i}" for i, name in enumerate(comparison.key)}
     roles |= {name: f"value_{i}" for i, name in enumerate(comparison.value)}
     return {roles.get(name, f"rest_{i}"): name for i, name in enumerate(file.columns)}
 
 
 def _named(plan: Plan) -> dict[str, Any]:
-    """What the queries of `sql/` name of a plan."""
+    """The parameters of `sql/` that depend on the plan."""
     return {
         "keys": plan.keys,
         "old_side": plan.old_side,
@@ -219,7 +219,7 @@ def _sampled(session: Session, bound: dict[str, Any], work: Work) -> Plan:
 
 
 def _sample_of(session: Session, bound: dict[str, Any], side: Side) -> dict[str, Any]:
-    """What a sample of a file says."""
+    """The properties of a sample of a file."""
     pieces = side.pieces
     try:
         if pieces.sample:
@@ -227,7 +227,7 @@ def _sample_of(session: Session, bound: dict[str, Any], side: Side) -> dict[str,
             of_side = {"side": bound[name], "roles": bound[f"{name}_roles"]}
             return session.run("sample", bound | of_side | {"file": pieces.sample})
     except CsvRefused:
-        pass  # it cuts fields of several lines
+        pass  # the sample splits fields of several lines
     return _UNSAMPLED
 
 
@@ -242,7 +242,7 @@ class _Try:
     bound: dict[str, Any]
 
     def run(self, on_stage: Callable[[str], None]) -> Counts | Misfit:
-        """Compare by the plan, and write the outputs if the files fit it."""
+        """Compare by the plan. If the files fit it, write the outputs."""
         on_stage("comparing")
         profile = self._classified()
         if not profile:
@@ -272,16 +272,16 @@ class _Try:
         return counts
 
     def _classified(self) -> Profile | None:
-        """Make `outcome`; None where a value that is taken for a number is none."""
+        """Make `outcome`; None if a supposed number is not a number."""
         self.session.run("outcome", self.bound)
         return self.session.profiled([self.plan.old_side, self.plan.outcome], self.bound)
 
     def _rows_read(self, profile: Profile, side: Side) -> int:
-        """The rows that DuckDB read of a file, once they were counted in the bytes, too."""
+        """The rows that DuckDB read of a file, checked by the count of the inspection."""
         rows = sum(profile.read[name] for name in side.pieces.names)
         counted = self.inspection.contents(side.file).rows
         if counted is None:
-            raise CsvRefused(f"{side.file.name}: DuckDB may read it wrong.")
+            raise CsvRefused(f"{side.file.name}: DuckDB may misread it.")
         if counted != rows:
             raise CsvRefused(
                 f"{side.file.name}: it has {counted:,} rows, but DuckDB read {rows:,}; "
@@ -290,8 +290,8 @@ class _Try:
         return rows
 
     def _within_tolerance(self, profile: Profile) -> int:
-        """The rows that `outcome` leaves out as within tolerance."""
-        # DuckDB leaves a filter out where old is empty
+        """The rows within tolerance, which `outcome` leaves out."""
+        # DuckDB omits a filter if old is empty
         if self.plan.values == "any" or not profile.held:
             return 0
         try:
@@ -303,7 +303,7 @@ class _Try:
         return not_same - kept
 
     def _misfit(self, joined: int, expected: int) -> Misfit | None:
-        """What the plan is not made for after all."""
+        """The property of the files that contradicts the plan; None if they fit."""
         contents = [self.inspection.contents(side.file) for side in self.work.sides]
         hashed = self.plan.keys == "hashed" and len(self.work.comparison.key) > 1
         if hashed and any(content.has_separator for content in contents):
@@ -315,7 +315,7 @@ class _Try:
         return Misfit.REPEATED_KEY
 
     def _repeated(self, counts: Counts) -> BadInput:
-        """The error that says which keys stand in several rows."""
+        """The error that lists examples of repeated keys."""
         faults = []
         for side, surplus in zip(
             self.work.sides, (counts.old_surplus, counts.new_surplus), strict=True
@@ -345,7 +345,7 @@ class _Try:
             ("removed", outputs.removed, bound["old_header"], counts.removed),
         ):
             if path:
-                # DuckDB puts line ends between rows, and none after the prefix
+                # DuckDB writes line ends between rows, but not after the prefix
                 prefix = line_of(header.values()) + ("\n" if rows else "")
                 output = {"header": header, "output": str(path), "prefix": prefix}
                 written = self.session.run(name, bound | output)

@@ -1,4 +1,4 @@
-"""A DuckDB connection that runs the SQL of `sql/` within limits, and reaches nothing else."""
+"""A DuckDB connection that runs `sql/` within limits, and reaches only given files."""
 
 import re
 import shutil
@@ -20,23 +20,23 @@ ENGINE = f"duckdb {duckdb.__version__}"
 
 
 class CsvRefused(DiffingError):
-    """DuckDB would not read a file; where and why is for `csvfile.rewrite` to find out."""
+    """DuckDB refused a file; `rewrite` finds the place and the reason."""
 
 
 class _NotNumbers(DiffingError):
-    """A value that was taken for a number is none."""
+    """A supposed number is not a number."""
 
 
 class Session:
-    """A connection of its own, with the macros of `equality.sql`.
+    """A private connection, with the macros of `equality.sql`.
 
     Args:
-        limits: what it may use.
-        scratch: an existing folder, private to it, where it spills.
-        outputs: the files that it may write, or read by that name.
-        pieces: the files that it may read, which go by the names of their pieces alone: a path
-            that may be read may be written, too.
-        interrupted: when set, no further statement starts.
+        limits: threads, memory and disk.
+        scratch: an existing, private folder, to which it spills.
+        outputs: the files that it may write, and read.
+        pieces: the files that it may read. It gets only the names of their pieces, because DuckDB
+            may write to every path that it may read.
+        interrupted: prevents further statements when set.
     """
 
     def __init__(
@@ -80,20 +80,20 @@ class Session:
         self._close()
 
     def _close(self) -> None:
-        for file in self._pieces:  # or they would never be freed
+        for file in self._pieces:  # else they would never be freed
             if self._connection.filesystem_is_registered(file.protocol):
                 self._connection.unregister_filesystem(file.protocol)
         self._connection.close()
 
     def run(self, name: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Run each statement of a section of `sql/` with those of the parameters that it names.
+        """Run each statement of a section of `sql/`, with the parameters that it names.
 
         Returns:
             The first row of the last statement, by column.
 
         Raises:
-            CsvRefused: a file is not what DuckDB takes for CSV.
-            OutOfMemory, OutOfDisk, DiffFailed: the machine was not up to it.
+            CsvRefused: DuckDB does not accept a file as CSV.
+            OutOfMemory, OutOfDisk, DiffFailed: the machine failed.
             Interrupted: `interrupt` was called.
         """
         *_, result = self._executed(name, parameters)
@@ -102,10 +102,10 @@ class Session:
         return dict(zip((column[0] for column in result.description), row or (), strict=False))
 
     def profiled(self, names: Sequence[str], parameters: Mapping[str, Any]) -> Profile | None:
-        """Run several sections as `run` does, and tell how many rows went through them.
+        """Run several sections as `run` does, and count the rows in their operators.
 
         Returns:
-            None where a value that is taken for a number is none.
+            The counts; None if a supposed number is not a number.
         """
         try:
             return Profile.of(
@@ -130,18 +130,18 @@ class Session:
             yield result
 
     def interrupt(self) -> None:
-        """Stop the statement that runs, from another thread."""
+        """Stop the running statement, from another thread."""
         self._connection.interrupt()
 
 
 def as_pattern(path: Path) -> Path:
-    """A path that SQL reads as that very file: it takes `*`, `?` and `[` for a pattern."""
+    """A path with `*`, `?` and `[` escaped, which SQL would read as a pattern."""
     return Path(re.sub(r"([*?\[])", r"[\1]", str(path)))
 
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """DuckDB's errors as ours: no SQL and no path in them."""
+    """Translate DuckDB's errors to ours, without SQL and paths."""
     try:
         yield
     except duckdb.InterruptException:
@@ -149,14 +149,14 @@ def _translated() -> Iterator[None]:
     except duckdb.OutOfMemoryException as error:
         if "max_temp_directory_size" in str(error):
             raise OutOfDisk(
-                "The diff needs more room for temporary files than it may use. "
+                "The diff needs more disk space for temporary files than it may use. "
                 "Free disk space, or raise DIFFING_TEMP_LIMIT or DIFFING_MEMORY_LIMIT."
             ) from error
         raise OutOfMemory(
             "The diff needs more memory than it may use. Raise DIFFING_MEMORY_LIMIT."
         ) from error
     except duckdb.ConversionException as error:
-        raise _NotNumbers("A value is no number.") from error
+        raise _NotNumbers("A value is not a number.") from error
     except (duckdb.InvalidInputException, duckdb.NotImplementedException) as error:
         raise CsvRefused("A file could not be read as CSV.") from error
     except duckdb.Error as error:

@@ -1,4 +1,4 @@
-"""Writes the CSV of a diff in another format."""
+"""Converts the CSV of a diff to another format."""
 
 import contextlib
 import csv
@@ -21,7 +21,7 @@ from diffing.core.spec import ConversionSpec
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 
-_HINT = "Ask for format=csv or format=json."
+_HINT = "Use format=csv or format=json."
 
 
 def convert(
@@ -30,22 +30,22 @@ def convert(
     limits: Limits,
     on_ready: Callable[[Outputs], None] = lambda _: None,
 ) -> None:
-    """Write a CSV in the format that the suffix of the result names.
+    """Convert a CSV to the format that the suffix of the result names.
 
-    It appears under its name only when it is whole, and has as many rows as it must.
+    The target appears only when it is complete, with the expected number of rows.
 
     Args:
-        spec: the CSV.
+        spec: the order.
         outputs: the result: `.json`, an array of objects; or `.parquet`, columns of text. Empty is
             NULL.
-        limits: what DuckDB may use.
-        on_ready: called with the file that is written to before it gets its name, when it is there.
+        limits: threads, memory and disk.
+        on_ready: called with the temporary file, once it exists.
 
     Raises:
-        NotAcceptable: the format has no room for its column names, or memory none for its rows.
+        NotAcceptable: the format cannot store the column names, or memory is too small.
         ResultGone: the source was removed.
         ConversionFailed: the source is damaged.
-        OutOfMemory, OutOfDisk, DiffFailed: the machine was not up to it.
+        OutOfMemory, OutOfDisk, DiffFailed: the machine failed.
     """
     csv.field_size_limit(sys.maxsize)
     with outputs.parts() as parts:
@@ -83,7 +83,7 @@ def _opened(source: Path) -> Iterator[TextIO]:
 
 
 def _write_json(source: Path, target: Path) -> int:
-    """Write an array with an object a line, and return how many they are."""
+    """Write an array with one object per line, and return their number."""
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
     rows = 0
     with _opened(source) as file, target.open("w", encoding="utf-8", newline="") as out:
@@ -98,7 +98,7 @@ def _write_json(source: Path, target: Path) -> int:
 
 
 def _write_parquet(source: Path, target: Path, limits: Limits) -> int:
-    """Write Parquet, and return the number of rows; no name may come out as another one."""
+    """Write Parquet, and return the number of rows. Column names must not change."""
     from diffing.engine.connection import (  # only Parquet needs DuckDB
         CsvRefused,
         Session,
@@ -117,15 +117,17 @@ def _write_parquet(source: Path, target: Path, limits: Limits) -> int:
             written = session.run("parquet", parameters)["Count"]
             found = session.run("parquet_columns", {"output": str(as_pattern(target))})["names"]
     except CsvRefused:
-        raise NotAcceptable(f"A row is too long for a conversion to Parquet. {_HINT}") from None
+        raise NotAcceptable(
+            f"Parquet cannot store this result: a row is too long. {_HINT}"
+        ) from None
     except (OutOfMemory, OutOfDisk) as error:
         if "No space left" in str(error.__cause__):
             raise
         raise NotAcceptable(
-            f"It takes more memory to give it as Parquet than a conversion may use. {_HINT}"
+            f"The conversion to Parquet needs more memory than {limits.memory}. {_HINT}"
         ) from None
     if found != names:
-        raise NotAcceptable(f"Parquet has no room for the names of the columns. {_HINT}")
+        raise NotAcceptable(f"Parquet cannot store the names of the columns. {_HINT}")
     return int(written)
 
 
@@ -136,9 +138,9 @@ def _names_for_parquet(source: Path) -> list[str]:
     if "" in names:
         fault = "a column has no name"
     elif any("\n" in name or "\r" in name for name in names):
-        fault = "the name of a column has a line end in it"
+        fault = "the name of a column contains a line end"
     elif len({name.encode().lower() for name in names}) < len(names):
         fault = "the names of two columns differ only in case"
     if fault:
-        raise NotAcceptable(f"It cannot be given as Parquet: {fault}. {_HINT}")
+        raise NotAcceptable(f"Parquet cannot store this result: {fault}. {_HINT}")
     return names

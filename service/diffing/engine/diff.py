@@ -1,4 +1,4 @@
-"""One diff: two files checked, compared within limits, and what came out published when whole."""
+"""One diff: it checks two files, compares them within limits, and publishes the outputs."""
 
 import tempfile
 import threading
@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 
 from diffing.core.errors import BadArgument, DiffFailed
-from diffing.core.input_file import InputFile, told_apart
+from diffing.core.input_file import InputFile, named_apart
 from diffing.core.progress import Progress
 from diffing.core.spec import DiffSpec
 from diffing.csvfiles.csv_file import CsvFile
 from diffing.csvfiles.open import open_csv, require_columns
 from diffing.csvfiles.rewrite import rewrite
-from diffing.csvfiles.split import Pieces
+from diffing.csvfiles.split import CUTTING, Cutting, Pieces
 from diffing.csvfiles.verify import Inspection
 from diffing.engine.compare import Counts, Side, Work, compare
 from diffing.engine.connection import ENGINE, CsvRefused, Session
@@ -25,27 +25,29 @@ from diffing.files.versions import unchanged
 from diffing.sandbox.limits import Limits
 from diffing.sandbox.malloc import limit_arenas
 
-_TELL_SECONDS = 0.5
+_REPORT_SECONDS = 0.5
 
 
 class Diff:
     """One diff of two files.
 
     Args:
-        spec: the files, `.csv`, `.csv.gz` or `.csv.zst`, and what is compared.
-        limits: what it may use.
+        spec: the order; the files are `.csv`, `.csv.gz` or `.csv.zst`.
+        limits: threads, memory and disk.
+        cutting: sizes of pieces and samples of the files.
     """
 
-    def __init__(self, spec: DiffSpec, limits: Limits) -> None:
+    def __init__(self, spec: DiffSpec, limits: Limits, cutting: Cutting = CUTTING) -> None:
         self._spec = spec
-        self._old, self._new = told_apart(spec.old, spec.new)
+        self._old, self._new = named_apart(spec.old, spec.new)
         self._comparison = spec.comparison
         self._limits = limits
+        self._cutting = cutting
         self._session: Session | None = None
         self._interrupted = threading.Event()
 
     def interrupt(self) -> None:
-        """Stop `run` from another thread; it raises Interrupted."""
+        """Stop `run` from another thread. `run` then raises Interrupted."""
         self._interrupted.set()
         if self._session:
             self._session.interrupt()
@@ -58,20 +60,19 @@ class Diff:
     ) -> Summary:
         """Compare the files and write the outputs.
 
-        They appear under their names only when all are whole.
+        They appear under their names only when all are complete.
 
         Args:
-            outputs: files to write; `result` or `detail`, or both, and what else is wanted.
-            on_progress: called whenever the next stage begins or more was read, from any thread,
-                but never from two at once.
-            on_ready: called with the files that are written to before they get their names, when
-                these are there and nothing was read yet.
+            outputs: files to write, with `result` or `detail` or both.
+            on_progress: called at the start of a stage, and as more is read; from any thread, but
+                never from two at once.
+            on_ready: called with the temporary files of the outputs, before anything is read.
 
         Raises:
-            BadInput: a file is no CSV, lacks a column, or repeats keys that must not repeat.
-            InputChanged: a file changed meanwhile.
+            BadInput: a file is not valid CSV, lacks a column, or repeats a key against the options.
+            InputChanged: a file changed during the diff.
             BadArgument, CannotWrite: an output cannot be written.
-            OutOfMemory, OutOfDisk, DiffFailed: the machine was not up to it.
+            OutOfMemory, OutOfDisk, DiffFailed: the machine failed.
             Interrupted: `interrupt` was called.
         """
         if not (outputs.result or outputs.detail):
@@ -89,8 +90,8 @@ class Diff:
             old, new = self._open(self._old, scratch), self._open(self._new, scratch)
             counts = self._compare(old, new, parts, scratch, reporter)
             if isinstance(counts, CsvRefused):
-                # DuckDB is stricter than RFC 4180 in places: say where the fault is, or, where
-                # there is none, let it read a plain copy
+                # DuckDB is stricter than RFC 4180 in places. The rewrite reports the place of a
+                # fault, or makes a copy that DuckDB accepts.
                 reporter.stage("rewriting")
                 old, new = rewrite(old, scratch), rewrite(new, scratch)
                 counts = self._compare(old, new, parts, scratch, reporter)
@@ -134,9 +135,10 @@ class Diff:
         scratch: Path,
         reporter: "_Reporter",
     ) -> Counts | CsvRefused:
+        most = self._limits.threads
         work = Work(
-            Side(old, Pieces(old, "old", most=self._limits.threads)),
-            Side(new, Pieces(new, "new", most=self._limits.threads)),
+            Side(old, Pieces(old, "old", most, self._cutting)),
+            Side(new, Pieces(new, "new", most, self._cutting)),
             self._comparison,
             outputs,
             self._limits.exact_keys,
@@ -144,7 +146,7 @@ class Diff:
         pieces = [side.pieces for side in work.sides]
         if any(file.is_large for file in pieces):
             for side in work.sides:
-                if not side.file.rewritten:  # its records may take several lines
+                if not side.file.rewritten:  # a sample would split its records of several lines
                     side.pieces.take_sample()
 
         def connect() -> Session:
@@ -170,7 +172,7 @@ class Diff:
 
 
 class _Reporter:
-    """Tells how far a diff is: when a stage begins, and twice a second while files are read."""
+    """Reports progress at the start of a stage, and twice a second during reading."""
 
     def __init__(self, on_progress: Callable[[Progress], None]) -> None:
         self._on_progress = on_progress
@@ -179,19 +181,19 @@ class _Reporter:
         self._lock = threading.Lock()
 
     def stage(self, stage: str) -> None:
-        """A stage begins."""
+        """Begin a stage."""
         with self._lock:
-            self._tell(stage)
+            self._report(stage)
 
     @contextmanager
     def watching(self, files: Sequence[Pieces]) -> Iterator[None]:
-        """Tell how much of these files was read, as long as the block runs."""
+        """Report how much of these files was read, during the block."""
         ended = threading.Event()
 
         def watch() -> None:
-            while not ended.wait(_TELL_SECONDS):
+            while not ended.wait(_REPORT_SECONDS):
                 with self._lock:
-                    self._tell(self._latest.stage)
+                    self._report(self._latest.stage)
 
         thread = threading.Thread(target=watch, daemon=True)
         self._files = files
@@ -203,7 +205,7 @@ class _Reporter:
             thread.join()
             self._files = ()
 
-    def _tell(self, stage: str) -> None:
+    def _report(self, stage: str) -> None:
         progress = Progress(stage)
         if self._files:
             read, total = (
@@ -232,8 +234,8 @@ def _columns_summary(old: CsvFile, new: CsvFile) -> ColumnsSummary:
 
 
 def peak_rss() -> int:
-    """The most memory that this process held, in bytes."""
+    """The peak memory of this process, in bytes."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
-    raise DiffFailed("The system does not tell how much memory a process held.")
+    raise DiffFailed("The system does not report the peak memory of a process.")

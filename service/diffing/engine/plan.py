@@ -1,4 +1,4 @@
-"""How the rows of two files are matched: the plan, and the next one where it does not fit."""
+"""The plan of a join, and the next plan if the files do not fit it."""
 
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -6,21 +6,21 @@ from typing import Any, Literal, Self
 
 
 class Misfit(Enum):
-    """What the files have that a plan is not made for."""
+    """A property of the files that contradicts a plan."""
 
-    SEPARATOR = "a field with U+001F in it"
-    REPEATED_KEY = "a key that stands in several rows of old"
-    NO_NUMBER = "a value that is no number"
+    SEPARATOR = "a field that contains U+001F"
+    REPEATED_KEY = "a key that repeats in old"
+    NO_NUMBER = "a value that is not a number"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How rows are matched; whatever the plan, the same comes out.
+    """The method of the join. Every plan gives the same result.
 
     Args:
-        keys: "hashed" holds 128 bits of each key in memory, "exact" the key itself.
-        old: "once" joins old as it is, "grouped" brings it to one row a key first.
-        values: "numbers" holds numbers in the place of values, all of which are numbers or empty,
+        keys: "hashed" keeps 128 bits of each key in memory, "exact" the whole key.
+        old: "once" joins the rows of old, "grouped" first groups them by key.
+        values: "numbers" joins numbers in place of texts; all values must be numbers or empty,
             with a tolerance.
     """
 
@@ -30,16 +30,16 @@ class Plan:
 
     @property
     def old_side(self) -> str:
-        """The section of `4_old.sql` that makes the old side of the join, which has its name."""
+        """The section of `4_old.sql` for the old side of the join, and the name of its table."""
         return _OLD_SIDES[self.old, self.values]
 
     @property
     def outcome(self) -> str:
-        """The section of `5_classify.sql` that joins."""
+        """The section of `5_classify.sql` for the join."""
         return _OUTCOMES[self.values]
 
     def after(self, misfit: Misfit) -> Self:
-        """The plan to follow when this one met with a misfit."""
+        """The plan after this one, given its misfit."""
         return replace(self, **_REMEDIES[misfit])
 
 

@@ -1,4 +1,4 @@
-"""How many rows went through queries, as DuckDB's profiles of them have it."""
+"""Counts of rows in the operators of queries, from DuckDB's profiles."""
 
 import json
 from collections import Counter
@@ -14,13 +14,13 @@ Path = tuple[Operator, ...]
 
 @dataclass(frozen=True)
 class Profile:
-    """What the operators of queries gave, one of which has a join, and only one.
+    """Counts of rows in the operators of queries with exactly one join.
 
     Args:
         read: rows that were read, by the name of the file.
-        held: rows on the right side of the join, which is held in memory.
-        joined: rows that the join gave.
-        filtered: rows that each filter on the way from the join to the result let through.
+        held: rows on the right side of the join, which is kept in memory.
+        joined: rows that the join returned.
+        filtered: rows after each filter, from the join to the result.
     """
 
     read: Counter[str]
@@ -30,10 +30,10 @@ class Profile:
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> Self:
-        """Read what DuckDB writes as JSON for each query.
+        """Read DuckDB's JSON profile of each query.
 
         Raises:
-            DiffFailed: it has another form.
+            DiffFailed: a profile has an unknown form.
         """
         try:
             paths = [p for text in texts for p in _paths(json.loads(text)["operator"])]
@@ -52,11 +52,11 @@ class Profile:
                 ),
             )
         except (ValueError, KeyError, IndexError, TypeError) as error:
-            raise DiffFailed("DuckDB does not tell how many rows it read.") from error
+            raise DiffFailed("DuckDB does not report how many rows it read.") from error
 
 
 def _paths(operators: list[Operator], above: tuple[Operator, ...] = ()) -> Iterator[Path]:
-    """Each operator, as the last of those that its rows go through from it to the result."""
+    """The path from the result to each operator, which is its last element."""
     for operator in operators:
         path = (*above, operator)
         yield path

@@ -10,23 +10,23 @@ _MEMORY = "1GB"
 
 
 def write_sample(metric: str, rows: int, old: Path, new: Path) -> None:
-    """Write a pair of files; the same bytes for the same arguments.
+    """Write a pair of files, with the same bytes for the same arguments.
 
     Args:
         metric: one of METRICS.
         rows: data rows of each file.
-        old: file to write, made with its folder; a `.gz` suffix compresses.
-        new: likewise.
+        old: file to write, created with its folder; a `.gz` suffix compresses.
+        new: the same for the new file.
 
     Raises:
-        BadArgument: there are no samples of that metric.
+        BadArgument: the metric has no samples.
         BadSetting: a file cannot be written.
     """
     # imported here: the API and the worker need no DuckDB
     import duckdb
 
     if metric not in METRICS:
-        raise BadArgument(f"There are samples of {', '.join(METRICS)}, not of {metric}.")
+        raise BadArgument(f"No samples of {metric}. Samples exist of {', '.join(METRICS)}.")
     with duckdb.connect(config={"memory_limit": _MEMORY}) as connection:
         connection.execute("set enable_progress_bar = false")  # it would go to standard output
         for side, path in (("old", old), ("new", new)):
@@ -37,7 +37,7 @@ def write_sample(metric: str, rows: int, old: Path, new: Path) -> None:
                 part.replace(path)
             except (OSError, duckdb.IOException):
                 raise BadSetting(
-                    f"Cannot write {path}: look at the folder's permissions and the free space."
+                    f"Cannot write {path}. Check the folder's permissions and the free space."
                 ) from None
             finally:
                 part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The SQL of `sql/`, which the wheel carries as `diffing/sql/`, by the names of its sections."""
+"""Loads the sections of `sql/`, which the wheel contains as `diffing/sql/`, by name."""
 
 import re
 from functools import cache
@@ -7,18 +7,18 @@ from pathlib import Path
 _PACKAGED = Path(__file__).parent.with_name("sql")
 SQL_DIR = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parents[3] / "sql"
 
-# a section begins with such a line, and ends where the next begins
+# such a line begins a section, which ends at the next one
 _MARK = re.compile(r"^-- ([a-z_-]+) --$", re.MULTILINE)
 
 
 def query(name: str) -> str:
-    """The text of the section of that name, in whichever file of `sql/` it is."""
+    """The text of a section, in any file of `sql/`."""
     return sections()[name]
 
 
 @cache
 def sections() -> dict[str, str]:
-    """The text of every section; not what stands above the first of a file."""
+    """The text of every section, without the head of each file."""
     return {
         name: text for path in sorted(SQL_DIR.rglob("*.sql")) for name, text in sections_of(path)
     }

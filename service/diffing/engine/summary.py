@@ -1,4 +1,4 @@
-"""What a diff found, as JSON: the same from the API and from the command line."""
+"""The summary of a diff, the same from the API and from the command line."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,10 +13,10 @@ class InputSummary(_Part):
     """One side of a diff.
 
     Args:
-        name: file name, no folder.
+        name: of the file, without its folder.
         rows: data rows.
         bytes: size on disk.
-        fingerprint: XXH3, 128 bits in hexadecimal, of the file as it is on disk, if asked for.
+        fingerprint: XXH3, 128 bits in hexadecimal, of the file on disk; None if not requested.
     """
 
     name: str
@@ -26,7 +26,7 @@ class InputSummary(_Part):
 
 
 class ResultSummary(_Part):
-    """The CSV that was written: data rows, size, SHA-256 in hexadecimal."""
+    """The written CSV: data rows, size, SHA-256 in hexadecimal."""
 
     rows: int
     bytes: int
@@ -34,7 +34,7 @@ class ResultSummary(_Part):
 
 
 class ColumnsSummary(_Part):
-    """Columns that only one of the files has."""
+    """Columns in only one of the files."""
 
     only_old: tuple[str, ...]
     only_new: tuple[str, ...]
@@ -48,24 +48,24 @@ class SideCounts(_Part):
 
 
 class Summary(Comparison):
-    """The counts of a diff, what proves them, and what it cost.
+    """The counts of a diff, their proof, and its cost.
 
     Args:
         metric: id in the catalogue; None for a comparison given by arguments.
         old, new: the inputs.
-        columns: those that only one of the files has.
+        columns: in only one of the files.
         added: rows of new whose key is not in old.
-        changed: rows of new whose key is in old, but with no equal values.
+        changed: rows of new whose key is in old, but without equal values.
         removed: rows of old whose key is not in new.
-        unchanged: rows of new that have their like in old.
-        within_tolerance: those of the unchanged whose text differs.
+        unchanged: rows of new with equal values in old.
+        within_tolerance: unchanged rows whose text differs.
         emitted: rows in the result, added + changed.
-        duplicate_keys: surplus rows: rows less distinct keys.
+        duplicate_keys: rows minus distinct keys.
         not_numbers: cells of value columns that are neither empty nor a number.
-        result: what was written.
+        result: the written CSV.
         seconds: wall time.
-        peak_rss_bytes: most memory that the process held.
-        engine: name and version of what ran the SQL.
+        peak_rss_bytes: peak memory of the process.
+        engine: name and version of the SQL engine.
     """
 
     metric: str | None

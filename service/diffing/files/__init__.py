@@ -1,4 +1,4 @@
-"""Files on the disk: inputs, uploads and results, each whole or not there.
+"""Files on the disk: inputs, uploads and results, each complete or absent.
 
 Touches the disk alone.
 """

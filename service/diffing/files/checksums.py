@@ -13,10 +13,10 @@ def sha256(path: Path) -> str:
 def fingerprint(path: Path) -> str:
     """The 128-bit XXH3 of a file, in hexadecimal, as `xxh128sum` prints it.
 
-    It is as fast as the file can be read, and tells files apart; it is no proof against forgery.
+    It is as fast as reading the file, and distinguishes files. It does not protect against forgery.
     """
-    import xxhash  # only for those who ask
+    import xxhash  # loaded only if requested
 
     with path.open("rb") as file:
-        # file_digest wants a hashlib object or something that acts like one
+        # file_digest accepts anything that works like a hashlib object
         return hashlib.file_digest(file, xxhash.xxh3_128).hexdigest()

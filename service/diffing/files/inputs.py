@@ -15,44 +15,43 @@ def find_inputs(metric: Metric, folder: Path) -> tuple[Path, Path]:
     Raises:
         MissingInput: as from `find_input`.
     """
-    of_metric = f"The metric {metric.id} has"
+    of_metric = f" of the metric {metric.id}"
     return find_input(metric.old, folder, of_metric), find_input(metric.new, folder, of_metric)
 
 
-def find_input(name: str, folder: Path, there_is: str = "There is") -> Path:
-    """The path of an input file, which may stand compressed where it is named plain.
+def find_input(name: str, folder: Path, of_metric: str = "") -> Path:
+    """The path of an input file, which may be compressed even if its name is not.
 
-    It may be a link to another file of the folder, which may itself be a link to anywhere.
+    It may be a link to another file in the folder. The folder may be a link to anywhere.
 
     Args:
         name: of the file.
-        folder: that of the inputs.
-        there_is: how an error begins.
+        folder: of the inputs.
+        of_metric: names the metric in errors.
 
     Raises:
-        MissingInput: naming the file that is not there, leads out of the folder, or those of which
-            it could be either.
+        MissingInput: the file is missing, leads out of the folder, or could be either of two.
     """
-    path = _find(name, folder, there_is)
+    path = _find(name, folder, of_metric)
     if not path.resolve().is_relative_to(folder.resolve()):
         raise MissingInput(
-            f"{there_is} no input file {path.name}, but a link of that name "
-            "that leads out of the data folder's input/: put the file itself there."
+            f"The input file {path.name}{of_metric} is a link that leads out of the data folder's "
+            "input/. Put the file itself there."
         )
     return path
 
 
-def _find(name: str, folder: Path, there_is: str) -> Path:
+def _find(name: str, folder: Path, of_metric: str) -> Path:
     if (folder / name).is_file():
         return folder / name
     packed = [path for suffix in _PACKED if (path := folder / f"{name}{suffix}").is_file()]
     if not packed:
         raise MissingInput(
-            f"{there_is} no input file {shown(name)}: put it into the data folder's input/."
+            f"Missing input file {shown(name)}{of_metric}. Put it into the data folder's input/."
         )
     if len(packed) > 1:
         raise MissingInput(
-            f"{there_is} no input file {shown(name)}, but both "
-            f"{' and '.join(path.name for path in packed)}: remove one of them."
+            f"Missing input file {shown(name)}{of_metric}, but both "
+            f"{' and '.join(path.name for path in packed)} exist. Remove one of them."
         )
     return packed[0]

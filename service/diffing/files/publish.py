@@ -1,4 +1,4 @@
-"""Writes files: they appear under their names only when all of them are whole."""
+"""Writes files that appear under their names only when all of them are complete."""
 
 import errno
 import fcntl
@@ -24,32 +24,32 @@ def require_apart(inputs: Sequence[Path], outputs: Sequence[Path]) -> None:
     Devices, such as `/dev/null`, may be named several times.
 
     Raises:
-        BadArgument: two of them are the same file, whatever they are called.
+        BadArgument: two of the paths are the same file.
     """
     for output in outputs:
         for path in inputs:
             if _is_same(output, path):
                 raise BadArgument(
-                    f"The output {output} is an input, which it would destroy. Name another file."
+                    f"The output {output} would overwrite an input. Name another file."
                 )
     for one, other in combinations(outputs, 2):
         if _is_same(one, other):
-            raise BadArgument(f"Two outputs are the same file, {one}. Give each a file of its own.")
+            raise BadArgument(f"Two outputs are the same file, {one}. Name two files.")
 
 
 @contextmanager
 def published(paths: Sequence[Path]) -> Iterator[list[Path]]:
-    """Names to write to, one for each path; they take the place of the paths when all went well.
+    """Temporary files, one for each path. They replace the paths when the block succeeds.
 
-    Links are followed. What is no regular file, such as a pipe or a device, is written to and stays
-    what it is. The last path is the last to appear, so that whoever sees it may count on the rest.
+    Links are followed. Pipes and devices are not replaced, but written to. The last path appears
+    last: when it exists, all others do.
 
     Raises:
         BadArgument: two paths are the same file.
         CannotWrite: a path cannot be written.
-        OutOfDisk: there is no room for them.
-        BadSetting: there is no folder for temporary files.
-        BrokenPipeError: a reader went away.
+        OutOfDisk: the disk is full.
+        BadSetting: no folder for temporary files is usable.
+        BrokenPipeError: the reader of a pipe left.
     """
     require_apart([], paths)
     with ExitStack() as stack:
@@ -67,7 +67,7 @@ def published(paths: Sequence[Path]) -> Iterator[list[Path]]:
             _write_through(part, path)
         for part, path in files:
             part.replace(path)
-        # else a power cut could take the names back
+        # else a power cut could undo the renames
         for folder in {path.parent for _, path in files}:
             sync(folder)
 
@@ -77,7 +77,7 @@ def scratch_folder() -> Iterator[Path]:
     """A folder for temporary files, removed at the end.
 
     Raises:
-        BadSetting: there is no place for one.
+        BadSetting: no folder for temporary files is usable.
     """
     with _needs_temporary_files():
         folder = tempfile.TemporaryDirectory(prefix="diffing-")
@@ -86,12 +86,12 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def is_part(name: str) -> bool:
-    """Whether it is the name of a file that is being written."""
+    """Whether a name is that of an unfinished file."""
     return name.startswith(".")
 
 
 def is_being_written(part: Path) -> bool:
-    """Whether the process that writes a part lives; it may be one of another container."""
+    """Whether the process that writes a part is alive, in this or another container."""
     try:
         with part.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -103,7 +103,7 @@ def is_being_written(part: Path) -> bool:
 
 
 def sync(path: Path) -> None:
-    """Have a file, or the names in a folder, on the disk, whatever happens."""
+    """Sync a file, or the names in a folder, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -114,12 +114,12 @@ def sync(path: Path) -> None:
 def _is_same(one: Path, other: Path) -> bool:
     try:
         return not stat.S_ISCHR(one.stat().st_mode) and one.samefile(other)
-    except OSError:  # one is not there yet
+    except OSError:  # one does not exist yet
         return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _streams(path: Path) -> bool:
-    """Whether a path is written through: it is no regular file, or an open file of this process."""
+    """Whether to write to a path directly: a pipe, a device, or an open file of this process."""
     return bool(_OWN_DESCRIPTOR.fullmatch(str(path))) or (
         path.exists() and not (path.is_file() or path.is_dir())
     )
@@ -127,7 +127,7 @@ def _streams(path: Path) -> bool:
 
 @contextmanager
 def _part_of(path: Path) -> Iterator[Path]:
-    """A new, empty file to write to, which is locked, and removed if it is still there."""
+    """A new, empty, locked file. At the end it is removed, unless it was renamed."""
     with ExitStack() as stack:
         part = _temporary_file() if _streams(path) else _neighbour(path)
         stack.callback(part.unlink, missing_ok=True)
@@ -137,13 +137,13 @@ def _part_of(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _locked(part: Path) -> Iterator[None]:
-    """Hold a lock on a part, which ends with this process at the latest."""
+    """Keep a part locked, at most until this process ends."""
     while True:
         with part.open("ab") as file:
-            # only the sweeper asks, in the service's own folder: others may have no locks
+            # only the sweeper checks the lock, in the data folder; other disks may lack locks
             with suppress(OSError):
                 fcntl.flock(file, fcntl.LOCK_EX)
-            # before it was locked it looked like one that was left
+            # the sweeper may have removed it before it was locked
             if part.exists():
                 yield
                 return
@@ -157,7 +157,7 @@ def _temporary_file() -> Path:
 
 
 def _neighbour(path: Path) -> Path:
-    """A part beside a regular file, with the mode of the file whose place it takes."""
+    """A part in the folder of a regular file, with the mode of the file that it replaces."""
     try:
         real = Path(os.path.realpath(path))
         if path.is_dir():
@@ -175,7 +175,7 @@ def _neighbour(path: Path) -> Path:
 
 
 def _write_through(part: Path, path: Path) -> None:
-    """Copy a part into a pipe or a device; a pipe waits for its reader."""
+    """Copy a part into a pipe or a device. A pipe waits for its reader."""
     own = _OWN_DESCRIPTOR.fullmatch(str(path))
     try:
         target = _descriptor(own) if own else os.open(path, os.O_WRONLY)
@@ -188,7 +188,7 @@ def _write_through(part: Path, path: Path) -> None:
 
 
 def _descriptor(own: re.Match[str]) -> int:
-    """A second descriptor of an open file of this process, which keeps its place in it."""
+    """A second descriptor of an open file of this process, at the same position."""
     number, *standard, other = own.groups()
     return os.dup(int(number or other or [bool(name) for name in standard].index(True)))
 
@@ -201,7 +201,7 @@ def _needs_temporary_files() -> Iterator[None]:
         if is_disk_full(error):
             raise of_os(error) from error
         raise BadSetting(
-            "No folder for temporary files can be used. Set TMPDIR to one that can be written to."
+            "No folder for temporary files is usable. Set TMPDIR to a writable folder."
         ) from None
 
 

@@ -9,9 +9,9 @@ from typing import Self
 
 from diffing.files.publish import published
 
-# the result last: whoever sees it may count on the rest
+# the result last: when it exists, the others do
 _PUBLISHED = ("detail", "removed", "result")
-# as `published` and `Outputs.of_attempt` name them
+# names from `published` and `Outputs.of_attempt`
 _OF_ATTEMPT = re.compile(
     r"(\.\d+-\d+-)?(\d{1,19})\.(\d{1,9})(\.detail|\.removed)?\.(csv|json|parquet)"
 )
@@ -19,12 +19,12 @@ _OF_ATTEMPT = re.compile(
 
 @dataclass(frozen=True)
 class Outputs:
-    """The CSV files to write; None for one that nobody asked for.
+    """The CSV files to write; None for an unwanted file.
 
     Args:
-        result: the added and changed rows, columns of new, in its order.
-        detail: the same with columns that say what they were before.
-        removed: the rows of old whose key is gone, columns of old, in its order.
+        result: the added and changed rows, with the columns of new, in its order.
+        detail: the same, with columns for the change and the old values.
+        removed: the rows of old whose key is not in new, with the columns of old, in its order.
     """
 
     result: Path | None = None
@@ -33,7 +33,7 @@ class Outputs:
 
     @classmethod
     def of_attempt(cls, folder: Path, job_id: int, attempt: int) -> Self:
-        """Where an attempt at a job writes: two attempts cannot touch each other's files."""
+        """The files of an attempt at a job. No other attempt has the same."""
         return cls(
             result=folder / f"{job_id}.{attempt}.csv",
             detail=folder / f"{job_id}.{attempt}.detail.csv",
@@ -42,12 +42,12 @@ class Outputs:
 
     @property
     def paths(self) -> list[Path]:
-        """The files asked for."""
+        """The wanted files."""
         return [getattr(self, name) for name in _PUBLISHED if getattr(self, name)]
 
     @contextmanager
     def parts(self) -> Iterator[Self]:
-        """Names beside these to write to; they take the place of these when all went well.
+        """Temporary files, which replace these when the block succeeds.
 
         Raises:
             BadArgument, BadSetting, CannotWrite, OutOfDisk, BrokenPipeError: as from `published`.
@@ -58,6 +58,6 @@ class Outputs:
 
     @staticmethod
     def attempt_of(name: str) -> tuple[int, int] | None:
-        """The job and attempt that a file belongs to, finished or not; None for other files."""
+        """The job and attempt of a file, finished or not; None for other files."""
         found = _OF_ATTEMPT.fullmatch(name)
         return found and (int(found[2]), int(found[3]))

@@ -1,4 +1,4 @@
-"""Uploaded files: each upload has a folder of its own, that lives as long as its job."""
+"""Uploaded files. Each upload has its own folder, which is removed with its job."""
 
 import fcntl
 import hashlib
@@ -22,22 +22,21 @@ _SUFFIXES = {GZIP: ".gz", ZSTD: ".zst"}
 
 
 class Upload:
-    """The files of one upload while they come in; they go away unless they are kept.
+    """The files of one upload while they arrive. Closing removes them, unless they are kept.
 
-    All names are the server's: a random one of the folder, and in it `old.csv` and `new.csv`, with
-    `.gz` or `.zst` for what begins as such a file does. For as long as this is open the folder is
-    locked, which tells that somebody writes it; the kernel unlocks it with the process. It may be
-    closed while a thread is at it, which then is waited for.
+    The server chooses all names: a random name for the folder, and `old.csv` and `new.csv` in it.
+    Compressed files get `.gz` or `.zst`, according to their first bytes. The folder is locked while
+    this is open; the kernel unlocks it if the process dies. `close` waits for a writing thread.
 
     Args:
-        folder: that of all uploads.
+        folder: of all uploads.
 
     Attributes:
         name: of its folder.
-        names: what the sender calls each of the files; only messages use it.
+        names: the sender's names of the files, for messages only.
 
     Raises:
-        DiskUnavailable: there is no room, or the folder cannot be written.
+        DiskUnavailable: the disk is full, or the folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,15 +45,15 @@ class Upload:
         self.names = {side: f"{side}.csv" for side in SIDES}
         self._kept = self._closed = False
         self._one_at_a_time = threading.RLock()
-        with _disk_errors_told():
+        with _disk_errors_reported():
             self._folder, self._lock = _new_folder(folder)
         self.name = self._folder.name
 
     def write(self, side: str, data: bytes | memoryview) -> None:
-        """Append to one of the SIDES; nothing makes an empty file of it.
+        """Append to one of the SIDES. Empty data creates an empty file.
 
         Raises:
-            DiskUnavailable: there is no room, or the file cannot be written.
+            DiskUnavailable: the disk is full, or the file cannot be written.
         """
         with self._open():
             if side not in self._files:
@@ -63,10 +62,10 @@ class Upload:
             self._files[side].write(data)
 
     def finish(self) -> tuple[str, str]:
-        """Have both files on the disk, whatever happens; the names of old and new.
+        """Sync both files to the disk, and return the names of old and new.
 
         Raises:
-            DiskUnavailable: there is no room, or they cannot be written.
+            DiskUnavailable: the disk is full, or a file cannot be written.
         """
         with self._open():
             for side in SIDES:
@@ -80,7 +79,7 @@ class Upload:
         return self._paths["old"].name, self._paths["new"].name
 
     def digests(self) -> list[str]:
-        """The SHA-256 of each of the SIDES, once they are finished."""
+        """The SHA-256 of each of the SIDES, after `finish`."""
         found = []
         with self._open():
             for side in SIDES:
@@ -90,17 +89,17 @@ class Upload:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """A block that records a job; if it does, the files are left to that job.
+        """A block that records a job. If it succeeds, the files belong to that job.
 
         Raises:
-            DiskUnavailable: they are gone.
+            DiskUnavailable: the files were removed.
         """
         with self._open():
             yield
             self._kept = True
 
     def close(self) -> None:
-        """Nobody writes any more; what is not kept is removed."""
+        """End the upload, and remove its files unless they are kept."""
         with self._one_at_a_time, ExitStack() as stack:
             if self._closed:
                 return
@@ -109,19 +108,19 @@ class Upload:
             if not self._kept:
                 stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
             for file in self._files.values():
-                with suppress(OSError):  # what is not written yet finds no room, and is not wanted
+                with suppress(OSError):  # the rest of a removed file may not fit on a full disk
                     file.close()
 
     @contextmanager
     def _open(self) -> Iterator[None]:
-        with self._one_at_a_time, _disk_errors_told():
+        with self._one_at_a_time, _disk_errors_reported():
             if self._closed:
-                raise DiskUnavailable("The upload was broken off. Try again.")
+                raise DiskUnavailable("The upload was aborted. Try again.")
             yield
 
 
 def files_of(folder: Path, name: str) -> tuple[Path, Path]:
-    """The old and the new file of an upload that is kept, whether they are there or not."""
+    """The paths of the old and new file of a kept upload, even if they are missing."""
     old, new = (
         next(iter((folder / name).glob(f"{side}.csv*")), folder / name / f"{side}.csv")
         for side in SIDES
@@ -130,7 +129,7 @@ def files_of(folder: Path, name: str) -> tuple[Path, Path]:
 
 
 def names_in(folder: Path) -> set[str]:
-    """The names of the uploads that a folder has, finished or not."""
+    """The names of all uploads in a folder, finished or not."""
     return {path.name for path in folder.iterdir() if _NAME.fullmatch(path.name)}
 
 
@@ -141,7 +140,7 @@ def remove(folder: Path, name: str) -> None:
 
 @contextmanager
 def at_rest(folder: Path, name: str) -> Iterator[bool]:
-    """Whether nobody writes an upload; for the block, nobody begins to either."""
+    """Whether no process writes an upload. It stays so during the block."""
     with ExitStack() as stack:
         try:
             handle = os.open(folder / name, os.O_RDONLY | os.O_DIRECTORY)
@@ -160,7 +159,7 @@ def _new_folder(parent: Path) -> tuple[Path, int]:
         folder.mkdir()
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(handle, fcntl.LOCK_EX)
-        # before it was locked it looked like one that was left
+        # the sweeper may have removed it before it was locked
         if folder.is_dir():
             return folder, handle
         os.close(handle)
@@ -173,7 +172,7 @@ def _suffix_of(path: Path) -> str:
 
 
 @contextmanager
-def _disk_errors_told() -> Iterator[None]:
+def _disk_errors_reported() -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -181,5 +180,5 @@ def _disk_errors_told() -> Iterator[None]:
             raise DiskUnavailable("The disk is full. Free some space and try again.") from error
         raise DiskUnavailable(
             f"The folder of uploads cannot be used: {error.strerror}. "
-            "Look at its permissions and at the disk."
+            "Check its permissions and the disk."
         ) from error

@@ -12,10 +12,10 @@ _Version = tuple[int, int, int, int] | None
 
 @contextmanager
 def unchanged(*files: InputFile) -> Iterator[None]:
-    """A block that fails when one of the files is not, at its end, what it was at its start.
+    """A block that fails if one of the files changes during it.
 
     Raises:
-        InputChanged: naming the file; also in place of what the block raised because of it.
+        InputChanged: the text names the file. It replaces any other error of the block.
     """
     before = [_version(file.path) for file in files]
     try:
@@ -38,9 +38,9 @@ def _compare(files: tuple[InputFile, ...], before: list[_Version], error: Except
 
 
 def _version(path: Path) -> _Version:
-    """What tells one version of a file from another; None where there is no file."""
+    """A value that differs between versions of a file; None without a file."""
     try:
         found = path.stat()
-    except (OSError, ValueError):  # for the diff to complain about
+    except (OSError, ValueError):  # the diff reports it
         return None
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

@@ -1,4 +1,4 @@
-"""What bounds a process: files that it may reach, memory, and the life of its parent.
+"""Bounds of a process: its files, its memory, and the life of its parent.
 
 Touches the kernel alone.
 """

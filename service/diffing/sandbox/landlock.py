@@ -1,4 +1,4 @@
-"""Encloses a process by the kernel's Landlock: it reaches what it is given, and nothing else."""
+"""Restricts a process to given files, with the kernel's Landlock."""
 
 import ctypes
 import os
@@ -7,7 +7,7 @@ import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
 
-# As in <linux/landlock.h>; the numbers of the calls are the same on all processors.
+# From <linux/landlock.h>. The numbers of the calls are the same on all processors.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _TELL_VERSION, _BENEATH, _NO_TCP, _NO_SIGNALS_OR_SOCKETS = 1, 1, 3, 3
 _WRITE_FILE, _READ_FILE, _READ_DIR, _REMOVE_FILE = 1 << 1, 1 << 2, 1 << 3, 1 << 5
@@ -17,15 +17,15 @@ _PR_SET_NO_NEW_PRIVS = 38
 _READ = _READ_FILE | _READ_DIR
 _OF_FILES = _READ_FILE | _WRITE_FILE | _TRUNCATE
 
-# Code that may still be loaded, and what it asks about the machine: no data of anyone. Looked up
-# once, by the fork server, for all children.
+# Code that may be loaded later, and facts about the machine; no user's data. The fork server looks
+# them up once, for all children.
 _SURROUNDINGS = [
     place
     for place in (
         *(Path(sysconfig.get_path(n)) for n in ("stdlib", "platstdlib", "purelib", "platlib")),
         *(Path(sys.base_prefix, "lib"), Path(__file__).parents[1]),
         *map(Path, ("/usr/lib", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime")),
-        # DuckDB ends the process when it may not read the first
+        # DuckDB ends the process if it cannot read the first
         *map(Path, ("/proc/self/cgroup", "/sys/fs/cgroup", "/sys/devices/system/cpu")),
         *map(Path, ("/proc/self/status", "/proc/meminfo", "/proc/stat")),
     )
@@ -43,26 +43,26 @@ class _Beneath(ctypes.Structure):
 
 
 def version() -> int:
-    """The version of Landlock that the kernel has; 0 where there is none."""
+    """The version of Landlock in the kernel; 0 without Landlock."""
     return max(0, int(_libc.syscall(_CREATE_RULESET, None, 0, _TELL_VERSION)))
 
 
 def enclose(
     *, read: Iterable[Path], write: Iterable[Path], rename: Iterable[Path], own: Iterable[Path]
 ) -> None:
-    """Take from this thread, and those it starts, all other files, TCP, and signals to others.
+    """Deny this thread, and threads it starts, all other files, TCP, and signals to others.
 
-    It still may load code and look at itself. Without Landlock nothing is taken but the rise to
-    more rights. What is open already stays open.
+    The thread may still load code, and inspect itself. Open files stay open. Without Landlock, the
+    thread only loses the ability to gain rights.
 
     Args:
-        read: files, or folders with all below them, to read.
+        read: files to read, or folders with their content.
         write: files to read and write.
-        rename: folders in which files may be made, renamed and removed, but not read or written.
-        own: folders with all below them, to do anything.
+        rename: folders in which files may be created, renamed and removed, but not read or written.
+        own: folders in which everything is allowed.
 
     Raises:
-        OSError: the kernel refuses, or one of the paths is not there.
+        OSError: the kernel refuses, or a path is missing.
     """
     _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     if not (known := version()):
@@ -78,7 +78,7 @@ def enclose(
         *((path, every) for path in own),
     ]
     for path, rights in given:
-        # kept: the kernel may forget a file of /proc that nobody has open, and its rule
+        # kept open: the kernel may drop a closed file of /proc, together with its rule
         _kept_open.append(handle := os.open(path, os.O_PATH | os.O_CLOEXEC))
         allowed = rights if path.is_dir() else rights & _OF_FILES
         rule = _Beneath(allowed & every, handle)

@@ -1,4 +1,4 @@
-"""What one diff may use of the machine."""
+"""The limits of one diff: threads, memory and disk."""
 
 import math
 from dataclasses import dataclass
@@ -8,29 +8,29 @@ from typing import Self
 from diffing.core.settings import Settings
 from diffing.core.sizes import bytes_in
 
-# Python, DuckDB's libraries, blocks of the files on their way: measured beside what DuckDB counts.
+# Memory that DuckDB does not count, as measured: Python, DuckDB's libraries, blocks of the files.
 _BESIDE = 100_000_000
 
-# What DuckDB counts beside what joins and sorts hold: blocks of the files, rows on their way into a
-# table or a result. Joins would leave nothing for it.
+# Memory that DuckDB counts, but not for joins and sorts: blocks of the files, rows on their way
+# into a table or a result. Without a limit, joins would leave nothing for them.
 _ON_THEIR_WAY = 256_000_000
 
-# What may be reserved beside what is used: DuckDB's allocator and the stack of each thread.
+# Memory that may be reserved, but not used: by DuckDB's allocator, and for each thread's stack.
 _RESERVED, _STACK = 512 * 2**20, 16 * 2**20
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one diff may use of the machine.
+    """The limits of one diff.
 
     Args:
         threads: number of threads.
-        memory: of the process: size, such as `512MB`, or a share of the machine's memory, such as
+        memory: of the process: a size, such as `512MB`, or a share of the machine's memory, such as
             `40%`.
-        temp_folder: an existing folder, where it spills to disk when the memory is short.
-        temp: size of what it may spill, such as `20GB`; None for nine tenths of the free space.
-        exact_keys: keep the keys themselves in memory, not 128 bits for each.
-        max_unpacked_bytes: what a compressed input may become.
+        temp_folder: an existing folder, to which the diff spills if memory is short.
+        temp: most bytes to spill, such as `20GB`; None for 90 % of the free space.
+        exact_keys: keep whole keys in memory, instead of 128 bits per key.
+        max_unpacked_bytes: most bytes of an unpacked input.
     """
 
     threads: int
@@ -42,7 +42,7 @@ class Limits:
 
     @classmethod
     def of(cls, settings: Settings, temp_folder: Path) -> Self:
-        """What the settings give one diff, and a folder for it."""
+        """The limits that the settings give one diff, with a folder for it."""
         return cls(
             threads=settings.threads,
             memory=settings.memory_share,
@@ -54,12 +54,12 @@ class Limits:
 
     @property
     def memory_of_duckdb(self) -> str:
-        """What is left of `memory` for DuckDB, as it reads it."""
+        """The part of `memory` for DuckDB, in its notation."""
         return f"{self._of_duckdb}B"
 
     @property
     def memory_of_operators(self) -> str:
-        """What of DuckDB's memory its joins, groupings and sorts may hold before they spill."""
+        """The part of DuckDB's memory for joins, groupings and sorts; beyond it, they spill."""
         return f"{max(self._of_duckdb - _ON_THEIR_WAY, self._of_duckdb // 2)}B"
 
     @property
@@ -69,5 +69,5 @@ class Limits:
 
     @property
     def most_memory(self) -> int:
-        """Bytes beyond which the kernel refuses more: no limit that a diff in order meets."""
+        """Bytes beyond which the kernel refuses memory. A normal diff stays below."""
         return bytes_in(self.memory) * 3 // 2 + _RESERVED + self.threads * _STACK

@@ -1,4 +1,4 @@
-"""The C library's heap, from which DuckDB takes its memory."""
+"""The heap of the C library, which DuckDB uses."""
 
 import ctypes
 
@@ -6,10 +6,10 @@ _M_ARENA_MAX = -8  # malloc.h
 
 
 def limit_arenas(number: int) -> None:
-    """Have glibc make no further arena of the heap when there are so many.
+    """Limit the number of arenas in the heap of glibc.
 
-    By itself it makes up to eight for each processor, and each keeps some of what was freed: a
-    diff takes a tenth more memory then, and no less time. Other C libraries have no arenas.
+    By default, glibc creates up to eight arenas per processor, and each retains freed memory. A
+    diff then needs 10 % more memory, and is not faster. Other C libraries have no arenas.
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):

@@ -1,4 +1,4 @@
-"""Ties a process to its parent: when the parent dies, however it does, so does the process."""
+"""Ends a process when its parent dies, for any reason."""
 
 import ctypes
 import os
@@ -9,12 +9,12 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies, even when it is stopped.
+    """Make the kernel kill this process when its parent dies, even if this process is stopped.
 
-    The kernel means the thread of the parent that started the process, not all of the parent.
+    For the kernel, the parent is the thread that started the process, not the whole process.
 
     Args:
-        parent: process id of the parent; when that has died already, this process ends.
+        parent: process id of the parent. If it is already dead, this process ends.
 
     Raises:
         OSError: the kernel refuses.

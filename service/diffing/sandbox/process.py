@@ -1,4 +1,4 @@
-"""What a process of one diff or conversion takes from itself."""
+"""Rights and memory that the process of a diff or conversion gives up."""
 
 import contextlib
 import resource
@@ -7,13 +7,13 @@ from pathlib import Path
 
 
 def ignore_signals() -> None:
-    """Ignore what a terminal or a supervisor sends to the whole group: the parent decides."""
+    """Ignore signals to the whole group, from a terminal or a supervisor: the parent decides."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 
 
 def bound_memory(most: int) -> None:
-    """Refuse more memory than that, and be the first to go when the machine runs short.
+    """Limit the memory of this process, and make it the first that the kernel kills.
 
     Args:
         most: bytes.
@@ -23,12 +23,12 @@ def bound_memory(most: int) -> None:
 
 
 def be_first_to_go() -> None:
-    """When memory runs short it must hit this process: not its parent, not the API."""
-    # a system that does not let us leaves the choice to the kernel
+    """If memory runs out, make the kernel kill this process first, not its parent or the API."""
+    # without permission, the choice stays with the kernel
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def leave_no_core() -> None:
-    """Write no core file, which would have the data of the inputs in it."""
+    """Disable core files, which would contain data of the inputs."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -1,7 +1,7 @@
-"""A container that has too little memory: the kernel kills what needs more, without a word.
+"""Containers with too little memory, in which the kernel kills processes without a message.
 
-So a diff on the command line gets a parent that has something to say then: a copy of this process
-from before it loaded anything. And what serves does not start where it could not work.
+A diff on the command line gets a parent, forked early, that reports such a death. The services
+refuse to start if the memory is too small for them.
 """
 
 import os
@@ -14,13 +14,13 @@ from diffing.core.sizes import memory_is_limited, memory_of_machine
 from diffing.sandbox.parent_death import die_with_parent
 from diffing.sandbox.process import be_first_to_go
 
-# What an API, a worker and the smallest diff take together, measured: 230 MB with what they share.
+# An API, a worker and the smallest diff together need 230 MB, as measured, shared memory included.
 _LEAST_TO_SERVE = 200_000_000
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def refuse_short_memory() -> None:
-    """End this process with one line, where too little memory is left for it to serve."""
+    """End this process with one line if the memory is too small to serve."""
     memory = memory_of_machine()
     if memory < _LEAST_TO_SERVE:
         sys.stderr.write(
@@ -31,14 +31,14 @@ def refuse_short_memory() -> None:
 
 
 def survive_short_memory() -> None:
-    """Go on in a child process, where the memory of this one is limited; elsewhere do nothing.
+    """Continue in a child process if memory is limited; else do nothing.
 
-    The parent never returns: it ends as the child ends.
+    The parent never returns. It ends in the same way as the child.
     """
     if not memory_is_limited():
         return
     handlers = {number: signal.getsignal(number) for number in _SIGNALS}
-    # until both have their handlers; a signal is not lost meanwhile
+    # until both have their handlers: no signal is lost meanwhile
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     parent = os.getpid()
     child = os.fork()
@@ -53,7 +53,7 @@ def survive_short_memory() -> None:
 
 def _wait_for(child: int) -> NoReturn:
     def pass_on(number: int, _: FrameType | None) -> None:
-        # a terminal has sent its Ctrl-C to both
+        # a terminal sends Ctrl-C to both
         if not (number == signal.SIGINT and os.isatty(0)):
             os.kill(child, number)
 

@@ -1,4 +1,4 @@
-"""What is kept of jobs, API keys and workers: tables and queue.
+"""Tables of jobs, API keys and workers, and the queue.
 
 The only room that touches SQLAlchemy and Alembic; also puts ids into Huey.
 """

@@ -1,4 +1,4 @@
-"""The keys table: API keys, of each of which only what proves it is kept."""
+"""The table of API keys. Of each secret, it keeps only the digest."""
 
 import hashlib
 import hmac
@@ -6,34 +6,32 @@ import re
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from typing import Any, Self
 
 import sqlalchemy as sa
 
 from diffing.core.errors import BadArgument
-from diffing.store.database import available, open_file
-from diffing.store.schema import keys as _keys
+from diffing.store.database import available, utc_now
+from diffing.store.schema import api_keys as _api_keys
 from diffing.store.scopes import Scope
 
-# The secret has 256 random bits: nobody finds it by trying, and a slow hash would slow down nobody
-# but those who have it.
+# The secret has 256 random bits: nobody can guess it, and a slow hash would only delay clients.
 _SECRET_BYTES = 32
 _TOKEN = re.compile(r"diffing_([0-9a-f]{12})_([0-9a-f]{64})")
 _NAME = re.compile(r"[\x20-\x7e\xa1-\U0010ffff]{1,80}")
-_DIGEST_OF_NOBODY = "0" * 64
+_DIGEST_OF_NO_SECRET = "0" * 64
 
 
 @dataclass(frozen=True)
-class Key:
-    """A row of the keys table.
+class ApiKey:
+    """An API key, without its secret.
 
     Args:
-        id: names the key everywhere; it is no secret.
-        name: what a person calls it.
-        scopes: what it may be used for.
-        created_at, revoked_at: UTC; revoked_at is None while it holds.
+        id: names the API key everywhere; it is not secret.
+        name: for people.
+        scopes: what the API key allows.
+        created_at, revoked_at: UTC; revoked_at is None for a valid API key.
     """
 
     id: str
@@ -44,13 +42,13 @@ class Key:
 
     @classmethod
     def from_row(cls, row: sa.Row[Any]) -> Self:
-        """The key in a row of the table."""
+        """The API key in a row of the table."""
         scopes = frozenset(Scope(word) for word in row.scopes.split())
         return cls(row.id, row.name, scopes, row.created_at, row.revoked_at)
 
 
-class Keys:
-    """Reads and changes the keys table.
+class ApiKeys:
+    """Reads and changes the table of API keys.
 
     Args:
         engine: of the database, from `database`.
@@ -59,87 +57,78 @@ class Keys:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    @classmethod
-    def in_file(cls, path: Path) -> Self:
-        """The table in an SQLite file, made if it is not there, migrated if it is older.
-
-        Raises:
-            BadSetting: the file cannot be used as a database.
-        """
-        return cls(open_file(path))
-
-    def create(self, name: str, scopes: Collection[Scope]) -> tuple[Key, str]:
-        """Make a key.
+    def create(self, name: str, scopes: Collection[Scope]) -> tuple[ApiKey, str]:
+        """Create an API key.
 
         Returns:
-            the key, and its token, which nobody can tell again.
+            The API key, and its token, which cannot be shown again.
 
         Raises:
-            BadArgument: the name cannot be used, or there is no scope.
+            BadArgument: the name is invalid, or no scope is given.
         """
         if not _NAME.fullmatch(name):
-            raise BadArgument("The name of a key must be 1 to 80 characters that can be printed.")
+            raise BadArgument("The name of an API key must have 1 to 80 characters, all printable.")
         if not scopes:
-            raise BadArgument("A key needs one scope or more.")
-        key = Key(secrets.token_hex(6), name, frozenset(scopes), _now(), None)
+            raise BadArgument("An API key needs at least one scope.")
+        api_key = ApiKey(secrets.token_hex(6), name, frozenset(scopes), utc_now(), None)
         secret = secrets.token_hex(_SECRET_BYTES)
         with available(), self._engine.begin() as connection:
             connection.execute(
-                sa.insert(_keys).values(
-                    id=key.id,
-                    name=key.name,
+                sa.insert(_api_keys).values(
+                    id=api_key.id,
+                    name=api_key.name,
                     digest=_digest(secret),
-                    scopes=" ".join(sorted(key.scopes)),
-                    created_at=key.created_at,
+                    scopes=" ".join(sorted(api_key.scopes)),
+                    created_at=api_key.created_at,
                 )
             )
-        return key, f"diffing_{key.id}_{secret}"
+        return api_key, f"diffing_{api_key.id}_{secret}"
 
-    def find(self, token: str) -> Key | None:
-        """The key that a token proves; None when it proves none, or one that was revoked.
+    def find(self, token: str) -> ApiKey | None:
+        """The API key of a token; None for an invalid token and for a revoked API key.
 
-        A wrong secret takes as long as an id that there is not.
+        A wrong secret takes as long as an unknown id.
         """
         shape = _TOKEN.fullmatch(token)
         if not shape:
             return None
-        key_id, secret = shape.groups()
+        api_key_id, secret = shape.groups()
         with available(), self._engine.connect() as connection:
-            row = connection.execute(sa.select(_keys).where(_keys.c.id == key_id)).first()
-        proved = hmac.compare_digest(_digest(secret), row.digest if row else _DIGEST_OF_NOBODY)
-        return Key.from_row(row) if row and proved and row.revoked_at is None else None
+            row = connection.execute(
+                sa.select(_api_keys).where(_api_keys.c.id == api_key_id)
+            ).first()
+        proved = hmac.compare_digest(_digest(secret), row.digest if row else _DIGEST_OF_NO_SECRET)
+        return ApiKey.from_row(row) if row and proved and row.revoked_at is None else None
 
-    def all(self) -> list[Key]:
-        """Every key, oldest first."""
+    def all(self) -> list[ApiKey]:
+        """Every API key, oldest first."""
         with available(), self._engine.connect() as connection:
-            rows = connection.execute(sa.select(_keys).order_by(_keys.c.created_at, _keys.c.id))
-            return [Key.from_row(row) for row in rows]
+            rows = connection.execute(
+                sa.select(_api_keys).order_by(_api_keys.c.created_at, _api_keys.c.id)
+            )
+            return [ApiKey.from_row(row) for row in rows]
 
-    def any_hold(self) -> bool:
-        """Whether there is a key that was not revoked."""
-        return any(key.revoked_at is None for key in self.all())
+    def any_is_valid(self) -> bool:
+        """Whether at least one API key is valid."""
+        return any(api_key.revoked_at is None for api_key in self.all())
 
-    def revoke(self, key_id: str) -> Key:
-        """Let a key hold no longer; one that was revoked before stays as it is.
+    def revoke(self, api_key_id: str) -> ApiKey:
+        """Revoke an API key. One that was revoked before keeps its date.
 
         Raises:
-            BadArgument: there is no such key.
+            BadArgument: the id is unknown.
         """
         with available(), self._engine.begin() as connection:
             row = connection.execute(
-                sa.update(_keys)
-                .where(_keys.c.id == key_id)
-                .values(revoked_at=sa.func.coalesce(_keys.c.revoked_at, _now()))
-                .returning(_keys)
+                sa.update(_api_keys)
+                .where(_api_keys.c.id == api_key_id)
+                .values(revoked_at=sa.func.coalesce(_api_keys.c.revoked_at, utc_now()))
+                .returning(_api_keys)
             ).first()
         if not row:
-            raise BadArgument("There is no such key. `diffing keys list` shows those there are.")
-        return Key.from_row(row)
+            raise BadArgument("Unknown API key. `diffing keys list` lists the API keys.")
+        return ApiKey.from_row(row)
 
 
 def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

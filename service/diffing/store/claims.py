@@ -1,4 +1,4 @@
-"""Conditions that make a change safe: of two workers one wins, and a dead one changes nothing."""
+"""Conditions of safe changes: one of two workers wins, and a replaced one changes nothing."""
 
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -11,7 +11,7 @@ from diffing.store.job import Status
 
 
 class Claimed(Protocol):
-    """A row that a worker takes, works on and ends."""
+    """A row that a worker takes, runs and ends."""
 
     @property
     def id(self) -> int:
@@ -23,7 +23,7 @@ class Claimed(Protocol):
 
     @property
     def attempt(self) -> int:
-        """How many times it was taken."""
+        """Number of its starts."""
 
     @property
     def seen_at(self) -> datetime:
@@ -31,38 +31,38 @@ class Claimed(Protocol):
 
     @property
     def stem(self) -> str:
-        """What the names of its files begin with."""
+        """Start of the names of its files."""
 
 
 Row = TypeVar("Row", bound=Claimed)
 
 
 class Table(Protocol[Row]):
-    """The table of jobs, or that of conversions."""
+    """The table of jobs, or of conversions."""
 
     def beat(self, row: Row, progress: Progress | None, /) -> bool:
-        """Give a sign of life; False when the row is no longer this attempt's."""
+        """Give a sign of life; False if the row has left this attempt."""
 
     def is_held(self, row: Row, /) -> bool:
-        """Whether the row still is this attempt's."""
+        """Whether this attempt still runs the row."""
 
     def unfinished(self) -> list[Row]:
-        """The rows that have yet to end."""
+        """The rows that have not ended."""
 
     def take_over(self, row: Row, /) -> object:
-        """Queue a stale row again; something false when another did, or it lives after all."""
+        """Queue a stale row again; false if another reaper did, or a sign of life came."""
 
     def give_up(self, row: Row, failure: Failure, /) -> object:
-        """Fail a stale row; something false when another did, or it lives after all."""
+        """Fail a stale row; false if another reaper did, or a sign of life came."""
 
 
 def word_of(row: Claimed) -> str:
-    """What a row is: a job or a conversion."""
+    """The word for a row: job or conversion."""
     return type(row).__name__.lower()
 
 
 def is_held(table: sa.Table, row: Claimed) -> tuple[sa.ColumnElement[bool], ...]:
-    """Whether a row still is this attempt's."""
+    """Whether this attempt still runs a row."""
     return (
         table.c.id == row.id,
         table.c.status == Status.PROCESSING,
@@ -71,12 +71,12 @@ def is_held(table: sa.Table, row: Claimed) -> tuple[sa.ColumnElement[bool], ...]
 
 
 def held(table: sa.Table, row: Claimed) -> sa.Update:
-    """An update of a row that still is this attempt's."""
+    """An update of a row, if this attempt still runs it."""
     return sa.update(table).where(*is_held(table, row))
 
 
 def unseen_since(table: sa.Table, row: Claimed) -> sa.Update:
-    """An update of a row that gave no sign of life since it was read."""
+    """An update of a row, if it gave no sign of life since it was read."""
     return sa.update(table).where(
         table.c.id == row.id,
         table.c.status == row.status,

@@ -1,23 +1,23 @@
-"""The conversions table: results that clients want in another format, until the files are there."""
+"""The conversions table: results that clients want in another format, until the files exist."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 import sqlalchemy as sa
 
-# that of PostgreSQL knows on_conflict_do_update, too
+# the dialect of PostgreSQL has on_conflict_do_update, too
 from sqlalchemy.dialects.sqlite import insert
 
 from diffing.core.errors import Failure
 from diffing.core.progress import Progress
 from diffing.store.claims import held, is_held, unseen_since
-from diffing.store.database import available
+from diffing.store.database import available, utc_now
 from diffing.store.job import UNFINISHED, Status
 from diffing.store.schema import conversions as _conversions
 
-# Longer than a request waits, and than a client takes to come back.
+# Longer than a request waits, and than a client waits before it asks again.
 _WANTED_FOR = timedelta(minutes=2)
 _FAILURES_KEPT_FOR = timedelta(days=1)
 
@@ -29,12 +29,12 @@ class Conversion:
     Args:
         id: number of the conversion.
         name: of the file to write, in the folder of results.
-        rows: how many it must have.
-        status: its state; one that succeeded has no row any more.
-        attempt: how many times it was started.
-        seen_at: last sign of life: when it was queued, taken, or its worker beat.
-        wanted_at: when a client asked for it last.
-        error: type, title and detail, of a failed one.
+        rows: data rows that the file must have.
+        status: its state; a conversion that succeeds loses its row.
+        attempt: number of its starts.
+        seen_at: last sign of life: it was queued or taken, or its worker beat.
+        wanted_at: time of the last request for it.
+        error: type, title and detail of a failure.
     """
 
     id: int
@@ -53,33 +53,35 @@ class Conversion:
 
     @property
     def stem(self) -> str:
-        """What the names of the files of its job begin with: id and attempt."""
+        """Start of the names of its job's files: id and attempt of the job."""
         return ".".join(self.name.split(".")[:2])
 
     @property
     def is_new(self) -> bool:
-        """Whether the request that asked for it is the first one."""
+        """Whether the last request for it is the first."""
         return self.status is Status.QUEUED and self.seen_at == self.wanted_at
 
 
 class Conversions:
-    """Reads and changes the conversions table, as safely as `Jobs` does its own.
+    """Reads and changes the conversions table, as safely as `Jobs` does the jobs table.
 
     Args:
         engine: of the database, from `database`.
+        now: gives the time, in UTC.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, now: Callable[[], datetime] = utc_now) -> None:
         self._engine = engine
+        self._now = now
 
     def want(self, name: str, rows: int) -> Conversion:
-        """Ask for a file, again if its conversion failed before.
+        """Request a file. A conversion that failed is queued again.
 
         Args:
             name: of the file, in the folder of results.
-            rows: how many it must have.
+            rows: data rows that the file must have.
         """
-        now = _now()
+        now = self._now()
         values = {"name": name, "rows": rows, "status": Status.QUEUED, "attempt": 0, "seen_at": now}
         asked = (
             insert(_conversions)
@@ -99,54 +101,56 @@ class Conversions:
         return Conversion.from_row(row)
 
     def claim(self, conversion_id: int) -> Conversion | None:
-        """Take a queued conversion; None when another worker has, or nobody wants it any more."""
+        """Take a queued conversion; None if it is not queued any longer, or no client wants it."""
         queued = (_conversions.c.id == conversion_id, _conversions.c.status == Status.QUEUED)
         with available(), self._engine.begin() as connection:
-            connection.execute(sa.delete(_conversions).where(*queued, ~_is_wanted()))
+            connection.execute(sa.delete(_conversions).where(*queued, ~self._is_wanted()))
             row = connection.execute(
                 sa.update(_conversions)
                 .where(*queued)
                 .values(
-                    status=Status.PROCESSING, attempt=_conversions.c.attempt + 1, seen_at=_now()
+                    status=Status.PROCESSING,
+                    attempt=_conversions.c.attempt + 1,
+                    seen_at=self._now(),
                 )
                 .returning(_conversions)
             ).first()
         return Conversion.from_row(row) if row else None
 
     def beat(self, conversion: Conversion, _: Progress | None = None) -> bool:
-        """Give a sign of life; False when the conversion is no longer this attempt's."""
-        return self._change(held(_conversions, conversion).values(seen_at=_now()))
+        """Give a sign of life; False if the conversion has left this attempt."""
+        return self._change(held(_conversions, conversion).values(seen_at=self._now()))
 
     def is_held(self, conversion: Conversion) -> bool:
-        """Whether the conversion still is this attempt's, and somebody wants it."""
-        return bool(self._all(*is_held(_conversions, conversion), _is_wanted()))
+        """Whether this attempt still runs the conversion, and a client wants it."""
+        return bool(self._all(*is_held(_conversions, conversion), self._is_wanted()))
 
     def succeed(self, conversion: Conversion) -> bool:
-        """Forget the row: the file is there. False when it is no longer this attempt's."""
+        """Remove the row, since the file exists; False if the conversion has left this attempt."""
         return self._change(sa.delete(_conversions).where(*is_held(_conversions, conversion)))
 
     def fail(self, conversion: Conversion, failure: Failure) -> bool:
-        """Record the reason; False when the conversion is no longer this attempt's."""
-        return self._change(held(_conversions, conversion).values(**_failed(failure)))
+        """Record the reason; False if the conversion has left this attempt."""
+        return self._change(held(_conversions, conversion).values(**self._failed(failure)))
 
     def give_back(self, conversion: Conversion) -> bool:
-        """Queue a conversion again that its worker cannot go on with."""
-        return self._change(held(_conversions, conversion).values(**_queued()))
+        """Queue a conversion again, which its worker cannot finish."""
+        return self._change(held(_conversions, conversion).values(**self._queued()))
 
     def take_over(self, conversion: Conversion) -> bool:
-        """Queue a stale conversion again; False when another did, or it lives after all."""
-        return self._change(unseen_since(_conversions, conversion).values(**_queued()))
+        """Queue a stale conversion again; False if another reaper did, or a sign of life came."""
+        return self._change(unseen_since(_conversions, conversion).values(**self._queued()))
 
     def give_up(self, conversion: Conversion, failure: Failure) -> bool:
-        """Fail a stale conversion; False when another did, or it lives after all."""
-        return self._change(unseen_since(_conversions, conversion).values(**_failed(failure)))
+        """Fail a stale conversion; False if another reaper did, or a sign of life came."""
+        return self._change(unseen_since(_conversions, conversion).values(**self._failed(failure)))
 
     def unfinished(self) -> list[Conversion]:
-        """The conversions that have yet to end."""
+        """The conversions that have not ended."""
         return self._all(_conversions.c.status.in_(UNFINISHED))
 
     def of_ids(self, ids: Iterable[int]) -> list[Conversion]:
-        """Those conversions of these ids that there are."""
+        """The conversions with these ids, without unknown ids."""
         return self._all(_conversions.c.id.in_(list(ids)))
 
     def _change(self, statement: sa.Update | sa.Delete) -> bool:
@@ -158,18 +162,11 @@ class Conversions:
         with available(), self._engine.connect() as connection:
             return [Conversion.from_row(row) for row in connection.execute(query)]
 
+    def _is_wanted(self) -> sa.ColumnElement[bool]:
+        return _conversions.c.wanted_at > self._now() - _WANTED_FOR
 
-def _is_wanted() -> sa.ColumnElement[bool]:
-    return _conversions.c.wanted_at > _now() - _WANTED_FOR
+    def _queued(self) -> dict[str, Any]:
+        return {"status": Status.QUEUED, "seen_at": self._now()}
 
-
-def _queued() -> dict[str, Any]:
-    return {"status": Status.QUEUED, "seen_at": _now()}
-
-
-def _failed(failure: Failure) -> dict[str, Any]:
-    return {"status": Status.FAILED, "seen_at": _now(), "error": failure.as_dict()}
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+    def _failed(self, failure: Failure) -> dict[str, Any]:
+        return {"status": Status.FAILED, "seen_at": self._now(), "error": failure.as_dict()}

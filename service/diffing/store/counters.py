@@ -1,7 +1,7 @@
-"""What is added up as jobs go: telling it costs the same, however many jobs there were.
+"""Sums over all jobs, which cost the same to read after any number of jobs.
 
-Each sum is written in the transaction that changes the state of a job. So it counts what happened,
-once, and does not go back when the job is removed.
+The transaction that changes the state of a job adds to them. So each change counts once, and stays
+counted when the job is removed.
 """
 
 import math
@@ -10,25 +10,25 @@ from typing import Any
 
 import sqlalchemy as sa
 
-# that of PostgreSQL knows on_conflict_do_update, too
+# PostgreSQL's insert has on_conflict_do_update, too
 from sqlalchemy.dialects.sqlite import insert
 
 from diffing.store.schema import durations, totals
 
-# What a job without a metric goes by: where it is counted, in the log, in names of files.
+# The name of jobs without a metric: in sums, in the log, in file names.
 ONE_OFF = "one-off"
 
-# Seconds up to which durations are told apart: small jobs, jobs of minutes, the time-out.
+# Upper bounds of durations, in seconds: from small jobs up to the time-out.
 BOUNDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 
 
 def count_attempt(connection: sa.Connection, metric: str | None, waited: float | None) -> None:
-    """Count that a worker took a job.
+    """Count the start of an attempt.
 
     Args:
-        connection: within the transaction of that change.
+        connection: in the transaction of that change.
         metric: of the job.
-        waited: seconds since it was asked for; None when it is not its first attempt.
+        waited: seconds since the job was created; None after the first attempt.
     """
     name = metric or ONE_OFF
     _add(connection, [("attempts", name, "", 1)])
@@ -43,13 +43,13 @@ def count_end(
     took: float | None,
     summary: Mapping[str, Any] | None,
 ) -> None:
-    """Count that a job ended.
+    """Count the end of a job.
 
     Args:
-        connection: within the transaction of that change.
+        connection: in the transaction of that change.
         metric: of the job.
-        status: in which state.
-        took: seconds of its last attempt; None when no attempt ended it.
+        status: its last state.
+        took: seconds of its last attempt; None if no attempt ended it.
         summary: of a job that succeeded.
     """
     name = metric or ONE_OFF
@@ -77,7 +77,7 @@ def _add(connection: sa.Connection, sums: list[tuple[str, str, str, int]]) -> No
 def _add_duration(
     connection: sa.Connection, name: str, metric: str, label: str, seconds: float
 ) -> None:
-    seconds = max(seconds, 0.0)  # the clock was set back meanwhile
+    seconds = max(seconds, 0.0)  # negative if the clock was set back
     new = insert(durations).values(
         name=name,
         metric=metric,
@@ -86,7 +86,7 @@ def _add_duration(
         number=1,
         seconds=seconds,
     )
-    both = {key: durations.c[key] + new.excluded[key] for key in ("number", "seconds")}
+    both = {column: durations.c[column] + new.excluded[column] for column in ("number", "seconds")}
     connection.execute(
         new.on_conflict_do_update(index_elements=[*durations.primary_key], set_=both)
     )

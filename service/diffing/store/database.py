@@ -1,10 +1,12 @@
-"""The jobs database: opened, looked over, and brought to the schema of this release."""
+"""Opens the jobs database, checks it, and migrates it to the schema of this release."""
 
 import logging
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +18,26 @@ from diffing.store.schema import REVISION, jobs
 _log = logging.getLogger(__name__)
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _VERSIONS = sa.table("alembic_version", sa.column("version_num"))
-LOCK_SECONDS = 10
+LOCK_SECONDS = 10.0
 
 
-def open_file(path: Path) -> sa.Engine:
-    """The database in an SQLite file, made if it is not there, migrated if it is older.
+def open_file(path: Path, lock_seconds: float = LOCK_SECONDS) -> sa.Engine:
+    """The database in an SQLite file, created or migrated if needed.
+
+    Args:
+        path: the file.
+        lock_seconds: most seconds that a statement waits for a lock.
 
     Raises:
-        BadSetting: the file is no database, is damaged, cannot be written, or is of a newer
+        BadSetting: the file is not a database, is damaged, is not writable, or is from a newer
             release.
     """
-    # as many connections are kept as Starlette has threads: to open one takes longer than to ask
+    # one connection per thread of Starlette: opening takes longer than a query
     engine = sa.create_engine(f"sqlite:///{path}", pool_size=40, max_overflow=-1)
-    sa.event.listen(engine, "connect", _use_wal)
+    sa.event.listen(engine, "connect", partial(_use_wal, lock_seconds))
     try:
         with engine.begin() as connection:
-            # of two processes that start, the second waits and finds all done
+            # if two processes start together, the second waits, and finds the work done
             connection.exec_driver_sql("begin immediate")
             found = connection.exec_driver_sql("pragma quick_check(1)").scalar_one()
             if found != "ok":
@@ -46,28 +52,28 @@ def open_file(path: Path) -> sa.Engine:
 
 
 def unusable(path: Path, purpose: str, error: BaseException | None) -> BadSetting:
-    """The error that says why a database file cannot be used at start, and what to do."""
+    """The error for an unusable database file at start, with a remedy."""
     reason = str(error)
     remedy = "Move it away to start anew."
     if "full" in reason:
         remedy = "Free some space."
     if "locked" in reason:
-        remedy = "Another process holds it: look whether one is stopped, and start again."
+        remedy = "Another process locks it. Check whether one is stopped, and start again."
     return BadSetting(f"Cannot use {path} as {purpose}: {reason}. {remedy}")
 
 
 @contextmanager
 def available() -> Iterator[None]:
-    """Tell what the machine does to a database from faults of our own.
+    """Translate database errors that the machine causes. Our own faults stay as they are.
 
     Raises:
-        DatabaseUnavailable: it is locked for long, damaged, full, or its file cannot be used.
+        DatabaseUnavailable: the database stays locked, or is damaged, full or unusable.
     """
     try:
         yield
     except (sa.exc.DBAPIError, sqlite3.Error) as error:
         cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-        # the extended codes have more in the higher bits
+        # extended codes use the higher bits
         code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         if code not in _UNAVAILABLE:
             raise
@@ -77,10 +83,10 @@ def available() -> Iterator[None]:
 _UNAVAILABLE = {
     sqlite3.SQLITE_BUSY: "The database is busy. Try again in a few seconds.",
     sqlite3.SQLITE_LOCKED: "The database is busy. Try again in a few seconds.",
-    sqlite3.SQLITE_READONLY: "The database cannot be written. Look at its permissions.",
-    sqlite3.SQLITE_PERM: "The database cannot be written. Look at its permissions.",
-    sqlite3.SQLITE_CANTOPEN: "The database cannot be opened. Look at the data folder.",
-    sqlite3.SQLITE_IOERR: "The database cannot be read or written. Look at the disk.",
+    sqlite3.SQLITE_READONLY: "The database is not writable. Check its permissions.",
+    sqlite3.SQLITE_PERM: "The database is not writable. Check its permissions.",
+    sqlite3.SQLITE_CANTOPEN: "The database cannot be opened. Check the data folder.",
+    sqlite3.SQLITE_IOERR: "The database cannot be read or written. Check the disk.",
     sqlite3.SQLITE_FULL: "The disk is full. Free some space and try again.",
     sqlite3.SQLITE_CORRUPT: "The database is damaged. Stop the service and restore it.",
     sqlite3.SQLITE_NOTADB: "The database is damaged. Stop the service and restore it.",
@@ -92,7 +98,7 @@ def _migrate(connection: sa.Connection, path: Path) -> None:
     revision = connection.execute(sa.select(_VERSIONS)).scalar() if versioned else None
     if revision == REVISION:
         return
-    # imported here: it takes longer to load than all the rest, and is seldom needed
+    # imported here: it loads slowly, and is rarely needed
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -104,22 +110,27 @@ def _migrate(connection: sa.Connection, path: Path) -> None:
             f"release knows {REVISION}). Start that release, or move the file away to start anew."
         )
     if sa.inspect(connection).has_table(jobs.name):
-        _log.info("bringing the jobs database from schema %s to %s", revision or 0, REVISION)
+        _log.info("migrating the jobs database from schema %s to %s", revision or 0, REVISION)
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 
 
-def _use_wal(connection: Any, _: Any) -> None:
-    connection.execute(f"pragma busy_timeout = {LOCK_SECONDS * 1000}")
-    deadline = time.monotonic() + LOCK_SECONDS
+def utc_now() -> datetime:
+    """The current time, in UTC."""
+    return datetime.now(UTC)
+
+
+def _use_wal(lock_seconds: float, connection: Any, _: Any) -> None:
+    connection.execute(f"pragma busy_timeout = {lock_seconds * 1000:.0f}")
+    deadline = time.monotonic() + lock_seconds
     while True:
         try:
             connection.execute("pragma journal_mode = wal")
             break
         except sqlite3.OperationalError as error:
-            # two processes that start on a new file: the time-out above does not hold for this
+            # two processes may start on a new file; the time-out above does not apply here
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""A job: what was asked for, and what became of it."""
+"""A job: its order, its state and its result."""
 
 import enum
 from dataclasses import dataclass, field
@@ -13,11 +13,11 @@ from diffing.core import logs, tracing
 class Status(enum.StrEnum):
     """The states of a job."""
 
-    QUEUED = "queued"  # recorded; a worker has yet to take it
-    PROCESSING = "processing"  # a worker has it and gives signs of life
-    SUCCEEDED = "succeeded"  # the result is whole and can be fetched
-    FAILED = "failed"  # it ended without a result; the error says why
-    CANCELLED = "cancelled"  # it ended because someone did not want it any more
+    QUEUED = "queued"  # recorded, and waiting for a worker
+    PROCESSING = "processing"  # a worker runs it, and gives signs of life
+    SUCCEEDED = "succeeded"  # the result is complete
+    FAILED = "failed"  # it ended without a result; the error has the reason
+    CANCELLED = "cancelled"  # a client ended it
 
 
 UNFINISHED = (Status.QUEUED, Status.PROCESSING)
@@ -26,18 +26,17 @@ FINISHED = tuple(status for status in Status if status not in UNFINISHED)
 
 @dataclass(frozen=True)
 class Submission:
-    """What a client asks for.
+    """A client's order for a job.
 
     Args:
         metric: id in the catalogue; None for a one-off diff.
-        comparison: what is compared, as JSON values of a `Comparison`; None for the metric's.
-        old, new: names of the files, of uploaded ones as their sender calls them; None for the
-            metric's.
-        upload: folder in `uploads_dir` that the files are in; None for the folder of inputs.
-        owner: id of the API key that it came with; None where there are no keys.
-        idempotency_key: of the client, if it gave one.
-        request: a digest of what it asked for, with a key.
-        request_id, traceparent: of the HTTP request that it came with, which the context tells.
+        comparison: JSON values of a `Comparison`; None for that of the metric.
+        old, new: names of the files, for uploads those of the sender; None for those of the metric.
+        upload: folder of the files in `uploads_dir`; None for the folder of inputs.
+        owner: id of the API key; None without API keys.
+        idempotency_key: from the client; None without one.
+        request: digest of the request; None without an Idempotency-Key.
+        request_id, traceparent: of the request, from the context.
     """
 
     metric: str | None
@@ -54,16 +53,16 @@ class Submission:
 
 @dataclass(frozen=True, kw_only=True)
 class Job(Submission):
-    """A row of the jobs table: what was asked for, and what became of it.
+    """A row of the jobs table.
 
     Args:
         id: number of the job, from 1.
         status: its state.
-        stage: what a running job is at, a word or two.
-        bytes_read, bytes_total: how much of its inputs, unpacked, it has read; None when unknown.
-        attempt: how many times it was started.
+        stage: of a running job, in a word or two.
+        bytes_read, bytes_total: of its inputs, unpacked; None while unknown.
+        attempt: number of its last attempt; 0 before the first.
         created_at, started_at, finished_at: UTC; started_at is that of the last attempt.
-        seen_at: last sign of life: when it was queued, taken, or its worker beat.
+        seen_at: last sign of life: it was queued, it was taken, or its worker beat.
         summary: of a succeeded job.
         error: type, title and detail, of a failed job.
     """
@@ -83,7 +82,7 @@ class Job(Submission):
 
     @property
     def stem(self) -> str:
-        """What the names of the files of this attempt begin with."""
+        """Start of the names of this attempt's files."""
         return f"{self.id}.{self.attempt}"
 
     @classmethod

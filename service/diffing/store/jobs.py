@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, Self, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -12,7 +11,7 @@ from diffing.core.errors import Failure, JobFinished, KeyReused, QueueFull, Resu
 from diffing.core.progress import Progress
 from diffing.store import counters
 from diffing.store.claims import held, is_held, unseen_since
-from diffing.store.database import available, open_file
+from diffing.store.database import available, utc_now
 from diffing.store.job import FINISHED, UNFINISHED, Job, Status, Submission
 from diffing.store.schema import jobs as _jobs
 
@@ -26,40 +25,33 @@ _NO_PROGRESS = {"stage": None, "bytes_read": None, "bytes_total": None}
 class Jobs:
     """Reads and changes the jobs table.
 
-    Each change of state is one statement that names the state, and where it matters the attempt,
-    that it expects: of two workers one wins, and one that comes back from the dead changes nothing.
+    Each change of state is one statement, whose condition is the expected state and attempt. So one
+    of two workers wins, and a worker that was replaced changes nothing.
 
     Args:
         engine: of the database, from `database`.
+        now: gives the time, in UTC.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, now: Callable[[], datetime] = utc_now) -> None:
         self._engine = engine
-
-    @classmethod
-    def in_file(cls, path: Path) -> Self:
-        """The table in an SQLite file, made if it is not there, migrated if it is older.
-
-        Raises:
-            BadSetting: the file cannot be used as a database.
-        """
-        return cls(open_file(path))
+        self._now = now
 
     def create(self, submission: Submission, most_queued: int | None = None) -> Job:
-        """Record a job, queued.
+        """Record a queued job.
 
         Args:
-            submission: what it is to do.
-            most_queued: refuse it when so many wait already; None for any number.
+            submission: the order.
+            most_queued: most jobs that may wait; None for any number.
 
         Raises:
-            QueueFull: too many wait.
-            KeyReused: there is a job of that key: see `requested`.
+            QueueFull: too many jobs wait.
+            KeyReused: the Idempotency-Key belongs to a job: see `requested`.
         """
-        now = _now()
+        now = self._now()
         values = {
             **asdict(submission),
-            "idempotency_key": _key_of(submission.owner, submission.idempotency_key),
+            "idempotency_key": _stored(submission.owner, submission.idempotency_key),
             "status": Status.QUEUED,
             "attempt": 0,
             "created_at": now,
@@ -78,33 +70,33 @@ class Jobs:
         return job
 
     def require_room(self, most_queued: int) -> None:
-        """Refuse at once what `create` would surely refuse.
+        """Refuse early if `create` would refuse.
 
         Raises:
-            QueueFull: too many wait.
+            QueueFull: too many jobs wait.
         """
         waiting = sa.select(sa.func.count()).where(_jobs.c.status == Status.QUEUED)
         with available(), self._engine.connect() as connection:
             if connection.execute(waiting).scalar_one() >= most_queued:
                 raise _queue_full(most_queued)
 
-    def has_key(self, owner: str | None, idempotency_key: str) -> bool:
-        """Whether an owner asked for a job with that key."""
-        key = _key_of(owner, idempotency_key)
-        return bool(self._first(sa.select(_jobs).where(_jobs.c.idempotency_key == key)))
+    def has_idempotency_key(self, owner: str | None, idempotency_key: str) -> bool:
+        """Whether an owner has a job with that Idempotency-Key."""
+        stored = _stored(owner, idempotency_key)
+        return bool(self._first(sa.select(_jobs).where(_jobs.c.idempotency_key == stored)))
 
     def requested(self, owner: str | None, idempotency_key: str, request: str) -> Job | None:
-        """The job that an owner asked for with that key, if there is one.
+        """The job of an owner with that Idempotency-Key; None without one.
 
         Raises:
-            KeyReused: something else was asked for with it.
+            KeyReused: it came with another request.
         """
-        key = _key_of(owner, idempotency_key)
-        job = self._first(sa.select(_jobs).where(_jobs.c.idempotency_key == key))
+        stored = _stored(owner, idempotency_key)
+        job = self._first(sa.select(_jobs).where(_jobs.c.idempotency_key == stored))
         if job and job.request != request:
             raise KeyReused(
-                f"The Idempotency-Key came with another request before, that for job {job.id}. "
-                "Use a new key for each new job."
+                f"The Idempotency-Key came with another request before, for job {job.id}. "
+                "Use a new one for each new job."
             )
         return job
 
@@ -112,16 +104,16 @@ class Jobs:
         """The job of that id.
 
         Raises:
-            UnknownJob: there never was one.
-            ResultGone: it ended so long ago that it was removed.
+            UnknownJob: no job ever had the id.
+            ResultGone: the job was removed, a while after its end.
         """
         if 0 < job_id <= LARGEST_ID:
             if job := self._first(sa.select(_jobs).where(_jobs.c.id == job_id)):
                 return job
-            # the newest job is never removed, so that it tells which ids there were
+            # the newest job is never removed, so every lower id belonged to a job
             if self._first(sa.select(_jobs).where(_jobs.c.id > job_id).limit(1)):
                 raise ResultGone(
-                    f"Job {job_id} ended long ago and was removed, with its result. "
+                    f"Job {job_id} was removed with its result, after its retention time. "
                     "Start a new job."
                 )
         raise no_job(job_id)
@@ -138,12 +130,12 @@ class Jobs:
 
         Args:
             most: number of jobs.
-            before: only jobs of smaller ids; None for the newest there are.
-            statuses: only jobs in one of these states; none for all.
-            metric: only jobs of the metric of that id; None for all.
+            before: only jobs of smaller ids; None for all.
+            statuses: only jobs in one of these states; empty for all.
+            metric: only jobs of that metric; None for all.
             owner: only jobs of that API key; None for all.
         """
-        # with + "" SQLite takes no index of states: it shall walk down the ids, and not sort
+        # + "" prevents the use of the index of states: SQLite must follow the ids, and not sort
         query = sa.select(_jobs).order_by(_jobs.c.id.desc()).limit(most)
         if before is not None:
             query = query.where(_jobs.c.id < before)
@@ -156,14 +148,14 @@ class Jobs:
         return self._all(query)
 
     def cancel(self, job_id: int) -> Job:
-        """End a job that nobody wants any more; the worker that has it finds out.
+        """Cancel a job. Its worker notices that within a second.
 
         Raises:
-            JobFinished: it has ended otherwise.
+            JobFinished: the job has ended in another way.
             UnknownJob, ResultGone: as from `get`.
         """
         self.get(job_id)
-        now = _now()
+        now = self._now()
         cancelled = self._change(
             sa.update(_jobs)
             .where(_jobs.c.id == job_id, _jobs.c.status.in_(UNFINISHED))
@@ -172,12 +164,12 @@ class Jobs:
         )
         job = cancelled or self.get(job_id)
         if job.status is not Status.CANCELLED:
-            raise JobFinished(f"Job {job_id} has {job.status} already: it cannot be cancelled.")
+            raise JobFinished(f"Job {job_id} has {job.status}, so it cannot be cancelled.")
         return job
 
     def claim(self, job_id: int) -> Job | None:
-        """Take a queued job; None when another worker has, or it is not queued."""
-        now = _now()
+        """Take a queued job; None if it is not queued any longer."""
+        now = self._now()
         return self._change(
             sa.update(_jobs)
             .where(_jobs.c.id == job_id, _jobs.c.status == Status.QUEUED)
@@ -192,37 +184,37 @@ class Jobs:
         )
 
     def beat(self, job: Job, progress: Progress | None) -> bool:
-        """Give a sign of life; False when the job is no longer this attempt's."""
+        """Give a sign of life; False if the job has left this attempt."""
         values = {**_NO_PROGRESS, **(asdict(progress) if progress else {})}
-        return self._change(held(_jobs, job).values(seen_at=_now(), **values)) is not None
+        return self._change(held(_jobs, job).values(seen_at=self._now(), **values)) is not None
 
     def is_held(self, job: Job) -> bool:
-        """Whether the job still is this attempt's."""
+        """Whether this attempt still runs the job."""
         return self._first(sa.select(_jobs).where(*is_held(_jobs, job))) is not None
 
     def succeed(self, job: Job, summary: dict[str, Any]) -> bool:
-        """Record the result; False when the job is no longer this attempt's."""
+        """Record the result; False if the job has left this attempt."""
         return self._finish(job, status=Status.SUCCEEDED, summary=summary)
 
     def fail(self, job: Job, failure: Failure) -> bool:
-        """Record the reason; False when the job is no longer this attempt's."""
+        """Record the reason; False if the job has left this attempt."""
         return self._finish(job, status=Status.FAILED, error=failure.as_dict())
 
     def give_back(self, job: Job) -> Job | None:
-        """Queue a job again that its worker cannot go on with."""
+        """Queue a job again, which its worker cannot finish."""
         return self._change(
-            held(_jobs, job).values(status=Status.QUEUED, seen_at=_now(), **_NO_PROGRESS)
+            held(_jobs, job).values(status=Status.QUEUED, seen_at=self._now(), **_NO_PROGRESS)
         )
 
     def unfinished(self) -> list[Job]:
-        """The jobs that have yet to end, oldest first."""
+        """The jobs that have not ended, oldest first."""
         return self._all(
             sa.select(_jobs).where(_jobs.c.status.in_(UNFINISHED)).order_by(_jobs.c.id)
         )
 
     def of_ids(self, ids: Iterable[int]) -> list[Job]:
-        """Those jobs of these ids that there are."""
-        # SQLite takes so many parameters
+        """The jobs with these ids, without unknown ids."""
+        # SQLite accepts so many parameters
         return [
             job
             for some in _batches(sorted(set(ids)), 10_000)
@@ -230,7 +222,7 @@ class Jobs:
         ]
 
     def uploads(self, names: Iterable[str]) -> set[str]:
-        """Those uploads of these names that belong to a job."""
+        """The names that belong to the upload of a job."""
         found: set[str] = set()
         with available(), self._engine.connect() as connection:
             for some in _batches(sorted(set(names)), 10_000):
@@ -239,16 +231,16 @@ class Jobs:
         return found
 
     def ended_before(self, seconds: float) -> list[Job]:
-        """The jobs that ended longer ago than that."""
+        """The jobs that ended more than so many seconds ago."""
         return self._all(
             sa.select(_jobs).where(
                 _jobs.c.status.in_(FINISHED),
-                _jobs.c.finished_at < _now() - timedelta(seconds=seconds),
+                _jobs.c.finished_at < self._now() - timedelta(seconds=seconds),
             )
         )
 
     def forget(self, job: Job) -> None:
-        """Remove a job that ended, unless it is the newest: see `get`."""
+        """Remove an ended job, unless it is the newest: see `get`."""
         newest = sa.select(sa.func.max(_jobs.c.id)).scalar_subquery()
         with available(), self._engine.begin() as connection:
             connection.execute(
@@ -258,14 +250,16 @@ class Jobs:
             )
 
     def take_over(self, job: Job) -> Job | None:
-        """Queue a stale job again; None when another reaper did, or it lives after all."""
+        """Queue a stale job again; None if another reaper did, or a sign of life came."""
         return self._change(
-            unseen_since(_jobs, job).values(status=Status.QUEUED, seen_at=_now(), **_NO_PROGRESS)
+            unseen_since(_jobs, job).values(
+                status=Status.QUEUED, seen_at=self._now(), **_NO_PROGRESS
+            )
         )
 
     def give_up(self, job: Job, failure: Failure) -> Job | None:
-        """Fail a stale job; None when another reaper did, or it lives after all."""
-        now = _now()
+        """Fail a stale job; None if another reaper did, or a sign of life came."""
+        now = self._now()
         return self._change(
             unseen_since(_jobs, job).values(
                 status=Status.FAILED,
@@ -278,7 +272,7 @@ class Jobs:
         )
 
     def _finish(self, job: Job, **values: Any) -> bool:
-        now = _now()
+        now = self._now()
         ended = held(_jobs, job).values(seen_at=now, finished_at=now, **_NO_PROGRESS, **values)
         return self._change(ended, _count_end) is not None
 
@@ -287,7 +281,7 @@ class Jobs:
         statement: sa.Update | sa.Insert,
         count: Callable[[sa.Connection, Job], None] = lambda _, __: None,
     ) -> Job | None:
-        """Change a row, and what is counted with it: both or neither."""
+        """Change a row and its sums in one transaction."""
         with available(), self._engine.begin() as connection:
             row = connection.execute(statement.returning(_jobs)).first()
             job = Job.from_row(row) if row else None
@@ -304,8 +298,8 @@ class Jobs:
 
 
 def no_job(job_id: int) -> UnknownJob:
-    """The error for an id that never was a job's, and for one that is nobody's business."""
-    return UnknownJob(f"There is no job {str(job_id)[:20]}.")
+    """The error for an unknown id, and for a job of another API key."""
+    return UnknownJob(f"Unknown job {str(job_id)[:20]}.")
 
 
 def _count_attempt(connection: sa.Connection, job: Job) -> None:
@@ -324,21 +318,17 @@ def _seconds(start: datetime | None, end: datetime | None) -> float | None:
     return (end - start).total_seconds() if start and end else None
 
 
-def _key_of(owner: str | None, idempotency_key: str | None) -> str | None:
-    """An Idempotency-Key as it is kept: that of one owner is never that of another."""
+def _stored(owner: str | None, idempotency_key: str | None) -> str | None:
+    """An Idempotency-Key as the table keeps it: different for each owner."""
     if owner is None or idempotency_key is None:
         return idempotency_key
-    return f"{owner} {idempotency_key}"  # there is no space in one of a client
+    return f"{owner} {idempotency_key}"  # that of a client contains no space
 
 
 def _queue_full(most: int | None) -> QueueFull:
-    return QueueFull(f"{most:,} jobs wait already. Try again later.")
+    return QueueFull(f"{most:,} jobs are already waiting. Try again later.")
 
 
 def _batches(all_: list[_T], size: int) -> Iterator[list[_T]]:
     for start in range(0, len(all_), size):
         yield all_[start : start + size]
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""The Huey queues: they carry the ids of jobs, or of conversions, and nothing else."""
+"""The Huey queues, which carry only the ids of jobs and of conversions."""
 
 import contextlib
 import sqlite3
@@ -9,20 +9,20 @@ from huey import SqliteHuey
 
 from diffing.store.database import LOCK_SECONDS, available, unusable
 
-# The name of the other queue in the file: a conversion does not wait behind diffs.
+# The name of the other queue in the file. Conversions do not wait for diffs.
 CONVERSIONS = "conversions"
 
 
 class JobQueue:
     """A queue of job ids in an SQLite file.
 
-    Huey delivers at most once: an id is lost with the worker that took it. The jobs table knows,
-    and the reaper in `worker` queues it again; an id that comes twice is claimed once.
+    Huey delivers at most once: if a worker dies, the id that it took is lost. The reaper finds the
+    job in the jobs table, and queues it again. An id that comes twice is claimed once.
 
     Args:
         path: the file.
-        run: what a worker does with an id; a process that only queues leaves it out.
-        name: of the queue in the file: that of the jobs, or CONVERSIONS.
+        run: handles an id in a worker; None in a process that only queues.
+        name: of the queue in the file.
 
     Raises:
         BadSetting: the file cannot be used as a database.
@@ -32,7 +32,7 @@ class JobQueue:
         self, path: Path, run: Callable[[int], None] | None = None, name: str = "diffing"
     ) -> None:
         try:
-            _look_over(path)
+            _check(path)
             self.huey = SqliteHuey(
                 name, filename=str(path), results=False, fsync=True, timeout=LOCK_SECONDS
             )
@@ -42,7 +42,7 @@ class JobQueue:
         @self.huey.task()  # type: ignore[untyped-decorator]
         def run_job(job_id: int) -> None:
             if run is None:
-                raise RuntimeError("this process queues jobs, it does not run them")
+                raise RuntimeError("this process only queues jobs")
             run(job_id)
 
         self._run_job = run_job
@@ -51,13 +51,13 @@ class JobQueue:
         """Queue an id.
 
         Raises:
-            DatabaseUnavailable: it was not queued.
+            DatabaseUnavailable: the id was not queued.
         """
         with available():
             self._run_job(job_id)
 
     def depth(self) -> int:
-        """How many ids no worker has taken yet.
+        """The number of ids that wait for a worker.
 
         Raises:
             DatabaseUnavailable: the queue cannot be read.
@@ -66,7 +66,7 @@ class JobQueue:
             return int(self.huey.pending_count())
 
     def waiting(self) -> set[int]:
-        """The ids that no worker has taken yet.
+        """The ids that wait for a worker.
 
         Raises:
             DatabaseUnavailable: the queue cannot be read.
@@ -75,7 +75,7 @@ class JobQueue:
             return {task.args[0] for task in self.huey.pending()}
 
 
-def _look_over(path: Path) -> None:
+def _check(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path, timeout=LOCK_SECONDS)) as connection:
         (found,) = connection.execute("pragma quick_check(1)").fetchone()
     if found != "ok":

@@ -1,15 +1,15 @@
-"""The tables of the jobs database; `migrations` says how each release came to them."""
+"""The tables of the jobs database. `migrations` has the steps from earlier releases to them."""
 
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-# The newest revision in `migrations/versions`: a database that has it needs no look at them.
+# The newest revision in `migrations/versions`. A database that has it needs no migration.
 REVISION = "6"
 
 
 class _Utc(sa.TypeDecorator[datetime]):
-    """Aware UTC datetimes on databases that keep no time zone."""
+    """Aware UTC datetimes on databases without time zones."""
 
     impl = sa.DateTime
     cache_ok = True
@@ -19,6 +19,12 @@ class _Utc(sa.TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, _: sa.Dialect) -> datetime | None:
         return value.replace(tzinfo=UTC) if value else None
+
+
+def _labels() -> tuple[sa.Column[str], ...]:
+    """The columns that name a figure."""
+    names = ("name", "metric", "label")
+    return tuple(sa.Column(name, sa.String, primary_key=True) for name in names)
 
 
 metadata = sa.MetaData()
@@ -53,7 +59,7 @@ jobs = sa.Table(
     sqlite_autoincrement=True,
 )
 
-# Results that clients want in another format; a row goes when its file is there.
+# Results that clients want in another format. A row is removed when its file exists.
 conversions = sa.Table(
     "conversions",
     metadata,
@@ -69,8 +75,8 @@ conversions = sa.Table(
     sqlite_autoincrement=True,
 )
 
-# API keys: of each only what proves it.
-keys = sa.Table(
+# API keys: of each, only its digest.
+api_keys = sa.Table(
     "keys",
     metadata,
     sa.Column("id", sa.String, primary_key=True),
@@ -81,7 +87,7 @@ keys = sa.Table(
     sa.Column("revoked_at", _Utc),
 )
 
-# The workers that were seen, by an id that each gives itself: see `process_name`.
+# Workers that gave a sign of life. Each makes its own id: see `process_name`.
 workers = sa.Table(
     "workers",
     metadata,
@@ -91,23 +97,19 @@ workers = sa.Table(
     sa.Column("seen_at", _Utc, nullable=False),
 )
 
-# What is added up when a job changes its state, in the same transaction: it outlives the job.
+# Sums. The transaction that changes the state of a job adds to them; they outlive the job.
 totals = sa.Table(
     "totals",
     metadata,
-    sa.Column("name", sa.String, primary_key=True),
-    sa.Column("metric", sa.String, primary_key=True),
-    sa.Column("label", sa.String, primary_key=True),
+    *_labels(),
     sa.Column("value", sa.BigInteger, nullable=False),
 )
 
-# Likewise how long things took: those of more than the bound below, and of at most this one.
+# Durations in the same way. A row counts those of at most this bound, and above the one below.
 durations = sa.Table(
     "durations",
     metadata,
-    sa.Column("name", sa.String, primary_key=True),
-    sa.Column("metric", sa.String, primary_key=True),
-    sa.Column("label", sa.String, primary_key=True),
+    *_labels(),
     sa.Column("at_most", sa.Float, primary_key=True),
     sa.Column("number", sa.BigInteger, nullable=False),
     sa.Column("seconds", sa.Float, nullable=False),

@@ -1,11 +1,11 @@
-"""What an API key may be used for."""
+"""The scopes of API keys."""
 
 import enum
 
 
 class Scope(enum.StrEnum):
-    """The scopes of a key; it sees the jobs that it made, whichever of them it has."""
+    """The scopes of an API key. With any of them it sees its own jobs."""
 
-    READ = "read"  # the catalogue and the figures of the service
-    SUBMIT = "submit"  # new jobs, and the end of those that it made
-    ADMIN = "admin"  # everything, and the jobs of every key
+    READ = "read"  # the catalogue and the metrics of the service
+    SUBMIT = "submit"  # start jobs, and cancel its own
+    ADMIN = "admin"  # everything, with the jobs of every API key

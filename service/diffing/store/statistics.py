@@ -1,19 +1,19 @@
-"""What the tables say of all jobs and workers together, whichever process asks."""
+"""Figures of all jobs and workers, from the tables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import sqlalchemy as sa
 
-from diffing.store.database import available
+from diffing.store.database import available, utc_now
 from diffing.store.job import Status
 from diffing.store.schema import durations, jobs, totals, workers
 
 
 @dataclass(frozen=True)
 class Total:
-    """A sum that only grows: its name, the metric and a label that it is told by, its value."""
+    """A sum that only grows, with its name, metric and label."""
 
     name: str
     metric: str
@@ -23,12 +23,12 @@ class Total:
 
 @dataclass(frozen=True)
 class Durations:
-    """How long something took: how many times at most so long, and all of them together.
+    """The distribution of durations.
 
     Args:
-        name, metric, label: what took so long.
-        numbers: for each upper bound in seconds, those above the one before it.
-        seconds: the sum.
+        name, metric, label: of what was measured.
+        numbers: by upper bound in seconds, the number above the next lower bound.
+        seconds: their sum.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Durations:
 
 @dataclass(frozen=True)
 class Crew:
-    """Workers seen lately, and how many jobs they run at once."""
+    """The number of live workers, and of the jobs that they run at once."""
 
     workers: int
     slots: int
@@ -48,14 +48,14 @@ class Crew:
 
 @dataclass(frozen=True)
 class Figures:
-    """All that is counted.
+    """All figures.
 
     Args:
-        jobs: in the table, by state.
-        oldest_queued: seconds since the oldest queued job was asked for; None when none waits.
+        jobs: number in the table, by state.
+        oldest_queued: seconds since the oldest waiting job was created; None if no job waits.
         crew: the workers.
-        totals: what was added up.
-        durations: likewise.
+        totals: sums.
+        durations: distributions of durations.
     """
 
     jobs: Mapping[Status, int]
@@ -65,12 +65,12 @@ class Figures:
     durations: list[Durations]
 
 
-class Census:
-    """Counts; what it costs does not grow with the jobs, but for a count along an index.
+class Statistics:
+    """Reads the figures. The cost does not grow with the jobs, except for a count along an index.
 
     Args:
         engine: of the database, from `database`.
-        stale_after: seconds after which a worker that gave no sign of life is not counted.
+        stale_after: seconds without a sign of life after which a worker counts as dead.
     """
 
     def __init__(self, engine: sa.Engine, stale_after: float) -> None:
@@ -78,7 +78,7 @@ class Census:
         self._stale_after = stale_after
 
     def take(self) -> Figures:
-        """Count.
+        """Read all figures.
 
         Raises:
             DatabaseUnavailable: the tables cannot be read.
@@ -101,7 +101,7 @@ class Census:
             )
 
     def crew(self) -> Crew:
-        """The workers.
+        """Read the figures of the workers.
 
         Raises:
             DatabaseUnavailable: the table cannot be read.
@@ -110,10 +110,10 @@ class Census:
             return self._crew(connection)
 
     def try_to_write(self) -> None:
-        """Read a job, and take the lock that writing takes; nothing is written.
+        """Read a job, and take the write lock, without writing.
 
         Raises:
-            DatabaseUnavailable: one of the two cannot be done.
+            DatabaseUnavailable: the database cannot be read, or not be locked.
         """
         with available(), self._engine.begin() as connection:
             connection.execute(sa.select(jobs.c.id).limit(1)).first()
@@ -121,8 +121,8 @@ class Census:
             connection.execute(nothing)
 
     def _crew(self, connection: sa.Connection) -> Crew:
-        # a time to come is that of a clock that was set back since: it counts as just now
-        since = datetime.now(UTC) - timedelta(seconds=self._stale_after)
+        # a time in the future, from a clock that was set back, counts as now
+        since = utc_now() - timedelta(seconds=self._stale_after)
         row = connection.execute(
             sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(workers.c.slots), 0)).where(
                 workers.c.seen_at >= since
@@ -132,18 +132,18 @@ class Census:
 
 
 def _oldest_queued(connection: sa.Connection) -> float | None:
-    # the lowest id is found along the index; ids and times go up together
+    # the lowest id is found along the index; ids and times grow together
     oldest = sa.select(sa.func.min(jobs.c.id)).where(jobs.c.status == Status.QUEUED)
     asked_at = connection.execute(
         sa.select(jobs.c.created_at).where(jobs.c.id == oldest.scalar_subquery())
     ).scalar()
-    return asked_at and max((datetime.now(UTC) - asked_at).total_seconds(), 0.0)
+    return asked_at and max((utc_now() - asked_at).total_seconds(), 0.0)
 
 
 def _durations(connection: sa.Connection) -> list[Durations]:
-    key = (durations.c.name, durations.c.metric, durations.c.label)
+    labels = (durations.c.name, durations.c.metric, durations.c.label)
     found: dict[tuple[str, str, str], tuple[dict[float, int], list[float]]] = {}
-    for row in connection.execute(sa.select(durations).order_by(*key, durations.c.at_most)):
+    for row in connection.execute(sa.select(durations).order_by(*labels, durations.c.at_most)):
         numbers, seconds = found.setdefault((row.name, row.metric, row.label), ({}, []))
         numbers[row.at_most] = row.number
         seconds.append(row.seconds)

@@ -1,36 +1,36 @@
-"""The workers that were seen: each has a row while it lives, and gives signs of life in it."""
+"""The table of workers. Each live worker has a row with its last sign of life."""
 
 import os
 import threading
 import time
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 import sqlalchemy as sa
 
-# that of PostgreSQL knows on_conflict_do_update, too
+# PostgreSQL's insert has on_conflict_do_update, too
 from sqlalchemy.dialects.sqlite import insert
 
 from diffing.core.process_name import name_of
-from diffing.store.database import available
+from diffing.store.database import available, utc_now
 from diffing.store.schema import workers as _workers
 
-# A row without a sign of life for so many times `stale_after` is that of a worker that died.
+# After so many times `stale_after` without a sign of life, the row of a worker is removed.
 _KEPT = 20
 
 
 class Presence:
-    """A worker's own row in the table of workers, and its look at those of others.
+    """A worker's own row in the table of workers. It also removes the rows of dead workers.
 
-    What others left is told by this process's own clock, which only goes forward: see `reaper`. A
-    row that was removed while its worker lives comes back with the next beat.
+    The process measures their silence with its own clock, which only goes forward: see `reaper`. If
+    the row of a live worker is removed, the next beat restores it.
 
     Args:
         engine: of the database, from `database`.
         slots: jobs that the worker runs at once.
-        stale_after: seconds without a beat after which it counts as gone.
-        clock: seconds, for tests.
+        stale_after: seconds without a beat after which it counts as dead.
+        clock: gives seconds.
     """
 
     def __init__(
@@ -42,10 +42,10 @@ class Presence:
     ) -> None:
         self._engine = engine
         self._own = {
-            # by it `health` knows the worker of a process
+            # `health` finds the worker of a process by it
             "id": name_of(os.getpid()) + uuid.uuid4().hex,
             "slots": slots,
-            "started_at": datetime.now(UTC),
+            "started_at": utc_now(),
         }
         self._kept = stale_after * _KEPT
         self._clock = clock
@@ -54,7 +54,7 @@ class Presence:
         self._has_left = False
 
     def beat(self) -> None:
-        """Give a sign of life, and remove rows that have given none for long.
+        """Give a sign of life, and remove the rows of dead workers.
 
         Raises:
             DatabaseUnavailable: the table cannot be read or written.
@@ -62,7 +62,7 @@ class Presence:
         with self._lock, available(), self._engine.begin() as connection:
             if self._has_left:
                 return
-            seen = {"seen_at": datetime.now(UTC)}
+            seen = {"seen_at": utc_now()}
             own = insert(_workers).values(**self._own, **seen)
             connection.execute(own.on_conflict_do_update(index_elements=["id"], set_=seen))
             for worker_id, seen_at in self._silent(connection):
@@ -73,7 +73,7 @@ class Presence:
                 )
 
     def leave(self) -> None:
-        """Remove the row: the worker ends.
+        """Remove the row at the end of the worker.
 
         Raises:
             DatabaseUnavailable: the table cannot be written.

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 def run(task: Task, sender: Connection) -> None:
-    """Do the work, and send how far it is, then what came of it as JSON values, or the Failure."""
+    """Run the order, and send its progress, then its summary as JSON values or the Failure."""
     ignore_signals()
     bound_memory(task.limits.most_memory)
     logs.configure(task.log)
@@ -51,7 +51,7 @@ def _run(task: Task, sender: Connection) -> None:
 
 
 def _done(task: Task, on_progress: Callable[[Progress], None]) -> dict[str, Any]:
-    """Do the work; returns what is to be known of it."""
+    """Run the order, and return its summary as JSON values."""
     on_ready = partial(_enclose, task)
     if isinstance(task.spec, DiffSpec):
         diff = Diff(task.spec, task.limits)
@@ -63,10 +63,10 @@ def _done(task: Task, on_progress: Callable[[Progress], None]) -> dict[str, Any]
 
 
 def _enclose(task: Task, parts: Outputs) -> None:
-    """Let this process reach what the work needs, whatever a file may make of DuckDB or Python."""
+    """Restrict this process to the files of the order, in case an input exploits a bug."""
     leave_no_core()
     landlock.enclose(
-        # one that is not there is for the work to complain about
+        # the order reports a missing one
         read=[SQL_DIR, *(path for path in task.spec.inputs if path.is_file())],
         write=parts.paths,
         rename={path.parent for path in parts.paths},

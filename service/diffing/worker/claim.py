@@ -1,4 +1,4 @@
-"""What an attempt tells the runner and its table while it lasts."""
+"""The link between a running attempt and its table."""
 
 import logging
 from collections.abc import Callable
@@ -15,13 +15,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Claim(Generic[Row]):
-    """Tells the runner whether a row still is this worker's, and the table how far the work is.
+    """Records progress in a table, and checks that this worker still has the row.
 
-    A table that cannot be asked for a while stops no work: whether its end counts is decided when
-    it is recorded.
+    An unavailable table does not stop the work. The record of its end decides whether it counts.
 
     Args:
-        table: of jobs, or of conversions.
+        table: of jobs or conversions.
         row: the claimed one.
     """
 
@@ -29,11 +28,11 @@ class Claim(Generic[Row]):
     row: Row
 
     def beat(self, progress: Progress | None) -> bool:
-        """Give a sign of life; False when the work is no longer wanted."""
+        """Give a sign of life; False stops the work."""
         return self._or_wanted(partial(self.table.beat, self.row, progress))
 
     def is_wanted(self) -> bool:
-        """Whether the work still is wanted."""
+        """Whether to continue."""
         return self._or_wanted(partial(self.table.is_held, self.row))
 
     def _or_wanted(self, ask: Callable[[], bool]) -> bool:

@@ -1,4 +1,4 @@
-"""Huey's consumer, which stops as a worker has to."""
+"""Huey's consumer, with the stop of a worker."""
 
 import logging
 import signal
@@ -12,20 +12,20 @@ from huey.consumer import Consumer, Worker
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.1
-# Each error is a traceback in the log, and a fault may last for days.
+# Each error logs a traceback, and a fault may last for days.
 _FAULT_SECONDS = 10.0
-# for tasks of a later time, of which there are none
+# for scheduled tasks, which the service does not use
 _SCHEDULE_SECONDS = 60
 
 
 def consumer_of(huey: Huey, beside: Huey, workers: int, grace: float) -> "JobConsumer":
-    """A consumer that heeds signals from now on, and is to be run.
+    """A consumer, ready to run, which already handles signals.
 
     Args:
         huey: the queue of jobs.
-        beside: another queue, for which there is one more thread.
+        beside: another queue, with a thread of its own.
         workers: threads that take jobs.
-        grace: seconds that running jobs are given when it is told to stop.
+        grace: seconds that running jobs have to finish at a stop.
     """
     consumer = JobConsumer(
         huey,
@@ -41,11 +41,11 @@ def consumer_of(huey: Huey, beside: Huey, workers: int, grace: float) -> "JobCon
 
 
 class _Thread(Worker):  # type: ignore[misc]
-    """Huey's worker, which looks seldom at a queue that it cannot read."""
+    """Huey's worker, which rarely polls an unreadable queue."""
 
     def sleep(self) -> None:
-        """Wait until it is time to look again."""
-        # Huey sleeps after an error, while it handles it, as it does when the queue is empty
+        """Wait until the next poll."""
+        # Huey also sleeps while it handles an error
         if sys.exception():
             self.stop_flag.wait(_FAULT_SECONDS)
         else:
@@ -53,23 +53,23 @@ class _Thread(Worker):  # type: ignore[misc]
 
 
 class JobConsumer(Consumer):  # type: ignore[misc]
-    """Huey's consumer, with signals of its own.
+    """Huey's consumer, with our handling of signals.
 
-    The first SIGTERM, SIGINT or SIGHUP lets running jobs finish, the second does not. The handlers
-    raise nothing wherever they strike.
+    After the first SIGTERM, SIGINT or SIGHUP, running jobs may finish. The second ends them. The
+    handlers never raise.
     """
 
     worker_class = _Thread
     _signum: int | None
 
     def attend(self, huey: Huey) -> None:
-        """Have one more thread, which takes what is in another queue."""
+        """Add a thread for another queue."""
         worker = self._create_worker()
         worker.huey = huey
         self.worker_threads.append((worker, self._create_process(worker, "Worker-beside")))
 
     def heed_signals(self) -> None:
-        """Stop when told to; also when that is before the start."""
+        """Install the handlers, before the start."""
         self._hurry = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._stop_or_hurry)
@@ -80,7 +80,7 @@ class JobConsumer(Consumer):  # type: ignore[misc]
         _log.info("working on up to %d jobs at once", self.workers)
 
     def _set_signal_handlers(self) -> None:
-        """They are set already."""
+        """Leave the handlers as they are."""
 
     def _stop_or_hurry(self, number: int, _: FrameType | None) -> None:
         if self._signum is not None:

@@ -24,10 +24,10 @@ class Converter:
     """Writes results in other formats, each in a child process.
 
     Args:
-        settings: the folder of results, and how long a silent worker is waited for.
+        settings: all settings.
         conversions: the conversions table.
         runner: starts the child processes.
-        sweeper: removes what they left.
+        sweeper: removes files of ended attempts.
     """
 
     def __init__(
@@ -38,23 +38,25 @@ class Converter:
         self._runner = runner
         self._sweeper = sweeper
         self.queue = JobQueue(settings.queue_file, run=self.process, name=CONVERSIONS)
-        self.reaper = Reaper(
-            conversions, self.queue, sweeper, settings.stale_after, settings.max_attempts
-        )
+        self.reaper = Reaper(settings, conversions, self.queue, sweeper)
 
     def process(self, conversion_id: int) -> None:
-        """Run a conversion to its end, unless another worker has it, or nobody wants it."""
+        """Run a conversion to its end, unless another worker has it, or no client wants it."""
         try:
             if conversion := self._conversions.claim(conversion_id):
                 with logs.bound(conversion_id=conversion.id, attempt=conversion.attempt):
                     self._run(conversion)
         except DatabaseUnavailable as error:
-            _log.error("conversion %d is left to a reaper: %s", conversion_id, error)
+            _log.error(
+                "conversion %d cannot be recorded, so it is left to a reaper: %s",
+                conversion_id,
+                error,
+            )
 
     def _run(self, conversion: Conversion) -> None:
         task = self._task(conversion)
         try:
-            # the one that died before its end was recorded may have written it
+            # a worker that died before the record may have written it
             if not task.outputs.paths[0].exists():
                 self._runner.run(task, Claim(self._conversions, conversion))
         except Interrupted:

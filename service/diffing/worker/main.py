@@ -2,23 +2,28 @@
 
 import logging
 import os
+from collections.abc import Callable
 from typing import NoReturn
 
 from diffing.core import tracing
-from diffing.core.catalogue import load_catalogue
+from diffing.core.catalogue import Catalogue, load_catalogue
 from diffing.core.settings import Settings
 from diffing.worker.worker import Worker
 
 
-def serve(settings: Settings) -> NoReturn:
+def serve(settings: Settings, make: Callable[[Settings, Catalogue], Worker] = Worker) -> NoReturn:
     """Run a worker until SIGTERM or SIGINT, and end the process.
 
+    Args:
+        settings: all settings.
+        make: makes the worker.
+
     Raises:
-        BadSetting: a folder cannot be written to, or a database not used.
+        BadSetting: a folder is not writable, or a database not usable.
     """
     settings.make_folders()
-    Worker(settings, load_catalogue(settings.metrics)).run()
+    make(settings, load_catalogue(settings.metrics)).run()
     tracing.stop()
     logging.shutdown()
-    # all is recorded: Python would wait for children that may be stopped, which the kernel ends
+    # all is recorded. Python would wait for children, even stopped ones; the kernel kills them
     os._exit(0)

@@ -1,4 +1,4 @@
-"""Finds what nobody works on or has in the queue, and brings it on its way again."""
+"""Finds work without a worker that is not in its queue, and queues it again."""
 
 import logging
 import time
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Generic
 
 from diffing.core.errors import DiffFailed
+from diffing.core.settings import Settings
 from diffing.store.claims import Row, Table, word_of
 from diffing.store.job import Status
 from diffing.store.queue import JobQueue
@@ -15,43 +16,41 @@ _log = logging.getLogger(__name__)
 
 
 class Reaper(Generic[Row]):
-    """Queues again what gave no sign of life; any number may run, one of them wins each job.
+    """Queues rows without a sign of life again. Many reapers may run; one of them wins each row.
 
-    How long a job was silent is told by this process's own clock, which only goes forward, from
-    when it first saw a sign of life: wall clocks jump, and differ between machines.
+    Wall clocks jump, and differ between machines. So the process measures silence with its own
+    clock, which only goes forward, from when it first saw the last sign of life.
 
     Args:
-        table: of what may be stale.
-        queue: carries its ids.
-        sweeper: removes what dead attempts left.
-        stale_after: seconds of silence after which a row is taken over.
-        max_attempts: times its work is started before it has failed.
-        clock: seconds, for tests.
+        settings: seconds of silence after which a row is taken over, and the most attempts.
+        table: of jobs or conversions.
+        queue: of its ids.
+        sweeper: removes files of dead attempts.
+        clock: gives seconds.
     """
 
     def __init__(
         self,
+        settings: Settings,
         table: Table[Row],
         queue: JobQueue,
         sweeper: Sweeper,
-        stale_after: float,
-        max_attempts: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._table = table
         self._queue = queue
         self._sweeper = sweeper
-        self._stale_after = stale_after
-        self._max_attempts = max_attempts
+        self._stale_after = settings.stale_after
+        self._max_attempts = settings.max_attempts
         self._clock = clock
         self._first_seen: dict[tuple[object, ...], float] = {}
         self._looked_at = clock()
 
     def reap(self) -> None:
-        """Take over what was silent too long; to be called every `stale_after / 3` or so.
+        """Take over jobs that were silent too long. Call it about every `stale_after / 3`.
 
         Raises:
-            DatabaseUnavailable: the table cannot be asked.
+            DatabaseUnavailable: the table cannot be read or written.
         """
         stale = self._stale(self._table.unfinished())
         for row in stale:
@@ -69,14 +68,14 @@ class Reaper(Generic[Row]):
     def _stale(self, rows: list[Row]) -> list[Row]:
         now = self._clock()
         if now - self._looked_at > self._stale_after:
-            self._first_seen = {}  # this process slept: the others may have, too
+            self._first_seen = {}  # this process slept, and so may have the others
         self._looked_at = now
         signs = {row.id: (row.id, row.status, row.attempt, row.seen_at) for row in rows}
         self._first_seen = {s: self._first_seen.get(s, now) for s in signs.values()}
         return [row for row in rows if now - self._first_seen[signs[row.id]] >= self._stale_after]
 
     def _take_over(self, row: Row) -> None:
-        """Another attempt at what a worker died of, or the end of it."""
+        """Start another attempt at a row whose worker died, or fail it."""
         word = word_of(row)
         taken: object
         if row.attempt >= self._max_attempts:

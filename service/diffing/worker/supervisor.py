@@ -1,4 +1,4 @@
-"""Runs work in child processes: their memory is their own, and no crash reaches the worker."""
+"""Runs each order in a child process, so a crash or lack of memory does not hit the worker."""
 
 import math
 import multiprocessing
@@ -17,31 +17,31 @@ from diffing.core.errors import DiffFailed, DiffingError, Failure, Interrupted, 
 from diffing.core.progress import Progress
 from diffing.worker.task import Task
 
-# Each beat is a transaction: jobs of a few milliseconds need not tell all their stages.
+# Each beat is a transaction. Jobs of a few milliseconds need not report all stages.
 _BEATS_APART = 0.2
-# Between two beats the job is only looked at: so soon a child ends whose job was cancelled.
+# Between two beats, the job is only read: so soon the child of a cancelled job ends.
 _LOOKS_APART = 0.25
-# For a child to start, with the fork server if need be, on a machine that is busy; one that takes
-# longer gives no signs of life, so that another worker may have the job.
+# For the start of a child, with the fork server if needed, on a busy machine. A slower child gives
+# no sign of life, so another worker takes the job.
 _START_SECONDS = 60
-# For a killed child to be gone; one that the kernel holds longer is not waited for.
+# For the end of a killed child. The worker waits no longer, if the kernel blocks it.
 _END_SECONDS = 1
 
 
 class Attempt(Protocol):
-    """What the one who wants the work says while it runs."""
+    """The caller of an order, during its run."""
 
     def beat(self, progress: Progress | None) -> bool:
-        """Take a sign of life; False when the work is no longer wanted."""
+        """Take a sign of life; False stops the run."""
 
     def is_wanted(self) -> bool:
-        """Whether the work still is wanted; asked more often than `beat`."""
+        """Whether to continue; called more often than `beat`."""
 
 
 class _Starter:
-    """A thread that starts children for the others, and never ends.
+    """A permanent thread that starts children for the other threads.
 
-    The first child brings the fork server, which the kernel ends with the thread that started it.
+    The first child starts the fork server, which dies with the thread that started it.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class _Starter:
         threading.Thread(target=self._work, daemon=True).start()
 
     def start(self, child: BaseProcess) -> Future[None]:
-        """Have a child started; the future raises what that raises."""
+        """Start a child. The future raises the errors of the start."""
         started: Future[None] = Future()
         self._asked.put((child, started))
         return started
@@ -59,14 +59,14 @@ class _Starter:
             child, started = self._asked.get()
             try:
                 child.start()
-            except Exception as error:  # noqa: BLE001 - the one who asked gets it
+            except Exception as error:  # noqa: BLE001 - the caller gets it
                 started.set_exception(error)
             else:
                 started.set_result(None)
 
 
 class ChildCrashed(DiffFailed):
-    """The child ended without a word; another attempt may do better."""
+    """The child ended without a report. Another attempt may succeed."""
 
 
 class ChildFailed(DiffingError):
@@ -78,22 +78,22 @@ class ChildFailed(DiffingError):
 
     @property
     def failure(self) -> Failure:
-        """As the child reported it."""
+        """The failure that the child reported."""
         return self._failure
 
 
 class Runner:
-    """Starts children and waits for them; any number of threads may call `run` at once.
+    """Starts children and waits for them. Many threads may call `run` at once.
 
     Args:
         beat_seconds: time between two signs of life.
-        timeout: seconds that a child may take.
+        timeout: most seconds of a run.
     """
 
     def __init__(self, beat_seconds: float, timeout: float = math.inf) -> None:
         self._beat_seconds = beat_seconds
         self._timeout = timeout
-        # a fork server has DuckDB loaded already: a child starts in a few hundredths of a second
+        # a fork server has already loaded DuckDB: a child starts in hundredths of a second
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["__main__", "diffing.worker.preload"])
         self._starter = _Starter()
@@ -110,18 +110,18 @@ class Runner:
         """Run a diff or a conversion.
 
         Args:
-            task: what to do, and where to write.
-            attempt: gets a beat every `beat_seconds`, and sooner when the work is further.
-            on_progress: called whenever the child says how far it is.
+            task: the order.
+            attempt: gets a beat every `beat_seconds`, and earlier with new progress.
+            on_progress: called with each progress of the diff.
 
         Returns:
             The summary of a diff, as JSON values.
 
         Raises:
-            ChildFailed: with the failure the child reported.
-            ChildCrashed: it ended without a word.
-            TimedOut: it took too long.
-            Interrupted: the attempt was no longer wanted, or the runner was closed.
+            ChildFailed: the child reported a failure.
+            ChildCrashed: the child ended without a report.
+            TimedOut: the run exceeded its time.
+            Interrupted: the attempt stopped the run, or the runner was closed.
         """
         receiver, sender = self._context.Pipe(duplex=False)
         with receiver, self._child(task, sender, attempt) as child:
@@ -129,7 +129,7 @@ class Runner:
             return self._wait(child, receiver, attempt, on_progress)
 
     def close(self) -> None:
-        """End all children; each `run` under way raises Interrupted."""
+        """End all children. Each running `run` raises Interrupted."""
         with self._lock:
             self._closed = True
             for child in self._children:
@@ -184,11 +184,11 @@ class Runner:
         if child.exitcode is not None and child.exitcode < 0:
             name = signal.Signals(-child.exitcode).name
             return ChildCrashed(
-                f"The process that ran the {child.name} was ended by {name}; the machine or "
-                "container may be short of memory. Give it more, or set DIFFING_MEMORY_LIMIT lower."
+                f"{name} ended the process that ran the {child.name}. The machine or container may "
+                "be short of memory. Give it more, or lower DIFFING_MEMORY_LIMIT."
             )
         return ChildCrashed(
-            f"The process that ran the {child.name} crashed; the worker's log says how."
+            f"The process that ran the {child.name} crashed. The worker's log has the reason."
         )
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Removes files that nothing needs any more: of dead attempts, and of jobs that ended long ago."""
+"""Removes unneeded files: of dead attempts, and of jobs past their retention time."""
 
 import logging
 import re
@@ -18,13 +18,13 @@ _log = logging.getLogger(__name__)
 
 
 class Sweeper:
-    """Looks through the folders of results, temporary files and uploads.
+    """Cleans the folders of results, temporary files and uploads.
 
-    The jobs table decides. Files are listed first and looked up there after: an attempt that the
-    table does not know, or knows to be over, cannot come back to life.
+    The jobs table decides. The sweeper first lists the files, and then reads the table. An attempt
+    that is unknown or over by then cannot start again.
 
     Args:
-        settings: the folders, and how long jobs are kept.
+        settings: the folders, and the retention time of jobs.
         jobs: the jobs table.
     """
 
@@ -33,11 +33,11 @@ class Sweeper:
         self._jobs = jobs
 
     def sweep(self) -> None:
-        """Remove all that is not needed, whoever left it.
+        """Remove all unneeded files.
 
         Raises:
             OSError: a folder cannot be read, or a file not removed.
-            DatabaseUnavailable: the jobs table cannot be asked.
+            DatabaseUnavailable: the jobs table cannot be read.
         """
         self._forget_old_jobs()
         self._remove_dead([*self._files(self._settings.results_dir, "*")])
@@ -45,11 +45,11 @@ class Sweeper:
         self._remove_orphans()
 
     def tidy(self, row: Claimed) -> None:
-        """Remove what is not needed of an attempt that is over, at a job or at a conversion.
+        """Remove the unneeded files of an ended attempt.
 
         Raises:
             OSError: a file cannot be removed.
-            DatabaseUnavailable: the jobs table cannot be asked.
+            DatabaseUnavailable: the jobs table cannot be read.
         """
         shutil.rmtree(self._settings.tmp_dir / row.stem, ignore_errors=True)
         self._remove_dead([*self._files(self._settings.results_dir, f"*{row.stem}.*")])
@@ -57,7 +57,7 @@ class Sweeper:
     def _forget_old_jobs(self) -> None:
         old = self._jobs.ended_before(self._settings.retention)
         for job in old:
-            # the files first: a job without its result answers that it is gone
+            # the files first: a job without its result answers 410
             for path in self._settings.results_dir.glob(f"{job.id}.*"):
                 path.unlink(missing_ok=True)
             if job.upload:
@@ -65,17 +65,17 @@ class Sweeper:
             self._jobs.forget(job)
 
     def _remove_orphans(self) -> None:
-        """Remove uploads that no job was made of, and none will be."""
+        """Remove uploads without a job."""
         folder = self._settings.uploads_dir
         names = uploads.names_in(folder)
         for name in names - self._jobs.uploads(names):
             with uploads.at_rest(folder, name) as is_at_rest:
-                # before that, one who wrote it may have made a job of it
+                # its writer may have recorded a job before it was locked
                 if is_at_rest and not self._jobs.uploads([name]):
                     uploads.remove(folder, name)
 
     def _files(self, folder: Path, pattern: str) -> Iterable[tuple[Path, int, int]]:
-        """Files and folders of attempts, with job and attempt."""
+        """The files and folders of attempts, with job and attempt."""
         for path in folder.glob(pattern):
             if attempt := Outputs.attempt_of(path.name) or _scratch_of(path.name):
                 yield path, *attempt
@@ -95,12 +95,12 @@ def _is_needed(path: Path, job: Job | None, attempt: int) -> bool:
     if job is None or job.attempt != attempt:
         return False
     if job.status is Status.SUCCEEDED:
-        # its result may be on the way into another format
+        # a conversion of its result may be running
         return not path.is_dir() and (not is_part(path.name) or is_being_written(path))
     return job.status is Status.PROCESSING
 
 
 def _scratch_of(name: str) -> tuple[int, int] | None:
-    """The job and attempt of a folder that `Settings.scratch_dir` named."""
+    """The job and attempt of a scratch folder; None for other names."""
     found = re.fullmatch(r"(\d{1,19})\.(\d{1,9})", name)
     return found and (int(found[1]), int(found[2]))

@@ -1,4 +1,4 @@
-"""What a worker hands to a child process."""
+"""The order that a worker gives to a child process."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,14 +11,14 @@ from diffing.sandbox.limits import Limits
 
 @dataclass(frozen=True)
 class Task:
-    """All that a child needs to know.
+    """The order for a child.
 
     Args:
         spec: the diff or the conversion.
-        outputs: where to write.
-        limits: what it may use.
-        log: how the child logs.
-        said: what each line that it logs says, such as the id of the job.
+        outputs: files to write.
+        limits: threads, memory and disk.
+        log: style of its log.
+        said: fields of each of its log lines, such as the id of the job.
     """
 
     spec: DiffSpec | ConversionSpec

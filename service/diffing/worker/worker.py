@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 
 from diffing.core import logs, tracing
@@ -27,7 +28,7 @@ from diffing.sandbox import landlock
 from diffing.sandbox.limits import Limits
 from diffing.store.conversions import Conversions
 from diffing.store.counters import ONE_OFF
-from diffing.store.database import open_file
+from diffing.store.database import open_file, utc_now
 from diffing.store.job import Job
 from diffing.store.jobs import Jobs
 from diffing.store.queue import JobQueue
@@ -42,30 +43,42 @@ from diffing.worker.task import Task
 
 _log = logging.getLogger(__name__)
 _SWEEP_SECONDS = 60.0
-# How long the end of a job is tried to be recorded; then the job is left to a reaper.
+# For attempts to record the end of a job. After that, a reaper takes it over.
 _PATIENCE_SECONDS = 60.0
 
 
 class Worker:
-    """Runs jobs in `settings.workers` threads, each diff in a child process of its own."""
+    """Runs jobs in `settings.workers` threads, each diff in a child process of its own.
 
-    def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
+    Args:
+        settings: all settings.
+        catalogue: the metrics.
+        beat_seconds: time between two signs of life; None for one that fits the settings.
+        now: gives the time, in UTC.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        beat_seconds: float | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
         self._settings = settings
         self._catalogue = catalogue
         engine = open_file(settings.jobs_file)
-        self._jobs = Jobs(engine)
+        self._jobs = Jobs(engine, now)
         self._presence = Presence(engine, settings.workers, settings.stale_after)
         self._queue = JobQueue(settings.queue_file, run=self.process)
-        self._runner = Runner(min(2.0, settings.stale_after / 4), settings.job_timeout)
+        beat_seconds = beat_seconds or min(2.0, settings.stale_after / 4)
+        self._runner = Runner(beat_seconds, settings.job_timeout)
         self._sweeper = Sweeper(settings, self._jobs)
-        self._reaper = Reaper(
-            self._jobs, self._queue, self._sweeper, settings.stale_after, settings.max_attempts
-        )
-        self._converter = Converter(settings, Conversions(engine), self._runner, self._sweeper)
+        self._reaper = Reaper(settings, self._jobs, self._queue, self._sweeper)
+        self._converter = Converter(settings, Conversions(engine, now), self._runner, self._sweeper)
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT; a job that is not done after the grace is queued again."""
+        """Work until SIGTERM or SIGINT. Jobs that outlast the grace are queued again."""
         consumer = consumer_of(
             self._queue.huey,
             self._converter.queue.huey,
@@ -74,7 +87,7 @@ class Worker:
         )
         if not landlock.version():
             _log.warning(
-                "this kernel has no Landlock: only DuckDB's own settings keep a diff to its files"
+                "this kernel lacks Landlock: only DuckDB's settings restrict a diff to its files"
             )
         sweep_every = min(_SWEEP_SECONDS, self._settings.retention / 4)
         for work, seconds in (
@@ -95,17 +108,17 @@ class Worker:
         _log.info("stopped")
 
     def process(self, job_id: int) -> None:
-        """Run one job to its end, unless another worker has it, or nobody wants it any more."""
+        """Run a job to its end, unless another worker has it, or it was cancelled."""
         try:
             job = self._jobs.claim(job_id)
         except DatabaseUnavailable as error:
-            _log.error("job %d could not be taken, and is left for later: %s", job_id, error)
+            _log.error("job %d cannot be taken yet: %s", job_id, error)
             return
         if job is None:
             return
         with logs.bound(**_said_of(job)), tracing.span("job", "consumer", job.traceparent) as span:
             _log.info("job %d: %s, attempt %d", job.id, job.metric or ONE_OFF, job.attempt)
-            span.tell(
+            span.add(
                 {
                     "diffing.job.id": job.id,
                     "diffing.metric": job.metric,
@@ -117,7 +130,7 @@ class Worker:
                 self._tidy(job)
 
     def _attempt(self, job: Job, span: tracing.Span) -> Callable[[], object]:
-        """Run the diff; returns how the jobs table is to learn of its end."""
+        """Run the diff, and return a function that records its end."""
         try:
             with tracing.Stages() as stages:
                 summary = self._runner.run(self._task(job), Claim(self._jobs, job), stages)
@@ -136,10 +149,10 @@ class Worker:
             _log.exception("job %d", job.id)
             span.fail(type(error).__name__)
             return self._failed(job, of_os(error).failure)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the job must end and the worker live on
+        except Exception as error:  # noqa: BLE001 - the job must end, and the worker continue
             _log.exception("job %d", job.id)
             span.fail(type(error).__name__)
-            unforeseen = DiffFailed("An error that was not foreseen; the worker's log has it.")
+            unforeseen = DiffFailed("Unexpected error. The worker's log has the details.")
             return self._failed(job, unforeseen.failure)
         return partial(self._succeed, job, summary["emitted"], summary)
 
@@ -152,15 +165,17 @@ class Worker:
             _log.info("job %d succeeded: %d rows", job.id, rows)
 
     def _again(self, job: Job) -> None:
-        """Leave a job to the next attempt, unless it was taken away."""
+        """Queue a job for its next attempt, unless it was taken away."""
         if self._jobs.give_back(job):
             try:
                 self._queue.put(job.id)
             except DatabaseUnavailable as error:
-                _log.error("job %d is queued later, by a reaper: %s", job.id, error)
+                _log.error(
+                    "job %d cannot be queued yet, so a reaper will queue it: %s", job.id, error
+                )
 
     def _recorded(self, job: Job, end: Callable[[], object]) -> bool:
-        """Record the end of an attempt, however long the table cannot be written; False: left."""
+        """Record the end of an attempt, with retries; False if the table stays unavailable."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
             try:
@@ -176,7 +191,7 @@ class Worker:
         try:
             self._sweeper.tidy(job)
         except (DatabaseUnavailable, OSError) as error:
-            _log.warning("job %d: what it left is swept later: %s", job.id, error)
+            _log.warning("job %d: its temporary files stay until the next sweep: %s", job.id, error)
 
     def _task(self, job: Job) -> Task:
         old, new = self._inputs(job)
@@ -214,19 +229,19 @@ class Worker:
         try:
             self._presence.leave()
         except DatabaseUnavailable as error:
-            _log.warning("the row of this worker is removed later, by another: %s", error)
+            _log.warning("another worker will remove the row of this one: %s", error)
 
     def _regularly(self, work: Callable[[], None], seconds: float) -> None:
         while True:
             try:
                 work()
-            except Exception:  # noqa: BLE001 - a database may be busy; the next round may do better
-                _log.exception("could not look after the jobs")
+            except Exception:  # noqa: BLE001 - a database may be busy; the next round may succeed
+                _log.exception("regular work on the jobs failed")
             if self._stopping.wait(seconds):
                 return
 
 
 def _said_of(job: Job) -> dict[str, object]:
-    """What each line about an attempt says."""
+    """The fields of each log line about an attempt."""
     said = {"job_id": job.id, "attempt": job.attempt, "request_id": job.request_id}
     return {name: value for name, value in said.items() if value is not None}

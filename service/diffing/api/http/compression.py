@@ -1,4 +1,4 @@
-"""Content codings: which one a client prefers, and how a file is packed in it on the way."""
+"""Content codings: the choice for a client, and compression during sending."""
 
 import re
 import sys
@@ -10,12 +10,12 @@ from diffing.core.errors import NotAcceptable
 
 Encoding = Literal["zstd", "gzip", "identity"]
 
-# Of those that a client likes equally the first is taken.
+# Of equal preferences, the first wins.
 _PREFERRED: tuple[Encoding, ...] = ("zstd", "gzip", "identity")
 _ITEM = re.compile(r"([^\s;,]+)(?:\s*;\s*[qQ]\s*=\s*([01](?:\.[0-9]{0,3})?))?")
-# Below what can be written: identity needs not be named, but what is named is liked better.
+# Below any explicit weight: identity is allowed by default, but named codings come first.
 _UNNAMED = 0.0005
-# A window of 256 KiB: there may be many clients, and each has a compressor of its own.
+# A window of 256 KiB, because each of many clients needs a compressor.
 _ZSTD_WINDOW, _ZSTD_LEVEL, _GZIP_LEVEL = 18, 3, 5
 
 
@@ -25,26 +25,26 @@ class _Packer(Protocol):
 
 
 def preferred(header: str, *, plain: bool) -> Encoding:
-    """What a client prefers.
+    """The coding that a client prefers.
 
     Args:
-        header: its Accept-Encoding; empty when it sent none.
-        plain: packing is not worth it: take identity unless it is refused.
+        header: its Accept-Encoding; empty without one.
+        plain: choose identity unless the client refuses it.
 
     Raises:
-        NotAcceptable: it takes nothing that there is.
+        NotAcceptable: the client accepts no supported coding.
     """
-    likes = _likes(header)
-    if plain and likes["identity"]:
+    weights = _weights(header)
+    if plain and weights["identity"]:
         return "identity"
-    best = max(_PREFERRED, key=lambda encoding: likes[encoding])
-    if not likes[best]:
-        raise NotAcceptable("Accept-Encoding allows none of zstd, gzip and identity.")
+    best = max(_PREFERRED, key=lambda encoding: weights[encoding])
+    if not weights[best]:
+        raise NotAcceptable("Accept-Encoding excludes zstd, gzip and identity. Allow one of them.")
     return best
 
 
 def packed(chunks: Iterable[bytes], encoding: Encoding) -> Iterator[bytes]:
-    """The chunks in that coding; little more than one of them is held in memory."""
+    """The chunks in that coding. Memory contains little more than one chunk."""
     if encoding == "identity":
         yield from chunks
         return
@@ -55,8 +55,8 @@ def packed(chunks: Iterable[bytes], encoding: Encoding) -> Iterator[bytes]:
     yield packer.flush()
 
 
-def _likes(header: str) -> dict[Encoding, float]:
-    """How much a client likes each coding; 0 for what it does not take."""
+def _weights(header: str) -> dict[Encoding, float]:
+    """The weight of each coding for a client; 0 for a refused one."""
     named: dict[str, float] = {}
     for item in header.split(","):
         if found := _ITEM.fullmatch(item.strip()):
@@ -71,7 +71,7 @@ def _likes(header: str) -> dict[Encoding, float]:
 
 
 def _zstd_packer() -> _Packer:
-    # loaded only when a client asks for it
+    # loaded only if a client requests it
     if sys.version_info >= (3, 14):
         from compression.zstd import CompressionParameter, ZstdCompressor
     else:

@@ -1,4 +1,4 @@
-"""Hands out a file: whole or in part, packed or not; or says that the client has it already."""
+"""Sends a file, whole or in part, compressed or not; or 304 if the client has it."""
 
 import os
 from collections.abc import Iterator
@@ -19,22 +19,22 @@ from diffing.api.http.ranges import http_date, is_known, wanted_ranges
 from diffing.core.errors import RangeNotSatisfiable
 
 _CHUNK = 128 * 1024
-# Each compressor takes a megabyte or so: beyond so many at once, clients get files as they are.
+# Each compressor needs about a megabyte. Beyond so many, files are sent uncompressed.
 _MOST_PACKED = 16
 _TOO_SMALL_TO_PACK = 1024
 
 
 @dataclass(frozen=True)
 class Download:
-    """A file to hand out.
+    """A file to send.
 
     Args:
-        file: open; it stays whole whatever becomes of its name.
-        digest: hexadecimal, of what makes it this file and no other.
-        media_type: of the file, packed or not.
-        name: what the client is to call it, in ASCII.
-        modified: when it came to be, UTC.
-        packs: whether it gets smaller when it is packed.
+        file: open, so it stays readable after its removal.
+        digest: hexadecimal, different for each file.
+        media_type: of the uncompressed file.
+        name: for the client, in ASCII.
+        modified: time of its creation, UTC.
+        packs: whether compression makes it smaller.
     """
 
     file: BinaryIO
@@ -46,11 +46,11 @@ class Download:
 
     @property
     def stat(self) -> os.stat_result:
-        """Of the open file."""
+        """The status of the open file."""
         return os.fstat(self.file.fileno())
 
     def chunks(self) -> Iterator[bytes]:
-        """All its bytes, piece by piece."""
+        """All its bytes, in chunks."""
         while chunk := self.file.read(_CHUNK):
             yield chunk
 
@@ -62,11 +62,11 @@ class Files:
         self._packed = 0
 
     def answer(self, request: Request, download: Download) -> ASGIApp:
-        """The file, or 206, 304, 400, 406 or 416; it is closed when the answer was sent.
+        """The file, or 206, 304 or 416. The file is closed after the answer.
 
         Raises:
-            BadArgument: the Range header makes no sense.
-            NotAcceptable: the client takes no coding that there is.
+            BadArgument: the Range header is malformed.
+            NotAcceptable: the client accepts no supported coding.
         """
         with ExitStack() as held:
             held.enter_context(download.file)
@@ -104,7 +104,7 @@ class Files:
             return _plain(request, asked, download, headers)
         headers["Content-Encoding"] = encoding
         if request.method == "HEAD":
-            # without a length: nobody knows it before the file is packed
+            # without a length, which is unknown before compression
             return StreamingResponse((), headers=headers)
         held.enter_context(self._packing())
         return StreamingResponse(packed(download.chunks(), encoding), headers=headers)
@@ -124,7 +124,7 @@ class _OpenFileResponse(FileResponse):
     chunk_size = _CHUNK
 
     def __init__(self, download: Download, headers: dict[str, str]) -> None:
-        # reached by its descriptor, for the name may be gone
+        # by descriptor, because the name may be removed
         path = f"/proc/self/fd/{download.file.fileno()}"
         super().__init__(path, headers=headers, stat_result=download.stat)
 
@@ -139,7 +139,7 @@ def _plain(
         refused = problem(error)
         refused.headers["Content-Range"] = f"bytes */{size}"
         return refused
-    # Starlette refuses all ranges for one that it does not like, and in plain text
+    # Starlette refuses all ranges because of one bad range, and in plain text
     to_answer = MutableHeaders(scope=request.scope)
     del to_answer["range"]
     if ranges:
@@ -148,5 +148,5 @@ def _plain(
 
 
 def _joined(request: Request) -> dict[str, str]:
-    """The headers of a request; those that came several times as the one list that they are."""
+    """The headers of a request, with repeated ones joined into one list."""
     return {name: ", ".join(request.headers.getlist(name)) for name in request.headers}

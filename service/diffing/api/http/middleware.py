@@ -1,4 +1,4 @@
-"""What holds for every request and answer: security headers, and bounds."""
+"""Security headers for every answer, and bounds for every request."""
 
 import ipaddress
 import re
@@ -11,8 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from diffing.api.http.problems import problem_of_status
 from diffing.core.settings import Settings
 
-# A route may set each of these itself. Strict-Transport-Security is for whatever speaks TLS in
-# front to say; Permissions-Policy would mean nothing to answers that run no script.
+# A route may set its own values. Strict-Transport-Security is for the proxy that speaks TLS.
+# Permissions-Policy has no effect on answers without scripts.
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -23,17 +23,17 @@ SECURITY_HEADERS = {
 _MOST_HEADERS = 100
 _MOST_HEADER_BYTES = 16 * 1024
 _MOST_TARGET_BYTES = 8 * 1024
-# of requests that need no body; POST endpoints have bounds of their own
+# of requests without a needed body; POST endpoints have their own bounds
 _MOST_BODY_BYTES = 64 * 1024
 _HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,253})(:[0-9]{1,5})?")
 
 
 class Guards:
-    """An application behind them.
+    """Wraps an application with bounds and security headers.
 
     Args:
         app: the application.
-        names: host names that a request may be for; None for any.
+        names: allowed host names; None for any.
     """
 
     def __init__(self, app: ASGIApp, names: Collection[str] | None) -> None:
@@ -58,19 +58,21 @@ class Guards:
             if message is None:
                 refusal = _too_large()
             elif message["type"] == "http.disconnect":
-                return  # half a request must change nothing
+                return  # an incomplete request must change nothing
             else:
                 receive = _once_again(message, receive)
         await (refusal or self._app)(scope, receive, send_guarded)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
-        """What is wrong with a request, whatever it asks for."""
+        """The refusal of a request that breaks a bound; None otherwise."""
         size = sum(len(name) + len(value) for name, value in headers.raw)
         if len(scope["raw_path"]) + len(scope["query_string"]) > _MOST_TARGET_BYTES:
-            return problem_of_status(414, f"{_MOST_TARGET_BYTES:,} bytes is the most for a URL.")
+            return problem_of_status(414, f"The URL has more than {_MOST_TARGET_BYTES:,} bytes.")
         if len(headers.raw) > _MOST_HEADERS or size > _MOST_HEADER_BYTES:
             return problem_of_status(
-                431, f"{_MOST_HEADERS} header fields of {_MOST_HEADER_BYTES:,} bytes is the most."
+                431,
+                f"The request has more than {_MOST_HEADERS} header fields, or more than "
+                f"{_MOST_HEADER_BYTES:,} bytes of them.",
             )
         if "transfer-encoding" in headers and "content-length" in headers:
             return problem_of_status(400, "Send a Content-Length or a Transfer-Encoding, not both.")
@@ -79,23 +81,22 @@ class Guards:
         return self._misdirected(headers.get("host"))
 
     def _misdirected(self, host: str | None) -> Response | None:
-        if host is None:  # HTTP/1.0: no browser
+        if host is None:  # HTTP/1.0, which no browser uses
             return None
         shape = _HOST.fullmatch(host.lower())
         if not shape:
-            return problem_of_status(400, "The Host is no name or address.")
+            return problem_of_status(400, "Invalid Host header.")
         if self._names is None or _is_safe(shape[1]) or shape[1] in self._names:
             return None
         return problem_of_status(
             421,
-            "The service does not go by that name here. "
-            "Whoever runs it may add the name to DIFFING_HOSTS.",
+            "The service does not have that name. The operator can add it to DIFFING_HOSTS.",
         )
 
 
 async def _whole_body(receive: Receive) -> Message | None:
-    """A body in one message, or the message that the client is gone; None if it is too large."""
-    # Starlette's limit counts only what an endpoint reads: these endpoints read nothing.
+    """The body in one message, or the message that the client left; None if it is too large."""
+    # Starlette's limit counts only bytes that an endpoint reads. These endpoints read none.
     body = b""
     while True:
         message = await receive()
@@ -109,7 +110,7 @@ async def _whole_body(receive: Receive) -> Message | None:
 
 
 def _once_again(message: Message, receive: Receive) -> Receive:
-    """Receives a message that came already, and then what follows it."""
+    """Receives a given message first, and then the messages after it."""
     messages = [message]
 
     async def receive_again() -> Message:
@@ -119,23 +120,23 @@ def _once_again(message: Message, receive: Receive) -> Receive:
 
 
 def _too_large() -> Response:
-    detail = f"{_MOST_BODY_BYTES:,} bytes is the most for this body."
-    # nobody reads what is left of it
+    detail = f"The body has more than {_MOST_BODY_BYTES:,} bytes."
+    # the rest of the body stays unread
     return problem_of_status(413, detail, {"Connection": "close"})
 
 
-def names_of(settings: Settings, *, ask_for_keys: bool) -> frozenset[str] | None:
-    """The host names that requests may be for, beside addresses and localhost; None for any.
+def names_of(settings: Settings, *, ask_for_api_keys: bool) -> frozenset[str] | None:
+    """The allowed host names, in addition to addresses and localhost; None for any.
 
-    Without keys a page may not reach the service by a name of its own making that leads here.
+    Without API keys, this prevents DNS rebinding by the page of another site.
     """
-    if ask_for_keys and not settings.hosts:
+    if ask_for_api_keys and not settings.hosts:
         return None
     return frozenset({*settings.hosts.lower().split(","), settings.host.lower()})
 
 
 def _is_safe(name: str) -> bool:
-    """Whether no stranger can let a name lead here: localhost, or an address itself."""
+    """Whether a name is localhost or an address, which DNS rebinding cannot use."""
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
@@ -149,6 +150,6 @@ def _with_headers(raw: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes
     headers = MutableHeaders(raw=[*raw])
     for name, value in SECURITY_HEADERS.items():
         headers.setdefault(name, value)
-    # all that is said is for one caller; a result may be kept, if it is asked for again each time
+    # each answer is for one caller; caches may store a result if they revalidate it
     headers.setdefault("Cache-Control", "private, no-cache" if "etag" in headers else "no-store")
     return headers.raw

@@ -50,14 +50,14 @@ class ProblemResponse(JSONResponse):
 
 
 def problem_of_error(_: Request, error: Exception) -> ProblemResponse:
-    """One of our own errors, whichever endpoint it comes from."""
+    """The problem of one of our own errors."""
     if not isinstance(error, DiffingError):
         raise error
     return problem(error)
 
 
 def problem(error: DiffingError, **members: object) -> ProblemResponse:
-    """One of our own errors, with further members that help the client."""
+    """The problem of one of our own errors, with more members for the client."""
     status = next(
         (status for kind, status in _STATUSES.items() if isinstance(error, kind)),
         HTTPStatus.SERVICE_UNAVAILABLE,
@@ -70,7 +70,7 @@ def problem(error: DiffingError, **members: object) -> ProblemResponse:
 
 
 def problem_of_http(request: Request, error: Exception) -> ProblemResponse:
-    """Starlette's errors: no such route, no such method."""
+    """The problem of an unknown route or method."""
     if not isinstance(error, HTTPException):
         raise error
     headers = dict(error.headers or {})
@@ -83,7 +83,7 @@ def problem_of_http(request: Request, error: Exception) -> ProblemResponse:
 def problem_of_status(
     status: int, detail: str, headers: Mapping[str, str] | None = None
 ) -> ProblemResponse:
-    """A problem that HTTP has a status for, and nothing more to say than that."""
+    """A problem whose type is only its HTTP status."""
     return ProblemResponse(
         {
             "type": "about:blank",
@@ -97,17 +97,17 @@ def problem_of_status(
 
 
 def problem_of_disconnect(_: Request, __: Exception) -> ProblemResponse:
-    """The client went away while it sent; nobody gets this, but it is no error of the server."""
-    return problem_of_status(400, "The request ended before its body did.")
+    """The problem of a client that left during its request. It is not an error of the server."""
+    return problem_of_status(400, "The request ended before the end of its body.")
 
 
 def problem_unforeseen(_: Request, __: Exception) -> ProblemResponse:
-    """Anything else; the server's log has it, the client gets no more than that."""
-    return problem_of_status(500, "An error that was not foreseen; the server's log has it.")
+    """The problem of any other error, whose details are only in the log."""
+    return problem_of_status(500, "Unexpected error. The server's log has the details.")
 
 
 def _headers_of(error: DiffingError) -> dict[str, str]:
-    """What a program reads from an error; of API keys as RFC 6750 has it."""
+    """Headers for programs. Those about API keys follow RFC 6750."""
     match error:
         case Unavailable():
             return {"Retry-After": str(_RETRY_SECONDS)}
@@ -123,7 +123,7 @@ def _headers_of(error: DiffingError) -> dict[str, str]:
 
 
 def _methods_of(request: Request) -> set[str]:
-    """Those of every route of a path: Starlette names those of the first."""
+    """The methods of every route of a path; Starlette names only those of the first."""
     routes = (route for route in request.app.routes if isinstance(route, Route))
     return {
         method

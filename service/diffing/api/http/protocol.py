@@ -1,10 +1,11 @@
-"""HTTP/1.1 as uvicorn speaks it, bounded in time and number, and with our answers for its own."""
+"""Uvicorn's HTTP/1.1, with bounds on time and number, and with our own answers to errors."""
 
 import asyncio
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import h11
 from starlette.types import Receive, Scope, Send
@@ -13,28 +14,38 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from diffing.api.http.middleware import SECURITY_HEADERS
 from diffing.api.http.problems import ProblemResponse, problem_of_status
 
-# Seconds that a client has for the head of a request, for each piece of its body, and to read the
-# answer to a request that it has not sent to the end; three numbers, which tell what is waited for.
-_HEAD_SECONDS = 10.0
-_BODY_SECONDS = 30.0
-_LINGER_SECONDS = 2.0
-# connections beyond the most that are still told so
+# connections above the bound that still get an answer
 _SPARE = 100
 _LATER_SECONDS = 5
 _DETAILS = {
-    400: "That is no HTTP/1.1.",
-    408: "The request came too slowly.",
+    400: "The request is not valid HTTP/1.1.",
+    408: "The request arrived too slowly.",
     431: "The head of the request is too large.",
-    501: "There is no such Transfer-Encoding here.",
-    503: "There are too many connections. Try again later.",
+    501: "Unsupported Transfer-Encoding.",
+    503: "Too many connections. Try again later.",
 }
 
 
-class _Lingering:
-    """A transport whose `close` is another function.
+@dataclass(frozen=True)
+class Patience:
+    """Seconds that a client has. They must differ, for the protocol identifies each wait by them.
 
     Args:
-        transport: does all else.
+        head: to send the head of a request.
+        body: to send each piece of its body.
+        linger: to read the answer to a request that it did not send to the end.
+    """
+
+    head: float = 10.0
+    body: float = 30.0
+    linger: float = 2.0
+
+
+class _Lingering:
+    """A transport with another `close`.
+
+    Args:
+        transport: does everything else.
         close: ends the connection.
     """
 
@@ -43,19 +54,22 @@ class _Lingering:
         self.close = close
 
     def __getattr__(self, name: str) -> Any:
-        """All else, of the transport."""
+        """Any other attribute, of the transport."""
         return getattr(self._transport, name)
 
 
 class BoundedProtocol(H11Protocol):
-    """A connection.
+    """A connection with bounds. Uvicorn's `limit_concurrency` is the most connections at once.
 
-    Uvicorn's `limit_concurrency` is the most connections that there may be.
+    Attributes:
+        patience: with its client.
     """
+
+    patience: ClassVar[Patience] = Patience()
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
-        # else uvicorn would answer by itself, in plain text
+        # else uvicorn would answer in plain text
         self.limit_concurrency = None
         self._refused = False
         self._waits_for: float | None = None
@@ -74,28 +88,28 @@ class BoundedProtocol(H11Protocol):
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no longer."""
+        """End the wait."""
         self._wait_for(None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Go on; what comes after a refusal is not looked at."""
+        """Process the bytes, unless the request was refused."""
         if not self._refused:
             super().data_received(data)
             self._wait(again=True)
 
     def on_response_complete(self) -> None:
-        """Begin to wait for what comes after an answer."""
+        """Begin to wait for the next request."""
         super().on_response_complete()
         self._wait()
 
     def send_400_response(self, _: str) -> None:
-        """Answer what is no HTTP."""
+        """Refuse bytes that are not HTTP."""
         error = sys.exception()
         self._refuse(getattr(error, "error_status_hint", HTTPStatus.BAD_REQUEST))
 
     def _close(self, transport: asyncio.Transport) -> None:
-        """End the connection; a client that still sends its request may read the answer first."""
+        """End the connection. A client that still sends may first read the answer."""
         if self._refused or transport.is_closing() or self.conn.their_state is not h11.SEND_BODY:
             transport.close()
             return
@@ -103,35 +117,35 @@ class BoundedProtocol(H11Protocol):
         self._linger()
 
     def _linger(self) -> None:
-        # closed at once, the client could lose the answer over what it still sends
+        # after an immediate close, a client that still sends could lose the answer
         try:
             self.transport.write_eof()
         except OSError:
-            self.transport.abort()  # the client is gone
+            self.transport.abort()  # the client left
             return
-        self._wait_for(_LINGER_SECONDS, again=True)
+        self._wait_for(self.patience.linger, again=True)
 
     def _wait(self, *, again: bool = False) -> None:
-        """Wait for what has to come next from the client, if anything has.
+        """Wait for the next bytes of the client, if any are due.
 
         Args:
-            again: whether a piece just came.
+            again: whether bytes just came.
         """
         if self._refused:
             return
         state, answered = self.conn.their_state, self.conn.our_state in (h11.DONE, h11.MUST_CLOSE)
         if state is h11.IDLE:
-            self._wait_for(_HEAD_SECONDS)
+            self._wait_for(self.patience.head)
         elif state is not h11.SEND_BODY:
             self._wait_for(None)
         elif answered:
-            self._wait_for(_LINGER_SECONDS)
+            self._wait_for(self.patience.linger)
         else:
-            self._wait_for(_BODY_SECONDS, again=again)
+            self._wait_for(self.patience.body, again=again)
 
     def _wait_for(self, seconds: float | None, *, again: bool = False) -> None:
         if seconds == self._waits_for and not again:
-            return  # its time runs already
+            return  # the timer already runs
         if self._timer:
             self._timer.cancel()
         self._waits_for = seconds
@@ -139,26 +153,26 @@ class BoundedProtocol(H11Protocol):
 
     def _too_slow(self) -> None:
         waited, self._waits_for, self._timer = self._waits_for, None, None
-        if self.flow.read_paused and not self._refused and waited == _BODY_SECONDS:
-            self._wait()  # it is us who do not read
-        elif self._refused or waited == _LINGER_SECONDS:
+        if self.flow.read_paused and not self._refused and waited == self.patience.body:
+            self._wait()  # the server itself does not read
+        elif self._refused or waited == self.patience.linger:
             self.transport.abort()
-        elif self.conn.trailing_data[0] or waited == _BODY_SECONDS:
+        elif self.conn.trailing_data[0] or waited == self.patience.body:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
         else:
-            self.transport.close()  # it never asked for anything
+            self.transport.close()  # it sent no request
 
     def _refuse(self, status: int) -> None:
         """Answer without the application, and end the connection."""
         self._refused = True
         if self.cycle and not self.cycle.response_complete:
             if not self.cycle.more_body:
-                return  # the request is whole: it is answered whatever came behind it
-            # whatever the application still says is for nobody
+                return  # the request is complete, so it gets its answer
+            # the rest of the application's answer is dropped
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
-            self.transport.close()  # an answer is under way or was given
+            self.transport.close()  # an answer was begun or sent
             return
         problem = _problem(status)
         head = h11.Response(
@@ -174,7 +188,7 @@ class BoundedProtocol(H11Protocol):
 
 
 async def _crowded(scope: Scope, receive: Receive, send: Send) -> None:
-    """The application of a connection that is one too many."""
+    """The application for connections above the bound."""
     problem = _problem(HTTPStatus.SERVICE_UNAVAILABLE)
     problem.headers["Retry-After"] = str(_LATER_SECONDS)
     await problem(scope, receive, send)

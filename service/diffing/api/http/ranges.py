@@ -1,4 +1,4 @@
-"""What a request has to say of the file it asks for: whether it has it, and which part it wants."""
+"""Conditions and ranges in the headers of a request for a file."""
 
 import re
 from collections.abc import Mapping
@@ -13,17 +13,17 @@ _BEYOND = "9" * 19
 
 
 def http_date(time: datetime) -> str:
-    """A time as headers have it."""
+    """A time in the format of headers."""
     return format_datetime(time, usegmt=True)
 
 
 def is_known(headers: Mapping[str, str], etag: str, modified: datetime) -> bool:
-    """Whether the client has that very file: it named its tag, or a time since which it stands.
+    """Whether the client already has the file, by its tag or its time.
 
     Args:
         headers: of the request.
         etag: of the file, strong.
-        modified: when the file came to be, UTC.
+        modified: time of the creation of the file, UTC.
     """
     tags = headers.get("if-none-match")
     if tags is not None:
@@ -35,17 +35,17 @@ def is_known(headers: Mapping[str, str], etag: str, modified: datetime) -> bool:
 def wanted_ranges(
     headers: Mapping[str, str], etag: str, modified: datetime, size: int
 ) -> str | None:
-    """The Range header without what the file does not have; None for the whole file.
+    """The Range header, without ranges beyond the file; None for the whole file.
 
     Args:
         headers: of the request.
         etag: of the file, strong.
-        modified: when the file came to be, UTC.
+        modified: time of the creation of the file, UTC.
         size: bytes of the file.
 
     Raises:
-        BadArgument: the Range header makes no sense.
-        RangeNotSatisfiable: the file has none of those bytes.
+        BadArgument: the Range header is malformed.
+        RangeNotSatisfiable: the file has none of the requested bytes.
     """
     asked = headers.get("range")
     only_of = headers.get("if-range")
@@ -62,12 +62,12 @@ def wanted_ranges(
         raise BadArgument("Range must be like bytes=0-99, bytes=100- or bytes=-100.")
     there = [f"{first}-{last}" for first, last in ranges if first <= last]
     if not there:
-        raise RangeNotSatisfiable(f"The file has {size:,} bytes, and none of those asked for.")
+        raise RangeNotSatisfiable(f"The file has {size:,} bytes, and none of the requested ones.")
     return f"bytes={','.join(there)}"
 
 
 def _range_in(text: str, size: int) -> tuple[int, int]:
-    """The first and the last byte of a range; the last before the first where there are none."""
+    """The first and last byte of a range; the last is before the first if the range is empty."""
     found = re.fullmatch(r"([0-9]*)[ \t]*-[ \t]*([0-9]*)", text)
     if not found or not (found[1] or found[2]):
         raise BadArgument("Range must be like bytes=0-99, bytes=100- or bytes=-100.")
@@ -80,7 +80,7 @@ def _range_in(text: str, size: int) -> tuple[int, int]:
 
 
 def _number(digits: str) -> int:
-    # more digits than any file has bytes need not be read
+    # more digits than the size of any file are irrelevant
     return int(digits.lstrip("0")[: len(_BEYOND)] or 0)
 
 

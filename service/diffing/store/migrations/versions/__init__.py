@@ -1,1 +1,1 @@
-"""One module a change of the schema; none may be changed once it was released."""
+"""One module per change of the schema. A released module must not change."""

@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make the table, unless a release without versions did."""
+    """Create the table, unless a release without versions did."""
     if sa.inspect(op.get_bind()).has_table("jobs"):
         return
     op.create_table(

@@ -1,4 +1,4 @@
-"""How much of its inputs a job has read."""
+"""Bytes of its inputs that a job has read."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The Idempotency-Key that a job was asked for with, and what the request was."""
+"""The Idempotency-Key of a job, and the digest of its request."""
 
 import sqlalchemy as sa
 from alembic import op

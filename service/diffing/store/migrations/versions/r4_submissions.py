@@ -1,4 +1,4 @@
-"""Diffs that clients describe themselves, API keys, and the workers that were seen."""
+"""One-off diffs, API keys, and the table of workers."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "3"
 
 
 def upgrade() -> None:
-    """Add columns and tables; a job need not be of a metric any more."""
+    """Add columns and tables, and make the metric of a job optional."""
     with op.batch_alter_table("jobs", table_kwargs={"sqlite_autoincrement": True}) as jobs:
         jobs.alter_column("metric", existing_type=sa.String, nullable=True)
         jobs.add_column(sa.Column("comparison", sa.JSON))

@@ -1,4 +1,4 @@
-"""What is told of all jobs without looking at each, and the request that a job came with."""
+"""Sums over all jobs, and the request of a job."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "4"
 
 
 def upgrade() -> None:
-    """Add the tables and columns; the totals begin with what ends from now on."""
+    """Add the tables and columns. The sums begin with the jobs that end from now on."""
     for name in ("request_id", "traceparent"):
         op.add_column("jobs", sa.Column(name, sa.String))
     op.create_table(
