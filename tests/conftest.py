@@ -19,7 +19,12 @@ from diffing.engine.diff import Diff
 from diffing.engine.summary import Summary
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
-from tests.service_under_test import LargePair, Service, write_large_pair
+from tests.service_under_test import (
+    LargePair,
+    Service,
+    require_programs_of_all,
+    write_large_pair,
+)
 from tests.torture.shortage import mounted
 
 Mount = Callable[[Path, str], None]
@@ -112,6 +117,13 @@ def diff_texts(tmp_path: Path) -> DiffTexts:
 
 
 # --- the real processes, over HTTP ---
+
+
+@pytest.fixture(autouse=True)
+def _shared_programs_go_on() -> Iterator[None]:
+    """It is the test that ended a shared program that fails, not only those after it."""
+    yield
+    require_programs_of_all()
 
 
 @pytest.fixture
