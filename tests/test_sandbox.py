@@ -733,8 +733,8 @@ def test_to_rewrite_leaves_a_tenth_of_the_disk(
     tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "data.csv"
-    path.write_bytes(b'"a\n",b\n' + b'x,""\n' * 6_000_000)
-    disk_of(monkeypatch, scratch, 20_000_000)
+    path.write_bytes(b'"a\n",b\n' + b'x,""\n' * 3_000_000)
+    disk_of(monkeypatch, scratch, 10_000_000)
 
     with pytest.raises(OutOfDisk, match=r"data\.csv: a plain copy of it would fill the disk"):
         open_csv(named(path), scratch)
@@ -771,11 +771,11 @@ def test_a_bomb_fails_its_job_and_leaves_nothing(service: Service) -> None:
     service.write_small_pair()
     (service.settings.input_dir / "revenue_new.csv").unlink()
     header = ",".join([*KEY, "value"])
-    service.write("revenue_new.csv.gz", gzip.compress(f"{header}\n".encode() + b"\n" * 30_000_000))
-    client, _ = service.api_and_worker(max_unpacked_bytes=20_000_000)
+    service.write("revenue_new.csv.gz", gzip.compress(f"{header}\n".encode() + b"\n" * 7_500_000))
+    client, _ = service.api_and_worker(max_unpacked_bytes=5_000_000)
 
     error = client.wait_for_failure(client.new_job())["error"]
     assert "urn:diffing:bad-input" == error["type"]
-    assert error["detail"].startswith("revenue_new.csv.gz: holds more than 20,000,000 bytes")
+    assert error["detail"].startswith("revenue_new.csv.gz: holds more than 5,000,000 bytes")
     assert [] == [path for path in service.settings.tmp_dir.rglob("*") if path.is_file()]
     assert [] == list(service.settings.results_dir.iterdir())
