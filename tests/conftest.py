@@ -19,6 +19,7 @@ from diffing.engine.diff import Diff
 from diffing.engine.summary import Summary
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
+from tests import command_line
 from tests.service_under_test import (
     LargePair,
     Service,
@@ -114,6 +115,17 @@ def diff_texts(tmp_path: Path) -> DiffTexts:
         return Outcome(result.read_bytes(), detail.read_bytes(), removed.read_bytes(), summary)
 
     return run
+
+
+# --- the command line ---
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the small pair of the command line."""
+    (tmp_path / "old.csv").write_text(command_line.OLD)
+    (tmp_path / "new.csv").write_text(command_line.NEW)
+    return tmp_path
 
 
 # --- the real processes, over HTTP ---
