@@ -41,7 +41,24 @@ def _end_quietly() -> None:
 
 
 # The files that take longest, so that neither of two that share the work begins one at the end.
-_FIRST = ("faults", "worker", "cases", "operations", "results", "uploads", "sandbox", "containers")
+_FIRST = (
+    "faults",
+    "worker",
+    "results",
+    "cases",
+    "sandbox",
+    "diff",
+    "containers",
+    "csvfile",
+    "readme",
+    "operations",
+    "uploads",
+    "access",
+    "cli",
+    "api",
+    "guards",
+    "openapi",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
