@@ -36,6 +36,9 @@ run: $(BIN)/.runs ## do the main job on sample data, then serve on PORT (ONCE=1:
 serve: $(BIN)/.runs ## run the API on PORT and a worker
 	@$(BIN)/diffing serve --port $(PORT)
 
+# Tests start many processes. Without bytecode files, each would compile the package again.
+test test-all: export PYTHONDONTWRITEBYTECODE :=
+
 # A file is one worker's, so that its tests share the services that they start.
 SIDE_BY_SIDE := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 

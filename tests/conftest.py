@@ -19,7 +19,13 @@ from diffing.engine.diff import Diff
 from diffing.engine.summary import Summary
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
-from tests.service_under_test import LargePair, Service, write_large_pair
+from tests import command_line
+from tests.service_under_test import (
+    LargePair,
+    Service,
+    require_programs_of_all,
+    write_large_pair,
+)
 from tests.torture.shortage import mounted
 
 Mount = Callable[[Path, str], None]
@@ -35,7 +41,24 @@ def _end_quietly() -> None:
 
 
 # The files that take longest, so that neither of two that share the work begins one at the end.
-_FIRST = ("faults", "worker", "cases", "operations", "results", "uploads", "sandbox", "containers")
+_FIRST = (
+    "faults",
+    "worker",
+    "results",
+    "cases",
+    "sandbox",
+    "diff",
+    "containers",
+    "csvfile",
+    "readme",
+    "operations",
+    "uploads",
+    "access",
+    "cli",
+    "api",
+    "guards",
+    "openapi",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -111,7 +134,25 @@ def diff_texts(tmp_path: Path) -> DiffTexts:
     return run
 
 
+# --- the command line ---
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the small pair of the command line."""
+    (tmp_path / "old.csv").write_text(command_line.OLD)
+    (tmp_path / "new.csv").write_text(command_line.NEW)
+    return tmp_path
+
+
 # --- the real processes, over HTTP ---
+
+
+@pytest.fixture(autouse=True)
+def _shared_programs_go_on() -> Iterator[None]:
+    """It is the test that ended a shared program that fails, not only those after it."""
+    yield
+    require_programs_of_all()
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ class Program:
         )
         self.pid = self._process.pid
         self._lines: list[str] = []
-        self._silent = False
+        self._silent = self._awaited = False
         self._news = threading.Condition()
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
@@ -104,6 +104,7 @@ class Program:
     def ended(self, patience: float = PATIENCE_SECONDS) -> int:
         """Its exit status; waits until it and all that share its standard error have ended."""
         status = self._process.wait(patience)
+        self._awaited = True
         self._reader.join(patience)
         assert not self._reader.is_alive(), "a child outlived it"
         return status
@@ -112,6 +113,10 @@ class Program:
         """End it."""
         self._process.kill()
         self._process.wait()
+
+    def ended_unasked(self) -> bool:
+        """Whether it ended and no test waited for that."""
+        return not self._awaited and self.has_ended()
 
     def drain(self) -> None:
         """Wait for the last word."""
@@ -236,9 +241,11 @@ class Service:
         self._clients: list[Client] = []
 
     def __enter__(self) -> Self:
+        _open.add(self)
         return self
 
     def __exit__(self, *exception: object) -> None:
+        _open.remove(self)
         for client in self._clients:
             client.close()
         for program in self._programs:
@@ -247,6 +254,14 @@ class Service:
         self.all_ended(or_kill=True)
         for program in self._programs:
             program.drain()
+
+    def lost(self) -> dict[int, list[str]]:
+        """The last lines of each program that ended without anybody waiting for it, by its pid."""
+        return {
+            program.pid: program.lines()[-20:]
+            for program in self._programs
+            if program.ended_unasked()
+        }
 
     def write(self, name: str, content: str | bytes) -> Path:
         """Write an input file."""
@@ -386,6 +401,15 @@ class Service:
             assert time.monotonic() < deadline, left
             for process in left:
                 _wait_for_end(process.pid, deadline, or_kill=or_kill)
+
+
+_open: set[Service] = set()
+
+
+def require_programs_of_all() -> None:
+    """Fail where a program of a service that is still needed has ended: later tests would, too."""
+    lost = [service.lost() for service in _open]
+    assert not any(lost), f"the test ended programs that others share: {lost}"
 
 
 def _wait_for_end(pid: int, deadline: float, *, or_kill: bool) -> None:

@@ -24,6 +24,9 @@ from diffing.api.access import NEEDS, Caller, guarded
 from diffing.api.app import make_app
 from diffing.core.catalogue import load_catalogue
 from diffing.core.settings import Settings
+from diffing.store.api_keys import ApiKeys
+from diffing.store.database import open_file
+from diffing.store.scopes import Scope
 from tests.conftest import ROOT
 from tests.service_under_test import Client, Service
 from tests.test_api import assert_problem
@@ -47,12 +50,17 @@ def diffing(folder: Path, *arguments: str, **settings: str) -> subprocess.Comple
     )
 
 
+def api_keys_of(folder: Path) -> ApiKeys:
+    """The API keys of a data folder, as `diffing keys` has them."""
+    settings = Settings(data_dir=folder)
+    settings.make_folders()
+    return ApiKeys(open_file(settings.jobs_file))
+
+
 def make_api_key(folder: Path, *scopes: str) -> str:
-    """The token of a new key."""
-    options = [word for scope in scopes for word in ("--scope", scope)]
-    done = diffing(folder, "keys", "create", "-".join(scopes), *options)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    """The token of a new API key."""
+    _, token = api_keys_of(folder).create("-".join(scopes), [Scope(scope) for scope in scopes])
+    return token
 
 
 def id_of(token: str) -> str:
@@ -102,6 +110,21 @@ def done(locked: Locked) -> int:
     job_id = client.new_job()
     client.wait_for_success(job_id)
     return job_id
+
+
+@pytest.fixture(scope="module")
+def unlocked_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A data folder with an API key that nobody is asked for."""
+    with Service(tmp_path_factory.mktemp("unlocked")) as service:
+        service.write_small_pair()
+        make_api_key(service.folder, "admin")
+        yield service
+
+
+@pytest.fixture(scope="module")
+def unlocked(unlocked_service: Service) -> Client:
+    """An API on loopback, without a worker."""
+    return unlocked_service.api(hosts="diff.example,diff")
 
 
 # the API keys themselves
@@ -156,11 +179,8 @@ def test_an_api_key_that_cannot_be_made_is_refused_in_one_line(
 # when API keys are on
 
 
-def test_on_loopback_nobody_is_asked(service: Service) -> None:
-    service.write_small_pair()
-    make_api_key(service.folder, "admin")
-
-    assert service.api().new_job() == 1
+def test_on_loopback_nobody_is_asked(unlocked: Client) -> None:
+    assert unlocked.new_job() >= 1
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.2", "::1"])
@@ -191,7 +211,7 @@ def test_without_an_api_key_it_does_not_start_where_one_is_required(
     service: Service, command: str, settings: dict[str, str]
 ) -> None:
     revoked = make_api_key(service.folder, "admin")
-    diffing(service.folder, "keys", "revoke", id_of(revoked))
+    api_keys_of(service.folder).revoke(id_of(revoked))
     done = diffing(service.folder, command, "--port", "0", **settings)
 
     assert done.returncode == 2
@@ -485,9 +505,10 @@ def test_a_job_from_the_time_without_keys_is_for_admin(service: Service) -> None
     assert [200, 404] == statuses
 
 
-def test_nobody_sees_a_job_without_an_owner_but_who_sees_all(service: Service) -> None:
-    service.write_small_pair()
-    job = service.jobs().get(service.api().new_job())
+def test_nobody_sees_a_job_without_an_owner_but_who_sees_all(
+    unlocked: Client, unlocked_service: Service
+) -> None:
+    job = unlocked_service.jobs().get(unlocked.new_job())
 
     assert job.owner is None
     assert Caller(None, sees_all=True).sees(job)
@@ -550,14 +571,12 @@ def _address(url: str) -> tuple[str, int]:
 # pages in a browser
 
 
-def test_a_page_by_a_name_of_its_own_that_leads_here_is_refused(service: Service) -> None:
-    service.write_small_pair()
-    client = service.api(hosts="diff.example,diff")
-    port = client.base_url.port
+def test_a_page_by_a_name_of_its_own_that_leads_here_is_refused(unlocked: Client) -> None:
+    port = unlocked.base_url.port
 
     def status(host: str) -> int:
         headers = {b"Host": host.encode()}
-        return client.post("/api/diffing/new/revenue", headers=headers).status_code
+        return unlocked.post("/api/diffing/new/revenue", headers=headers).status_code
 
     for host in (
         f"localhost:{port}",
@@ -584,21 +603,14 @@ def test_a_page_by_a_name_of_its_own_that_leads_here_is_refused(service: Service
         assert 421 == status(host), host
     for host in ("localhost:port", "local host", "[::1", "a@localhost", "localhost/", "é", ""):
         assert 400 == status(host), host
-    assert_problem(client.get("/nowhere", headers={"Host": "attacker.example"}), 421, "that name")
+    foreign = {"Host": "attacker.example"}
+    assert_problem(unlocked.get("/nowhere", headers=foreign), 421, "that name")
 
 
 def test_with_keys_any_name_will_do_unless_names_are_given(locked: Locked) -> None:
     assert 200 == locked.client(None).get("/health", headers={"Host": "x.example"}).status_code
     named = locked.service.api(api_keys="on", hosts="diff.example")
     assert 421 == named.get("/health", headers={"Host": "x.example"}).status_code
-
-
-@pytest.fixture(scope="module")
-def unlocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """An API that everybody may use, and no worker."""
-    with Service(tmp_path_factory.mktemp("unlocked")) as service:
-        service.write_small_pair()
-        yield service.api()
 
 
 FOREIGN = {

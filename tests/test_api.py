@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import signal
-import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -201,19 +200,18 @@ def test_what_is_no_name_of_a_metric_is_no_route(idle: Client, path: str) -> Non
     assert_problem(idle.post(f"/api/diffing/new/{path}"), 404)
 
 
-def test_a_missing_input_file_is_a_404_that_names_it(service: Service) -> None:
-    service.write_small_pair()
-    client = service.api()
-    for gone in ("revenue_old.csv", "revenue_new.csv"):
-        (service.settings.input_dir / gone).unlink()
-        response = client.post("/api/diffing/new/revenue")
+def test_a_missing_input_file_is_a_404_that_names_it(idle: Client, idle_service: Service) -> None:
+    before = idle.new_job()
+    for gone in idle_service.write_sample("c-revenue", 10):
+        gone.unlink()
+        response = idle.post("/api/diffing/new/c-revenue")
 
-        assert_problem(response, 404, "metric revenue", gone)
+        assert_problem(response, 404, "metric c-revenue", gone.name)
         assert ["revenue", "c-revenue"] == response.json()["metrics"]
-        service.write(f"{gone}.gz", b"")
+        idle_service.write(f"{gone.name}.gz", b"")
 
-    assert [] == service.queued_tasks()
-    assert 1 == client.new_job()
+    assert ((before,), {}) == idle_service.queued_tasks()[-1]
+    assert before + 1 == idle.new_job("c-revenue")
 
 
 # a job that is not done
@@ -476,18 +474,6 @@ def test_twenty_jobs_at_once_get_an_id_each_and_all_succeed(working: Client) -> 
     assert {answer().csv.encode()} == results
 
 
-def test_compressed_inputs_are_read(service: Service) -> None:
-    service.write("revenue_old.csv.gz", gzip.compress(OLD.encode()))
-    service.write("revenue_new.csv.gz", gzip.compress(NEW.encode()))
-    client, _ = service.api_and_worker()
-    job_id = client.new_job()
-    client.wait_for_success(job_id)
-
-    assert answer().csv.encode() == client.result_of(job_id)
-    summary = client.get(f"/api/diffing/job/{job_id}/summary").json()
-    assert summary["new"]["name"] == "revenue_new.csv.gz"
-
-
 def test_a_result_that_someone_removed_is_a_410(working: Client, working_service: Service) -> None:
     job_id = working.new_job()
     working.wait_for_success(job_id)
@@ -499,7 +485,7 @@ def test_a_result_that_someone_removed_is_a_410(working: Client, working_service
 
 
 METRICS = """
-[metric.revenue]
+[metric.own]
 old = "revenue_old.csv"
 new = "revenue_new.csv"
 key = ["date", "stat"]
@@ -513,25 +499,61 @@ new = "revenue_new.csv"
 key = ["date", "stat"]
 value = ["value"]
 duplicates = "error"
+
+[metric.packed]
+old = "packed_old.csv"
+new = "packed_new.csv"
+key = ["date", "segment_field", "segment_value_id", "stat"]
+value = ["value"]
+
+[metric.other]
+old = "other_old.csv"
+new = "other_new.csv"
+key = ["date", "segment_field", "segment_value_id", "stat"]
+value = ["value"]
 """
 
 
-def test_a_metric_has_its_options(service: Service) -> None:
-    service.write_small_pair()
-    client, _ = service.api_and_worker(metrics=service.write("metrics.toml", METRICS))
-    job_id, strict_id = client.new_job(), client.new_job("strict")
-    client.wait_for_success(job_id)
+@pytest.fixture(scope="module")
+def own_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A data folder with a catalogue, and the pair of its metrics own and strict."""
+    with Service(tmp_path_factory.mktemp("own")) as service:
+        service.write_small_pair()
+        yield service
+
+
+@pytest.fixture(scope="module")
+def own(own_service: Service) -> Client:
+    """An API with a worker, with a catalogue of their own."""
+    client, _ = own_service.api_and_worker(metrics=own_service.write("metrics.toml", METRICS))
+    return client
+
+
+def test_compressed_inputs_are_read(own: Client, own_service: Service) -> None:
+    own_service.write("packed_old.csv.gz", gzip.compress(OLD.encode()))
+    own_service.write("packed_new.csv.gz", gzip.compress(NEW.encode()))
+    job_id = own.new_job("packed")
+    own.wait_for_success(job_id)
+
+    assert answer().csv.encode() == own.result_of(job_id)
+    summary = own.get(f"/api/diffing/job/{job_id}/summary").json()
+    assert summary["new"]["name"] == "packed_new.csv.gz"
+
+
+def test_a_metric_has_its_options(own: Client) -> None:
+    job_id, strict_id = own.new_job("own"), own.new_job("strict")
+    own.wait_for_success(job_id)
     key, value = ["date", "stat"], ["segment_name", "value"]
     expected = reference.diff(OLD, NEW, key, value, tolerance={"value": {"abs_tol": 50}})
 
-    summary = client.get(f"/api/diffing/job/{job_id}/summary").json()
-    assert expected.csv.encode() == client.result_of(job_id)
-    assert expected.detail_csv.encode() == client.get(f"/api/diffing/job/{job_id}?detail=1").content
+    summary = own.get(f"/api/diffing/job/{job_id}/summary").json()
+    assert expected.csv.encode() == own.result_of(job_id)
+    assert expected.detail_csv.encode() == own.get(f"/api/diffing/job/{job_id}?detail=1").content
     assert {"old": 3, "new": 3} == summary["duplicate_keys"]
     assert {"value": {"rel_tol": None, "abs_tol": 50.0}} == summary["tolerance"]
     for side, text in (("old", OLD), ("new", NEW)):
         assert xxhash.xxh3_128_hexdigest(text.encode()) == summary[side]["fingerprint"]
-    detail = client.wait_for_failure(strict_id)["error"]["detail"]
+    detail = own.wait_for_failure(strict_id)["error"]["detail"]
     assert "revenue_old.csv: 3 rows repeat the key of an earlier row" in detail
 
 
@@ -541,20 +563,19 @@ def test_a_metric_has_its_options(service: Service) -> None:
 BAD_INPUTS = {
     "no such column": (NEW.replace("stat,value\n", "stat,amount\n").encode(), "no column 'value'"),
     "empty": (b"", "the file is empty"),
-    "no text": (bytes(range(256)) * 40, "revenue_new.csv"),
+    "no text": (bytes(range(256)) * 40, "other_new.csv"),
     "broken line": (f"{NEW}1,2,3\n".encode(), "line 6"),
 }
 
 
 def test_a_bad_input_file_is_told_in_the_same_words_everywhere_and_a_good_one_is_diffed(
-    service: Service,
+    own: Client, own_service: Service
 ) -> None:
-    client, _ = service.api_and_worker()
+    own_service.write("other_old.csv", OLD)
     for content, said in BAD_INPUTS.values():
-        service.write("revenue_old.csv", OLD)
-        service.write("revenue_new.csv", content)
-        job_id = client.new_job()
-        status = client.wait_for_failure(job_id)
+        own_service.write("other_new.csv", content)
+        job_id = own.new_job("other")
+        status = own.wait_for_failure(job_id)
         error = status["error"]
 
         assert {"type", "title", "detail"} == set(error)
@@ -565,17 +586,17 @@ def test_a_bad_input_file_is_told_in_the_same_words_everywhere_and_a_good_one_is
         assert status["counts"] is None
         assert time_of(status["started_at"]) <= time_of(status["finished_at"])
         for path in ("", "/summary"):
-            response = client.get(f"/api/diffing/job/{job_id}{path}")
+            response = own.get(f"/api/diffing/job/{job_id}{path}")
             assert response.status_code == 404
             assert {"job_id": job_id, "status": "failed", "error": error} == response.json()
             assert response.headers["cache-control"] == "no-store"
             assert "retry-after" not in response.headers
 
-    service.write_small_pair()
-    after = client.new_job()
-    client.wait_for_success(after)
-    assert answer().csv.encode() == client.result_of(after)
-    assert "failed" == client.status_of(job_id)["status"]
+    own_service.write("other_new.csv", NEW)
+    after = own.new_job("other")
+    own.wait_for_success(after)
+    assert answer().csv.encode() == own.result_of(after)
+    assert "failed" == own.status_of(job_id)["status"]
 
 
 def test_an_input_that_went_before_a_worker_came_is_told(service: Service) -> None:
@@ -671,15 +692,16 @@ def test_twenty_of_the_same_key_at_once_are_one_job(idle: Client) -> None:
         assert len(set(threads.map(ask, range(20)))) == 1
 
 
-def test_a_key_holds_when_the_input_went_and_the_job_ended(service: Service) -> None:
-    service.write_small_pair()
-    client, _ = service.api_and_worker()
+def test_a_key_holds_when_the_input_went_and_the_job_ended(
+    own: Client, own_service: Service
+) -> None:
+    old, _ = own_service.write("other_old.csv", OLD), own_service.write("other_new.csv", NEW)
     headers = {"Idempotency-Key": "k"}
-    job_id = client.post("/api/diffing/new/revenue", headers=headers).json()["job_id"]
-    client.wait_for_success(job_id)
-    (service.settings.input_dir / "revenue_old.csv").unlink()
+    job_id = own.post("/api/diffing/new/other", headers=headers).json()["job_id"]
+    own.wait_for_success(job_id)
+    old.unlink()
 
-    again = client.post("/api/diffing/new/revenue", headers=headers)
+    again = own.post("/api/diffing/new/other", headers=headers)
     assert (202, {"job_id": job_id}) == (again.status_code, again.json())
 
 
@@ -769,15 +791,3 @@ def test_a_slash_after_a_job_leads_to_the_job(idle: Client) -> None:
 
 def test_the_api_says_that_it_is_well(idle: Client) -> None:
     assert idle.get("/health").json() == {"status": "ok"}
-
-
-def test_the_api_answers_an_error_of_its_own_without_a_word_of_its_making(
-    service: Service,
-) -> None:
-    service.write_small_pair()
-    client = service.api()
-    with sqlite3.connect(service.settings.jobs_file) as connection:
-        connection.execute("drop table jobs")
-    connection.close()
-
-    assert_problem(client.get("/api/diffing/job/1"), 500)

@@ -1,9 +1,6 @@
 """The command line, as its users run it: real processes, files, exit statuses."""
 
 import json
-import os
-import subprocess
-import sys
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,32 +10,10 @@ import xxhash
 
 from diffing.engine.samples import write_sample
 from tests import reference
-
-OLD = "id,note,value\n1,a,10\n2,,20\n,c,30\n5,e,50\n"
-NEW = "id,note,value\n9,x,90\n2,new note,20.000000000001\n,c,31\n1,a,10\n"
-DIFF = ("diff", "--old", "old.csv", "--new", "new.csv", "--key", "id", "--value", "value")
+from tests.command_line import CHANGED, DIFF, NEW, OLD, REMOVED, Done, diffing, refused_by
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "old.csv").write_text(OLD)
-    (tmp_path / "new.csv").write_text(NEW)
-    return tmp_path
-
-
-def diffing(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "diffing", *arguments],
-        cwd=folder,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def assert_refused(done: subprocess.CompletedProcess[str], said: str, folder: Path) -> None:
+def assert_refused(done: Done, said: str, folder: Path) -> None:
     assert (2, "") == (done.returncode, done.stdout)
     assert 1 == done.stderr.count("\n")
     assert said in done.stderr
@@ -49,7 +24,7 @@ def assert_refused(done: subprocess.CompletedProcess[str], said: str, folder: Pa
 def test_the_changed_rows_go_to_standard_output(folder: Path) -> None:
     done = diffing(folder, *DIFF)
 
-    assert (0, "id,note,value\n9,x,90\n,c,31\n", "") == (done.returncode, done.stdout, done.stderr)
+    assert (0, CHANGED, "") == (done.returncode, done.stdout, done.stderr)
     assert reference.diff(OLD, NEW, ["id"], ["value"]).csv == done.stdout
 
 
@@ -59,7 +34,7 @@ def test_the_summary_tells_what_was_compared_and_counted(folder: Path) -> None:
     summary = json.loads((folder / "s.json").read_text())
     measured = {name: summary.pop(name) for name in ("seconds", "peak_rss_bytes", "engine")}
     assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
-    assert "id,note,value\n9,x,90\n,c,31\n" == (folder / "out.csv").read_text()
+    assert CHANGED == (folder / "out.csv").read_text()
     result = (folder / "out.csv").read_bytes()
     assert {
         "metric": None,
@@ -109,8 +84,8 @@ def test_the_summary_of_a_detailed_result_is_of_that_file(folder: Path) -> None:
 def test_removed_rows_go_to_a_file_of_their_own(folder: Path) -> None:
     done = diffing(folder, *DIFF, "--removed", "removed.csv")
 
-    assert "id,note,value\n9,x,90\n,c,31\n" == done.stdout
-    assert "id,note,value\n5,e,50\n" == (folder / "removed.csv").read_text()
+    assert CHANGED == done.stdout
+    assert REMOVED == (folder / "removed.csv").read_text()
 
 
 def test_tolerances_given_for_a_column_replace_those_that_the_metric_has_for_it(
@@ -218,7 +193,9 @@ def test_a_metric_brings_its_columns_and_files(folder: Path) -> None:
 def test_bad_arguments_are_one_line_and_status_2(
     folder: Path, arguments: tuple[str, str], said: str
 ) -> None:
-    assert_refused(diffing(folder, *DIFF, "--output", "out.csv", *arguments), said, folder)
+    done = refused_by(folder, *DIFF, "--output", "out.csv", *arguments)
+
+    assert_refused(done, said, folder)
 
 
 def test_an_unknown_metric_is_answered_with_those_there_are(folder: Path) -> None:
@@ -244,7 +221,7 @@ def test_a_file_that_is_no_csv_is_one_line_that_says_where(
 ) -> None:
     (folder / "new.csv").write_bytes(content)
 
-    assert_refused(diffing(folder, *DIFF, "--output", "out.csv"), said, folder)
+    assert_refused(refused_by(folder, *DIFF, "--output", "out.csv"), said, folder)
 
 
 def test_an_output_that_cannot_be_written_is_one_line(folder: Path) -> None:

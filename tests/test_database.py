@@ -108,6 +108,41 @@ def revision_of(path: Path) -> str:
     return str(revision)
 
 
+def schema_of(path: Path) -> dict[str, tuple[set[object], set[object], bool]]:
+    """Of each table: its columns in any order, its indices, whether it uses no number twice."""
+    with closing(sqlite3.connect(path)) as connection:
+
+        def pragma(call: str) -> list[tuple[object, ...]]:
+            return connection.execute(f"pragma {call}").fetchall()
+
+        tables = connection.execute("select name, sql from sqlite_master where type = 'table'")
+        return {
+            table: (
+                {tuple(column[1:]) for column in pragma(f"table_xinfo({table})")},
+                {
+                    (name, unique, tuple(column[2] for column in pragma(f"index_info({name})")))
+                    for _, name, unique, *_ in pragma(f"index_list({table})")
+                },
+                "AUTOINCREMENT" in sql,
+            )
+            for table, sql in tables.fetchall()
+        }
+
+
+def test_a_new_database_is_made_as_the_migrations_would(tmp_path: Path) -> None:
+    migrated = written(
+        tmp_path / "migrated",
+        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
+    )
+    for path in (migrated, tmp_path / "made"):
+        open_file(path).dispose()
+
+    assert {"jobs", "conversions", "keys", "workers", "totals", "durations"} < set(
+        schema_of(migrated)
+    )
+    assert schema_of(migrated) == schema_of(tmp_path / "made")
+
+
 def test_the_newest_migration_is_the_one_that_the_schema_names() -> None:
     scripts = ScriptDirectory(str(database._MIGRATIONS))
 

@@ -148,23 +148,22 @@ def test_the_summary_is_that_of_a_diff() -> None:
     assert sorted(fields) == sorted(SCHEMAS["Summary"]["required"])
 
 
-def test_the_document_bears_the_version_of_the_release(service: Service) -> None:
-    served = service.api().get("/openapi.json")
+def test_the_document_bears_the_version_of_the_release(client: Client) -> None:
+    served = client.get("/openapi.json")
 
     assert "application/json" == served.headers["content-type"]
     assert DOCUMENT["paths"] == served.json()["paths"]
     assert __version__ == served.json()["info"]["version"]
 
 
-def test_without_api_keys_the_document_asks_for_none(service: Service) -> None:
-    served = service.api().get("/openapi.json").json()
+def test_without_api_keys_the_document_asks_for_none(client: Client) -> None:
+    served = client.get("/openapi.json").json()
 
     assert "security" not in served
     assert "securitySchemes" not in served["components"]
 
 
-def test_the_page_of_the_api_needs_no_other_host(service: Service) -> None:
-    client = service.api()
+def test_the_page_of_the_api_needs_no_other_host(client: Client) -> None:
     page = client.get("/docs")
     links = re.findall(r'(?:src|href)="([^"]+)"', page.text)
 
@@ -216,20 +215,20 @@ def test_a_form_has_a_field_for_each_column() -> None:
     }
 
 
-@pytest.fixture
-def client(service: Service) -> Client:
+@pytest.fixture(scope="module")
+def client(shared: Service) -> Client:
     """A client of a whole service whose metrics have their files."""
-    service.write_small_pair()
-    client, _ = service.api_and_worker()
+    client, _ = shared.api_and_worker()
     return client
 
 
 def test_the_answers_to_the_examples_are_as_the_document_says(client: Client) -> None:
-    client.wait_for_success(client.new_job())
+    job_id = client.new_job()
+    client.wait_for_success(job_id)
 
     for path, operations in DOCUMENT["paths"].items():
         for method, operation in operations.items():
-            url = re.sub(r"\{metric_id\}", "revenue", path).replace("{job_id}", "1")
+            url = re.sub(r"\{metric_id\}", "revenue", path).replace("{job_id}", str(job_id))
             answer = client.request(method, url)
             described = resolved(operation["responses"][str(answer.status_code)])
             kind = answer.headers["content-type"].partition(";")[0]

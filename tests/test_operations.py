@@ -4,7 +4,7 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -15,8 +15,8 @@ import pytest
 import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
 
-from diffing.core.errors import DiffFailed
-from diffing.core.settings import Settings
+from diffing.core.errors import BadSetting, DiffFailed
+from diffing.core.settings import Settings, load_settings
 from diffing.store.database import open_file
 from diffing.store.job import Submission
 from diffing.store.schema import workers as workers_table
@@ -70,14 +70,26 @@ def failed_checks(client: Client) -> dict[str, str]:
     return failed
 
 
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A data folder of which nobody takes jobs but tests; of each metric of theirs, one test."""
+    with Service(tmp_path_factory.mktemp("idle")) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def api(idle: Service) -> Client:
+    """An API without a worker."""
+    return idle.api()
+
+
 # /health
 
 
-def test_health_asks_nothing_but_the_process(service: Service) -> None:
-    client = service.api()
-    with closing(sqlite3.connect(service.settings.jobs_file)) as holder:
+def test_health_asks_nothing_but_the_process(idle: Service, api: Client) -> None:
+    with closing(sqlite3.connect(idle.settings.jobs_file)) as holder:
         holder.execute("begin exclusive")
-        response = client.get("/health")
+        response = api.get("/health")
 
     assert (200, {"status": "ok"}) == (response.status_code, response.json())
 
@@ -85,8 +97,20 @@ def test_health_asks_nothing_but_the_process(service: Service) -> None:
 # /ready
 
 
-def test_a_service_that_can_work_is_ready(service: Service) -> None:
-    client, _ = service.api_and_worker()
+@pytest.fixture(scope="module")
+def working(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(tmp_path_factory.mktemp("working")) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def client(working: Service) -> Client:
+    """An API with a worker."""
+    client, _ = working.api_and_worker()
+    return client
+
+
+def test_a_service_that_can_work_is_ready(client: Client) -> None:
     wait_until(lambda: client.get("/ready").status_code == 200, "it is not ready")
     said = client.get("/ready").json()
 
@@ -126,11 +150,10 @@ def test_a_worker_that_was_killed_is_not_seen_for_long(service: Service) -> None
 
 
 def test_a_database_that_is_held_is_not_ready_within_seconds_and_the_rest_is_told(
-    service: Service,
+    client: Client, working: Service
 ) -> None:
-    client, _ = service.api_and_worker()
     wait_until(lambda: not failed_checks(client), "it is not ready")
-    with closing(sqlite3.connect(service.settings.jobs_file)) as holder:
+    with closing(sqlite3.connect(working.settings.jobs_file)) as holder:
         holder.execute("begin immediate")
         began = time.monotonic()
         with ThreadPoolExecutor(8) as clients:
@@ -299,12 +322,14 @@ def test_two_apis_tell_the_same_of_the_work_of_two_workers(service: Service) -> 
     assert 6 * 2 == value(samples, "diffing_rows_emitted_total", metric="revenue")
 
 
-def test_metrics_are_in_the_format_and_named_as_prometheus_wants(service: Service) -> None:
-    jobs = service.jobs()
-    taken = jobs.claim(jobs.create(Submission("revenue")).id)
+def test_metrics_are_in_the_format_and_named_as_prometheus_wants(
+    idle: Service, api: Client
+) -> None:
+    jobs = idle.jobs()
+    taken = jobs.claim(jobs.create(Submission("named")).id)
     assert taken
     jobs.fail(taken, DiffFailed("no").failure)
-    response = service.api().get("/metrics")
+    response = api.get("/metrics")
     families = [*text_string_to_metric_families(response.text)]
 
     assert "text/plain; version=0.0.4; charset=utf-8" == response.headers["content-type"]
@@ -324,19 +349,19 @@ def test_metrics_are_in_the_format_and_named_as_prometheus_wants(service: Servic
 
 
 def test_a_histogram_counts_in_each_bucket_what_took_at_most_so_long(
-    service: Service,
+    idle: Service, api: Client
 ) -> None:
-    jobs, ends = service.jobs(), [datetime.now(UTC)]
-    at_end = service.jobs(now=lambda: ends[-1])
+    jobs, ends = idle.jobs(), [datetime.now(UTC)]
+    at_end = idle.jobs(now=lambda: ends[-1])
     for seconds in (0.1, 0.3, 40, 4_000, -5):
-        job = jobs.claim(jobs.create(Submission("revenue")).id)
+        job = jobs.claim(jobs.create(Submission("timed")).id)
         assert job
         assert job.started_at
         ends.append(job.started_at + timedelta(seconds=seconds))
         assert at_end.succeed(job, {})
-    samples = samples_of(service.api())
+    samples = samples_of(api)
 
-    labels = {"metric": "revenue", "status": "succeeded"}
+    labels = {"metric": "timed", "status": "succeeded"}
     name = "diffing_job_duration_seconds"
     counted = {
         le: value(samples, f"{name}_bucket", le=le, **labels)
@@ -355,12 +380,12 @@ def test_a_histogram_counts_in_each_bucket_what_took_at_most_so_long(
     assert 4_040.4 == pytest.approx(value(samples, f"{name}_sum", **labels))
 
 
-def test_each_end_counts_once_under_its_metric_and_state(service: Service) -> None:
-    jobs = service.jobs()
+def test_each_end_counts_once_under_its_metric_and_state(idle: Service, api: Client) -> None:
+    jobs = idle.jobs()
     ends: list[tuple[str | None, Callable[[Any], object]]] = [
-        ("revenue", lambda job: jobs.succeed(job, {"emitted": 3})),
-        ("revenue", lambda job: jobs.fail(job, DiffFailed("no").failure)),
-        ("revenue", lambda job: jobs.give_up(job, DiffFailed("it died").failure)),
+        ("ended", lambda job: jobs.succeed(job, {"emitted": 3})),
+        ("ended", lambda job: jobs.fail(job, DiffFailed("no").failure)),
+        ("ended", lambda job: jobs.give_up(job, DiffFailed("it died").failure)),
         (None, lambda job: jobs.cancel(job.id)),
     ]
     for metric, end in ends:
@@ -370,7 +395,7 @@ def test_each_end_counts_once_under_its_metric_and_state(service: Service) -> No
         # what comes too late, or twice, does not count
         jobs.succeed(job, {"emitted": 50})
         jobs.fail(job, DiffFailed("late").failure)
-    samples = samples_of(service.api())
+    samples = samples_of(api)
 
     counted = {
         (dict(labels)["metric"], dict(labels)["status"]): number
@@ -378,26 +403,26 @@ def test_each_end_counts_once_under_its_metric_and_state(service: Service) -> No
         if name == "diffing_jobs_ended_total" and number
     }
     assert {
-        ("revenue", "succeeded"): 1,
-        ("revenue", "failed"): 2,
+        ("ended", "succeeded"): 1,
+        ("ended", "failed"): 2,
         ("one-off", "cancelled"): 1,
-    } == counted
-    assert 3 == value(samples, "diffing_rows_emitted_total", metric="revenue")
-    assert 3 == value(samples, "diffing_attempts_total", metric="revenue")
+    } == {key: number for key, number in counted.items() if key[0] in ("ended", "one-off")}
+    assert 3 == value(samples, "diffing_rows_emitted_total", metric="ended")
+    assert 3 == value(samples, "diffing_attempts_total", metric="ended")
 
 
-def test_a_job_waits_once_however_often_it_is_tried(service: Service) -> None:
-    jobs = service.jobs()
-    job_id = jobs.create(Submission("revenue")).id
+def test_a_job_waits_once_however_often_it_is_tried(idle: Service, api: Client) -> None:
+    jobs, depth = idle.jobs(), value(samples_of(api), "diffing_queue_depth")
+    job_id = jobs.create(Submission("tried")).id
     for _ in range(3):
         job = jobs.claim(job_id)
         assert job
         jobs.give_back(job)
-    samples = samples_of(service.api())
+    samples = samples_of(api)
 
-    assert 1 == value(samples, "diffing_job_wait_seconds_count", metric="revenue")
-    assert 3 == value(samples, "diffing_attempts_total", metric="revenue")
-    assert 1 == value(samples, "diffing_queue_depth")
+    assert 1 == value(samples, "diffing_job_wait_seconds_count", metric="tried")
+    assert 3 == value(samples, "diffing_attempts_total", metric="tried")
+    assert depth + 1 == value(samples, "diffing_queue_depth")
 
 
 def test_counters_do_not_go_back_when_jobs_are_removed(service: Service) -> None:
@@ -478,9 +503,9 @@ def test_a_scrape_stays_cheap_with_a_hundred_thousand_jobs(service: Service) -> 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"workers": 100}, "DIFFING_MEMORY_LIMIT: 0% is too little memory for a diff"),
+        ({"workers": "100"}, "DIFFING_MEMORY_LIMIT: 0% is too little memory for a diff"),
         ({"memory_limit": "1KB"}, "DIFFING_MEMORY_LIMIT: 1KB is too little memory for a diff"),
-        ({"memory_limit": "60%", "workers": 2}, "DIFFING_MEMORY_LIMIT: 2 x 60% is more than the"),
+        ({"memory_limit": "60%", "workers": "2"}, "DIFFING_MEMORY_LIMIT: 2 x 60% is more than the"),
         ({"memory_limit": "900TB"}, "DIFFING_MEMORY_LIMIT: 1 x 900TB is more than the"),
         ({"min_free": "90000TB"}, "DIFFING_MIN_FREE: 90000TB is more than the"),
         ({"stale_after": "0.01"}, "DIFFING_STALE_AFTER: "),
@@ -488,25 +513,65 @@ def test_a_scrape_stays_cheap_with_a_hundred_thousand_jobs(service: Service) -> 
         ({"retention": "nan"}, "DIFFING_RETENTION: "),
         ({"job_timeout": "1e300"}, "DIFFING_JOB_TIMEOUT: "),
         ({"grace": "inf"}, "DIFFING_GRACE: "),
-        ({"threads": 100_000}, "DIFFING_THREADS: "),
-        ({"max_queued": 2**70}, "DIFFING_MAX_QUEUED: "),
+        ({"threads": "100000"}, "DIFFING_THREADS: "),
+        ({"max_queued": str(2**70)}, "DIFFING_MAX_QUEUED: "),
         ({"log_format": "xml"}, "DIFFING_LOG_FORMAT: "),
     ],
     ids=lambda of: " ".join(f"{k}={v}" for k, v in of.items()) if isinstance(of, dict) else "",
 )
-def test_settings_that_make_no_sense_are_refused_at_start_in_one_line(
+def test_settings_that_make_no_sense_are_refused(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], said: str
+) -> None:
+    for name, text in settings.items():
+        monkeypatch.setenv(f"DIFFING_{name.upper()}", text)
+
+    with pytest.raises(BadSetting) as caught:
+        load_settings().refuse_nonsense()
+    assert caught.value.detail.startswith(said)
+    assert "\n" not in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"memory_limit": "900TB"}, "DIFFING_MEMORY_LIMIT: 1 x 900TB is more than the"),
+        ({"stale_after": "inf"}, "DIFFING_STALE_AFTER: "),
+    ],
+    ids=["on this machine", "anywhere"],
+)
+def test_no_program_starts_with_settings_that_make_no_sense(
     service: Service, settings: dict[str, object], said: str
 ) -> None:
     programs = [
-        service.start("worker", **settings),
-        service.start("serve", "--port", "0", **settings),
+        service.start(command, *port, **settings)
+        for command, *port in (("worker",), ("api", "--port", "0"), ("serve", "--port", "0"))
     ]
 
-    assert [2, 2] == [program.ended() for program in programs]
+    assert [2, 2, 2] == [program.ended() for program in programs]
     for program in programs:
         (line,) = program.lines()
         assert line.startswith(f"diffing: {said}"), line
     assert not service.folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("variables", "threads"),
+    [
+        ({"DIFFING_THREADS": "3"}, 3),
+        ({"diffing_threads": "3"}, 3),
+        ({"DIFFING_THREADS": "3", "DIFFING_WORKERS": "", "DIFFING_NOTHING": "x"}, 3),
+        ({"DIFFING_THREADS": ""}, len(os.sched_getaffinity(0))),
+    ],
+    ids=["in capitals", "in small letters", "beside others", "empty"],
+)
+def test_a_setting_comes_from_its_variable(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], threads: int
+) -> None:
+    for name, text in variables.items():
+        monkeypatch.setenv(name, text)
+
+    assert threads == load_settings().threads
+    assert 5 == load_settings(threads=5).threads
 
 
 @pytest.mark.parametrize("command", [("api",), ("serve",), ("worker",)])
@@ -522,10 +587,14 @@ def test_a_data_folder_that_is_a_file_is_refused_in_one_line(
         assert line.startswith("diffing: Cannot create the folder"), line
 
 
-def test_a_setting_that_is_empty_is_as_if_it_were_not_set(service: Service) -> None:
-    client = service.api(host="", retention="", metrics="")
+def test_settings_that_are_empty_are_as_if_they_were_not_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    usual = load_settings()
+    for name in Settings.model_fields:
+        monkeypatch.setenv(f"DIFFING_{name.upper()}", "")
 
-    assert "127.0.0.1" == client.base_url.host
+    assert usual == load_settings()
 
 
 def test_what_is_doubtful_is_said_once_and_done(service: Service) -> None:

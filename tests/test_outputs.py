@@ -1,47 +1,25 @@
 """What the commands write, and where: no file is destroyed, no device replaced."""
 
 import os
-import resource
 import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.command_line import CHANGED, DIFF, OLD, REMOVED, diffing, refused_by
 from tests.service_under_test import Service
-
-OLD = "id,value\n1,10\n2,20\n"
-NEW = "id,value\n1,10\n2,21\n"
-CHANGED = "id,value\n2,21\n"
-DIFF = ("diff", "--old", "old.csv", "--new", "new.csv", "--key", "id", "--value", "value")
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "old.csv").write_text(OLD)
-    (tmp_path / "new.csv").write_text(NEW)
-    (tmp_path / "link.csv").symlink_to("new.csv")
-    (tmp_path / "twin.csv").hardlink_to(tmp_path / "old.csv")
-    (tmp_path / "here").symlink_to(tmp_path)
-    return tmp_path
-
-
-def diffing(
-    folder: Path, *arguments: str, limit: Callable[[], None] | None = None, **variables: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "diffing", *arguments],
-        cwd=folder,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        preexec_fn=limit,
-    )
+def named(folder: Path) -> Path:
+    """The folder, whose files have other names, too."""
+    (folder / "link.csv").symlink_to("new.csv")
+    (folder / "twin.csv").hardlink_to(folder / "old.csv")
+    (folder / "here").symlink_to(folder)
+    return folder
 
 
 def in_shell(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
@@ -74,14 +52,14 @@ def contents(folder: Path) -> dict[str, str]:
         ("--output", "out.csv", "--summary", "old.csv"),
     ],
 )
-def test_an_output_that_is_an_input_is_refused(folder: Path, outputs: tuple[str, ...]) -> None:
-    before = contents(folder)
+def test_an_output_that_is_an_input_is_refused(named: Path, outputs: tuple[str, ...]) -> None:
+    before = contents(named)
 
-    done = diffing(folder, *DIFF, *outputs)
+    done = refused_by(named, *DIFF, *outputs)
 
     assert (2, "") == (done.returncode, done.stdout)
     assert f"The output {Path(outputs[-1])} would overwrite an input." in done.stderr
-    assert before == contents(folder)
+    assert before == contents(named)
 
 
 @pytest.mark.parametrize(
@@ -93,16 +71,16 @@ def test_an_output_that_is_an_input_is_refused(folder: Path, outputs: tuple[str,
         ("--output", "there.csv", "--removed", "same.csv"),
     ],
 )
-def test_two_outputs_that_are_one_file_are_refused(folder: Path, outputs: tuple[str, ...]) -> None:
-    (folder / "there.csv").write_text("mine")
-    (folder / "same.csv").hardlink_to(folder / "there.csv")
-    before = contents(folder)
+def test_two_outputs_that_are_one_file_are_refused(named: Path, outputs: tuple[str, ...]) -> None:
+    (named / "there.csv").write_text("mine")
+    (named / "same.csv").hardlink_to(named / "there.csv")
+    before = contents(named)
 
-    done = diffing(folder, *DIFF, *outputs)
+    done = refused_by(named, *DIFF, *outputs)
 
     assert (2, "") == (done.returncode, done.stdout)
     assert "Two outputs are the same file" in done.stderr
-    assert before == contents(folder)
+    assert before == contents(named)
 
 
 def test_an_output_that_is_an_input_of_the_metric_is_refused(folder: Path) -> None:
@@ -137,7 +115,7 @@ def test_a_link_is_followed_and_stays_a_link(folder: Path) -> None:
     assert (folder / "out.csv").is_symlink()
     assert (folder / "dangling.csv").is_symlink()
     assert CHANGED == (folder / "target.csv").read_text()
-    assert "id,value\n" == (folder / "made.csv").read_text()
+    assert REMOVED == (folder / "made.csv").read_text()
 
 
 def test_a_file_keeps_its_mode_when_it_is_written_anew(folder: Path) -> None:
@@ -219,10 +197,7 @@ def test_a_reader_that_leaves_ends_it_without_a_word(folder: Path) -> None:
 
 
 def test_a_machine_without_room_for_temporary_files_is_told_so(folder: Path) -> None:
-    def write_nothing() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-
-    done = diffing(folder, *DIFF, limit=write_nothing)
+    done = in_shell(folder, "ulimit -f 0; $DIFF")
 
     assert (2, "", 1) == (done.returncode, done.stdout, done.stderr.count("\n"))
     assert "No folder for temporary files is usable. Set TMPDIR" in done.stderr

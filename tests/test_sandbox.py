@@ -19,8 +19,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from diffing.core.catalogue import load_catalogue
 from diffing.core.comparison import Comparison
-from diffing.core.errors import BadInput, DiffingError, OutOfDisk
+from diffing.core.errors import BadCatalogue, BadInput, DiffingError, OutOfDisk
 from diffing.core.spec import ConversionSpec
 from diffing.csvfiles.open import open_csv
 from diffing.csvfiles.split import Pieces
@@ -36,7 +37,7 @@ from diffing.worker.child import _enclose
 from diffing.worker.task import Task
 from tests import reference
 from tests.conftest import AS_LARGE, DiffTexts, named, spec_of
-from tests.service_under_test import LargePair, Service
+from tests.service_under_test import Client, LargePair, Service
 from tests.test_csvfile import PACK, allocating_at_most
 
 KEY = ["date", "segment_field", "segment_value_id", "stat"]
@@ -538,39 +539,45 @@ def recorded(
     return texts
 
 
-CATALOGUE = "[metric.m]\nold = '''{old}'''\nnew = 'new.csv'\nkey = ['k']\nvalue = ['v']\n"
+ODD_FILES = ["o*.csv", "[ab].csv", "?.csv", "'); attach 'x' as x; --.csv", "$old.csv", "{a,b}.csv"]
+METRIC = "[metric.m{number}]\nold = '''{old}'''\nnew = 'new.csv'\nkey = ['k']\nvalue = ['v']\n"
 
 
-@pytest.mark.parametrize(
-    "name", ["o*.csv", "[ab].csv", "?.csv", "'); attach 'x' as x; --.csv", "$old.csv", "{a,b}.csv"]
-)
-def test_a_file_may_have_any_name(service: Service, tmp_path: Path, name: str) -> None:
-    for decoy in ("old.csv", "a.csv", "b.csv"):
-        service.write(decoy, "k,v\n1,99\n")
-    service.write(name, "k,v\n1,2\n3,4\n")
-    service.write("new.csv", "k,v\n1,2\n3,5\n")
-    catalogue = tmp_path / "metrics.toml"
-    catalogue.write_text(CATALOGUE.format(old=name))
-    client, _ = service.api_and_worker(metrics=catalogue)
-    job_id = client.new_job("m")
+@pytest.fixture(scope="module")
+def oddly_named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A service with a metric for each file of an odd name, and files that patterns would match."""
+    with Service(tmp_path_factory.mktemp("odd")) as service:
+        for decoy in ("old.csv", "a.csv", "b.csv"):
+            service.write(decoy, "k,v\n1,99\n")
+        for name in ODD_FILES:
+            service.write(name, "k,v\n1,2\n3,4\n")
+        service.write("new.csv", "k,v\n1,2\n3,5\n")
+        metrics = [METRIC.format(number=n, old=name) for n, name in enumerate(ODD_FILES)]
+        client, _ = service.api_and_worker(
+            metrics=service.write("metrics.toml", "\n".join(metrics))
+        )
+        yield client
 
-    client.wait_for_success(job_id)
-    assert b"k,v\n3,5\n" == client.result_of(job_id)
+
+@pytest.mark.parametrize("name", ODD_FILES)
+def test_a_file_may_have_any_name(oddly_named: Client, name: str) -> None:
+    job_id = oddly_named.new_job(f"m{ODD_FILES.index(name)}")
+
+    oddly_named.wait_for_success(job_id)
+    assert b"k,v\n3,5\n" == oddly_named.result_of(job_id)
+    summary = oddly_named.get(f"/api/diffing/job/{job_id}/summary").json()
+    assert name == summary["old"]["name"]
 
 
 @pytest.mark.parametrize(
     "name", ["../x.csv", "a/../x.csv", "/etc/x.csv", "..\\\\x.csv", "/etc/passwd", "a\\u0000/x.csv"]
 )
-def test_a_catalogue_names_files_of_the_folder_alone(
-    service: Service, tmp_path: Path, name: str
-) -> None:
-    service.settings.make_folders()
+def test_a_catalogue_names_files_of_the_folder_alone(tmp_path: Path, name: str) -> None:
     catalogue = tmp_path / "metrics.toml"
-    catalogue.write_text(CATALOGUE.format(old="X").replace("'''X'''", f'"{name}"'))
-    api = service.start("api", "--port", "0", metrics=catalogue)
+    catalogue.write_text(METRIC.format(number="", old="X").replace("'''X'''", f'"{name}"'))
 
-    assert 2 == api.ended(60)
-    assert "metric m: old: String should match pattern" in api.lines()[-1]
+    with pytest.raises(BadCatalogue, match="metric m: old: String should match pattern"):
+        load_catalogue(catalogue)
 
 
 @pytest.fixture(scope="module")
@@ -612,22 +619,37 @@ def test_a_metric_is_looked_up_and_never_a_path_or_sql(idle: Service) -> None:
 OUT = ["/etc/passwd", "../jobs.sqlite3", "../tmp/x.csv", "/dev/zero", "../../outside.csv", "up/x"]
 
 
+@pytest.fixture(scope="module")
+def linked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A data folder with files beside the inputs, and a link to a folder of them."""
+    with Service(tmp_path_factory.mktemp("linked") / "data") as service:
+        service.settings.make_folders()
+        for path in (service.folder / "tmp" / "x.csv", service.folder.parent / "outside.csv"):
+            path.write_text("date\n")
+        (service.settings.input_dir / "up").symlink_to("../tmp")
+        (service.folder / "tmp" / "x").write_text("date\n")
+        yield service
+
+
+@pytest.fixture(scope="module")
+def linked_api(linked: Service) -> Client:
+    """An API without a worker."""
+    return linked.api()
+
+
 @pytest.mark.parametrize("target", OUT)
-def test_an_input_that_links_out_of_its_folder_is_refused(service: Service, target: str) -> None:
-    service.write_small_pair()
-    client = service.api()
-    for path in (service.folder / "tmp" / "x.csv", service.folder.parent / "outside.csv"):
-        path.write_text("date\n")
-    (service.settings.input_dir / "up").symlink_to("../tmp")
-    (service.folder / "tmp" / "x").write_text("date\n")
-    old = service.settings.input_dir / "revenue_old.csv"
+def test_an_input_that_links_out_of_its_folder_is_refused(
+    linked: Service, linked_api: Client, target: str
+) -> None:
+    linked.write_small_pair()
+    old = linked.settings.input_dir / "revenue_old.csv"
     old.unlink()
     old.symlink_to(target)
 
-    response = client.post("/api/diffing/new/revenue")
+    response = linked_api.post("/api/diffing/new/revenue")
     assert 404 == response.status_code
     assert "urn:diffing:missing-input" == response.json()["type"]
-    assert [] == service.queued_tasks()
+    assert [] == linked.queued_tasks()
 
 
 def test_a_link_that_came_after_the_job_is_refused_too(service: Service, tmp_path: Path) -> None:
@@ -715,8 +737,8 @@ def test_to_rewrite_leaves_a_tenth_of_the_disk(
     tmp_path: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "data.csv"
-    path.write_bytes(b'"a\n",b\n' + b'x,""\n' * 6_000_000)
-    disk_of(monkeypatch, scratch, 20_000_000)
+    path.write_bytes(b'"a\n",b\n' + b'x,""\n' * 3_000_000)
+    disk_of(monkeypatch, scratch, 10_000_000)
 
     with pytest.raises(OutOfDisk, match=r"data\.csv: an uncompressed copy would fill the disk"):
         open_csv(named(path), scratch)
@@ -753,11 +775,11 @@ def test_a_bomb_fails_its_job_and_leaves_nothing(service: Service) -> None:
     service.write_small_pair()
     (service.settings.input_dir / "revenue_new.csv").unlink()
     header = ",".join([*KEY, "value"])
-    service.write("revenue_new.csv.gz", gzip.compress(f"{header}\n".encode() + b"\n" * 30_000_000))
-    client, _ = service.api_and_worker(max_unpacked_bytes=20_000_000)
+    service.write("revenue_new.csv.gz", gzip.compress(f"{header}\n".encode() + b"\n" * 7_500_000))
+    client, _ = service.api_and_worker(max_unpacked_bytes=5_000_000)
 
     error = client.wait_for_failure(client.new_job())["error"]
     assert "urn:diffing:bad-input" == error["type"]
-    assert error["detail"].startswith("revenue_new.csv.gz: contains more than 20,000,000 bytes")
+    assert error["detail"].startswith("revenue_new.csv.gz: contains more than 5,000,000 bytes")
     assert [] == [path for path in service.settings.tmp_dir.rglob("*") if path.is_file()]
     assert [] == list(service.settings.results_dir.iterdir())

@@ -4,8 +4,9 @@ import gzip
 import re
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ from diffing.core.catalogue import load_catalogue
 from diffing.core.settings import Settings
 from tests import reference
 from tests.conftest import Mount
-from tests.service_under_test import NEW, OLD, Client, LargePair, Service
+from tests.service_under_test import NEW, OLD, Client, LargePair, Program, Service
 from tests.test_api import assert_problem
 from tests.test_faults import STALE_AFTER, wait_until
 
@@ -57,6 +58,28 @@ def idle_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def idle(idle_service: Service) -> Client:
     """An API without a worker, whose uploads are small."""
     return idle_service.api(max_upload_bytes=100_000)
+
+
+@dataclass
+class Roomy:
+    """An API without a worker that takes large uploads."""
+
+    service: Service
+    program: Program
+    client: Client
+
+    def new_uploads(self) -> Callable[[], list[Path]]:
+        """A function that tells which files were uploaded since, and are there."""
+        before = {*self.service.settings.uploads_dir.glob("*/*")}
+        return lambda: sorted({*self.service.settings.uploads_dir.glob("*/*")} - before)
+
+
+@pytest.fixture(scope="module")
+def roomy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roomy]:
+    with Service(tmp_path_factory.mktemp("roomy")) as service:
+        service.write_small_pair()
+        program = service.start("api", "--port", "0")
+        yield Roomy(service, program, service.client_of(program))
 
 
 def accepted(response: httpx2.Response) -> int:
@@ -150,8 +173,7 @@ def test_a_compressed_file_is_known_by_what_is_in_it(working: Client) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 63, 64, 65_535, 65_536, 300_000])
-def test_each_byte_of_a_file_arrives(service: Service, size: int) -> None:
-    client = service.api()
+def test_each_byte_of_a_file_arrives(roomy: Roomy, size: int) -> None:
     # what looks like the end of a part, and like the boundary
     content = (b"\r\n--\r\n--boundar\r\r\n--boundarx\n\0" * (size // 20 + 1))[:size]
     body = b"".join(
@@ -159,11 +181,11 @@ def test_each_byte_of_a_file_arrives(service: Service, size: int) -> None:
         for side in (b"new", b"old")
     )
     headers = {"Content-Type": "multipart/form-data; boundary=boundary"}
-    accepted(client.post(REVENUE, content=body + b"--boundary--\r\n", headers=headers))
+    uploads = roomy.new_uploads()
+    accepted(roomy.client.post(REVENUE, content=body + b"--boundary--\r\n", headers=headers))
 
-    assert ["new.csv", "old.csv"] == uploads_of(service)
-    for path in service.settings.uploads_dir.glob("*/*"):
-        assert content == path.read_bytes()
+    assert ["new.csv", "old.csv"] == [path.name for path in uploads()]
+    assert {content} == {path.read_bytes() for path in uploads()}
 
 
 def test_a_bad_upload_is_told_by_its_own_name(working: Client) -> None:
@@ -201,11 +223,10 @@ def test_the_names_of_uploaded_files_are_the_servers(
     assert [] == [*tmp_path.iterdir()]
 
 
-def test_what_an_upload_takes_of_the_memory_does_not_hang_on_its_size(service: Service) -> None:
-    program = service.start("api", "--port", "0")
-    client = service.client_of(program)
+def test_what_an_upload_takes_of_the_memory_does_not_hang_on_its_size(roomy: Roomy) -> None:
     piece = b"1,2026-01-31,revenue-30,100.5\n" * 10_000
-    with upload(client, ONE_OFF) as sender:
+    uploads = roomy.new_uploads()
+    with upload(roomy.client, ONE_OFF) as sender:
         for field in ("key", "value"):
             sender.part(field, b"id" if field == "key" else b"x")
         for side in ("old", "new"):
@@ -214,12 +235,13 @@ def test_what_an_upload_takes_of_the_memory_does_not_hang_on_its_size(service: S
                 sender.more(piece)
         sender.end()
         assert b"202 Accepted" in sender.answer()
-    peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{program.pid}/status").read_text())
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{roomy.program.pid}/status").read_text())
 
     assert peak
     assert int(peak[1]) < 150_000
-    sizes = [path.stat().st_size for path in service.settings.uploads_dir.glob("*/*")]
-    assert [400 * len(piece)] * 2 == sizes
+    assert [400 * len(piece)] * 2 == [path.stat().st_size for path in uploads()]
+    for path in uploads():
+        path.unlink()
 
 
 # files and tolerances in JSON
@@ -639,21 +661,22 @@ def test_an_upload_for_no_metric_is_not_read(idle: Client) -> None:
 # the same request again
 
 
-def test_the_same_upload_with_the_same_key_is_the_same_job_and_kept_once(service: Service) -> None:
-    client = service.api()
+def test_the_same_upload_with_the_same_key_is_the_same_job_and_kept_once(roomy: Roomy) -> None:
+    client, queued = roomy.client, roomy.service.queued_tasks()
     headers = {"Idempotency-Key": "tuesday"}
 
     def ask(path: str = REVENUE, **fields: Any) -> httpx2.Response:
         files = {**FILES, **fields.pop("files", {})}
         return client.post(path, files=files, data=fields, headers=headers)
 
+    uploads = roomy.new_uploads()
     first = ask()
     again = ask()
     named_otherwise = ask(files={"old": ("c.csv", OLD)})
 
     assert first.request.headers["content-type"] != again.request.headers["content-type"]
     assert {accepted(first)} == {accepted(again), accepted(named_otherwise)}
-    assert 1 == len(service.queued_tasks())
+    assert [*queued, ((accepted(first),), {})] == roomy.service.queued_tasks()
     others = [
         ask(files={"old": ("a.csv", OLD + " ")}),
         ask(files={"old": ("a.csv", NEW), "new": ("b.csv", OLD)}),
@@ -664,7 +687,7 @@ def test_the_same_upload_with_the_same_key_is_the_same_job_and_kept_once(service
     ]
     for other in others:
         assert_problem(other, 409, "Idempotency-Key")
-    assert ["new.csv", "old.csv"] == uploads_of(service)
+    assert ["new.csv", "old.csv"] == [path.name for path in uploads()]
 
 
 def test_a_diff_of_no_metric_is_not_that_of_a_metric_of_the_same_body(idle: Client) -> None:
@@ -679,16 +702,17 @@ def test_a_diff_of_no_metric_is_not_that_of_a_metric_of_the_same_body(idle: Clie
 # what goes wrong meanwhile
 
 
-def test_an_upload_whose_client_goes_away_leaves_nothing(service: Service) -> None:
-    program = service.start("api", "--port", "0")
-    client = service.client_of(program)
-    with upload(client) as sender:
+def test_an_upload_whose_client_goes_away_leaves_nothing(roomy: Roomy) -> None:
+    folders = {*roomy.service.settings.uploads_dir.iterdir()}
+    uploads = roomy.new_uploads()
+    with upload(roomy.client) as sender:
         sender.part("old", b"x" * 200_000)
-        wait_until(lambda: uploads_of(service) == ["old.csv"], "nothing was written")
+        wait_until(lambda: ["old.csv"] == [p.name for p in uploads()], "nothing was written")
 
-    wait_until(lambda: nothing_is_uploaded(service), "it is left")
-    assert [] == [line for line in program.lines() if "Traceback" in line or "ERROR" in line]
-    assert client.get("/health").status_code == 200
+    wait_until(lambda: folders == {*roomy.service.settings.uploads_dir.iterdir()}, "it is left")
+    lines = roomy.program.lines()
+    assert [] == [line for line in lines if "Traceback" in line or "ERROR" in line]
+    assert roomy.client.get("/health").status_code == 200
 
 
 def test_an_upload_that_is_cut_off_by_a_stop_leaves_nothing(service: Service) -> None:

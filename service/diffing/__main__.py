@@ -4,10 +4,15 @@ It handles signals before it loads slow modules. Without a handler, the kernel w
 process 1 of a container.
 """
 
+import gc
 import os
 import signal
 import sys
 from types import FrameType
+
+# Loading modules makes many objects and little garbage. By default, Python would look for garbage
+# every 700 objects.
+gc.set_threshold(50_000)
 
 
 def main() -> None:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from diffing.core.errors import BadSetting
 from diffing.core.sizes import bytes_in, memory_of_machine
@@ -23,7 +22,9 @@ _THREADS_PER_CORE = 8
 
 Seconds = Annotated[float, Field(gt=0, le=_LONGEST_SECONDS)]
 
-_S = TypeVar("_S", bound=BaseSettings)
+_PREFIX = "DIFFING_"
+
+_S = TypeVar("_S", bound=BaseModel)
 
 
 def _in_data_folder(data_dir: Path | None) -> Path | None:
@@ -32,10 +33,10 @@ def _in_data_folder(data_dir: Path | None) -> Path | None:
     return path if path and path.is_file() else None
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """The settings of the service. Each default is safe and works unchanged."""
 
-    model_config = SettingsConfigDict(env_prefix="DIFFING_", frozen=True, env_ignore_empty=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     data_dir: Path = Field(
         Path("data"), description="folder of inputs, results, temporary files and job databases"
@@ -219,11 +220,7 @@ class Settings(BaseSettings):
 
     def as_environment(self) -> dict[str, str]:
         """The variables that give a child process the same settings."""
-        return {
-            f"{self.model_config['env_prefix']}{name.upper()}": str(value)
-            for name, value in self
-            if value is not None
-        }
+        return {f"{_PREFIX}{name.upper()}": str(value) for name, value in self if value is not None}
 
     def make_folders(self) -> None:
         """Create the data folder and the folders in it.
@@ -252,10 +249,10 @@ class Settings(BaseSettings):
                 )
 
 
-class ClientSettings(BaseSettings):
+class ClientSettings(BaseModel):
     """The settings of a client."""
 
-    model_config = SettingsConfigDict(env_prefix="DIFFING_", frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: str = Field(
         "http://127.0.0.1:8000", description="address of the service for `diffing submit`"
@@ -286,9 +283,19 @@ def load_client_settings(**overrides: object) -> ClientSettings:
 def _load(kind: type[_S], overrides: Mapping[str, object]) -> _S:
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return kind.model_validate({**kind().model_dump(exclude_unset=True), **given})
+        return kind.model_validate({**_environment(kind), **given})
     except ValidationError as error:
         faults = [
-            f"DIFFING_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
+            f"{_PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
         ]
         raise BadSetting("; ".join(faults)) from None
+
+
+def _environment(kind: type[BaseModel]) -> dict[str, str]:
+    """The variables of these settings, in any case. Empty variables count as not set."""
+    variables = {name.upper(): text for name, text in os.environ.items() if text}
+    return {
+        name: variables[variable]
+        for name in kind.model_fields
+        if (variable := f"{_PREFIX}{name.upper()}") in variables
+    }

@@ -13,11 +13,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from diffing.core.errors import BadSetting, DatabaseUnavailable
-from diffing.store.schema import REVISION, jobs
+from diffing.store.schema import REVISION, jobs, metadata
 
 _log = logging.getLogger(__name__)
 _MIGRATIONS = Path(__file__).with_name("migrations")
-_VERSIONS = sa.table("alembic_version", sa.column("version_num"))
+# as Alembic makes it
+_VERSIONS = sa.Table(
+    "alembic_version",
+    sa.MetaData(),
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
 LOCK_SECONDS = 10.0
 
 
@@ -94,7 +100,11 @@ _UNAVAILABLE = {
 
 
 def _migrate(connection: sa.Connection, path: Path) -> None:
-    versioned = sa.inspect(connection).has_table(_VERSIONS.name)
+    tables = {*sa.inspect(connection).get_table_names(), *sa.inspect(connection).get_view_names()}
+    if not tables:
+        _create(connection)
+        return
+    versioned = _VERSIONS.name in tables
     revision = connection.execute(sa.select(_VERSIONS)).scalar() if versioned else None
     if revision == REVISION:
         return
@@ -109,7 +119,7 @@ def _migrate(connection: sa.Connection, path: Path) -> None:
             f"{path} was written by a newer release of diffing (its schema is {revision}, this "
             f"release knows {REVISION}). Start that release, or move the file away to start anew."
         )
-    if sa.inspect(connection).has_table(jobs.name):
+    if jobs.name in tables:
         _log.info("migrating the jobs database from schema %s to %s", revision or 0, REVISION)
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
@@ -120,6 +130,13 @@ def _migrate(connection: sa.Connection, path: Path) -> None:
 def utc_now() -> datetime:
     """The current time, in UTC."""
     return datetime.now(UTC)
+
+
+def _create(connection: sa.Connection) -> None:
+    """Create the tables of all migrations, without Alembic, which loads slowly."""
+    metadata.create_all(connection)
+    _VERSIONS.create(connection)
+    connection.execute(sa.insert(_VERSIONS).values(version_num=REVISION))
 
 
 def _use_wal(lock_seconds: float, connection: Any, _: Any) -> None:

@@ -1,0 +1,51 @@
+"""The command line, as its users run it, on a small pair of files."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from unittest.mock import patch
+
+from diffing.cli import main
+
+OLD = "id,note,value\n1,a,10\n2,,20\n,c,30\n5,e,50\n"
+NEW = "id,note,value\n9,x,90\n2,new note,20.000000000001\n,c,31\n1,a,10\n"
+CHANGED = "id,note,value\n9,x,90\n,c,31\n"
+REMOVED = "id,note,value\n5,e,50\n"
+DIFF = ("diff", "--old", "old.csv", "--new", "new.csv", "--key", "id", "--value", "value")
+
+Done = subprocess.CompletedProcess[str]
+
+
+def diffing(folder: Path, *arguments: str, **variables: str) -> Done:
+    """Run a command to its end, in a folder, with variables beside those there are."""
+    return subprocess.run(
+        [sys.executable, "-m", "diffing", *arguments],
+        cwd=folder,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def refused_by(folder: Path, *arguments: str) -> Done:
+    """Run a command that is to be refused, in this process: to start one takes longer than all."""
+    said, told, on_sigterm = StringIO(), StringIO(), signal.getsignal(signal.SIGTERM)
+    with (
+        chdir(folder),
+        redirect_stdout(said),
+        redirect_stderr(told),
+        patch.object(sys, "argv", ["diffing", *arguments]),
+    ):
+        try:
+            main.run()
+        except SystemExit as end:
+            return Done(arguments, int(end.code or 0), said.getvalue(), told.getvalue())
+        finally:
+            signal.signal(signal.SIGTERM, on_sigterm)
+    raise AssertionError("it came back")
