@@ -801,7 +801,7 @@ def test_a_converter_that_is_killed_is_a_503_and_the_next_one_does_it(slow: Slow
         asked = threads.submit(slow.get)
         slow.service.signal(slow.stopped_converter(), signal.SIGKILL)
 
-    assert_problem(asked.result(), 503, "conversion was ended by SIGKILL")
+    assert_problem(asked.result(), 503, "SIGKILL ended the process that ran the conversion")
     assert [] == parts_of(slow.service)
     assert slow.rows == len(slow.get().json())
 

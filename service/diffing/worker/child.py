@@ -45,7 +45,7 @@ def _run(task: Task, sender: Connection) -> None:
         _log.exception("the %s failed", word)
         sender.send(
             OutOfMemory(
-                "The diff needs more memory than it may use. Raise DIFFING_MEMORY_LIMIT."
+                f"The {word} needs more memory than it may use. Raise DIFFING_MEMORY_LIMIT."
             ).failure
         )
 
