@@ -10,6 +10,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from diffing.cli import main
+from tests.service_under_test import PATIENCE_SECONDS
 
 OLD = "id,note,value\n1,a,10\n2,,20\n,c,30\n5,e,50\n"
 NEW = "id,note,value\n9,x,90\n2,new note,20.000000000001\n,c,31\n1,a,10\n"
@@ -28,7 +29,7 @@ def diffing(folder: Path, *arguments: str, **variables: str) -> Done:
         env={**os.environ, **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 

@@ -28,7 +28,7 @@ from diffing.store.api_keys import ApiKeys
 from diffing.store.database import open_file
 from diffing.store.scopes import Scope
 from tests.conftest import ROOT
-from tests.service_under_test import Client, Service
+from tests.service_under_test import PATIENCE_SECONDS, Client, Service
 from tests.test_api import assert_problem
 
 README = (ROOT / "service/diffing/api/README.md").read_text(encoding="utf-8")
@@ -45,7 +45,7 @@ def diffing(folder: Path, *arguments: str, **settings: str) -> subprocess.Comple
         env={**environment, "DIFFING_DATA_DIR": str(folder)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 

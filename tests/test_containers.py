@@ -19,12 +19,11 @@ from diffing.core.cgroups import memory_limit
 from diffing.core.settings import Settings, load_settings
 from diffing.core.sizes import memory_is_limited, memory_of_machine
 from tests.conftest import ROOT
-from tests.service_under_test import Program, Service
+from tests.service_under_test import PATIENCE_SECONDS, Program, Service
 from tests.test_faults import wait_until
 
 MB = 1_000_000
 INSTALLED = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-SOON_SECONDS = 10
 
 # how much memory there is
 
@@ -163,7 +162,7 @@ def diffing(prefix: list[str], *arguments: str, folder: Path) -> subprocess.Comp
         env={k: v for k, v in os.environ.items() if not k.startswith("DIFFING_")},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
 
 
@@ -224,7 +223,7 @@ def test_a_signal_reaches_a_diff_whose_memory_is_limited(
     ):
         parent.send_signal(number)
 
-        assert 128 + number == parent.wait(SOON_SECONDS)
+        assert 128 + number == parent.wait(PATIENCE_SECONDS)
 
 
 # signals of the first moment
@@ -259,7 +258,7 @@ def test_process_1_of_a_container_is_stopped_before_it_has_loaded_anything(
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
 
     assert (128 + number, "") == (done.returncode, done.stderr)
@@ -267,7 +266,7 @@ def test_process_1_of_a_container_is_stopped_before_it_has_loaded_anything(
 
 
 def assert_ended_quietly(program: Program) -> None:
-    status = program.ended(SOON_SECONDS)
+    status = program.ended()
     said = "\n".join(program.lines())
 
     assert status in (0, -signal.SIGTERM, -signal.SIGINT)
@@ -339,7 +338,7 @@ def test_serve_that_is_stopped_between_its_two_stops_both(service: Service) -> N
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
     )
 
     assert (0, []) == (done.returncode, service.running())
@@ -357,7 +356,7 @@ def health(service: Service) -> tuple[int, str]:
         env={**os.environ, "DIFFING_DATA_DIR": str(service.folder)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
     )
     assert "" == done.stderr
     return done.returncode, done.stdout.rstrip("\n")

@@ -163,25 +163,35 @@ def remove(path: Path) -> None:
     path.unlink()
 
 
+@pytest.fixture(scope="module")
+def api_and_worker(shared: Service) -> tuple[Client, Program]:
+    """An API and a worker that outlive what happens to the files."""
+    return shared.api_and_worker()
+
+
 @pytest.mark.parametrize("change", [append, touch, replace, remove])
 @pytest.mark.parametrize("side", ["old", "new"])
 def test_a_job_whose_input_changes_fails_and_says_so(
-    service: Service, large_pair: LargePair, change: Any, side: str
+    shared: Service,
+    api_and_worker: tuple[Client, Program],
+    large_pair: LargePair,
+    change: Any,
+    side: str,
 ) -> None:
     for name, path in (("old", large_pair.old), ("new", large_pair.new)):
-        service.write(f"revenue_{name}.csv", path.read_bytes())
-    client, worker = service.api_and_worker()
+        shared.write(f"revenue_{name}.csv", path.read_bytes())
+    client, worker = api_and_worker
     job_id = client.new_job()
     client.wait_for_diff(job_id)
-    diff = service.the_diff_of(worker)
-    service.signal(diff, signal.SIGSTOP)
-    change(service.settings.input_dir / f"revenue_{side}.csv")
-    service.signal(diff, signal.SIGCONT)
+    diff = shared.the_diff_of(worker)
+    shared.signal(diff, signal.SIGSTOP)
+    change(shared.settings.input_dir / f"revenue_{side}.csv")
+    shared.signal(diff, signal.SIGCONT)
     error = client.wait_for_failure(job_id)["error"]
 
     assert "urn:diffing:input-changed" == error["type"]
     assert f"revenue_{side}.csv changed" in error["detail"]
-    wait_until_nothing_is_left(service)
+    wait_until_nothing_is_left(shared)
 
 
 # whoever dies, no child stays

@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.service_under_test import Client, Program, Service
+from tests.service_under_test import PATIENCE_SECONDS, Client, Program, Service
 from tests.test_api import assert_problem
 
-PATIENCE_SECONDS = 30.0
 HEADERS = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "cross-origin-resource-policy": "same-origin",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import CHANGED, DIFF, OLD, REMOVED, diffing, refused_by
-from tests.service_under_test import Service
+from tests.service_under_test import PATIENCE_SECONDS, Service
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def in_shell(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "DIFF": f"{sys.executable} -m diffing {' '.join(DIFF)}"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.service_under_test import Client, Service
+from tests.service_under_test import PATIENCE_SECONDS, Client, Service
 
 DOCUMENTS = ("README.md", "service/README.md", "service/diffing/api/README.md")
 ADDRESS = "localhost:8000"
@@ -104,7 +104,7 @@ class Terminal:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
         )
         return done.stdout.rstrip("\n")
 

@@ -13,7 +13,7 @@ import pytest
 from diffing.core.settings import ClientSettings
 from tests import reference
 from tests.conftest import ROOT
-from tests.service_under_test import NEW, OLD, Client, LargePair, Service
+from tests.service_under_test import NEW, OLD, PATIENCE_SECONDS, Client, LargePair, Service
 
 KEY = ["date", "segment_field", "segment_value_id", "stat"]
 RESULT = reference.diff(OLD, NEW, KEY, ["value"]).csv
@@ -48,7 +48,7 @@ def started(client: Client, *arguments: str | Path, **environment: str) -> subpr
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Its exit status, and what it said on standard output and standard error."""
     with process:
-        out, error = process.communicate(timeout=60)
+        out, error = process.communicate(timeout=PATIENCE_SECONDS)
         return process.returncode, out, error
 
 

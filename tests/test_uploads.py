@@ -18,7 +18,7 @@ from diffing.core.catalogue import load_catalogue
 from diffing.core.settings import Settings
 from tests import reference
 from tests.conftest import Mount
-from tests.service_under_test import NEW, OLD, Client, LargePair, Program, Service
+from tests.service_under_test import NEW, OLD, PATIENCE_SECONDS, Client, LargePair, Program, Service
 from tests.test_api import assert_problem
 from tests.test_faults import STALE_AFTER, wait_until
 
@@ -556,7 +556,9 @@ class Sender:
 
     def __init__(self, client: Client, path: str, headers: dict[str, str]) -> None:
         url = urlsplit(str(client.base_url))
-        self.socket = socket.create_connection((url.hostname or "", url.port or 0), timeout=60)
+        self.socket = socket.create_connection(
+            (url.hostname or "", url.port or 0), timeout=PATIENCE_SECONDS
+        )
         self._chunked = "Content-Length" not in headers
         lines = [
             f"POST {path} HTTP/1.1",
