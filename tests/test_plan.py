@@ -65,7 +65,7 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plans]:
         for side in sides:
             connection.register_filesystem(side.pieces)
         connection.execute(OPTIMIZERS)
-        for name in ("equality", "read", "four_pieces", "key", "number"):
+        for name in ("equality", "read", "four_pieces", "views_of_four_pieces", "key", "number"):
             explained(connection, name, bound)
         explained(connection, "outcome", bound)
         for view in ("old_once", "old_once_numbers"):

@@ -86,11 +86,6 @@ from in_one_piece(getvariable('new'), getvariable('new_roles'));
 -- four_pieces --
 
 -- The same for a file in several pieces, which several threads can read.
-set variable old = $old;
-set variable new = $new;
-set variable old_roles = $old_roles;
-set variable new_roles = $new_roles;
-
 create temp macro in_four_pieces(side, roles) as table
     select *, row_number() over () as row
     from csv_rows(side['files'][1], side, roles)
@@ -103,6 +98,12 @@ create temp macro in_four_pieces(side, roles) as table
     union all
     select *, (3::bigint << 40) + row_number() over ()
     from csv_rows(side['files'][4], side, roles);
+
+-- views_of_four_pieces --
+set variable old = $old;
+set variable new = $new;
+set variable old_roles = $old_roles;
+set variable new_roles = $new_roles;
 
 create temp view old_in_four_pieces as
 from in_four_pieces(getvariable('old'), getvariable('old_roles'));

@@ -1,7 +1,7 @@
 """A CSV file that SQL may read, with its known properties."""
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import StringIO
@@ -38,7 +38,6 @@ class CsvFile:
 
 def contents_of(
     file: CsvFile,
-    cuts: Sequence[int] = (),
     on_chunk: Callable[[], None] = lambda: None,
     portions: Portions = PORTIONS,
 ) -> Contents:
@@ -46,7 +45,6 @@ def contents_of(
 
     Args:
         file: the file.
-        cuts: ascending offsets at which a record must begin; else `rows` is None.
         on_chunk: called for each chunk; an exception from it ends the scan.
         portions: bytes per step.
 
@@ -57,7 +55,7 @@ def contents_of(
         BadInput: the file is not UTF-8.
     """
     with reading(file.name):
-        found = count_rows(file.path, file.name, cuts, on_chunk, portions)
+        found = count_rows(file.path, file.name, on_chunk, portions)
     # a rewritten file has no header, and its rows were counted
     return found if file.rows is None else replace(found, rows=file.rows)
 

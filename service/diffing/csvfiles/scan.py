@@ -6,9 +6,11 @@ unused columns, and a broken record first after the border of a buffer. In the l
 all rows up to the end of the file.
 """
 
+from __future__ import annotations
+
+import os
 import re
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -61,16 +63,32 @@ class Contents:
     Args:
         rows: records below the header; None if DuckDB may misread the file.
         has_separator: whether it contains U+001F.
+        folded: the chunks in which a line end may be inside a field. All other lines are records.
     """
 
     rows: int | None
     has_separator: bool
+    folded: tuple[Chunk, ...] = ()
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Whole lines of a file.
+
+    Args:
+        start: where they begin, in bytes.
+        end: where the next chunk begins.
+        inside: whether they begin inside quotes.
+    """
+
+    start: int
+    end: int
+    inside: bool
 
 
 def count_rows(
     path: Path,
     name: str,
-    cuts: Sequence[int] = (),
     on_chunk: Callable[[], None] = lambda: None,
     portions: Portions = PORTIONS,
 ) -> Contents:
@@ -79,7 +97,6 @@ def count_rows(
     Args:
         path: an uncompressed CSV file with a header.
         name: of the file, for errors.
-        cuts: ascending offsets at which a record must begin.
         on_chunk: called for each chunk; an exception from it ends the count.
         portions: bytes per step.
 
@@ -88,45 +105,55 @@ def count_rows(
     """
     rows: int | None = -1  # the header is a record, but not a row
     inside, has_separator, last = False, False, b""
-    for offset, chunk in _whole_lines(path, cuts, portions):
+    folded = []
+    for offset, chunk in _whole_lines(path, portions):
         on_chunk()
         if not chunk:
             return Contents(None, has_separator)
         if not chunk.isascii():
             _refuse_other_encodings(chunk, offset, path, name)
         has_separator = has_separator or SEPARATOR in chunk
-        if offset in cuts and (inside or last != b"\n"):
-            rows = None
         if rows is not None:
-            ended, inside = _count_records(chunk, inside)
+            before, (ended, inside, lines) = inside, _count_records(chunk, inside)
             rows = None if ended is None else rows + ended
+            if not lines:
+                folded.append(Chunk(offset, offset + len(chunk), before))
         last = chunk[-1:]
-    return Contents(None if inside or last == b"\r" else rows, has_separator)
+    return Contents(None if inside or last == b"\r" else rows, has_separator, tuple(folded))
 
 
-def _whole_lines(
-    path: Path, cuts: Sequence[int], portions: Portions
-) -> Iterator[tuple[int, bytes]]:
+def record_ends(path: Path, chunk: Chunk) -> list[int]:
+    """The offsets in the file at which the records of a chunk end; its quotes must be valid."""
+    with path.open("rb", buffering=0) as file:
+        text = os.pread(file.fileno(), chunk.end - chunk.start, chunk.start)
+    ends, place, inside = [], chunk.start, chunk.inside
+    for part in text.split(b'"'):
+        if not inside:
+            end = part.find(b"\n") + 1
+            while end:
+                ends.append(place + end)
+                end = part.find(b"\n", end) + 1
+        place += len(part) + 1
+        inside = not inside
+    return ends
+
+
+def _whole_lines(path: Path, portions: Portions) -> Iterator[tuple[int, bytes]]:
     """A file in chunks of whole lines, which splits no character and no CR LF.
 
     Args:
         path: the file.
-        cuts: ascending offsets of lines at which a chunk should begin.
         portions: bytes per step; a chunk may be longer, up to the end of its line.
 
     Yields:
         The offset and bytes of each chunk. If a line is too long, the last chunk is empty.
     """
     offset, rest, size = 0, b"", portions.scanned
-    ends = [*cuts, sys.maxsize]
     with path.open("rb", buffering=0) as file:
         while block := file.read(portions.read):
             block = rest + block
             start = 0
-            while (end := block.find(b"\n", start + size) + 1) or offset + len(block) >= ends[0]:
-                end = min(end or len(block), ends[0] - offset)
-                if offset + end == ends[0]:
-                    ends.pop(0)
+            while end := block.find(b"\n", start + size) + 1:
                 yield offset + start, block[start:end]
                 start = end
             offset, rest = offset + start, block[start:]
@@ -137,7 +164,7 @@ def _whole_lines(
         yield offset, rest
 
 
-def _count_records(chunk: bytes, inside: bool) -> tuple[int | None, bool]:
+def _count_records(chunk: bytes, inside: bool) -> tuple[int | None, bool, bool]:
     """The number of records that end in a chunk of lines, and whether it ends inside quotes.
 
     Args:
@@ -145,7 +172,8 @@ def _count_records(chunk: bytes, inside: bool) -> tuple[int | None, bool]:
         inside: whether they begin inside quotes.
 
     Returns:
-        None in place of the number if a quote is misplaced.
+        The number, None if a quote is misplaced; whether it ends inside quotes; and whether each
+        line is surely a record.
     """
     # a continued field counts as if it began here
     text = b'"' + chunk if inside else chunk
@@ -154,11 +182,13 @@ def _count_records(chunk: bytes, inside: bool) -> tuple[int | None, bool]:
         *quoted, text = _QUOTED_RECORD.findall(text)
         records = len(quoted) if text else len(quoted) + 1
     if b'"' not in text or _QUOTED_IN_LINES.match(text):
-        return records + _count_lines(text), False
+        records += _count_lines(text)
+        lines = len(text) == len(chunk) or (not inside and chunk.count(b"\n") == records)
+        return records, False, lines
     outside, ends_inside = _without_quoted(text)
     if _MISPLACED_QUOTE.search(outside):
-        return None, ends_inside
-    return records + _count_lines(outside) - ends_inside, ends_inside
+        return None, ends_inside, False
+    return records + _count_lines(outside) - ends_inside, ends_inside, False
 
 
 def _without_quoted(text: bytes) -> tuple[bytes, bool]:

@@ -37,10 +37,12 @@ class Cutting:
     Args:
         smallest: bytes of a piece at least; fewer are not worth a thread.
         sample_bytes: bytes that a sample reads at each place.
+        shared: bytes of both files at least; less is not worth the search for shared rows.
     """
 
     smallest: int = 4_000_000
     sample_bytes: int = 2_048
+    shared: float = 10_000_000
 
 
 CUTTING = Cutting()
@@ -56,7 +58,7 @@ class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
         cutting: sizes of pieces and samples.
 
     Attributes:
-        names: of the pieces, in order, always PIECES.
+        names: of the pieces, in order, with empty ones up to a multiple of PIECES.
         bytes_total: size of the file.
         is_large: whether a sample costs little compared with the whole file.
         sample: name of the sample, once it was taken.
@@ -76,9 +78,10 @@ class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
             self._header = start.readline()
         body = len(self._header)
         # one thread must read a rewritten file
-        wanted = 1 if file.rewritten else min(most, PIECES, self.bytes_total // cutting.smallest)
+        wanted = 1 if file.rewritten else min(most, self.bytes_total // cutting.smallest)
         self.cuts = _cuts(file, body, self.bytes_total, wanted)
-        bounds = [body, *self.cuts, *[self.bytes_total] * (PIECES - len(self.cuts))]
+        empty = PIECES - len(self.cuts) % PIECES - 1
+        bounds = [body, *self.cuts, *[self.bytes_total] * (empty + 1)]
         self._bounds = {
             f"{protocol}://{i}": (start, end) for i, (start, end) in enumerate(pairwise(bounds))
         }
@@ -137,7 +140,7 @@ class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
         with self._path.open("rb", buffering=0) as file:
             for i in range(ceil((self.bytes_total - body) / apart)):
                 start = body + int(i * apart) + int(_random.random() * (apart - size))
-                # only whole lines
+                # whole lines alone
                 text = os.pread(file.fileno(), size, start).partition(b"\n")[2]
                 lines.append(text[: text.rfind(b"\n") + 1])
         self._sampled = b"".join(lines)

@@ -1,7 +1,7 @@
 """Scans the bytes of the files in another thread, while DuckDB reads them."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
@@ -14,17 +14,16 @@ class Inspection:
     """Counts the rows of files without DuckDB, to verify its counts.
 
     Args:
-        cuts: the files, each with the offsets at which a record must begin.
-        interrupted: ends the inspection when set.
+        files: the files.
+        interrupted: when set, it ends.
     """
 
-    def __init__(self, cuts: Mapping[CsvFile, Sequence[int]], interrupted: threading.Event) -> None:
+    def __init__(self, files: Sequence[CsvFile], interrupted: threading.Event) -> None:
         self._interrupted = interrupted
         self._ended = threading.Event()
         self._thread = ThreadPoolExecutor(1, "inspection")
         self._contents: dict[CsvFile, Future[Contents]] = {
-            file: self._thread.submit(contents_of, file, offsets, self._stop)
-            for file, offsets in cuts.items()
+            file: self._thread.submit(contents_of, file, self._stop) for file in files
         }
 
     def __enter__(self) -> Self:

@@ -8,6 +8,7 @@ from typing import Any
 from diffing.core.comparison import Comparison
 from diffing.core.errors import BadInput, DiffFailed
 from diffing.core.text import shown
+from diffing.csvfiles.borders import Borders
 from diffing.csvfiles.csv_file import CsvFile, line_of
 from diffing.csvfiles.split import Pieces
 from diffing.csvfiles.verify import Inspection
@@ -38,11 +39,9 @@ class Counts:
     within_tolerance: int
 
 
-# the views that read the files, by the section of `1_read.sql` that creates them
-_VIEWS = {
-    "one_piece": {"old_rows": "old_in_one_piece", "new_rows": "new_in_one_piece"},
-    "four_pieces": {"old_rows": "old_in_four_pieces", "new_rows": "new_in_four_pieces"},
-}
+# the views that read the files, and the sections of `1_read.sql` that make them
+_IN_ONE_PIECE = {"old_rows": "old_in_one_piece", "new_rows": "new_in_one_piece"}
+_IN_FOUR_PIECES = {"old_rows": "old_in_four_pieces", "new_rows": "new_in_four_pieces"}
 
 
 @dataclass(frozen=True)
@@ -50,12 +49,14 @@ class Side:
     """One of the two files.
 
     Args:
-        file: the file, with the columns of the comparison.
-        pieces: its pieces.
+        file: has the columns of the comparison.
+        pieces: the same, in pieces.
+        cuts: where else in the file a record must begin, in bytes.
     """
 
     file: CsvFile
     pieces: Pieces
+    cuts: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def compare(
         while True:
             with connect() as session:
                 bound = parameters(work)
-                for macros in ("read", _pieces(work), "key", "number"):
+                for macros in ("read", *_sections(work), "key", "number"):
                     session.run(macros, bound)
                 plan = plan or _sampled(session, bound, work)
                 tried = _Try(session, work, inspection, plan, bound | _named(plan)).run(on_stage)
@@ -127,14 +128,12 @@ def compare(
 def parameters(work: Work) -> dict[str, Any]:
     """The parameters of `sql/` that do not depend on the plan."""
     comparison, outputs = work.comparison, work.outputs
-    old_roles, new_roles = (_roles(side.file, comparison) for side in work.sides)
+    old_roles, new_roles = (roles(side.file, comparison) for side in work.sides)
     extra = extra_columns(work.new.file.columns, comparison.value)
     return {
-        "old": _side(work.old, comparison),
-        "new": _side(work.new, comparison),
-        "old_roles": _in_order(old_roles),
-        "new_roles": _in_order(new_roles),
-        **_VIEWS[_pieces(work)],
+        **side_parameters("old", work.old.file, work.old.pieces.names, comparison),
+        **side_parameters("new", work.new.file, work.new.pieces.names, comparison),
+        **(_IN_FOUR_PIECES if _is_cut(work) else _IN_ONE_PIECE),
         "salt": secrets.token_urlsafe(6),
         "keys": "exact" if work.exact_keys else "hashed",
         "single": len(comparison.value) == 1,
@@ -167,18 +166,33 @@ def extra_columns(columns: Sequence[str], value: Sequence[str]) -> list[str]:
     return names
 
 
-def _pieces(work: Work) -> str:
-    """The section of `1_read.sql` that reads the files."""
-    return "four_pieces" if any(side.pieces.cuts for side in work.sides) else "one_piece"
+def _is_cut(work: Work) -> bool:
+    return any(side.pieces.cuts for side in work.sides)
 
 
-def _side(side: Side, comparison: Comparison) -> dict[str, Any]:
-    """A file as a parameter of 1_read.sql."""
-    return {
-        "files": list(side.pieces.names),
-        "columns": dict.fromkeys(_roles(side.file, comparison), "VARCHAR"),
-        "rewritten": side.file.rewritten,
+def _sections(work: Work) -> list[str]:
+    """The sections of `1_read.sql` that read the files."""
+    return ["four_pieces", "views_of_four_pieces"] if _is_cut(work) else ["one_piece"]
+
+
+def side_parameters(
+    name: str, file: CsvFile, pieces: Sequence[str], comparison: Comparison
+) -> dict[str, Any]:
+    """A file as 1_read.sql takes it.
+
+    Args:
+        name: "old" or "new".
+        file: has the columns of the comparison.
+        pieces: names of four pieces of it.
+        comparison: the columns.
+    """
+    of_file = roles(file, comparison)
+    side = {
+        "files": list(pieces),
+        "columns": dict.fromkeys(of_file, "VARCHAR"),
+        "rewritten": file.rewritten,
     }
+    return {name: side, f"{name}_roles": _in_order(of_file)}
 
 
 def _in_order(roles: dict[str, str]) -> dict[str, str]:
@@ -191,11 +205,11 @@ def _in_order(roles: dict[str, str]) -> dict[str, str]:
     return dict.fromkeys(sorted(roles, key=place), "VARCHAR")
 
 
-def _roles(file: CsvFile, comparison: Comparison) -> dict[str, str]:
+def roles(file: CsvFile, comparison: Comparison) -> dict[str, str]:
     """The columns of a file by role. Names from outside never reach the SQL."""
-    roles = {name: f"key_{i}" for i, name in enumerate(comparison.key)}
-    roles |= {name: f"value_{i}" for i, name in enumerate(comparison.value)}
-    return {roles.get(name, f"rest_{i}"): name for i, name in enumerate(file.columns)}
+    known = {name: f"key_{i}" for i, name in enumerate(comparison.key)}
+    known |= {name: f"value_{i}" for i, name in enumerate(comparison.value)}
+    return {known.get(name, f"rest_{i}"): name for i, name in enumerate(file.columns)}
 
 
 def _named(plan: Plan) -> dict[str, Any]:
@@ -279,8 +293,13 @@ class _Try:
     def _rows_read(self, profile: Profile, side: Side) -> int:
         """The rows that DuckDB read of a file, checked by the count of the inspection."""
         rows = sum(profile.read[name] for name in side.pieces.names)
-        counted = self.inspection.contents(side.file).rows
-        if counted is None:
+        contents = self.inspection.contents(side.file)
+        counted, borders = contents.rows, Borders(side.file.path, contents.folded)
+        if (
+            counted is None
+            or not borders.are_lines_at(side.pieces.cuts)
+            or not borders.are_at(side.cuts)
+        ):
             raise CsvRefused(f"{side.file.name}: DuckDB may misread it.")
         if counted != rows:
             raise CsvRefused(
@@ -323,7 +342,7 @@ class _Try:
             if surplus:
                 rows_of_file = self.bound[f"{side.pieces.protocol}_rows"]
                 found = self.session.run("repeated_keys", {"rows_of_file": rows_of_file})
-                names = _roles(side.file, self.work.comparison)
+                names = roles(side.file, self.work.comparison)
                 examples = "; ".join(
                     _example(e["key"], e["copies"], names) for e in found["examples"]
                 )

@@ -70,16 +70,17 @@ class Session:
                 },
             )
         except BaseException:
-            self._close()
+            self.close()
             raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._close()
+        self.close()
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Free its memory, once no statement runs."""
         for file in self._pieces:  # else they would never be freed
             if self._connection.filesystem_is_registered(file.protocol):
                 self._connection.unregister_filesystem(file.protocol)
@@ -100,6 +101,21 @@ class Session:
         with _translated():
             row = result.fetchone()
         return dict(zip((column[0] for column in result.description), row or (), strict=False))
+
+    def columns(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Run a section as `run` does.
+
+        Returns:
+            All rows of the last statement: a numpy array for each column.
+        """
+        *_, result = self._executed(name, parameters)
+        with _translated():
+            return dict(result.fetchnumpy())
+
+    def add_view(self, name: str, columns: Mapping[str, Any]) -> None:
+        """Make a view of numpy arrays, one for each column."""
+        with _translated():
+            self._connection.register(name, dict(columns))
 
     def profiled(self, names: Sequence[str], parameters: Mapping[str, Any]) -> Profile | None:
         """Run several sections as `run` does, and count the rows in their operators.

@@ -3,21 +3,26 @@
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Protocol
 
-from diffing.core.errors import BadArgument, DiffFailed
+from diffing.core.comparison import Comparison
+from diffing.core.errors import BadArgument, DiffFailed, DiffingError, Interrupted
 from diffing.core.input_file import InputFile, named_apart
 from diffing.core.progress import Progress
 from diffing.core.spec import DiffSpec
+from diffing.csvfiles.alignment import Irreducible
 from diffing.csvfiles.csv_file import CsvFile
 from diffing.csvfiles.open import open_csv, require_columns
 from diffing.csvfiles.rewrite import rewrite
-from diffing.csvfiles.split import CUTTING, Cutting, Pieces
+from diffing.csvfiles.split import CUTTING, PIECES, Cutting, Pieces
 from diffing.csvfiles.verify import Inspection
 from diffing.engine.compare import Counts, Side, Work, compare
 from diffing.engine.connection import ENGINE, CsvRefused, Session
+from diffing.engine.reduction import Means, Reducer
 from diffing.engine.summary import ColumnsSummary, InputSummary, ResultSummary, SideCounts, Summary
 from diffing.files.checksums import fingerprint, sha256
 from diffing.files.results import Outputs
@@ -35,6 +40,9 @@ class Diff:
         spec: the order; the files are `.csv`, `.csv.gz` or `.csv.zst`.
         limits: threads, memory and disk.
         cutting: sizes of pieces and samples of the files.
+
+    Attributes:
+        reduced: whether `run` compared only the rows that the files do not share.
     """
 
     def __init__(self, spec: DiffSpec, limits: Limits, cutting: Cutting = CUTTING) -> None:
@@ -43,6 +51,7 @@ class Diff:
         self._comparison = spec.comparison
         self._limits = limits
         self._cutting = cutting
+        self.reduced = False
         self._session: Session | None = None
         self._interrupted = threading.Event()
 
@@ -88,13 +97,14 @@ class Diff:
             reporter = _Reporter(on_progress)
             reporter.stage("checking")
             old, new = self._open(self._old, scratch), self._open(self._new, scratch)
-            counts = self._compare(old, new, parts, scratch, reporter)
+            place = _Place(parts, scratch, reporter)
+            counts = self._counts((old, new), place)
             if isinstance(counts, CsvRefused):
                 # DuckDB is stricter than RFC 4180 in places. The rewrite reports the place of a
                 # fault, or makes a copy that DuckDB accepts.
                 reporter.stage("rewriting")
                 old, new = rewrite(old, scratch), rewrite(new, scratch)
-                counts = self._compare(old, new, parts, scratch, reporter)
+                counts = self._compare((old, new), self._comparison, place)
             if isinstance(counts, CsvRefused):
                 raise counts
             result = _result_summary(parts, counts)
@@ -127,20 +137,58 @@ class Diff:
         require_columns(file, [*self._comparison.key, *self._comparison.value])
         return file
 
+    def _counts(self, files: tuple[CsvFile, CsvFile], place: "_Place") -> Counts | CsvRefused:
+        """Compare the rows that the files do not share, or the whole files."""
+        if not any(file.rewritten for file in files) and all(
+            file.path.stat().st_size >= self._cutting.shared / 2 for file in files
+        ):
+            place.reporter.stage("comparing")
+            if counts := self._compare_reduced(files, place):
+                return counts
+        return self._compare(files, self._comparison, place)
+
+    def _compare_reduced(self, files: tuple[CsvFile, CsvFile], place: "_Place") -> Counts | None:
+        """Compare the rows that the files do not share; None if that does not suffice."""
+
+        def connect(pieces: Sequence[Pieces], outputs: Sequence[Path]) -> Session:
+            return self._connect(place.scratch, outputs, pieces)
+
+        comparison = self._comparison.model_copy(update={"duplicates": "allow"})
+        means = Means(place.scratch, connect, self._limits, self._cutting, self._interrupted)
+        reducer = Reducer(files, comparison, means, in_order=place.outputs.detail is not None)
+        with place.reporter.watching([reducer]):
+            reduction = reducer.run()
+            if not reduction:
+                return None
+            try:
+                left = self._compare(
+                    (reduction.old, reduction.new), comparison, place, reduction.new_cuts
+                )
+                counts = None if isinstance(left, CsvRefused) else reduction.whole(left)
+            except Interrupted:
+                raise
+            except (Irreducible, DiffingError):
+                return None
+        repeat = counts and (counts.old_surplus or counts.new_surplus)
+        if repeat and self._comparison.duplicates == "error":
+            return None
+        self.reduced = counts is not None
+        return counts
+
     def _compare(
         self,
-        old: CsvFile,
-        new: CsvFile,
-        outputs: Outputs,
-        scratch: Path,
-        reporter: "_Reporter",
+        files: tuple[CsvFile, CsvFile],
+        comparison: Comparison,
+        place: "_Place",
+        new_cuts: Sequence[int] = (),
     ) -> Counts | CsvRefused:
-        most = self._limits.threads
+        most = min(self._limits.threads, PIECES)
+        old, new = files
         work = Work(
             Side(old, Pieces(old, "old", most, self._cutting)),
-            Side(new, Pieces(new, "new", most, self._cutting)),
-            self._comparison,
-            outputs,
+            Side(new, Pieces(new, "new", most, self._cutting), new_cuts),
+            comparison,
+            place.outputs,
             self._limits.exact_keys,
         )
         pieces = [side.pieces for side in work.sides]
@@ -150,12 +198,14 @@ class Diff:
                     side.pieces.take_sample()
 
         def connect() -> Session:
-            self._session = Session(self._limits, scratch, outputs.paths, pieces, self._interrupted)
-            return self._session
+            return self._connect(place.scratch, place.outputs.paths, pieces)
 
-        cuts = {side.file: side.pieces.cuts for side in work.sides}
-        with Inspection(cuts, self._interrupted) as inspection, reporter.watching(pieces):
-            return compare(work, connect, inspection, reporter.stage)
+        with Inspection(files, self._interrupted) as inspection, place.reporter.watching(pieces):
+            return compare(work, connect, inspection, place.reporter.stage)
+
+    def _connect(self, scratch: Path, outputs: Iterable[Path], pieces: Sequence[Pieces]) -> Session:
+        self._session = Session(self._limits, scratch, outputs, pieces, self._interrupted)
+        return self._session
 
     def _input(self, file: CsvFile, given: InputFile, rows: int) -> InputSummary:
         return InputSummary(
@@ -171,12 +221,31 @@ class Diff:
             yield Path(folder)
 
 
+@dataclass(frozen=True)
+class _Place:
+    """The places to which a diff writes and reports."""
+
+    outputs: Outputs
+    scratch: Path
+    reporter: "_Reporter"
+
+
+class _Watched(Protocol):
+    """Files whose reading is reported."""
+
+    @property
+    def bytes_read(self) -> int: ...
+
+    @property
+    def bytes_total(self) -> int: ...
+
+
 class _Reporter:
     """Reports progress at the start of a stage, and twice a second during reading."""
 
     def __init__(self, on_progress: Callable[[Progress], None]) -> None:
         self._on_progress = on_progress
-        self._files: Sequence[Pieces] = ()
+        self._files: Sequence[_Watched] = ()
         self._latest = Progress("")
         self._lock = threading.Lock()
 
@@ -186,8 +255,14 @@ class _Reporter:
             self._report(stage)
 
     @contextmanager
-    def watching(self, files: Sequence[Pieces]) -> Iterator[None]:
-        """Report how much of these files was read, during the block."""
+    def watching(self, files: Sequence[_Watched]) -> Iterator[None]:
+        """Report how much of these files was read, during the block.
+
+        An inner block reports nothing of its own.
+        """
+        if self._files:
+            yield
+            return
         ended = threading.Event()
 
         def watch() -> None:
