@@ -1,6 +1,7 @@
 """Measures diffs of generated pairs, and of the real revenue pair where it is.
 
-    python -m tests.bench [ROWS ...] [--repeat N] [--shapes] [--peers NAME ... | --no-peers]
+    python -m tests.bench [ROWS ...] [--nightly ROWS ...] [--shapes] [--repeat N]
+        [--peers NAME ... | --no-peers]
 
 Prints a table for each pair, and writes them to bench.md, with bench.json and bench.svg beside it.
 """
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.bench.measure import Bounds, Cost, Failure, apart, measured, median
-from tests.bench.pairs import Pair, hot_pairs, real_pairs, sample_pairs, wide_pair
+from tests.bench.pairs import Pair, hot_pairs, nightly_pairs, real_pairs, sample_pairs, wide_pair
 from tests.bench.report import Circumstances, Measured, Result, table, write
 from tests.bench.rows import compared
 from tests.bench.tools import (
@@ -103,6 +104,7 @@ def _verdict(name: str, outputs: dict[str, Path], failures: dict[str, Failure]) 
 def _pairs(given: argparse.Namespace) -> list[Pair]:
     folder = given.folder
     pairs = [pair for rows in sorted(given.rows) for pair in sample_pairs(rows, folder)]
+    pairs += [pair for rows in given.nightly for pair in nightly_pairs(rows, folder)]
     pairs += real_pairs(folder)
     if given.shapes:
         pairs.append(wide_pair(given.wide_rows, folder))
@@ -145,6 +147,9 @@ def _arguments() -> argparse.Namespace:
     peers.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS), metavar="NAME")
     peers.add_argument("--no-peers", dest="peers", action="store_const", const=[])
     parser.add_argument("--no-plot", dest="plot", action="store_false")
+    parser.add_argument(
+        "--nightly", type=int, nargs="+", default=[], metavar="ROWS", help="new in the order of old"
+    )
     parser.add_argument("--shapes", action="store_true", help="many columns, and a repeated key")
     parser.add_argument("--wide-rows", type=int, default=1_000_000, metavar="N")
     parser.add_argument("--hot-rows", type=int, default=4_000_000, metavar="N")
@@ -156,6 +161,8 @@ def _command(given: argparse.Namespace) -> str:
     """The command that asks for the same, without its folders."""
     words = ["python -m tests.bench", *map(str, given.rows), f"--repeat {given.repeat}"]
     words += [f"--limit {given.limit:g}", f"--memory {given.memory:.0f}"]
+    if given.nightly:
+        words.append(" ".join(["--nightly", *map(str, given.nightly)]))
     if given.shapes:
         words += [f"--shapes --wide-rows {given.wide_rows}"]
         words += [f"--hot-rows {given.hot_rows} --hot-copies {given.hot_copies}"]

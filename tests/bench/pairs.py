@@ -13,6 +13,13 @@ from tests.bench.measure import apart
 _SQL = Path(__file__).parent
 _WIDE = 35
 _HOT_VALUES = 50
+_NIGHTLY = (
+    ("nightly", 0, "nightly: 2 % restated, 1 % appended, 0.1 % gone"),
+    ("restated", 1, "1 % restated"),
+    ("restated", 5, "5 % restated"),
+    ("restated", 30, "30 % restated"),
+    ("noise", 0, "noise in a third"),
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,19 @@ class Pair:
 def sample_pairs(rows: int, folder: Path) -> list[Pair]:
     """A pair of each bundled metric."""
     return [_sample(metric, rows, folder) for metric in METRICS]
+
+
+def nightly_pairs(rows: int, folder: Path) -> list[Pair]:
+    """Pairs whose new file has the order of old, as exports of two nights have."""
+    old = _sample("c-revenue", rows, folder).old
+    pairs = []
+    for shape, percent, name in _NIGHTLY:
+        new = folder / f"{shape}-{percent}-{rows}-new.csv"
+        _make(new, "nightly", sample=str(old), shape=shape, percent=percent)
+        pairs.append(
+            _of_metric("c-revenue", f"c-revenue, {rows:,} rows, {name}", shape, rows, old, new)
+        )
+    return pairs
 
 
 def real_pairs(folder: Path) -> list[Pair]:
