@@ -37,7 +37,7 @@ class KeyHashes:
     @property
     def repeated(self) -> Hashes:
         """The hashes of several rows, each once."""
-        return np.unique(self.hashes[1:][self.hashes[1:] == self.hashes[:-1]])
+        return _once(self.hashes[1:][self.hashes[1:] == self.hashes[:-1]])
 
 
 def key_hashes(
@@ -104,7 +104,9 @@ def met_again(old: KeyHashes, left_of_old: KeyHashes, left_of_new: KeyHashes) ->
         left_of_old: those of them that are not shared.
         left_of_new: the rows of new that are not shared.
     """
-    left = np.unique(np.concatenate([left_of_old.hashes, left_of_new.hashes]))
+    left = np.concatenate([left_of_old.hashes, left_of_new.hashes])
+    left.sort()
+    left = _once(left)
     shared = old.count(left) - left_of_old.count(left)
     pulled = left[shared > 0]
     others = np.setdiff1d(old.repeated, left, assume_unique=True)
@@ -113,3 +115,9 @@ def met_again(old: KeyHashes, left_of_old: KeyHashes, left_of_new: KeyHashes) ->
         np.arange(len(pulled) + len(others)) < len(pulled),
         int(shared.sum()),
     )
+
+
+def _once(ascending: Hashes) -> Hashes:
+    """Each of these hashes once; `np.unique` does not know that they ascend."""
+    once: Hashes = ascending[np.r_[True, ascending[1:] != ascending[:-1]][: len(ascending)]]
+    return once
