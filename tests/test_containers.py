@@ -390,7 +390,7 @@ def test_an_api_that_does_not_answer_is_not_well(service: Service) -> None:
     becomes_well(service)
     api.signal(signal.SIGSTOP)
 
-    assert (1, f"api, process {api.pid}: cannot be asked: timed out.") == health(service)
+    assert (1, f"api, process {api.pid}: cannot be checked: timed out.") == health(service)
 
 
 def test_an_api_that_refuses_is_not_well(service: Service) -> None:
