@@ -462,6 +462,13 @@ class TestCuts:
     ) -> None:
         assert self.counted(path, [len(self.HEADER + after)]) is None
 
+    def test_a_last_record_without_an_end_hides_no_line_end_in_quotes(self, path: Path) -> None:
+        path.write_bytes(self.HEADER.replace(b"a,b", b'"a","b"') + b'"1","2\n3"\n"4","5"')
+        contents = count_rows(path, "data.csv", portions=self.portions)
+
+        assert 2 == contents.rows
+        assert not Borders(path, contents.folded).are_lines_at([len(b'"a","b"\n"1","2\n')])
+
 
 ROW = b"a" * 400 + b"," + b"b" * 398 + b"\n"
 

@@ -137,6 +137,13 @@ def test_fields_of_several_lines_are_cut_nowhere(diffed: DiffRows, end: str, quo
     )
 
 
+def test_files_that_are_the_same_need_no_comparison(diffed: DiffRows) -> None:
+    text = text_of(numbered(300))
+
+    assert assert_same(diffed, text, text)
+    assert assert_same(diffed, text, text.removesuffix("\n"))
+
+
 def test_a_key_that_is_met_again_in_a_shared_row_is_compared_with_it(diffed: DiffRows) -> None:
     old = [*numbered(300), ("7", "again", "70", ""), *numbered(300, 1_000)]
     new = [

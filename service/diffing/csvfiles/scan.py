@@ -183,8 +183,8 @@ def _count_records(chunk: bytes, inside: bool) -> tuple[int | None, bool, bool]:
         records = len(quoted) if text else len(quoted) + 1
     if b'"' not in text or _QUOTED_IN_LINES.match(text):
         records += _count_lines(text)
-        lines = len(text) == len(chunk) or (not inside and chunk.count(b"\n") == records)
-        return records, False, lines
+        counted = not inside and chunk.endswith(b"\n") and chunk.count(b"\n") == records
+        return records, False, counted or len(text) == len(chunk)
     outside, ends_inside = _without_quoted(text)
     if _MISPLACED_QUOTE.search(outside):
         return None, ends_inside, False

@@ -202,14 +202,18 @@ class Reducer:
         whole = reading.hashes(contents.rows, borders)
         left = [self._hashed(file) for file in (left_old, left_new)]
         met = _keys().met_again(whole, *left)
+        counts = len(whole.hashes), whole.not_numbers
         pulled = surplus = 0
         if len(met.hashes):
-            pulled, surplus = self._pull(whole, (left_old, left_new), met, header)
+            if whole.count(met.hashes).sum() > _MOST_MET * len(whole.hashes):
+                raise Irreducible
+            del whole  # DuckDB may need the memory
+            pulled, surplus = self._pull((left_old, left_new), met, header)
         return Reduction(
             left_old,
             left_new,
             cuts,
-            (len(whole.hashes), whole.not_numbers),
+            counts,
             (len(left[0].hashes) + pulled, len(left[1].hashes) + pulled),
             surplus,
         )
@@ -259,20 +263,16 @@ class Reducer:
             )
             return found
 
-    def _pull(
-        self, whole: KeyHashes, left: tuple[CsvFile, CsvFile], met: Met, header: bytes
-    ) -> tuple[int, int]:
+    def _pull(self, left: tuple[CsvFile, CsvFile], met: Met, header: bytes) -> tuple[int, int]:
         """Add the shared rows whose key may be in another row to both files.
 
         Returns:
             The number of rows added, and of rows left out that repeat a key.
 
         Raises:
-            Irreducible: the whole files cost less, or the rows would lose their order.
+            Irreducible: rows would lose their order, or files would mix line ends.
         """
         old = self.files[0]
-        if whole.count(met.hashes).sum() > _MOST_MET * len(whole.hashes):
-            raise Irreducible
         if met.shared and (self._in_order or header.endswith(b"\r\n")):
             raise Irreducible
         sides = [(old, self.pieces(old)), (left[0], self.pieces(left[0], "left"))]
@@ -328,7 +328,7 @@ class _Reading:
         return self._pieces.bytes_read
 
     def hashes(self, rows: int, borders: Borders) -> KeyHashes:
-        """Wait for the hashes of old.
+        """Wait for the hashes of old, once.
 
         Args:
             rows: the number of rows without DuckDB.
@@ -338,7 +338,7 @@ class _Reading:
             Irreducible: DuckDB has read other rows.
         """
         assert self._hashes, "it goes on"  # noqa: S101
-        found = self._hashes.result()
+        found, self._hashes = self._hashes.result(), None
         if len(found.hashes) != rows or not borders.are_lines_at(self._pieces.cuts):
             raise Irreducible
         return found
