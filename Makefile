@@ -40,7 +40,8 @@ serve: $(BIN)/.runs ## run the API on PORT and a worker
 test test-all: export PYTHONDONTWRITEBYTECODE :=
 
 # A file is one worker's, so that its tests share the services that they start.
-SIDE_BY_SIDE := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# Tests wait often, so there are more workers than the two cores that they are made for.
+SIDE_BY_SIDE := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
 test: lint ## lint, types and the tests that take no more than seconds each
@@ -48,7 +49,7 @@ test: lint ## lint, types and the tests that take no more than seconds each
 
 .PHONY: test-all
 test-all: lint ## lint, types and every test, those that take long too
-	$(BIN)/pytest $(SIDE_BY_SIDE)
+	EVERY_EXAMPLE=1 $(BIN)/pytest $(SIDE_BY_SIDE)
 
 .PHONY: lint
 lint: install ## lint and types alone

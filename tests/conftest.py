@@ -67,6 +67,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.path.stem, len(_FIRST)))
 
 
+def examples(most: int) -> int:
+    """How many examples hypothesis tries: a third, but for `make test-all`."""
+    return most if os.environ.get("EVERY_EXAMPLE") else most // 3
+
+
 # Small files are read in as many pieces as there are threads, as large files are.
 AS_LARGE = Cutting(smallest=1)
 

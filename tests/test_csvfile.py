@@ -24,7 +24,7 @@ from diffing.csvfiles.open import open_csv, require_columns
 from diffing.csvfiles.rewrite import rewrite
 from diffing.csvfiles.scan import PORTIONS, Portions, count_rows
 from diffing.engine.sql import query
-from tests.conftest import named
+from tests.conftest import examples, named
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -823,7 +823,7 @@ def _written(field: str, quoted: bool) -> str:
     return field
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=examples(300), deadline=None, derandomize=True)
 @given(content=anything | nearly_valid())
 def test_any_file_is_read_as_the_reference_reads_it_or_refused(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
@@ -855,7 +855,7 @@ def exports(draw: st.DrawFn) -> str:
     return f"a,b{draw(line_ends)}{draw(blank)}{text}{draw(st.just('') | row)}"
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=examples(300), deadline=None, derandomize=True)
 @given(text=exports(), chunk=st.sampled_from([1, 10, 100]))
 def test_rows_are_as_many_as_the_csv_module_finds(
     tmp_path_factory: pytest.TempPathFactory, text: str, chunk: int

@@ -25,7 +25,7 @@ from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from tests import reference, specification
 from tests.bench.pairs import wide_pair
-from tests.conftest import AS_LARGE, DiffTexts, Outcome, spec_of
+from tests.conftest import AS_LARGE, DiffTexts, Outcome, examples, spec_of
 
 COUNTS = ("added", "changed", "removed", "unchanged", "within_tolerance")
 
@@ -453,7 +453,9 @@ def files(draw: st.DrawFn, columns: tuple[str, ...]) -> str:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     old=files(("key", "key 2", "value", "value 2", "other")),

@@ -24,7 +24,7 @@ from diffing.engine.diff import Diff
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from tests import reference
-from tests.conftest import spec_of
+from tests.conftest import examples, spec_of
 from tests.test_cases import CASES, Case
 
 REDUCING = Cutting(smallest=200, shared=0)
@@ -248,7 +248,9 @@ def edited(draw: st.DrawFn) -> tuple[str, str]:
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(30),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     pair=edited(),
