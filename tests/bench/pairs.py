@@ -13,7 +13,8 @@ from tests.bench.measure import apart
 _SQL = Path(__file__).parent
 _WIDE = 35
 _HOT_VALUES = 50
-_NIGHTLY = (
+NIGHTLY = (
+    # shape, percent and name of each pair in the order of old
     ("nightly", 0, "nightly: 2 % restated, 1 % appended, 0.1 % gone"),
     ("restated", 1, "1 % restated"),
     ("restated", 5, "5 % restated"),
@@ -57,7 +58,7 @@ def nightly_pairs(rows: int, folder: Path) -> list[Pair]:
     """Pairs whose new file has the order of old, as exports of two nights have."""
     old = _sample("c-revenue", rows, folder).old
     pairs = []
-    for shape, percent, name in _NIGHTLY:
+    for shape, percent, name in NIGHTLY:
         new = folder / f"{shape}-{percent}-{rows}-new.csv"
         _make(new, "nightly", sample=str(old), shape=shape, percent=percent)
         pairs.append(
