@@ -849,8 +849,9 @@ def test_a_result_that_is_removed_takes_its_other_formats_along(service: Service
 
 @pytest.mark.parametrize("accepted", ["identity", "gzip"])
 def test_a_client_that_leaves_in_the_middle_leaves_no_file_open(
-    result: Slow, accepted: str
+    service: Service, accepted: str
 ) -> None:
+    result = Slow(service, rows=1_500_000)  # 20 MB: the buffers of two sockets hold 10
     with result.client.stream("GET", result.url, headers={"Accept-Encoding": accepted}) as response:
         next(response.iter_raw(1000))
         assert open_results(result)
