@@ -798,7 +798,8 @@ def test_a_conversion_that_takes_too_long_is_ended_and_says_so(result: Slow) -> 
         asked = threads.submit(result.get)
         result.stopped_converter()
 
-    assert_problem(asked.result(), 503, "The conversion took longer", "DIFFING_JOB_TIMEOUT")
+    remedy = "Raise DIFFING_JOB_TIMEOUT, or fetch the result as CSV."
+    assert_problem(asked.result(), 503, "The conversion took longer", remedy)
     assert [] == result.converters()
     assert [] == parts_of(result.service)
 
