@@ -3,7 +3,7 @@
 import atexit
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.path.stem, len(_FIRST)))
 
 
+# `make test-all` sets it
 _ALL = bool(os.environ.get("EVERY_EXAMPLE"))
 
 
@@ -161,7 +162,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def _forked_programs() -> Iterator[None]:
     """Programs are forked from a process that has loaded their modules, but in `make test-all`."""
-    with closing(Preloaded()) as preloaded, programs_of(None if _ALL else preloaded):
+    with nullcontext() if _ALL else closing(Preloaded()) as preloaded, programs_of(preloaded):
         yield
 
 
