@@ -17,8 +17,6 @@ from diffing.csvfiles.alignment import Irreducible
 Numbers = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 
-# smaller ones make threads wait for Python's lock
-_BLOCK = 1024 * 1024
 # half of what DuckDB takes for a record
 _LONGEST = 2_000_000
 _COMMA, _QUOTE, _RETURN, _LINE_END = b',"\r\n'
@@ -44,10 +42,12 @@ class Layout:
     """The properties of all records of a file.
 
     Args:
+        body: where they begin, in bytes.
         columns: the number of fields.
         line_end: LF or CR LF.
     """
 
+    body: int
     columns: int
     line_end: bytes
 
@@ -169,13 +169,16 @@ def _require_line_ends(
         raise Irreducible
 
 
-def blocks(descriptor: int, part: tuple[int, int], layout: Layout) -> Iterator[tuple[int, Block]]:
+def blocks(
+    descriptor: int, part: tuple[int, int], layout: Layout, size: int
+) -> Iterator[tuple[int, Block]]:
     """Read a part of a file.
 
     Args:
         descriptor: of the file.
         part: where the first record begins, and where the last one ends.
         layout: of the file.
+        size: bytes of a block, or one record.
 
     Yields:
         The offset and the records of each block.
@@ -185,7 +188,7 @@ def blocks(descriptor: int, part: tuple[int, int], layout: Layout) -> Iterator[t
         PartOfRecord: the part ends inside a record.
     """
     place, stop = part
-    size = _BLOCK
+    wanted = size
     while place < stop:
         text = os.pread(descriptor, min(size, stop - place), place)
         if place + len(text) == stop and not text.endswith(b"\n"):
@@ -193,7 +196,7 @@ def blocks(descriptor: int, part: tuple[int, int], layout: Layout) -> Iterator[t
         if end := _last_border(text):
             yield place, Block(text[:end], layout)
             place += end
-            size = _BLOCK
+            size = wanted
         elif len(text) < size:
             raise PartOfRecord
         elif size > _LONGEST:

@@ -22,15 +22,13 @@ from numpy.typing import NDArray
 
 from diffing.csvfiles.alignment import Irreducible
 from diffing.csvfiles.fields import Block, Layout, Numbers, PartOfRecord, blocks
-from diffing.csvfiles.scan import Chunk
+from diffing.csvfiles.scan import Chunk, Portions
 from diffing.engine.plain_numbers import without_plain_numbers
 from diffing.engine.words import words_of
 
 Hashes = NDArray[np.uint64]
 T = TypeVar("T")
 
-# A thread reads so many bytes at once.
-_PART = 16_000_000
 # So many different values that may be numbers or not are kept.
 _MOST_DOUBTFUL = 100_000
 _HALF = np.uint64(32)
@@ -53,15 +51,15 @@ class Shape:
 
     @classmethod
     def of(
-        cls, columns: Sequence[str], key: Sequence[str], value: Sequence[str], line_end: bytes
+        cls, header: bytes, columns: Sequence[str], key: Sequence[str], value: Sequence[str]
     ) -> Shape:
         """The shape of a file.
 
         Args:
-            columns: its header.
+            header: its first line.
+            columns: the names in it.
             key: the key columns.
             value: the value columns.
-            line_end: LF or CR LF.
         """
         keys: list[tuple[int, int]] = []
         for number in sorted(map(columns.index, key)):
@@ -70,7 +68,8 @@ class Shape:
             else:
                 keys.append((number, number))
         values = [columns.index(name) for name in value]
-        return cls(Layout(len(columns), line_end), keys, values)
+        line_end = b"\r\n" if header.endswith(b"\r\n") else b"\n"
+        return cls(Layout(len(header), len(columns), line_end), keys, values)
 
 
 @dataclass
@@ -220,19 +219,24 @@ class Reading:
 
     Args:
         path: an uncompressed file.
-        body: the end of its header.
         shape: of its records.
+        portions: bytes per part, which one thread reads, and per block.
         threads: their number.
         stop: called often; an exception from it ends the reading.
     """
 
     def __init__(
-        self, path: Path, body: int, shape: Shape, threads: int, stop: Callable[[], None]
+        self,
+        path: Path,
+        shape: Shape,
+        portions: Portions,
+        threads: int,
+        stop: Callable[[], None],
     ) -> None:
-        self._path, self._shape, self._stop = path, shape, stop
+        self._path, self._shape, self._portions, self._stop = path, shape, portions, stop
         self._file = path.open("rb", buffering=0)
         self._size = os.fstat(self._file.fileno()).st_size
-        self._body = body
+        self._body = shape.layout.body
         self._threads = ThreadPoolExecutor(threads, "fields")
         self._ended = threading.Event()
         self.bytes_read = 0
@@ -282,7 +286,7 @@ class Reading:
         """Parts of the file that begin and end between lines."""
         cuts = [self._body]
         with self._path.open("rb") as file:
-            for place in range(self._body + _PART, self._size, _PART):
+            for place in range(self._body + self._portions.read, self._size, self._portions.read):
                 file.seek(place)
                 file.readline()
                 if cuts[-1] < file.tell() < self._size:
@@ -298,7 +302,8 @@ class Reading:
             return [read((self._body, self._size))]
 
     def _blocks(self, part: tuple[int, int]) -> Iterator[tuple[int, Block]]:
-        for place, block in blocks(self._file.fileno(), part, self._shape.layout):
+        size = self._portions.scanned
+        for place, block in blocks(self._file.fileno(), part, self._shape.layout, size):
             if self._ended.is_set():
                 raise Irreducible
             self._stop()

@@ -1,4 +1,4 @@
-"""Tells texts that are surely numbers from texts that are surely none, many at once.
+"""Sorts out many texts at once: some are surely numbers, others surely none.
 
 Most numbers are digits with at most one point between them. The few other texts are for
 `equality.sql` to decide.
@@ -35,11 +35,11 @@ _NO_NUMBER[list(b"iInN")] = False
 
 @dataclass(frozen=True)
 class Doubtful:
-    """The fields that must be looked at, and the number of those that need not.
+    """The result for many fields.
 
     Args:
-        fields: the numbers of the fields that may be numbers or not.
-        no_numbers: the number of fields that are surely no numbers.
+        fields: the fields that may be numbers or not, by their place.
+        no_numbers: the number of other fields that are neither empty nor a number.
     """
 
     fields: Numbers

@@ -210,11 +210,10 @@ class Reducer:
         )
 
     def _read(self, file: CsvFile, header: bytes) -> Reading:
-        line_end = b"\r\n" if header.endswith(b"\r\n") else b"\n"
-        keys = _keys()
-        shape = keys.Shape.of(file.columns, self.comparison.key, self.comparison.value, line_end)
+        keys, means = _keys(), self.means
+        shape = keys.Shape.of(header, file.columns, self.comparison.key, self.comparison.value)
         reading: Reading = keys.Reading(
-            file.path, len(header), shape, self.means.limits.threads, self.means.stop
+            file.path, shape, means.cutting.blocks, means.limits.threads, means.stop
         )
         return reading
 

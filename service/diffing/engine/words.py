@@ -24,7 +24,7 @@ def words_of(
         text: has BYTES more bytes than the last field.
         starts: the offset of each field.
         lengths: their sizes in bytes.
-        filler: a word whose bytes stand after the end of a field.
+        filler: eight bytes of it follow the end of each field.
 
     Yields:
         The first words of the fields, then the second ones, and so on. Also which fields go so far;
