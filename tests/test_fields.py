@@ -142,9 +142,8 @@ def test_equal_keys_have_equal_hashes_in_any_block_and_quoting(
 
 
 def test_keys_that_differ_in_a_few_places_have_other_hashes() -> None:
-    keys = [
-        f"{i:02}00000{j:02}00000{k:02}" for i in range(50) for j in range(50) for k in range(50)
-    ]
+    numbers = itertools.product(range(50), repeat=3)
+    keys = [f"{i:02}00000{j:02}00000{k:02}" for i, j, k in numbers]
     shape = Shape.of(b"k,v\n", ["k", "v"], ["k"], ["v"])
     text = "".join(f"{key},1\n" for key in keys).encode()
 
