@@ -242,6 +242,11 @@ def test_rows_are_records_below_the_header(
         b'a,b\n"1","2\n',
         b'a,b\n1,"2\n3',
         b"a,b\n1,2\r",
+        b"a,b\n\r1,2\n",
+        b"a,b\n1,\r2\n",
+        b"a,b\n1,2\r\r\n",
+        b'a,b\n1,"2\r\n"\r',
+        b'a,b\n1,"2\n3"\n\r4,5\n',
     ],
 )
 def test_rows_are_not_counted_where_duckdb_may_read_others(path: Path, content: bytes) -> None:
@@ -300,6 +305,11 @@ BROKEN = {
     "CR in a field": (b"a,b\n1\r1,2\n", "line 2: a carriage return (CR) without a line feed"),
     "CR CR LF": (b"a,b\n1,2\r\r\n", "line 2: a carriage return (CR) without a line feed"),
     "CR at the end": (b"a,b\n1,2\r", "line 2: a carriage return (CR) without a line feed"),
+    "CR first of all": (b"\ra,b\n1,2\n", "line 1: a carriage return (CR) without a line feed"),
+    "CR as the first row": (b"a,b\n\r,2\n3,4\n", "line 2: a carriage return (CR) without"),
+    "CR before the first row": (b"a,b\n\r1,2\n3,4", "line 2: a carriage return (CR) without"),
+    "CR before the last row": (b"a,b\n1,2\n\r3,4", "line 3: a carriage return (CR) without"),
+    "CR after blank lines": (b"a,b\n\n\n\r1,2\n", "line 4: a carriage return (CR) without"),
     "CR after a quote": (b'a,b\n1,"2"\r\r\n', "line 2: a carriage return (CR) without a line feed"),
     "semicolons": (b"a;b\n1,5;2\n", "data.csv: the fields seem to be separated by a semicolon"),
     "semicolon in a name": (b"a;b,c\n1\n", "line 2: expected 2 fields as in the header, found 1"),
@@ -321,6 +331,39 @@ def test_a_broken_file_is_refused_with_the_place_of_the_fault(
     path.write_bytes(content)
 
     assert what in refusal(path, scratch)
+
+
+WITH_A_CR = {
+    "LF": b"a,b\n1,2\n3,4\n",
+    "no line end at the end": b"a,b\n1,2\n3,4",
+    "CR LF": b"a,b\r\n1,2\r\n3,4\r\n",
+    "quotes": b'a,b\n"1",2\n3,"4\n5"\n',
+    "blank lines": b"a,b\n\n1,2\n\n",
+    "BOM": b"\xef\xbb\xbfa,b\n1,2\n",
+    "one column": b'a\n1\n""\n2',
+}
+
+
+@pytest.mark.parametrize("content", WITH_A_CR.values(), ids=WITH_A_CR)
+def test_a_cr_in_any_place_is_refused_unless_it_is_quoted_or_ends_a_line(
+    path: Path, scratch: Path, content: bytes
+) -> None:
+    for place in range(len(content) + 1):
+        with_cr = content[:place] + b"\r" + content[place:]
+        path.write_bytes(with_cr)
+        try:
+            expected = reference(with_cr)
+        except NoCsv:
+            assert "data.csv" in refusal(path, scratch)
+        else:
+            assert expected == read(path, scratch)
+
+
+@pytest.mark.parametrize("pad", range(16))
+def test_a_cr_after_any_border_of_a_step_is_refused(path: Path, scratch: Path, pad: int) -> None:
+    path.write_bytes(b"a,b\n" + b"x" * pad + b",2\n1,2\n\r3,4\n5,6\n")
+
+    assert "line 4: a carriage return" in refusal(path, scratch, Portions(read=16, scanned=8))
 
 
 @pytest.mark.parametrize("blank", [b"\n", b"\r\n", b"\n\r\n"])
@@ -405,6 +448,14 @@ class TestBorders:
         path.write_bytes(filled(border + 3) + broken + behind)
 
         assert "data.csv, line " in refusal(path, scratch)
+
+    @pytest.mark.parametrize("border", [4_000_000, 16_000_000])
+    def test_a_cr_past_a_border_is_refused(self, path: Path, scratch: Path, border: int) -> None:
+        content = filled(border + 2)
+        path.write_bytes(content + b"\r1,2\n" + ROW * 50)
+
+        line = content.count(b"\n") + 1
+        assert f"data.csv, line {line}: a carriage return" in refusal(path, scratch)
 
     @pytest.mark.parametrize("border", [16_000_000, 32_000_000])
     @pytest.mark.parametrize("line_end", [b"", b"\n"])
@@ -539,6 +590,12 @@ class TestPacked:
         for packed in (content.strip(), PACK[suffix](content)):
             path.write_bytes(packed)
             assert f"data.csv{suffix}: the file is empty" in refusal(path, scratch)
+
+    def test_a_cr_in_it_has_its_line(self, tmp_path: Path, scratch: Path, suffix: str) -> None:
+        path = tmp_path / f"data.csv{suffix}"
+        path.write_bytes(PACK[suffix](b"k,x,v\n\r,1,5\na,1,1\n"))
+
+        assert f"data.csv{suffix}, line 2: a carriage return" in refusal(path, scratch)
 
     def test_a_fault_in_it_has_its_line(self, tmp_path: Path, scratch: Path, suffix: str) -> None:
         path = tmp_path / f"data.csv{suffix}"
