@@ -16,7 +16,7 @@ from diffing.core.progress import Progress
 from diffing.core.spec import DiffSpec
 from diffing.csvfiles.alignment import Irreducible
 from diffing.csvfiles.csv_file import CsvFile
-from diffing.csvfiles.open import open_csv, require_columns
+from diffing.csvfiles.open import open_csv
 from diffing.csvfiles.rewrite import rewrite
 from diffing.csvfiles.split import CUTTING, PIECES, Cutting, Pieces
 from diffing.csvfiles.verify import Inspection
@@ -133,9 +133,8 @@ class Diff:
         )
 
     def _open(self, original: InputFile, scratch: Path) -> CsvFile:
-        file = open_csv(original, scratch, self._limits.max_unpacked_bytes)
-        require_columns(file, [*self._comparison.key, *self._comparison.value])
-        return file
+        wanted = [*self._comparison.key, *self._comparison.value]
+        return open_csv(original, scratch, wanted, self._limits.max_unpacked_bytes)
 
     def _counts(self, files: tuple[CsvFile, CsvFile], place: "_Place") -> Counts | CsvRefused:
         """Compare the rows that the files do not share, or the whole files."""
