@@ -107,6 +107,10 @@ def test_files_are_sent_and_compared_as_a_one_off(client: Client, tmp_path: Path
         (["revenue", "--key", "id"], "not both"),
         (["revenue", "--old", "old.csv"], "Give both --old and --new"),
         (["revenue", "--old", "not.csv", "--new", "there.csv"], "Missing file not.csv"),
+        (
+            ["revenue", "--old", "https://host/o.csv", "--new", "there.csv"],
+            "https://host/o.csv: addresses such as https:// are not taken.",
+        ),
         (["revenue", "-o", "out.csv"], "Give --wait"),
         (["revenue", "--url", "http://127.0.0.1:1"], "No service answers at http://127.0.0.1:1"),
         (["revenue", "--url", "nonsense"], "No service answers at nonsense"),

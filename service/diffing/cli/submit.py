@@ -9,6 +9,7 @@ import typer
 from diffing.cli.console import standard_output, to_people
 from diffing.core.errors import BadArgument
 from diffing.core.settings import load_client_settings
+from diffing.csvfiles.recognise import address
 from diffing.files.publish import require_apart
 
 Files = Annotated[
@@ -82,4 +83,4 @@ def _require_sense(
         raise BadArgument("Give METRIC, or --old, --new, --key and --value.")
     for path in files:
         if not path.is_file():
-            raise BadArgument(f"Missing file {path}.")
+            raise BadArgument(address(str(path)) or f"Missing file {path}.")
