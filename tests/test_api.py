@@ -409,6 +409,7 @@ def test_the_summary_tells_what_was_compared_found_and_spent(working: Client, do
         "abs_tol": 0.0,
         "tolerance": {},
         "duplicates": "allow",
+        "first": "error",
         "old": {
             "name": "revenue_old.csv",
             "rows": 4,

@@ -44,6 +44,7 @@ def test_the_summary_tells_what_was_compared_and_counted(folder: Path) -> None:
         "abs_tol": 0.5,
         "tolerance": {},
         "duplicates": "allow",
+        "first": "error",
         "old": {"name": "old.csv", "rows": 4, "bytes": len(OLD), "fingerprint": None},
         "new": {"name": "new.csv", "rows": 4, "bytes": len(NEW), "fingerprint": None},
         "columns": {"only_old": [], "only_new": []},

@@ -405,6 +405,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "tolerance of nothing": ({"tolerance": {"value": None}}, "tolerance.value"),
     "tolerance that there is not": ({"tolerance": {"value": {"x": 1}}}, "tolerance.value.x"),
     "duplicates": ({"duplicates": "some"}, "duplicates"),
+    "first": ({"first": "removed"}, "first"),
     "number for a name": ({"old": 1}, "old"),
 }
 

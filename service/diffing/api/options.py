@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from diffing.core.catalogue import Metric
-from diffing.core.comparison import ColumnTolerance, Comparison, Duplicates, Tolerance
+from diffing.core.comparison import ColumnTolerance, Comparison, Duplicates, First, Tolerance
 from diffing.core.errors import BadArgument, Unprocessable
 from diffing.core.text import faults, shown
 from diffing.csvfiles.recognise import address
@@ -40,6 +40,7 @@ class MetricOptions(BaseModel):
     abs_tol: Tolerance = 0.0
     tolerance: dict[str, ColumnTolerance] = {}
     duplicates: Duplicates = "allow"
+    first: First = "error"
 
 
 class OneOffOptions(MetricOptions):

@@ -7,14 +7,14 @@ import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BufferedReader
 from pathlib import Path
 
 from diffing.core.errors import BadInput
 from diffing.core.input_file import InputFile, own_name
 from diffing.csvfiles.archives import opened, plain_copy
-from diffing.csvfiles.csv_file import CsvFile, contents_of, reading
+from diffing.csvfiles.csv_file import CsvFile, contents_of, line_of, reading
 from diffing.csvfiles.recognise import (
     CTRL_Z,
     CTRL_Z_AT_THE_END,
@@ -23,7 +23,7 @@ from diffing.csvfiles.recognise import (
     binary_kind,
     reason,
 )
-from diffing.csvfiles.records import Records
+from diffing.csvfiles.records import BOM, Records
 from diffing.csvfiles.rewrite import rewrite
 
 MOST_COLUMNS = 4_000
@@ -87,6 +87,37 @@ def open_csv(
         _require_columns(header, wanted, name)
         _refuse_repeated(header, name)
     return found if header.is_line else rewrite(found, scratch)
+
+
+def is_missing_or_empty(original: InputFile) -> bool:
+    """Whether a file does not exist, or has no header. Addresses and folders are neither."""
+    path, name = original.path, original.name
+    if not path.exists():
+        return address(own_name(name)) is None
+    if not path.is_file() or not path.stat().st_size:
+        return path.is_file()
+    try:
+        with reading(name), opened(path, name) as file:
+            return next(iter(Records(file, name)), None) is None
+    except BadInput:  # `open_csv` reports it
+        return False
+
+
+def without_rows(like: CsvFile, name: str, scratch: Path) -> CsvFile:
+    """A new file with the header of another file, and no rows.
+
+    Args:
+        like: the other file.
+        name: for the user.
+        scratch: an existing folder.
+
+    Raises:
+        OutOfDisk: too little space is free.
+    """
+    path = scratch / "without-rows.csv"
+    with reading(name):
+        path.write_bytes(BOM + line_of(like.columns).encode() + b"\n")
+    return replace(open_csv(InputFile(path, name), scratch), bytes=0)
 
 
 @contextmanager

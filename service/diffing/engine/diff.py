@@ -16,7 +16,7 @@ from diffing.core.progress import Progress
 from diffing.core.spec import DiffSpec
 from diffing.csvfiles.alignment import Irreducible
 from diffing.csvfiles.csv_file import CsvFile
-from diffing.csvfiles.open import open_csv
+from diffing.csvfiles.open import is_missing_or_empty, open_csv, without_rows
 from diffing.csvfiles.rewrite import rewrite
 from diffing.csvfiles.split import CUTTING, PIECES, Cutting, Pieces
 from diffing.csvfiles.verify import Inspection
@@ -96,7 +96,7 @@ class Diff:
             on_ready(parts)
             reporter = _Reporter(on_progress)
             reporter.stage("checking")
-            old, new = self._open(self._old, scratch), self._open(self._new, scratch)
+            old, new = self._opened(scratch)
             place = _Place(parts, scratch, reporter)
             counts = self._counts((old, new), place)
             if isinstance(counts, CsvRefused):
@@ -131,6 +131,13 @@ class Diff:
             peak_rss_bytes=peak_rss(),
             engine=ENGINE,
         )
+
+    def _opened(self, scratch: Path) -> tuple[CsvFile, CsvFile]:
+        """Both files; in place of a missing old one, a file without rows."""
+        if self._comparison.old_may_be_missing and is_missing_or_empty(self._old):
+            new = self._open(self._new, scratch)
+            return without_rows(new, self._old.name, scratch), new
+        return self._open(self._old, scratch), self._open(self._new, scratch)
 
     def _open(self, original: InputFile, scratch: Path) -> CsvFile:
         wanted = [*self._comparison.key, *self._comparison.value]
@@ -211,7 +218,9 @@ class Diff:
             name=PurePath(given.name).name,
             rows=rows,
             bytes=file.bytes,
-            fingerprint=fingerprint(given.path) if self._spec.fingerprint else None,
+            fingerprint=fingerprint(given.path)
+            if self._spec.fingerprint and given.path.exists()
+            else None,
         )
 
     @contextmanager
