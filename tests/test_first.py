@@ -24,6 +24,10 @@ def test_every_row_of_new_is_added(folder: Path, content: bytes | None) -> None:
     summary = json.loads((folder / "summary.json").read_text())
 
     assert (0, NEW) == (done.returncode, done.stdout)
+    assert done.stderr == (
+        "diffing: warning: old.csv is missing or empty, so every row of new.csv is added.\n"
+    )
+    assert ["urn:diffing:old-missing"] == [warning["type"] for warning in summary["warnings"]]
     assert "id,note,value\n" == (folder / "gone.csv").read_text()
     assert (4, 0, 0, 0) == tuple(
         summary[name] for name in ("added", "changed", "removed", "unchanged")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from diffing import __version__
-from diffing.cli.console import readable_errors, standard_output, to_people
+from diffing.cli.console import readable_errors, standard_output, to_people, warn
 from diffing.cli.keys import api_keys
 from diffing.cli.submit import submit
 from diffing.core.catalogue import Metric, load_catalogue
@@ -119,6 +119,8 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
     require_apart([spec.old.path, spec.new.path], [*outputs.paths, *summaries])
     with scratch_folder() as folder, published(summaries) as parts:
         found = _run(Diff(spec, Limits.of(settings, folder)), outputs)
+        for warning in found.warnings:
+            warn(warning.detail)
         for part in parts:
             part.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
 

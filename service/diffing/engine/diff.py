@@ -24,6 +24,7 @@ from diffing.engine.compare import Counts, Side, Work, compare
 from diffing.engine.connection import ENGINE, CsvRefused, Session
 from diffing.engine.reduction import Means, Reducer
 from diffing.engine.summary import ColumnsSummary, InputSummary, ResultSummary, SideCounts, Summary
+from diffing.engine.warn import Facts, warnings_of
 from diffing.files.checksums import fingerprint, sha256
 from diffing.files.results import Outputs
 from diffing.files.versions import unchanged
@@ -126,6 +127,7 @@ class Diff:
             emitted=counts.added + counts.changed,
             duplicate_keys=SideCounts(old=counts.old_surplus, new=counts.new_surplus),
             not_numbers=SideCounts(old=counts.old_not_numbers, new=counts.new_not_numbers),
+            warnings=warnings_of(Facts(self._comparison, old, new, counts)),
             result=result,
             seconds=round(time.monotonic() - started, 3),
             peak_rss_bytes=peak_rss(),
