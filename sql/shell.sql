@@ -18,6 +18,8 @@
 --   * It reads damaged or truncated .gz and .zst files.
 --   * In files over 8 MB, it may lose the rows after a broken one, or read a last row of several lines
 --     twice.
+--   * It drops a CR that begins a line, if the line begins a buffer of 16 MB. Any other CR outside quotes,
+--     unless before LF, is an error.
 --   * It reads *, ? or [ in a path as a pattern, which may match several files.
 
 .read sql/equality.sql

@@ -201,7 +201,7 @@ def test_the_tolerances_of_a_one_off_diff_are_those_of_a_comparison(name: str) -
 
     assert usual == {
         field: Comparison.model_fields[field].default
-        for field in ("rel_tol", "abs_tol", "duplicates")
+        for field in ("rel_tol", "abs_tol", "duplicates", "first")
     }
 
 

@@ -254,6 +254,17 @@ def test_columns_are_a_list_for_a_text_would_be_a_pattern(
         ask(call("diff", old, new, key=key, value=value))
 
 
+@pytest.mark.parametrize("rows_before", [0, 1, 30_000])
+@pytest.mark.parametrize("record", ["\r,1\n", "\ra,1\n", "a\r,1\n", "a,1\r\r\n", "a,1\r"])
+def test_a_cr_outside_quotes_is_an_error(
+    ask: Ask, write_pair: WritePair, record: str, rows_before: int
+) -> None:
+    old, new = write_pair("id,value\n", "id,value\n" + "b,1\n" * rows_before + record)
+
+    with pytest.raises(duckdb.Error, match="CSV"):
+        ask(call("diff", old, new, key=["id"], value=["value"]))
+
+
 # --- plans ---
 
 
