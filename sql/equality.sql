@@ -21,11 +21,22 @@ create or replace temp macro numbers_close(a, b, rel_tol, abs_tol) as
 -- A cast to double would read '+-1' as -1 and 'nan(1)' as NaN.
 create or replace temp macro a_cast_misreads(field) as contains(field, '+-') or contains(field, '(');
 
+-- Whether a text of digits has a double without them: infinity, or zero for a digit other than 0. Such a
+-- text is not a number, so '1e400' is not '1e500'. Doubles range from 1e-324 to 1e309, so only an exponent
+-- or many digits exceed them.
+create or replace temp macro may_exceed_doubles(field) as
+    contains(field, 'e') or contains(field, 'E') or strlen(field) > 300;
+
+create or replace temp macro exceeds_doubles(field, number) as
+    (number = 0 or isinf(number)) and regexp_matches(field, '^[^eE]*[1-9]');
+
 -- The number in a text; NULL if the text is not a number. Texts that begin with a digit are never misread.
 create or replace temp macro number_in(field) as
     case
-        when field >= '0' and field < ':' then try_cast(field as double)
+        when field >= '0' and field < ':' and not may_exceed_doubles(field)
+            then try_cast(field as double)
         when a_cast_misreads(field) then null
+        when may_exceed_doubles(field) and exceeds_doubles(field, try_cast(field as double)) then null
         else try_cast(field as double)
     end;
 

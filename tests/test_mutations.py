@@ -147,6 +147,19 @@ MUTANTS = [
     Mutant("equality", "contains(field, '+-') or", "", "values_two_signs"),
     Mutant("equality", "or contains(field, '(')", "", "values_nan_with_more"),
     Mutant("number", "then ('no ' || field)::double", "then null", "values_two_signs"),
+    Mutant(
+        "number",
+        "or may_exceed_doubles(field) and exceeds_doubles(field, field::double)",
+        "",
+        "values_of_hex_ids",
+        sample=test_cases.SEES_NOTHING,
+    ),
+    Mutant("equality", "or contains(field, 'E')", "", "values_of_hex_ids"),
+    Mutant("equality", "contains(field, 'e') or contains", "contains", "values_zero_in_many_forms"),
+    Mutant("equality", "number = 0 or isinf(number)", "isinf(number)", "values_of_hex_ids"),
+    Mutant("equality", "number = 0 or isinf(number)", "number = 0", "values_of_hex_ids"),
+    Mutant("equality", "[^eE]*[1-9]", ".*[1-9]", "values_zero_in_many_forms"),
+    Mutant("equality", "[^eE]*[1-9]", "", "values_zero_in_many_forms"),
     # what stands for a key
     Mutant(
         "key",

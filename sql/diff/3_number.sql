@@ -5,9 +5,11 @@
 -- An error for a value that is neither empty nor a number, so a count is not needed.
 create temp macro number_or_error(field) as
     case
-        when field >= '0' and field < ':' then field::double
+        when field >= '0' and field < ':' and not may_exceed_doubles(field) then field::double
         when field = '' then null
-        when a_cast_misreads(field) then ('no ' || field)::double -- raises an error
+        when a_cast_misreads(field)
+            or may_exceed_doubles(field) and exceeds_doubles(field, field::double)
+            then ('no ' || field)::double -- raises an error
         else field::double
     end;
 
