@@ -11,18 +11,16 @@
 -- parameters  side, roles  four pieces of a file: what old and old_roles are to others
 --             counts       a power of two, greater than the number of value columns
 -- columns     hash_and_count
-select hash - hash % $counts::ubigint + not_numbers as hash_and_count
+select hash - hash % $counts::ubigint + not_numbers_in(texts, numbers)::ubigint as hash_and_count
 from (
-    select
-        hash(*columns('^key_[0-9]+$')) as hash,
-        list_sum([*columns('^no_number_[0-9]+$')])::ubigint as not_numbers
+    select *, numbers_of(texts, doubles) as numbers
     from (
-        select
-            *,
-            (columns('^value_([0-9]+)$') <> '' and number_in(columns('^value_([0-9]+)$')) is null)::utinyint
-                as 'no_number_\1'
-        from in_four_pieces($side, $roles)
-        where row > 0 -- so that one thread reads a piece, as 4_old.sql has it
+        select *, doubles_in(texts) as doubles
+        from (
+            select hash(*columns('^key_[0-9]+$')) as hash, [*columns('^value_[0-9]+$')] as texts
+            from in_four_pieces($side, $roles)
+            where row > 0 -- so that one thread reads a piece, as 4_old.sql has it
+        )
     )
 );
 

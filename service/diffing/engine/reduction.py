@@ -237,7 +237,7 @@ class Reducer:
         """A session with the macros that `shared.sql` needs."""
         session = self.means.connect(pieces, outputs)
         try:
-            for section in ("read", "four_pieces", "key", "number"):
+            for section in ("read", "read_in_order", "four_pieces", "key", "number"):
                 session.run(section)
         except BaseException:
             session.close()
