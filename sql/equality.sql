@@ -21,13 +21,38 @@ create or replace temp macro numbers_close(a, b, rel_tol, abs_tol) as
 -- A cast to double would read '+-1' as -1 and 'nan(1)' as NaN.
 create or replace temp macro a_cast_misreads(field) as contains(field, '+-') or contains(field, '(');
 
--- The number in a text; NULL if the text is not a number. Texts that begin with a digit are never misread.
-create or replace temp macro number_in(field) as
+-- The double of a text, or NULL. Texts that begin with a digit are never misread.
+create or replace temp macro double_in(field) as
     case
         when field >= '0' and field < ':' then try_cast(field as double)
         when a_cast_misreads(field) then null
         else try_cast(field as double)
     end;
+
+-- Whether digits may have been lost on the way to this double.
+create or replace temp macro is_limit(number) as number = 0 or isinf(number);
+
+-- The number in a text, given its double; NULL if the text is not a number. A text of digits is not, if its
+-- double is infinite, or is zero although a digit is not: '1e400' is not '1e500'.
+create or replace temp macro number_of(field, number) as
+    if(is_limit(number) and regexp_matches(field, '^[^eE]*[1-9]'), null, number);
+
+create or replace temp macro number_in(field) as number_of(field, double_in(field));
+
+-- The same for lists.
+create or replace temp macro doubles_in(texts) as [double_in(text) for text in texts];
+
+create or replace temp macro have_limit(numbers) as
+    list_contains(numbers, 0::double)
+    or list_contains(numbers, 'inf'::double)
+    or list_contains(numbers, '-inf'::double);
+
+create or replace temp macro numbers_of(texts, numbers) as
+    if(
+        have_limit(numbers),
+        [number_of(pair[1], pair[2]) for pair in list_zip(texts, numbers)],
+        numbers
+    );
 
 -- The exact value of a number as text, the same for all notations: '-1.50' and '-15e-1' are both
 -- '-15e-1'. Zero, and numbers without digits, have the text of their double.
@@ -75,7 +100,7 @@ create or replace temp macro all_values_equal(a, b, numbers_a, numbers_b, rel_to
         for pair in list_zip(a, b, numbers_a, numbers_b, rel_tol, abs_tol)
     ]);
 
-create or replace temp macro numbers_in(texts) as [number_in(text) for text in texts];
+create or replace temp macro numbers_in(texts) as numbers_of(texts, doubles_in(texts));
 
 create or replace temp macro values_equal(a, b, rel_tol, abs_tol) as
     all_values_equal([a], [b], [number_in(a)], [number_in(b)], [rel_tol], [abs_tol]);

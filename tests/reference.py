@@ -66,9 +66,13 @@ def written(text: str) -> str:
 
 def number(text: str) -> float | None:
     try:
-        return float(text) if text.isascii() else None
+        found = float(text) if text.isascii() else None
     except ValueError:
         return None
+    lost = found is not None and (found == 0 or math.isinf(found))
+    if lost and set("123456789") & set(text.lower().partition("e")[0]):
+        return None
+    return found
 
 
 def equal(a: str, b: str, rel_tol: float, abs_tol: float) -> bool:

@@ -16,7 +16,7 @@ from tests.reference import Row, Tolerances
 # as they are, even where a test breaks the queries of a diff
 _SECTIONS = tuple(query(name) for name in ("equality", "read", "anti_join"))
 
-READ = "as select nullif(columns(*), '') from csv_rows($path, $side, $roles)"
+READ = "as select nullif(columns(*), '') from csv_rows_of_file($path, $side)"
 LOADED = {"old": f"create temp table old {READ}", "new": f"create temp table new {READ}"}
 ASKED = """
 from anti_join(
@@ -64,7 +64,7 @@ def load(
 ) -> None:
     columns = dict.fromkeys(roles, "VARCHAR")
     side = {"columns": columns, "rewritten": file.rewritten}
-    connection.execute(LOADED[name], {"path": str(file.path), "side": side, "roles": columns})
+    connection.execute(LOADED[name], {"path": str(file.path), "side": side})
 
 
 def roles_of(file: CsvFile, key: Sequence[str], value: Sequence[str]) -> list[str]:

@@ -525,3 +525,30 @@ def test_any_pair_of_files_larger_than_the_memory_gives_what_the_reference_gives
     outcome = diff_texts(*files, threads=2, memory="120MB", exact_keys=True)
 
     assert_agrees(reference.diff(*files), outcome)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_table_of_many_columns_gives_what_the_reference_gives(
+    tmp_path: Path, reverse: bool
+) -> None:
+    names = [f"c{i}" for i in range(300)]
+    old = {key: [str(key * i % 17) for i in range(300)] for key in range(20)}
+    new = {key: list(row) for key, row in old.items() if key} | {99: ["x"] * 300}
+    new[7][211], new[9][0], new[12][299] = "1.5", "", "?"
+    order = names[::-1] if reverse else names
+    written = {}
+    for side, rows in (("old", old), ("new", new)):
+        lines = [("id", *names), *((str(key), *row) for key, row in rows.items())]
+        written[side] = reference.csv_of([tuple(line) for line in lines])
+        (tmp_path / f"{side}.csv").write_text(written[side])
+    answer = reference.diff(written["old"], written["new"], ["id"], order)
+
+    comparison = Comparison.of(key=["id"], value=order)
+    outputs = Outputs(detail=tmp_path / "detail.csv", removed=tmp_path / "removed.csv")
+    spec = spec_of(tmp_path / "old.csv", tmp_path / "new.csv", comparison)
+    limits = Limits(2, memory="1GB", temp_folder=tmp_path)
+    summary = Diff(spec, limits).run(outputs)
+
+    assert answer.detail_csv == (tmp_path / "detail.csv").read_text()
+    assert answer.removed_csv == (tmp_path / "removed.csv").read_text()
+    assert (answer.added, answer.changed) == (summary.added, summary.changed)

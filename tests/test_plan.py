@@ -31,6 +31,7 @@ NAMES = (
     "old_not_numbers",
     "old_kept",
     "removed",
+    "write",
     "result",
     "detail",
 )
@@ -42,7 +43,7 @@ OLD_SIDES = {
 }
 
 # statements that no plan is made of
-UNPLANNED = re.compile(r"^(create temp (macro|view)|set variable) ", re.MULTILINE)
+UNPLANNED = re.compile(r"^(create (or replace )?temp (macro|view)|set variable) ", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,15 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plans]:
         for side in sides:
             connection.register_filesystem(side.pieces)
         connection.execute(OPTIMIZERS)
-        for name in ("equality", "read", "four_pieces", "views_of_four_pieces", "key", "number"):
+        for name in (
+            "equality",
+            "read",
+            "read_in_order",
+            "four_pieces",
+            "views_of_four_pieces",
+            "key",
+            "number",
+        ):
             explained(connection, name, bound)
         explained(connection, "outcome", bound)
         for view in ("old_once", "old_once_numbers"):
@@ -135,7 +144,7 @@ def columns(plan: str, word: str) -> set[int]:
 
 @pytest.mark.parametrize(
     "name",
-    [*OLD_SIDES, "duplicates", "old_kept", "removed"],
+    [*OLD_SIDES, "duplicates", "old_kept", "write"],
 )
 def test_rows_meet_in_hash_joins(plans: Plans, name: str) -> None:
     assert "HASH_JOIN" in plans[name]

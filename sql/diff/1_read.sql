@@ -5,11 +5,16 @@
 --   key_0, key_1 …            the key columns, in the order of the comparison
 --   value_0, value_1 …        the value columns, in the order of the comparison
 --   rest_0, rest_1 …          all other columns
---   number_0, number_1 …      the number in a value; NULL if it is not a number
---   old_value_0, old_number_0 …  values and numbers of old, joined to rows of new
+--   old_value_0 …             values of old, beside a row of new
+--   texts, numbers            lists of the values of a row, and of the numbers in them; NULL is not a number
+--   value, number             the same for a single value column
+--   old_texts, old_number …   the same of old, joined to rows of new
 --
 -- Patterns with anchors select groups of columns, such as columns('^value_[0-9]+$'). Without anchors, the
 -- pattern would match old_value_0, too. columns(…) returns columns in the order of their table.
+--
+-- A file may have 1,500 columns, and planning a query of n columns often takes n * n steps. So the first
+-- query on a file packs them into a list or a struct, and no macro has columns(…) as its argument.
 --
 -- An empty field is '' up to step 7, so keys and texts are never NULL. Step 8 and error messages turn it
 -- into NULL. Joins are still NULL-safe (`is not distinct from`), so they do not depend on that.
@@ -36,8 +41,8 @@
 -- The rows of one file or piece, as text, in the order of the file.
 --
 -- parameters  file  path with glob characters in brackets, or name of a piece
---             side, roles  $old and $old_roles, or $new and $new_roles
--- columns     the roles, in the same order for both files
+--             side  $old or $new
+-- columns     the roles, in the order of the file
 --
 -- The query sets all options, because sniffing drops rows and rounds numbers. With `header`, the reader
 -- finds no rows if it misjudges the line ends. An unquoted field cannot contain the null string, so
@@ -47,10 +52,7 @@
 -- Only one thread should read a file. Several threads sometimes fail under load (2.0.0, "dereference an
 -- optional pointer" between two buffers). It is still parallel, because otherwise the reader keeps all
 -- buffers until the end of the file.
-create temp macro csv_rows(file, side, roles) as table
-    select unnest(roles)
-    where false
-    union all by name
+create temp macro csv_rows_of_file(file, side) as table
     from
         read_csv(
             file, columns = side['columns'], auto_detect = false,
@@ -61,6 +63,24 @@ create temp macro csv_rows(file, side, roles) as table
             max_line_size = if(side['rewritten'], 16000000, 4000000),
             buffer_size = if(side['rewritten'], 16000000, 4000000)
         );
+
+-- read_in_order --
+
+-- Both files have the key columns and the value columns in the order of the comparison.
+create temp macro csv_rows(file, side, roles) as table
+    from csv_rows_of_file(file, side);
+
+-- read_reordered --
+
+-- A file has them in another order. A union takes n * n steps for n columns.
+--
+-- parameters  roles  $old_roles or $new_roles
+-- columns     the roles, in the order of `roles`, which is the same for both files
+create temp macro csv_rows(file, side, roles) as table
+    select unnest(roles)
+    where false
+    union all by name
+    from csv_rows_of_file(file, side);
 
 -- one_piece --
 

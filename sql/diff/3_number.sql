@@ -3,7 +3,7 @@
 -- number --
 
 -- An error for a value that is neither empty nor a number, so a count is not needed.
-create temp macro number_or_error(field) as
+create temp macro double_or_error(field) as
     case
         when field >= '0' and field < ':' then field::double
         when field = '' then null
@@ -11,11 +11,21 @@ create temp macro number_or_error(field) as
         else field::double
     end;
 
--- A text and its number in one struct, because one expression cannot pair columns of two groups.
-create temp macro cell_of(field) as {'text': field, 'number': number_in(field)};
+create temp macro number_or_error(field, number) as
+    if(
+        is_limit(number) and number_of(field, number) is null,
+        ('no ' || field)::double, -- raises an error
+        number
+    );
 
--- True for a value that is neither empty nor a number, else NULL, for count().
-create temp macro no_number(cell) as if(cell.text <> '' and cell.number is null, true, null);
+-- The number of texts that are neither empty nor a number.
+create temp macro not_numbers_in(texts, numbers) as
+    case
+        when list_count(numbers) = len(texts) then 0
+        else len(list_filter(texts, lambda text: text <> '')) - list_count(numbers)
+    end;
+
+create temp macro not_number(text, number) as (text <> '' and number is null)::utinyint;
 
 -- all_values_equal for lists of numbers, in which NULL is an empty field. With a tolerance, equal texts
 -- are equal numbers.
@@ -37,40 +47,65 @@ create temp macro all_numbers_close_alike(a, b, rel_tol, abs_tol) as
 -- The rows of a file, with the columns that a join needs. DuckDB computes only the columns that a query
 -- names. Casts are here, below the join: above it, a filter would cast again.
 --
--- columns  key                    as key_of makes it
---          value_0 …, number_0 …  values, with any text, and their numbers
---          not_numbers            number of values that are neither empty nor a number
---          fields                 struct of the row in the file
---          row                    its number, in the order of the file
-create temp macro rows_of_any(rows_of_file, keys, salt) as table
+-- columns  key           as key_of makes it
+--          value, number  a single value and its number. coalesce(*columns(…)) is the first column that is
+--                        not NULL. With a single value column, as in most metrics, it is that column.
+--          texts, numbers  the values and their numbers
+--          not_numbers   number of values that are neither empty nor a number
+--          fields        struct of the row in the file
+--          row           its number, in the order of the file
+create temp macro rows_of_any(rows_of_file, keys, salt, single) as table
     select
-        key,
-        columns('^(value|number)_[0-9]+$'),
-        if(
-            coalesce(*columns('^no_number_[0-9]+$')), list_count([*columns('^no_number_[0-9]+$')]), 0
-        )::usmallint as not_numbers,
-        struct_pack(*columns('^(key|value|rest)_[0-9]+$')) as fields,
-        row
+        *,
+        if(single, not_number(value, number), not_numbers_in(texts, numbers))::usmallint as not_numbers
     from (
         select
-            *,
-            columns('^cell_([0-9]+)$').number as 'number_\1',
-            no_number(columns('^cell_([0-9]+)$')) as 'no_number_\1'
+            * exclude (double, doubles),
+            number_of(value, double) as number,
+            numbers_of(texts, doubles) as numbers
         from (
-            select *, cell_of(columns('^value_([0-9]+)$')) as 'cell_\1'
-            from keyed_rows(rows_of_file, keys, salt)
+            select *, double_in(value) as double, doubles_in(texts) as doubles
+            from (
+                select
+                    key,
+                    coalesce(*columns('^value_[0-9]+$')) as value,
+                    [*columns('^value_[0-9]+$')] as texts,
+                    struct_pack(*columns('^(key|value|rest)_[0-9]+$')) as fields,
+                    row
+                from keyed_rows(rows_of_file, keys, salt)
+            )
         )
     );
 
 -- The same for values that are all numbers or empty. Any other value raises an error.
 --
--- columns  key, number_0 …, fields, row
+-- columns  key, number, numbers, fields, row
 --          mark  64 bits, the same for equal texts of values, and almost always different for others
 create temp macro rows_of_numbers(rows_of_file, keys, salt) as table
     select
         key,
-        number_or_error(columns('^value_([0-9]+)$')) as 'number_\1',
-        hash(*columns('^value_[0-9]+$')) as mark,
-        struct_pack(*columns('^(key|value|rest)_[0-9]+$')) as fields,
+        number_or_error(value, double) as number,
+        if(
+            have_limit(doubles),
+            [number_or_error(pair[1], pair[2]) for pair in list_zip(texts, doubles)],
+            doubles
+        ) as numbers,
+        mark,
+        fields,
         row
-    from keyed_rows(rows_of_file, keys, salt);
+    from (
+        select
+            *,
+            double_or_error(value) as double,
+            [double_or_error(text) for text in texts] as doubles
+        from (
+            select
+                key,
+                coalesce(*columns('^value_[0-9]+$')) as value,
+                [*columns('^value_[0-9]+$')] as texts,
+                hash(*columns('^value_[0-9]+$')) as mark,
+                struct_pack(*columns('^(key|value|rest)_[0-9]+$')) as fields,
+                row
+            from keyed_rows(rows_of_file, keys, salt)
+        )
+    );

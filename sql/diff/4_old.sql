@@ -2,9 +2,9 @@
 --
 -- columns  key              as key_of makes it
 --          copies           number of rows of old in this row
---          of any values:   old_value_0 …, and old_not_numbers, the number of values in those rows that
---                           are neither empty nor a number; with old_once, 5_classify.sql counts them
---          of numbers:      old_number_0 …, and old_mark, the mark of rows_of_numbers
+--          of any values:   old_value, old_texts, and old_not_numbers, the number of values in those rows
+--                           that are neither empty nor a number; with old_once, 5_classify.sql counts them
+--          of numbers:      old_number, old_numbers, and old_mark, the mark of rows_of_numbers
 --
 -- `where row > 0` uses the numbers of the rows. DuckDB omits unused numbers, and then several threads
 -- would read one file.
@@ -20,7 +20,8 @@ set variable salt = $salt;
 create temp view old_once as
 select
     key,
-    columns('^value_([0-9]+)$') as 'old_value_\1',
+    coalesce(*columns('^value_[0-9]+$')) as old_value,
+    [*columns('^value_[0-9]+$')] as old_texts,
     1::utinyint as copies,
     0 as old_not_numbers
 from keyed_rows(getvariable('old_rows'), getvariable('keys'), getvariable('salt'))
@@ -37,7 +38,8 @@ set variable salt = $salt;
 create temp view old_once_numbers as
 select
     key,
-    columns('^number_([0-9]+)$') as 'old_number_\1',
+    number as old_number,
+    numbers as old_numbers,
     mark as old_mark,
     1::utinyint as copies
 from rows_of_numbers(getvariable('old_rows'), getvariable('keys'), getvariable('salt'))
@@ -48,14 +50,15 @@ where row > 0;
 -- Any values; one row per key, with the values of one of its rows, so the join cannot multiply rows. A
 -- table needs more memory than a grouping within the join, but DuckDB can spill it.
 --
--- parameters  old_rows, keys, salt
+-- parameters  old_rows, keys, salt, single
 create temp table old_grouped as
 select
     key,
-    first(columns('^value_([0-9]+)$')) as 'old_value_\1',
+    first(if($single, value, null)) as old_value,
+    first(if($single, null, texts)) as old_texts,
     count(*) as copies,
     sum(not_numbers)::bigint as old_not_numbers
-from rows_of_any($old_rows, $keys, $salt)
+from rows_of_any($old_rows, $keys, $salt, $single)
 where row > 0
 group by key;
 
@@ -63,11 +66,12 @@ group by key;
 
 -- Numbers; one row per key, with the numbers and the mark of one of its rows.
 --
--- parameters  old_rows, keys, salt
+-- parameters  old_rows, keys, salt, single
 create temp table old_grouped_numbers as
 select
     key,
-    first(columns('^number_([0-9]+)$')) as 'old_number_\1',
+    first(if($single, number, null)) as old_number,
+    first(if($single, null, numbers)) as old_numbers,
     first(mark) as old_mark,
     count(*) as copies
 from rows_of_numbers($old_rows, $keys, $salt)

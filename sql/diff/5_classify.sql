@@ -19,12 +19,12 @@ select
     null::varchar as kind,
     null::bigint as row,
     [fields] as fields,
-    key_of(struct_pack(*columns('^key_[0-9]+$')), '', $keys) as removed_key,
+    key as removed_key,
     null::bigint as joined,
     null::bigint as copies,
     null::bigint as new_not_numbers,
     null::bigint as old_not_numbers
-from (select $new_roles as fields, unnest($new_roles))
+from rows_of_any($new_rows, $keys, $salt, $single)
 where false;
 
 -- outcome_of_numbers --
@@ -44,25 +44,12 @@ joined as (
     from rows_of_numbers($new_rows, $keys, $salt) as new_rows
     full join query_table($old_side) as old_side on new_rows.key is not distinct from old_side.key
 ),
--- coalesce(*columns(…)) is the first column that is not NULL. With a single value column, as in most
--- metrics, it is that column, and lists are not needed. DuckDB omits unused columns.
 compared as (
     select
         *,
-        row is not null and old_key is not null and mark = old_mark and if(
-            $single, number is not distinct from old_number, number_row = old_number_row
-        ) as same
-    from (
-        select
-            *,
-            coalesce(*columns('^number_[0-9]+$')) as number,
-            coalesce(*columns('^old_number_[0-9]+$')) as old_number,
-            row(*columns('^number_[0-9]+$')) as number_row,
-            row(*columns('^old_number_[0-9]+$')) as old_number_row,
-            [*columns('^number_[0-9]+$')] as numbers,
-            [*columns('^old_number_[0-9]+$')] as old_numbers
-        from joined
-    )
+        row is not null and old_key is not null and mark = old_mark
+        and if($single, number is not distinct from old_number, numbers = old_numbers) as same
+    from joined
 ),
 classified as (
     select
@@ -108,51 +95,33 @@ insert into outcome
 with
 joined as (
     select new_rows.* exclude (key), old_side.key as old_key, old_side.* exclude (key)
-    from rows_of_any($new_rows, $keys, $salt) as new_rows
+    from rows_of_any($new_rows, $keys, $salt, $single) as new_rows
     full join query_table($old_side) as old_side on new_rows.key is not distinct from old_side.key
 ),
 compared as (
     select
         *,
         row is not null and old_key is not null
-        and if($single, text = old_text, text_row = old_text_row) as same
-    from (
-        select
-            *,
-            coalesce(*columns('^value_[0-9]+$')) as text,
-            coalesce(*columns('^old_value_[0-9]+$')) as old_text,
-            row(*columns('^value_[0-9]+$')) as text_row,
-            row(*columns('^old_value_[0-9]+$')) as old_text_row
-        from joined
-    )
+        and if($single, value = old_value, texts = old_texts) as same
+    from joined
 ),
 -- casts values of old only if their text differs from new
 cast_once as (
     select
         * exclude (old_not_numbers),
-        coalesce(*columns('^number_[0-9]+$')) as number,
-        coalesce(*columns('^cast_number_[0-9]+$')) as old_number,
-        [*columns('^value_[0-9]+$')] as texts,
-        [*columns('^old_value_[0-9]+$')] as old_texts,
-        [*columns('^number_[0-9]+$')] as numbers,
-        [*columns('^cast_number_[0-9]+$')] as old_numbers,
         case
             when $grouped then coalesce(old_not_numbers, 0)
             when same then not_numbers
-            when coalesce(*columns('^cast_no_number_[0-9]+$'))
-                then list_count([*columns('^cast_no_number_[0-9]+$')])
-            else 0
+            when old_key is null then 0
+            when $single then not_number(old_value, old_number)
+            else not_numbers_in(old_texts, old_numbers)
         end as old_not_numbers
     from (
         select
             *,
-            columns('^cast_cell_([0-9]+)$').number as 'cast_number_\1',
-            no_number(columns('^cast_cell_([0-9]+)$')) as 'cast_no_number_\1'
-        from (
-            select
-                *, if(same, null, cell_of(columns('^old_value_([0-9]+)$'))) as 'cast_cell_\1'
-            from compared
-        )
+            if(same, null, number_in(old_value)) as old_number,
+            if(same, null, numbers_in(old_texts)) as old_numbers
+        from compared
     )
 ),
 classified as (
@@ -170,7 +139,7 @@ classified as (
             when $grouped and copies > 1 then 'ambiguous'
             when if(
                 $single,
-                numbers_equal(text, old_text, number, old_number, $rel_tols[1], $abs_tols[1]),
+                numbers_equal(value, old_value, number, old_number, $rel_tols[1], $abs_tols[1]),
                 all_values_equal(texts, old_texts, numbers, old_numbers, $rel_tols, $abs_tols)
             ) then 'within_tolerance'
             else 'changed'

@@ -48,10 +48,10 @@ from added_keys, kinds;
 -- The values of old that are neither empty nor a number; a single row. Only for files in which keys of
 -- new repeat: the join meets some rows of old several times then.
 --
--- parameters  old_rows, keys, salt
+-- parameters  old_rows, keys, salt, single
 -- columns     cells
 select coalesce(sum(not_numbers), 0)::bigint as cells
-from rows_of_any($old_rows, $keys, $salt)
+from rows_of_any($old_rows, $keys, $salt, $single)
 where row > 0; -- as 4_old.sql has it
 
 -- repeated_keys --

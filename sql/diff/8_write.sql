@@ -1,31 +1,14 @@
--- Writes the outputs, sorted by the number of the row. An empty field becomes NULL, which CSV writes as
--- nothing.
---
--- parameters  header  struct with the roles of the file's columns, in file order
---             prefix  first line of the file, with the names. A union of names and rows in one query
---                     would need memory for all rows, because its sort cannot spill.
---             output  file to write
+-- Writes the outputs, sorted by the number of the row. A section makes the view `output_rows`, and `write`
+-- or `write_reordered` writes it. No field can be the null string, so an empty one is written as nothing.
 
 -- result --
 
 -- The added and changed rows, in the order of new.
 --
--- parameters  header  of new
 -- reads       outcome
-copy (
-    select nullif(columns('^(key|value|rest)_[0-9]+$'), '')
-    from (
-        select 0 as row, unnest($header) -- for their order
-        where false
-        union all by name
-        select row, unnest(fields[1])
-        from outcome
-        where kind in ('added', 'changed')
-    )
-    order by row
-) to $output (
-    format csv, header false, prefix $prefix, suffix e'\n', comment '', use_tmp_file false
-);
+create or replace temp view output_rows as
+select row, unnest(fields)
+from (select row, fields[1] as fields from outcome where kind in ('added', 'changed'));
 
 -- old_kept --
 
@@ -61,72 +44,89 @@ semi join wanted on old_rows.key is not distinct from wanted.key;
 -- values are those of its first row.
 --
 -- parameters  keys, salt
---             header  of new; then kind; then old_value_0 …
+--             blanks  struct of old_value_0 … as empty texts, for added rows
 -- reads       outcome, old_kept
-copy (
-    with
-    before as (
-        select key, arg_min(old_values, row) as old_values
-        from (
-            select key, row, [struct_pack(*columns('^old_value_[0-9]+$'))] as old_values
-            from (select key, row, columns('^value_([0-9]+)$') as 'old_value_\1' from old_kept)
-        )
-        group by key
-    ),
-    changes as (
-        select
-            row,
-            kind,
-            columns('^(key|value|rest)_[0-9]+$'),
-            if(
-                kind = 'changed',
-                key_of(
-                    struct_pack(*columns('^key_[0-9]+$')),
-                    concat_ws(e'\x1f', $salt, *columns('^key_[0-9]+$')),
-                    $keys
-                ),
-                null
-            ) as key
-        from (
-            select row, kind, unnest(fields[1]) from outcome where kind in ('added', 'changed')
-        )
-    )
-    select nullif(columns('^(key|value|rest|old_value)_[0-9]+$|^kind$'), '')
+set variable blanks = $blanks;
+set variable keys = $keys;
+set variable salt = $salt;
+create or replace temp view output_rows as
+with
+before as (
+    select key, arg_min(old_values, row) as old_values
     from (
-        select 0 as row, unnest($header) -- for their order
-        where false
-        union all by name
-        select changes.* exclude (key), unnest(old_values[1])
-        from changes
-        left join before on changes.key is not distinct from before.key
+        select key, row, [struct_pack(*columns('^old_value_[0-9]+$'))] as old_values
+        from (select key, row, columns('^value_([0-9]+)$') as 'old_value_\1' from old_kept)
     )
-    order by row
-) to $output (
-    format csv, header false, prefix $prefix, suffix e'\n', comment '', use_tmp_file false
+    group by key
+),
+changes as (
+    select
+        row,
+        kind,
+        fields,
+        if(
+            kind = 'changed',
+            key_of(
+                struct_pack(*columns('^key_[0-9]+$')),
+                concat_ws(e'\x1f', getvariable('salt'), *columns('^key_[0-9]+$')),
+                getvariable('keys')
+            ),
+            null
+        ) as key
+    from (
+        select *, unnest(fields)
+        from (select row, kind, fields[1] as fields from outcome where kind in ('added', 'changed'))
+    )
+)
+select row, unnest(fields), kind, unnest(old_fields)
+from (
+    select row, kind, fields, coalesce(old_values[1], getvariable('blanks')) as old_fields
+    from changes
+    left join before on changes.key is not distinct from before.key
 );
 
 -- removed --
 
 -- The rows of old whose key is not in new, in the order of old.
 --
--- parameters  header  of old
 -- reads       outcome, old_kept
+create or replace temp view output_rows as
+select old_kept.*
+from old_kept
+semi join (select removed_key from outcome where kind = 'removed') as gone
+    on old_kept.key is not distinct from gone.removed_key;
+
+-- write --
+
+-- The rows with their columns in the order of the file.
+--
+-- parameters  prefix  first line of the file, with the names. A union of names and rows in one query
+--                     would need memory for all rows, because its sort cannot spill.
+--             output  file to write
+-- reads       output_rows
 copy (
-    with
-    removed as (
-        select old_kept.*
-        from old_kept
-        semi join (select removed_key from outcome where kind = 'removed') as gone
-            on old_kept.key is not distinct from gone.removed_key
-    )
-    select nullif(columns('^(key|value|rest)_[0-9]+$'), '')
+    select columns('^(key|value|rest|old_value)_[0-9]+$|^kind$')
+    from output_rows
+    order by row
+) to $output (
+    format csv, header false, prefix $prefix, suffix e'\n', nullstr e'\n', comment '', use_tmp_file false
+);
+
+-- write_reordered --
+
+-- The same if csv_rows has reordered the columns.
+--
+-- parameters  header  struct with the roles of the output's columns, in their order
+--             prefix, output
+copy (
+    select columns('^(key|value|rest|old_value)_[0-9]+$|^kind$')
     from (
         select 0 as row, unnest($header) -- for their order
         where false
         union all by name
-        from removed
+        from output_rows
     )
     order by row
 ) to $output (
-    format csv, header false, prefix $prefix, suffix e'\n', comment '', use_tmp_file false
+    format csv, header false, prefix $prefix, suffix e'\n', nullstr e'\n', comment '', use_tmp_file false
 );

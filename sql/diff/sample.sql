@@ -9,14 +9,17 @@
 -- sample --
 select
     count(*) > count(distinct key) as repeats,
-    count(coalesce(*columns('^no_number_[0-9]+$'))) = 0 as numbers
+    coalesce(bool_and(not_numbers_in(texts, numbers) = 0), true) as numbers
 from (
-    select
-        key_of(
-            struct_pack(*columns('^key_[0-9]+$')),
-            concat_ws(e'\x1f', $salt, *columns('^key_[0-9]+$')),
-            $keys
-        ) as key,
-        no_number(cell_of(columns('^value_([0-9]+)$'))) as 'no_number_\1'
-    from csv_rows($file, $side, $roles)
+    select *, numbers_in(texts) as numbers
+    from (
+        select
+            key_of(
+                struct_pack(*columns('^key_[0-9]+$')),
+                concat_ws(e'\x1f', $salt, *columns('^key_[0-9]+$')),
+                $keys
+            ) as key,
+            [*columns('^value_[0-9]+$')] as texts
+        from csv_rows($file, $side, $roles)
+    )
 );

@@ -143,7 +143,7 @@ def compare(
         while True:
             with connect() as session:
                 bound = parameters(work)
-                for macros in ("read", *_sections(work), "key", "number"):
+                for macros in (*_sections(work), "key", "number"):
                     session.run(macros, bound)
                 plan = plan or _sampled(session, bound, work)
                 tried = _Try(session, work, inspection, plan, bound | _named(plan)).run(on_stage)
@@ -166,6 +166,7 @@ def parameters(work: Work) -> dict[str, Any]:
     return {
         **side_parameters("old", work.old.file, work.old.pieces.names, comparison),
         **side_parameters("new", work.new.file, work.new.pieces.names, comparison),
+        **({} if _is_reordered(work) else {"new_roles": dict.fromkeys(new_roles, "VARCHAR")}),
         **(_IN_FOUR_PIECES if _is_cut(work) else _IN_ONE_PIECE),
         "salt": secrets.token_urlsafe(6),
         "keys": "exact" if work.exact_keys else "hashed",
@@ -179,6 +180,7 @@ def parameters(work: Work) -> dict[str, Any]:
         "new_header": new_roles,
         "extra_header": {"kind": extra[0]}
         | {f"old_value_{i}": name for i, name in enumerate(extra[1:])},
+        "blanks": {f"old_value_{i}": "" for i in range(len(comparison.value))},
     }
 
 
@@ -205,7 +207,19 @@ def _is_cut(work: Work) -> bool:
 
 def _sections(work: Work) -> list[str]:
     """The sections of `1_read.sql` that read the files."""
-    return ["four_pieces", "views_of_four_pieces"] if _is_cut(work) else ["one_piece"]
+    order = "read_reordered" if _is_reordered(work) else "read_in_order"
+    pieces = ["four_pieces", "views_of_four_pieces"] if _is_cut(work) else ["one_piece"]
+    return ["read", order, *pieces]
+
+
+def _is_reordered(work: Work) -> bool:
+    """Whether a file does not have the columns in the order of the comparison."""
+    for wanted in (work.comparison.key, work.comparison.value):
+        columns = set(wanted)
+        for side in work.sides:
+            if tuple(name for name in side.file.columns if name in columns) != tuple(wanted):
+                return True
+    return False
 
 
 def side_parameters(
@@ -403,6 +417,7 @@ class _Try:
         emitted = counts.added + counts.changed
         if outputs.removed or outputs.detail:
             self.session.run("old_kept", bound)
+        write = "write_reordered" if _is_reordered(self.work) else "write"
         for name, path, header, rows in (
             ("result", outputs.result, bound["new_header"], emitted),
             ("detail", outputs.detail, bound["new_header"] | bound["extra_header"], emitted),
@@ -412,7 +427,8 @@ class _Try:
                 # DuckDB writes line ends between rows, but not after the prefix
                 prefix = line_of(header.values()) + ("\n" if rows else "")
                 output = {"header": header, "output": str(path), "prefix": prefix}
-                written = self.session.run(name, bound | output)
+                self.session.run(name, bound)
+                written = self.session.run(write, bound | output)
                 if written["Count"] != rows:
                     raise DiffFailed(
                         f"The rows of {name} do not add up; this is a fault of the service."

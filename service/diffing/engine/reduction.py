@@ -281,7 +281,7 @@ class Reducer:
         """A session with the macros that `shared.sql` needs."""
         session = self.means.connect(pieces, ())
         try:
-            for section in ("read", "four_pieces"):
+            for section in ("read", "read_in_order", "four_pieces"):
                 session.run(section)
         except BaseException:
             session.close()
