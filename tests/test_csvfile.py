@@ -388,6 +388,13 @@ def test_a_cr_in_any_place_is_refused_unless_it_is_quoted_or_ends_a_line(
             assert expected == read(path, scratch)
 
 
+@pytest.mark.parametrize("chunk", [1, 9, 32 * 1024])
+def test_a_quoted_cr_needs_no_copy(path: Path, scratch: Path, chunk: int) -> None:
+    path.write_bytes(b'a,b\n1,"2\n\r3"\n"4\r","5\r\n\n\r6"\n' * 9)
+
+    assert not checked(path, scratch, Portions(scanned=chunk)).rewritten
+
+
 @pytest.mark.parametrize("pad", range(16))
 def test_a_cr_after_any_border_of_a_step_is_refused(path: Path, scratch: Path, pad: int) -> None:
     path.write_bytes(b"a,b\n" + b"x" * pad + b",2\n1,2\n\r3,4\n5,6\n")

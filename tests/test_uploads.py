@@ -388,8 +388,11 @@ def test_what_is_no_name_of_an_input_file_is_a_422(idle: Client, name: str) -> N
 @pytest.mark.parametrize("name", ["https://host/o.csv", "s3://bucket/o.csv.gz"])
 def test_an_address_in_place_of_a_file_is_a_422(idle: Client, name: str) -> None:
     scheme = name.partition("/")[0]
-    refusal = f"old: {name}: addresses such as {scheme}// are not taken. Download the file first"
-    assert_problem(idle.post(REVENUE, json={"old": name}), 422, refusal)
+    answer = idle.post(REVENUE, json={"old": name})
+
+    assert_problem(answer, 422, f"old: {name}: addresses such as {scheme}// are not taken.")
+    assert answer.json()["detail"].endswith(" and name the copy.")
+    assert ".." not in answer.json()["detail"]
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {

@@ -43,7 +43,7 @@ create temp macro key_form(field, rule) as
 -- differing_keys --
 
 -- parameters  old_rows
--- reads       outcome, whose added rows are almost all rows of new
+-- reads       outcome, whose added rows are almost all rows of new; none has a key of old
 -- columns     sampled_old, sampled_new  number of keys in each sample
 --             rules  list of rule, matched (keys of old that have a key of new by this rule), and
 --                    an example: the key in old and in new, lists of fields; most matched first
@@ -97,7 +97,6 @@ matched as (
     join new_forms
         on old_forms.rule is not distinct from new_forms.rule
         and old_forms.form is not distinct from new_forms.form
-    where old_forms.key <> new_forms.key
     group by old_forms.rule, place
 )
 select

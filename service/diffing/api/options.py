@@ -18,7 +18,7 @@ _LONGEST_FAULTS = 500
 
 def _input_name(name: str) -> str:
     if (refusal := address(name)) and not name.startswith("file:"):
-        raise ValueError(refusal)
+        raise ValueError(refusal.rstrip("."))
     usual = re.fullmatch(r"[^/\\.\x00-\x1f][^/\\\x00-\x1f]*\.csv(\.gz|\.zst)?", name)
     if not usual or len(name.encode()) > _LONGEST_NAME:
         raise ValueError("must name a .csv, .csv.gz or .csv.zst file, without a folder")
