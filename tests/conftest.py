@@ -3,7 +3,7 @@
 import atexit
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,11 @@ from diffing.engine.summary import Summary
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from tests import command_line
+from tests.preloaded import Preloaded
 from tests.service_under_test import (
     LargePair,
     Service,
+    programs_of,
     require_programs_of_all,
     write_large_pair,
 )
@@ -67,9 +69,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.path.stem, len(_FIRST)))
 
 
+# `make test-all` sets it
+_ALL = bool(os.environ.get("EVERY_EXAMPLE"))
+
+
 def examples(most: int) -> int:
     """How many examples hypothesis tries: a third, but for `make test-all`."""
-    return most if os.environ.get("EVERY_EXAMPLE") else most // 3
+    return most if _ALL else most // 3
 
 
 # Small files are read in as many pieces as there are threads, as large files are.
@@ -151,6 +157,20 @@ def folder(tmp_path: Path) -> Path:
 
 
 # --- the real processes, over HTTP ---
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forked_programs() -> Iterator[None]:
+    """Programs are forked from a process that has loaded their modules, but in `make test-all`."""
+    with nullcontext() if _ALL else closing(Preloaded()) as preloaded, programs_of(preloaded):
+        yield
+
+
+@pytest.fixture
+def new_processes() -> Iterator[None]:
+    """Programs of the test are new processes of Python, as those of users are."""
+    with programs_of(None):
+        yield
 
 
 @pytest.fixture(autouse=True)

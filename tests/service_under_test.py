@@ -9,9 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,6 +25,7 @@ from diffing.files.results import Outputs
 from diffing.store.database import open_file, utc_now
 from diffing.store.jobs import Jobs
 from diffing.store.queue import JobQueue
+from tests.preloaded import Fork, Preloaded
 
 # for what ought to happen soon, however busy the machine is: only a test that fails waits so long
 PATIENCE_SECONDS = 120.0
@@ -51,24 +53,16 @@ class Program:
     """One `diffing …` process; what it and its children say is kept line by line.
 
     Args:
-        arguments: of the command line.
-        environment: all of it.
-        module: what Python runs.
+        start: starts it, given the descriptor of its standard error.
     """
 
-    def __init__(
-        self, arguments: tuple[str, ...], environment: dict[str, str], module: str = "diffing"
-    ) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            cwd=_ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+    def __init__(self, start: Callable[[int], "subprocess.Popen[bytes] | Fork"]) -> None:
+        reading, writing = os.pipe()
+        try:
+            self._process = start(writing)
+        finally:
+            os.close(writing)
+        self._stderr = os.fdopen(reading, encoding="utf-8")
         self.pid = self._process.pid
         self._lines: list[str] = []
         self._silent = self._awaited = False
@@ -121,15 +115,13 @@ class Program:
     def drain(self) -> None:
         """Wait for the last word."""
         self._reader.join(PATIENCE_SECONDS)
-        assert self._process.stderr
-        self._process.stderr.close()
+        self._stderr.close()
 
     def _find(self, pattern: str) -> re.Match[str] | None:
         return next(filter(None, (re.search(pattern, line) for line in self._lines)), None)
 
     def _read(self) -> None:
-        assert self._process.stderr
-        for line in self._process.stderr:
+        for line in self._stderr:
             with self._news:
                 self._lines.append(line.rstrip("\n"))
                 self._news.notify_all()
@@ -291,17 +283,24 @@ class Service:
 
     def start(self, *arguments: str, **settings: object) -> Program:
         """Start `diffing` with arguments; settings are those of the service, as keywords."""
-        return self.start_module("diffing", *arguments, **settings)
+        preloaded = _forked_from[-1]
+        if preloaded is None:
+            return self.start_module("diffing", *arguments, **settings)
+        return self._started(partial(preloaded.start, arguments, self._environment(settings)))
 
     def start_module(self, module: str, /, *arguments: str, **settings: object) -> Program:
-        """Start another module that is `diffing` in some way; the rest as in `start`."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("DIFFING_")}
-        environment["DIFFING_DATA_DIR"] = str(self.folder)
-        environment["DIFFING_LOG_FORMAT"] = "text"
-        environment |= {f"DIFFING_{k.upper()}": str(v) for k, v in settings.items()}
-        program = Program(arguments, environment, module)
-        self._programs.append(program)
-        return program
+        """Start a module that is `diffing` in some way, as a new process of Python."""
+        return self._started(
+            lambda stderr: subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                cwd=_ROOT,
+                env=self._environment(settings),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        )
 
     def api(self, **settings: object) -> Client:
         """Start an API on a free port."""
@@ -349,15 +348,30 @@ class Service:
     def running(self) -> list[Running]:
         """Every process that works on the folder, whoever its parent is by now."""
         mark = f"\0DIFFING_DATA_DIR={self.folder}\0".encode()
+        # in /proc, one that was forked has the environment of where it was
+        forked = {str(program.pid) for program in self._programs if not program.has_ended()}
         found = []
         for entry in Path("/proc").iterdir():
             # a process may end while it is looked at
             with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
-                if entry.name.isdigit() and mark in b"\0" + (entry / "environ").read_bytes():
+                if entry.name in forked or (
+                    entry.name.isdigit() and mark in b"\0" + (entry / "environ").read_bytes()
+                ):
                     command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                     state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
                     found.append(Running(int(entry.name), int(parent), command, state))
         return found
+
+    def _environment(self, settings: dict[str, object]) -> dict[str, str]:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("DIFFING_")}
+        environment["DIFFING_DATA_DIR"] = str(self.folder)
+        environment["DIFFING_LOG_FORMAT"] = "text"
+        return environment | {f"DIFFING_{k.upper()}": str(v) for k, v in settings.items()}
+
+    def _started(self, start: Callable[[int], "subprocess.Popen[bytes] | Fork"]) -> Program:
+        program = Program(start)
+        self._programs.append(program)
+        return program
 
     def child_of(self, program: Program, word: str) -> Running:
         """The child of a program that has the word in its command line."""
@@ -404,6 +418,18 @@ class Service:
 
 
 _open: set[Service] = set()
+# what programs are forked from; None: each is a new process of Python
+_forked_from: list[Preloaded | None] = [None]
+
+
+@contextlib.contextmanager
+def programs_of(preloaded: Preloaded | None) -> Iterator[None]:
+    """Until the end of the block, `Service.start` forks that process, if one is given."""
+    _forked_from.append(preloaded)
+    try:
+        yield
+    finally:
+        _forked_from.pop()
 
 
 def require_programs_of_all() -> None:

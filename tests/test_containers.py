@@ -22,6 +22,9 @@ from tests.conftest import ROOT
 from tests.service_under_test import PATIENCE_SECONDS, Program, Service
 from tests.test_faults import wait_until
 
+# what starts, and how it looks from outside, is what they are about
+pytestmark = pytest.mark.usefixtures("new_processes")
+
 MB = 1_000_000
 INSTALLED = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 

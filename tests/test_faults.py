@@ -134,7 +134,7 @@ def test_a_diff_that_takes_too_long_is_ended_and_says_so(
     status = client.wait_for_failure(job_id)
 
     assert "urn:diffing:timed-out" == status["error"]["type"]
-    assert "DIFFING_JOB_TIMEOUT" in status["error"]["detail"]
+    assert "DIFFING_JOB_TIMEOUT, or compare smaller files." in status["error"]["detail"]
     assert 1 == status["attempt"]
     wait_until(lambda: not service.diffs_of(worker), "the diff goes on")
     wait_until_nothing_is_left(service)

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from diffing.core.comparison import Comparison
 from diffing.core.errors import DiffingError
 from diffing.csvfiles.alignment import Irreducible, shared_stretches
+from diffing.csvfiles.scan import Portions
 from diffing.csvfiles.split import Cutting
 from diffing.engine.diff import Diff
 from diffing.files.results import Outputs
@@ -27,7 +28,7 @@ from tests import reference
 from tests.conftest import examples, spec_of
 from tests.test_cases import CASES, Case
 
-REDUCING = Cutting(smallest=200, shared=0)
+REDUCING = Cutting(smallest=200, shared=0, blocks=Portions(2_000, 500))
 WHOLE = Cutting(smallest=200, shared=math.inf)
 HEADER = ("id", "name", "value", "note")
 Row = tuple[str, str, str, str]
@@ -177,7 +178,7 @@ def test_old_values_are_those_of_the_first_row_either_way(diffed: DiffRows) -> N
     old = [*numbered(300), ("7", "again", "70", "")]
     new = [*numbered(300), ("7", "again", "71", "")]
 
-    assert_same(diffed, text_of(old), text_of(new), detail=True)
+    assert assert_same(diffed, text_of(old), text_of(new), detail=True)
 
 
 @pytest.mark.parametrize("damage", ['"', ",", "\r", "\x1f", "\0"])

@@ -37,7 +37,14 @@ from diffing.store.conversions import Conversions
 from diffing.store.database import open_file
 from diffing.store.job import Submission
 from tests.conftest import ROOT
-from tests.service_under_test import Client, LargePair, Program, Running, Service
+from tests.service_under_test import (
+    PATIENCE_SECONDS,
+    Client,
+    LargePair,
+    Program,
+    Running,
+    Service,
+)
 from tests.test_api import assert_problem, assert_waits
 from tests.test_faults import STALE_AFTER, wait_until
 from tests.test_jobs_api import SUMMARY
@@ -791,7 +798,8 @@ def test_a_conversion_that_takes_too_long_is_ended_and_says_so(result: Slow) -> 
         asked = threads.submit(result.get)
         result.stopped_converter()
 
-    assert_problem(asked.result(), 503, "The conversion took longer", "DIFFING_JOB_TIMEOUT")
+    remedy = "Raise DIFFING_JOB_TIMEOUT, or fetch the result as CSV."
+    assert_problem(asked.result(), 503, "The conversion took longer", remedy)
     assert [] == result.converters()
     assert [] == parts_of(result.service)
 
@@ -851,8 +859,15 @@ def test_a_result_that_is_removed_takes_its_other_formats_along(service: Service
 def test_a_client_that_leaves_in_the_middle_leaves_no_file_open(
     service: Service, accepted: str
 ) -> None:
-    result = Slow(service, rows=1_500_000)  # 20 MB: the buffers of two sockets hold 10
-    with result.client.stream("GET", result.url, headers={"Accept-Encoding": accepted}) as response:
+    result = Slow(service)
+    # else the buffers of its socket could grow to more than the result
+    little = httpx2.HTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)])
+    client = httpx2.Client(transport=little, timeout=PATIENCE_SECONDS)
+    url = result.client.base_url.join(result.url)
+    with (
+        client,
+        client.stream("GET", url, headers={"Accept-Encoding": accepted}) as response,
+    ):
         next(response.iter_raw(1000))
         assert open_results(result)
 

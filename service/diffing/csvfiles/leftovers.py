@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -32,6 +32,37 @@ def whole_records(stretches: Stretches, borders: Borders) -> Stretches:
         if start is not None and end is not None and start < end:
             whole.add(start, new + start - old, end - start)
     return whole
+
+
+def in_stretches(stretches: Stretches, records: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Those of some records of old, by start and end, that are in stretches."""
+    ascending = sorted(zip(stretches.olds, stretches.lengths, strict=True))
+    starts = [old for old, _ in ascending]
+    return [
+        (start, end)
+        for start, end in records
+        if (number := bisect_right(starts, start)) and start < sum(ascending[number - 1])
+    ]
+
+
+def without(stretches: Stretches, records: Sequence[tuple[int, int]]) -> Stretches:
+    """Take records out of the stretches.
+
+    Args:
+        stretches: of both files.
+        records: the start and end of each in old, ascending; each is in one stretch.
+    """
+    left = Stretches()
+    starts, ends = map(list, zip(*records, strict=True)) if records else ([], [])
+    for old, new, length in stretches:
+        place = old
+        for number in range(bisect_left(starts, old), bisect_left(starts, old + length)):
+            if place < starts[number]:
+                left.add(place, new + place - old, starts[number] - place)
+            place = ends[number]
+        if place < old + length:
+            left.add(place, new + place - old, old + length - place)
+    return left
 
 
 def left_of_old(stretches: Stretches, body: int, size: int) -> Iterator[tuple[int, int]]:
@@ -90,15 +121,6 @@ def write_parts(
                 starts.append(place)
                 place += end - start
     return starts
-
-
-def append(source: Path, path: Path) -> None:
-    """Append the lines of a file to another, whose last line may lack its end."""
-    with source.open("rb") as more, path.open("r+b") as target:
-        if target.seek(-1, os.SEEK_END) and target.read(1) != b"\n":
-            target.write(b"\n")
-        target.seek(0, os.SEEK_END)
-        shutil.copyfileobj(more, target)
 
 
 def _together(parts: Iterable[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:

@@ -16,6 +16,7 @@ from fsspec.spec import AbstractFileSystem
 
 from diffing.csvfiles.csv_file import CsvFile
 from diffing.csvfiles.records import BOM, LONGEST_RECORD
+from diffing.csvfiles.scan import Portions
 
 PIECES = 4
 """The number of pieces that 1_read.sql reads of a file. Unneeded pieces are empty."""
@@ -30,6 +31,10 @@ _LINES_TRIED = 100
 _SAMPLES = 1_000
 
 
+BLOCKS = Portions(read=16_000_000, scanned=1024 * 1024)
+"""With smaller blocks, threads wait for Python's lock."""
+
+
 @dataclass(frozen=True)
 class Cutting:
     """The sizes of the parts of a file.
@@ -38,11 +43,13 @@ class Cutting:
         smallest: bytes of a piece at least; fewer are not worth a thread.
         sample_bytes: bytes that a sample reads at each place.
         shared: bytes of both files at least; less is not worth the search for shared rows.
+        blocks: bytes per thread and per block, where keys are hashed.
     """
 
     smallest: int = 4_000_000
     sample_bytes: int = 2_048
     shared: float = 10_000_000
+    blocks: Portions = BLOCKS
 
 
 CUTTING = Cutting()

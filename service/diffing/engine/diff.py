@@ -155,7 +155,7 @@ class Diff:
 
         comparison = self._comparison.model_copy(update={"duplicates": "allow"})
         means = Means(place.scratch, connect, self._limits, self._cutting, self._interrupted)
-        reducer = Reducer(files, comparison, means, in_order=place.outputs.detail is not None)
+        reducer = Reducer(files, comparison, means)
         with place.reporter.watching([reducer]):
             reduction = reducer.run()
             if not reduction:

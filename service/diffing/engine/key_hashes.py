@@ -1,20 +1,125 @@
-"""A hash of the key of each row, and the hashes that several rows have.
+"""A hash of the key of each record of a file, and the hashes that several records have.
 
 Equal keys have equal hashes. Nothing else is assumed, so a weak hash costs only time.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diffing.csvfiles.alignment import Irreducible
-from diffing.csvfiles.split import PIECES
-from diffing.engine.connection import Session
+from diffing.csvfiles.fields import Block, Layout, Numbers, PartOfRecord, blocks
+from diffing.csvfiles.scan import Chunk, Portions
+from diffing.engine.plain_numbers import without_plain_numbers
+from diffing.engine.words import words_of
 
 Hashes = NDArray[np.uint64]
+T = TypeVar("T")
+
+# So many different values that may be numbers or not are kept.
+_MOST_DOUBTFUL = 100_000
+_HALF = np.uint64(32)
+_FACTORS = np.random.default_rng(0).integers(1 << 63, 1 << 64, 256, np.uint64) | np.uint64(1)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The parts of a record that matter.
+
+    Args:
+        layout: of the file.
+        keys: the key columns, as spans of first and last column.
+        values: the value columns.
+    """
+
+    layout: Layout
+    keys: Sequence[tuple[int, int]]
+    values: Sequence[int]
+
+    @classmethod
+    def of(
+        cls, header: bytes, columns: Sequence[str], key: Sequence[str], value: Sequence[str]
+    ) -> Shape:
+        """The shape of a file.
+
+        Args:
+            header: its first line.
+            columns: the names in it.
+            key: the key columns.
+            value: the value columns.
+        """
+        keys: list[tuple[int, int]] = []
+        for number in sorted(map(columns.index, key)):
+            if keys and keys[-1][1] == number - 1:
+                keys[-1] = keys[-1][0], number
+            else:
+                keys.append((number, number))
+        values = [columns.index(name) for name in value]
+        line_end = b"\r\n" if header.endswith(b"\r\n") else b"\n"
+        return cls(Layout(len(header), len(columns), line_end), keys, values)
+
+
+@dataclass
+class Found:
+    """The keys and values of some records.
+
+    Args:
+        hashes: 64 bits for each record, in their order.
+        folded: the blocks in which a line end is inside a field.
+        doubtful: values that may be numbers or not, and their copies.
+        no_numbers: other values that are surely neither empty nor a number.
+    """
+
+    hashes: list[Hashes] = field(default_factory=list)
+    folded: list[Chunk] = field(default_factory=list)
+    doubtful: Counter[bytes] = field(default_factory=Counter)
+    no_numbers: int = 0
+
+    def add_values(self, block: Block, shape: Shape) -> None:
+        """Count the values of a block that are no numbers, and those that may be none.
+
+        Raises:
+            Irreducible: too many may be none.
+        """
+        for column in shape.values:
+            starts, lengths = block.span(column, column)
+            # no number has a quote; the text of the block lacks it
+            quoted = block.with_quotes
+            quoted = quoted[quoted % shape.layout.columns == column] // shape.layout.columns
+            self.no_numbers += len(quoted)
+            lengths[quoted] = 0
+            left = without_plain_numbers(block.text, starts, lengths)
+            self.no_numbers += left.no_numbers
+            places = zip(starts[left.fields].tolist(), lengths[left.fields].tolist(), strict=True)
+            self.doubtful.update([block.text[start : start + size] for start, size in places])
+        if len(self.doubtful) > _MOST_DOUBTFUL:
+            raise Irreducible
+
+
+def hashes_of(block: Block, shape: Shape) -> Hashes:
+    """A hash of the key of each record of a block."""
+    hashes = np.zeros(block.rows, np.uint64)
+    for span, (first, last) in enumerate(shape.keys):
+        words = words_of(block.text, *block.span(first, last))
+        for number, (word, records) in enumerate(words):
+            # else words that differ in their last bytes alone had sums with few different bits
+            word ^= word >> _HALF
+            word *= _FACTORS[(17 * span + number) % len(_FACTORS)]
+            hashes[records] += word
+    return hashes
 
 
 @dataclass(frozen=True)
@@ -22,73 +127,52 @@ class KeyHashes:
     """The hashes of the keys of a file.
 
     Args:
-        hashes: 64 bits for each row, ascending.
-        not_numbers: number of values that are neither empty nor a number.
+        hashes: 64 bits for each record, ascending.
+        folded: the blocks in which a line end is inside a field.
+        doubtful: values that may be numbers or not, and their copies.
+        no_numbers: other values that are surely neither empty nor a number.
     """
 
     hashes: Hashes
-    not_numbers: int
+    folded: Sequence[Chunk]
+    doubtful: Counter[bytes]
+    no_numbers: int
+
+    @classmethod
+    def of(cls, found: list[Found]) -> KeyHashes:
+        """Put together the parts of a file; their hashes are removed."""
+        rows = sum(len(hashes) for part in found for hashes in part.hashes)
+        all_hashes, place = np.empty(rows, np.uint64), 0
+        doubtful: Counter[bytes] = Counter()
+        for part in found:
+            for hashes in part.hashes:
+                all_hashes[place : place + len(hashes)] = hashes
+                place += len(hashes)
+            part.hashes.clear()
+            doubtful.update(part.doubtful)
+        all_hashes.sort()
+        folded = [chunk for part in found for chunk in part.folded]
+        return cls(all_hashes, folded, doubtful, sum(part.no_numbers for part in found))
 
     def count(self, hashes: Hashes) -> NDArray[np.int64]:
-        """The number of rows with each of these hashes."""
+        """The number of records with each of these hashes."""
         ends = np.searchsorted(self.hashes, hashes, side="right")
         return ends - np.searchsorted(self.hashes, hashes, side="left")
 
     @property
     def repeated(self) -> Hashes:
-        """The hashes of several rows, each once."""
+        """The hashes of several records, each once."""
         return _once(self.hashes[1:][self.hashes[1:] == self.hashes[:-1]])
-
-
-def key_hashes(
-    session: Session,
-    pieces: Sequence[str],
-    bound: Callable[[Sequence[str]], dict[str, Any]],
-    most_rows: int,
-) -> KeyHashes:
-    """Read a file and hash its keys.
-
-    Args:
-        session: has the macros of `1_read.sql`.
-        pieces: the names of its pieces, a multiple of four.
-        bound: gives the parameters for four of them.
-        most_rows: the number of rows it may have.
-
-    Raises:
-        Irreducible: it has more.
-        CsvRefused: the file is not what DuckDB takes for CSV.
-        OutOfMemory, OutOfDisk, DiffFailed: the machine was not up to it.
-        Interrupted: the session was.
-    """
-    hashes = np.empty(0, np.uint64)
-    rows = not_numbers = 0
-    for number in range(0, len(pieces), PIECES):
-        parameters = bound(pieces[number : number + PIECES])
-        found: Hashes = session.columns("key_hashes", parameters)["hash_and_count"]
-        lowest = np.uint64(parameters["counts"] - 1)
-        not_numbers += int((found & lowest).sum())
-        if rows + len(found) > len(hashes):
-            # in place, and enough for all the rest in most files
-            share = (number + PIECES) / len(pieces)
-            expected = int((rows + len(found)) / share * 1.02)
-            if expected > most_rows:
-                raise Irreducible
-            hashes.resize(expected, refcheck=False)
-        np.bitwise_and(found, ~lowest, out=hashes[rows : rows + len(found)])
-        rows += len(found)
-    hashes.resize(rows, refcheck=False)
-    hashes.sort()
-    return KeyHashes(hashes, not_numbers)
 
 
 @dataclass(frozen=True)
 class Met:
-    """The hashes of shared rows that other rows have, too.
+    """The hashes of shared records that other records have, too.
 
     Args:
-        hashes: each once.
-        pulled: whether a row of a rest has the hash. If not, several shared rows have it.
-        shared: the number of shared rows with a pulled hash.
+        hashes: each once, ascending.
+        pulled: whether a record of a rest has the hash. If not, several shared records have it.
+        shared: the number of shared records with a pulled hash.
     """
 
     hashes: Hashes
@@ -97,12 +181,12 @@ class Met:
 
 
 def met_again(old: KeyHashes, left_of_old: KeyHashes, left_of_new: KeyHashes) -> Met:
-    """Find the hashes of shared rows that other rows have, too.
+    """Find the hashes of shared records that other records have, too.
 
     Args:
-        old: the rows of old.
+        old: the records of old.
         left_of_old: those of them that are not shared.
-        left_of_new: the rows of new that are not shared.
+        left_of_new: the records of new that are not shared.
     """
     left = np.concatenate([left_of_old.hashes, left_of_new.hashes])
     left.sort()
@@ -110,11 +194,148 @@ def met_again(old: KeyHashes, left_of_old: KeyHashes, left_of_new: KeyHashes) ->
     shared = old.count(left) - left_of_old.count(left)
     pulled = left[shared > 0]
     others = np.setdiff1d(old.repeated, left, assume_unique=True)
-    return Met(
-        np.concatenate([pulled, others]),
-        np.arange(len(pulled) + len(others)) < len(pulled),
-        int(shared.sum()),
-    )
+    hashes = np.concatenate([pulled, others])
+    order = np.argsort(hashes)
+    return Met(hashes[order], order < len(pulled), int(shared.sum()))
+
+
+@dataclass(frozen=True)
+class Places:
+    """Records of a file.
+
+    Args:
+        starts: where each begins, in bytes.
+        ends: where the next one begins.
+        numbers: of the hash of each.
+    """
+
+    starts: Numbers
+    ends: Numbers
+    numbers: Numbers
+
+
+class Reading:
+    """Reads a file in several threads.
+
+    Args:
+        path: an uncompressed file.
+        shape: of its records.
+        portions: bytes per part, which one thread reads, and per block.
+        threads: their number.
+        stop: called often; an exception from it ends the reading.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        shape: Shape,
+        portions: Portions,
+        threads: int,
+        stop: Callable[[], None],
+    ) -> None:
+        self._path, self._shape, self._portions, self._stop = path, shape, portions, stop
+        self._file = path.open("rb", buffering=0)
+        self._size = os.fstat(self._file.fileno()).st_size
+        self._body = shape.layout.body
+        self._threads = ThreadPoolExecutor(threads, "fields")
+        self._ended = threading.Event()
+        self.bytes_read = 0
+        self._work: list[Future[Found]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._ended.set()
+        self._threads.shutdown(cancel_futures=True)
+        self._file.close()
+
+    def begin(self, most_rows: int) -> None:
+        """Begin to hash the keys.
+
+        Args:
+            most_rows: the number of records that the file may have.
+        """
+        read = partial(self._hashed, most_rows)
+        self._work = [self._threads.submit(read, part) for part in self._parts()]
+
+    def hashes(self) -> KeyHashes:
+        """Wait for the hashes of the keys.
+
+        Raises:
+            Irreducible: the file is not surely well-formed, or too long.
+        """
+        return KeyHashes.of(self._results(self._work, partial(self._hashed, sys.maxsize)))
+
+    def places(self, hashes: Hashes) -> Places:
+        """Find the records whose key has one of these hashes, in order.
+
+        Args:
+            hashes: ascending.
+
+        Raises:
+            Irreducible: the file is not surely well-formed.
+        """
+        read = partial(self._having, hashes)
+        work = [self._threads.submit(read, part) for part in self._parts()]
+        found = self._results(work, read)
+        columns = zip(*[found_there for part in found for found_there in part], strict=True)
+        return Places(*map(np.concatenate, columns))
+
+    def _parts(self) -> list[tuple[int, int]]:
+        """Parts of the file that begin and end between lines."""
+        cuts = [self._body]
+        with self._path.open("rb") as file:
+            for place in range(self._body + self._portions.read, self._size, self._portions.read):
+                file.seek(place)
+                file.readline()
+                if cuts[-1] < file.tell() < self._size:
+                    cuts.append(file.tell())
+        return [part for part in pairwise([*cuts, self._size]) if part[0] < part[1]]
+
+    def _results(self, work: list[Future[T]], read: Callable[[tuple[int, int]], T]) -> list[T]:
+        try:
+            return [part.result() for part in work]
+        except PartOfRecord:
+            for part in work:
+                part.cancel()
+            return [read((self._body, self._size))]
+
+    def _blocks(self, part: tuple[int, int]) -> Iterator[tuple[int, Block]]:
+        size = self._portions.scanned
+        for place, block in blocks(self._file.fileno(), part, self._shape.layout, size):
+            if self._ended.is_set():
+                raise Irreducible
+            self._stop()
+            yield place, block
+            self.bytes_read += int(block.record_ends[-1])
+
+    def _hashed(self, most_rows: int, part: tuple[int, int]) -> Found:
+        found, rows = Found(), 0
+        share = (part[1] - part[0]) / (self._size - self._body)
+        for place, block in self._blocks(part):
+            found.hashes.append(hashes_of(block, self._shape))
+            found.add_values(block, self._shape)
+            if block.folded:
+                found.folded.append(Chunk(place, place + int(block.record_ends[-1]), inside=False))
+            rows += block.rows
+            if rows > most_rows * share + len(block.text):
+                raise Irreducible
+        return found
+
+    def _having(
+        self, hashes: Hashes, part: tuple[int, int]
+    ) -> list[tuple[Numbers, Numbers, Numbers]]:
+        found = []
+        for place, block in self._blocks(part):
+            of_block = hashes_of(block, self._shape)
+            numbers = np.searchsorted(hashes, of_block)
+            numbers[numbers == len(hashes)] = 0
+            records = np.flatnonzero(hashes[numbers] == of_block)
+            ends = block.record_ends + place
+            starts = np.concatenate([[place], ends[:-1]])
+            found.append((starts[records], ends[records], numbers[records]))
+        return found
 
 
 def _once(ascending: Hashes) -> Hashes:

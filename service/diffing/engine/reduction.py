@@ -12,36 +12,35 @@ from __future__ import annotations
 import csv
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
 from diffing.core.comparison import Comparison
 from diffing.core.errors import DiffingError, Interrupted
 from diffing.core.sizes import bytes_in
-from diffing.csvfiles.alignment import Irreducible, shared_stretches
+from diffing.csvfiles.alignment import Irreducible, Stretches, shared_stretches
 from diffing.csvfiles.borders import Borders
-from diffing.csvfiles.csv_file import CsvFile, contents_of
+from diffing.csvfiles.csv_file import CsvFile
 from diffing.csvfiles.leftovers import (
-    append,
+    in_stretches,
     left_of_new,
     left_of_old,
     whole_records,
+    without,
     write_parts,
 )
-from diffing.csvfiles.split import PIECES, Cutting, Pieces
-from diffing.engine.compare import Counts, roles, side_parameters
+from diffing.csvfiles.split import Cutting, Pieces
+from diffing.engine.compare import Counts, side_parameters
 from diffing.engine.connection import Session
 from diffing.sandbox.limits import Limits
 
 if TYPE_CHECKING:
-    from diffing.engine.key_hashes import KeyHashes, Met
+    from diffing.engine.key_hashes import KeyHashes, Met, Places, Reading
 
-_PIECE_BYTES = 24_000_000
-# DuckDB starts after this part of the walk. Most pairs without shared rows do not come so far.
+# All of old is read after this part of the walk. Most pairs without shared rows do not come so far.
 _WALKED_FIRST = 1 / 32
 # The part of old whose keys may be in other rows. If it is larger, the whole files cost less.
 _MOST_MET = 0.4
@@ -132,7 +131,6 @@ class Reducer:
         files: the old one and the new one.
         comparison: the columns.
         means: folder, sessions and limits.
-        in_order: whether rows of old must keep their order.
     """
 
     def __init__(
@@ -140,21 +138,19 @@ class Reducer:
         files: tuple[CsvFile, CsvFile],
         comparison: Comparison,
         means: Means,
-        in_order: bool,
     ) -> None:
         self.files = files
         self.comparison = comparison
         self.means = means
-        self._in_order = in_order
         self.bytes_total = sum(map(_size, files))
         self._walked = 0
-        self._reading: _Reading | None = None
+        self._reading: Reading | None = None
 
     @property
     def bytes_read(self) -> int:
         """The bytes of both files that were read."""
         of_old = self._reading.bytes_read if self._reading else 0
-        return of_old + self._walked
+        return min(of_old + self._walked, self.bytes_total)
 
     def run(self) -> Reduction | None:
         """Reduce the files; None if the whole files must be compared, or cost less.
@@ -183,61 +179,108 @@ class Reducer:
             self._walked = done
             self.means.stop()
             if not self._reading and done > first:
-                self._reading = stack.enter_context(_Reading(self))
+                self._reading = stack.enter_context(self._read(old, header))
+                self._reading.begin(self.means.most_rows)
 
         stretches = shared_stretches(old.path, new.path, len(header), on_step)
         on_step(_size(new))
         reading = self._reading
         assert reading, "the walk has ended"  # noqa: S101
-        # after the walk: two threads of Python only wait for each other
-        contents = contents_of(old, self.means.stop)
-        if contents.rows is None:
-            raise Irreducible
-        borders = Borders(old.path, contents.folded)
-        stretches = whole_records(stretches, borders)
-        of_old = left_of_old(stretches, len(header), _size(old))
-        of_new = left_of_new(stretches, len(header), _size(new))
-        left_old, _ = self._write(old, of_old, header)
-        left_new, cuts = self._write(new, of_new, header)
-        whole = reading.hashes(contents.rows, borders)
-        left = [self._hashed(file) for file in (left_old, left_new)]
-        met = _keys().met_again(whole, *left)
-        counts = len(whole.hashes), whole.not_numbers
+        whole = reading.hashes()
+        stretches = whole_records(stretches, Borders(old.path, whole.folded))
+        left = self._left(stretches, header)
+        hashes = [self._hashes(file, header) for file in left.files]
+        counts = len(whole.hashes), self._no_numbers(whole)
+        met = _keys().met_again(whole, *hashes)
         pulled = surplus = 0
         if len(met.hashes):
             if whole.count(met.hashes).sum() > _MOST_MET * len(whole.hashes):
                 raise Irreducible
             del whole  # DuckDB may need the memory
-            pulled, surplus = self._pull((left_old, left_new), met, header)
+            places = reading.places(met.hashes)
+            pulled, stretches = self._pulled(stretches, met, places)
+            left = self._left(stretches, header)
+            surplus = self._surplus(met, places, header)
         return Reduction(
-            left_old,
-            left_new,
-            cuts,
+            *left.files,
+            left.cuts,
             counts,
-            (len(left[0].hashes) + pulled, len(left[1].hashes) + pulled),
+            (len(hashes[0].hashes) + pulled, len(hashes[1].hashes) + pulled),
             surplus,
         )
 
-    def parameters(self, file: CsvFile) -> Callable[[Sequence[str]], dict[str, Any]]:
-        """The parameters of `shared.sql` for four pieces of a file."""
-        counts = 1 << len(self.comparison.value).bit_length()
+    def _read(self, file: CsvFile, header: bytes) -> Reading:
+        keys, means = _keys(), self.means
+        shape = keys.Shape.of(header, file.columns, self.comparison.key, self.comparison.value)
+        reading: Reading = keys.Reading(
+            file.path, shape, means.cutting.blocks, means.limits.threads, means.stop
+        )
+        return reading
 
-        def of(pieces: Sequence[str]) -> dict[str, Any]:
-            both = side_parameters("side", file, pieces, self.comparison)
-            return {"side": both["side"], "roles": both["side_roles"], "counts": counts}
+    def _hashes(self, file: CsvFile, header: bytes) -> KeyHashes:
+        with self._read(file, header) as reading:
+            reading.begin(self.means.most_rows)
+            return reading.hashes()
 
-        return of
+    def _left(self, stretches: Stretches, header: bytes) -> _Left:
+        old, new = self.files
+        left_old, _ = self._write(old, left_of_old(stretches, len(header), _size(old)), header)
+        left_new, cuts = self._write(new, left_of_new(stretches, len(header), _size(new)), header)
+        return _Left((left_old, left_new), cuts)
 
-    def pieces(self, file: CsvFile, protocol: str = "side") -> Pieces:
-        """A file in pieces."""
-        most = max(self.means.limits.threads, _size(file) // _PIECE_BYTES)
-        return Pieces(file, protocol, most, self.means.cutting)
+    def _pulled(self, stretches: Stretches, met: Met, places: Places) -> tuple[int, Stretches]:
+        """Take the shared rows whose key may be in another row out of the stretches.
 
-    def session(self, pieces: Sequence[Pieces], outputs: Sequence[Path] = ()) -> Session:
+        Returns:
+            The number of rows, and the other stretches.
+
+        Raises:
+            Irreducible: there are more or fewer than their hashes say.
+        """
+        wanted = met.pulled[places.numbers]
+        records = list(
+            zip(places.starts[wanted].tolist(), places.ends[wanted].tolist(), strict=True)
+        )
+        shared = in_stretches(stretches, records)
+        if len(shared) != met.shared:
+            raise Irreducible
+        return met.shared, without(stretches, shared)
+
+    def _surplus(self, met: Met, places: Places, header: bytes) -> int:
+        """The rows in neither rest that repeat the key of another such row."""
+        others = ~met.pulled[places.numbers]
+        if not others.any():
+            return 0
+        old = self.files[0]
+        parts = zip(places.starts[others].tolist(), places.ends[others].tolist(), strict=True)
+        file = replace(old, path=self.means.scratch / "met.csv")
+        write_parts(old.path, parts, header, file.path)
+        pieces = Pieces(file, "side", self.means.limits.threads, self.means.cutting)
+        with self._session([pieces]) as session:
+            bound = side_parameters("side", file, pieces.names, self.comparison)
+            found = session.run("keys_met", {"side": bound["side"], "roles": bound["side_roles"]})
+        if found["rows"] != int(others.sum()):
+            raise Irreducible
+        file.path.unlink()
+        surplus: int = found["rows"] - found["keys"]
+        return surplus
+
+    def _no_numbers(self, hashes: KeyHashes) -> int:
+        """The number of values that are neither empty nor a number."""
+        if not hashes.doubtful:
+            return hashes.no_numbers
+        texts = [text.decode() for text in hashes.doubtful]
+        with self._session([]) as session:
+            found = session.run(
+                "no_numbers", {"texts": texts, "copies": list(hashes.doubtful.values())}
+            )
+        return hashes.no_numbers + int(found["no_numbers"])
+
+    def _session(self, pieces: Sequence[Pieces]) -> Session:
         """A session with the macros that `shared.sql` needs."""
-        session = self.means.connect(pieces, outputs)
+        session = self.means.connect(pieces, ())
         try:
-            for section in ("read", "read_in_order", "four_pieces", "key", "number"):
+            for section in ("read", "read_in_order", "four_pieces"):
                 session.run(section)
         except BaseException:
             session.close()
@@ -254,94 +297,13 @@ class Reducer:
             raise Irreducible
         return replace(file, path=path), cuts
 
-    def _hashed(self, file: CsvFile) -> KeyHashes:
-        pieces = self.pieces(file)
-        with self.session([pieces]) as session:
-            most = self.means.most_rows
-            found: KeyHashes = _keys().key_hashes(
-                session, pieces.names, self.parameters(file), most
-            )
-            return found
 
-    def _pull(self, left: tuple[CsvFile, CsvFile], met: Met, header: bytes) -> tuple[int, int]:
-        """Add the shared rows whose key may be in another row to both files.
+@dataclass(frozen=True)
+class _Left:
+    """The rest of each file, and the offsets in that of new at which a record must begin."""
 
-        Returns:
-            The number of rows added, and of rows left out that repeat a key.
-
-        Raises:
-            Irreducible: rows would lose their order, or files would mix line ends.
-        """
-        old = self.files[0]
-        if met.shared and (self._in_order or header.endswith(b"\r\n")):
-            raise Irreducible
-        sides = [(old, self.pieces(old)), (left[0], self.pieces(left[0], "left"))]
-        path = self.means.scratch / "pulled.csv"
-        with self.session([pieces for _, pieces in sides], [path]) as session:
-            session.add_view("hashes_met", {"hash": met.hashes, "pulled": met.pulled})
-            session.run("rows_met", self.parameters(old)(sides[0][1].names[:PIECES]))
-            for (file, pieces), section in zip(
-                sides, ("add_rows_met", "add_rows_left"), strict=True
-            ):
-                for number in range(0, len(pieces.names), PIECES):
-                    names = pieces.names[number : number + PIECES]
-                    session.run(section, self.parameters(file)(names))
-            others = session.run("count_met")
-            of_file = roles(old, self.comparison)
-            written = session.run("pulled", {"header": of_file, "output": str(path)})["Count"]
-        if written != met.shared:
-            raise Irreducible
-        for file in left:
-            append(path, file.path)
-        return written, others["rows"] - others["keys"]
-
-
-class _Reading:
-    """DuckDB reads all of old during the walk, and hashes its keys."""
-
-    def __init__(self, reducer: Reducer) -> None:
-        file = reducer.files[0]
-        self._pieces = reducer.pieces(file)
-        self._session = reducer.session([self._pieces])
-        self._thread = ThreadPoolExecutor(1, "key-hashes")
-        self._hashes: Future[KeyHashes] | None = self._thread.submit(
-            _keys().key_hashes,
-            self._session,
-            self._pieces.names,
-            reducer.parameters(file),
-            reducer.means.most_rows,
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        # a query of DuckDB that outlives Python ends the process
-        self._session.interrupt()
-        self._thread.shutdown()
-        self._session.close()
-        self._hashes = None
-
-    @property
-    def bytes_read(self) -> int:
-        """The bytes that DuckDB has read."""
-        return self._pieces.bytes_read
-
-    def hashes(self, rows: int, borders: Borders) -> KeyHashes:
-        """Wait for the hashes of old, once.
-
-        Args:
-            rows: the number of rows without DuckDB.
-            borders: the borders of its records.
-
-        Raises:
-            Irreducible: DuckDB has read other rows.
-        """
-        assert self._hashes, "it goes on"  # noqa: S101
-        found, self._hashes = self._hashes.result(), None
-        if len(found.hashes) != rows or not borders.are_lines_at(self._pieces.cuts):
-            raise Irreducible
-        return found
+    files: tuple[CsvFile, CsvFile]
+    cuts: Sequence[int]
 
 
 def _keys() -> ModuleType:

@@ -12,7 +12,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from diffing.core.errors import BadArgument
-from diffing.store.database import available, utc_now
+from diffing.store.database import changing, reading, utc_now
 from diffing.store.schema import api_keys as _api_keys
 from diffing.store.scopes import Scope
 
@@ -72,7 +72,7 @@ class ApiKeys:
             raise BadArgument("An API key needs at least one scope.")
         api_key = ApiKey(secrets.token_hex(6), name, frozenset(scopes), utc_now(), None)
         secret = secrets.token_hex(_SECRET_BYTES)
-        with available(), self._engine.begin() as connection:
+        with changing(self._engine) as connection:
             connection.execute(
                 sa.insert(_api_keys).values(
                     id=api_key.id,
@@ -93,7 +93,7 @@ class ApiKeys:
         if not shape:
             return None
         api_key_id, secret = shape.groups()
-        with available(), self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             row = connection.execute(
                 sa.select(_api_keys).where(_api_keys.c.id == api_key_id)
             ).first()
@@ -102,7 +102,7 @@ class ApiKeys:
 
     def all(self) -> list[ApiKey]:
         """Every API key, oldest first."""
-        with available(), self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             rows = connection.execute(
                 sa.select(_api_keys).order_by(_api_keys.c.created_at, _api_keys.c.id)
             )
@@ -118,7 +118,7 @@ class ApiKeys:
         Raises:
             BadArgument: the id is unknown.
         """
-        with available(), self._engine.begin() as connection:
+        with changing(self._engine) as connection:
             row = connection.execute(
                 sa.update(_api_keys)
                 .where(_api_keys.c.id == api_key_id)

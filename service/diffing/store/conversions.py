@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert
 from diffing.core.errors import Failure
 from diffing.core.progress import Progress
 from diffing.store.claims import held, is_held, unseen_since
-from diffing.store.database import available, utc_now
+from diffing.store.database import changing, reading, utc_now
 from diffing.store.job import UNFINISHED, Status
 from diffing.store.schema import conversions as _conversions
 
@@ -89,7 +89,7 @@ class Conversions:
             .on_conflict_do_update(index_elements=["name"], set_={"wanted_at": now})
             .returning(_conversions)
         )
-        with available(), self._engine.begin() as connection:
+        with changing(self._engine) as connection:
             connection.execute(
                 sa.delete(_conversions).where(
                     _conversions.c.status == Status.FAILED,
@@ -103,7 +103,7 @@ class Conversions:
     def claim(self, conversion_id: int) -> Conversion | None:
         """Take a queued conversion; None if it is not queued any longer, or no client wants it."""
         queued = (_conversions.c.id == conversion_id, _conversions.c.status == Status.QUEUED)
-        with available(), self._engine.begin() as connection:
+        with changing(self._engine) as connection:
             connection.execute(sa.delete(_conversions).where(*queued, ~self._is_wanted()))
             row = connection.execute(
                 sa.update(_conversions)
@@ -154,12 +154,12 @@ class Conversions:
         return self._all(_conversions.c.id.in_(list(ids)))
 
     def _change(self, statement: sa.Update | sa.Delete) -> bool:
-        with available(), self._engine.begin() as connection:
+        with changing(self._engine) as connection:
             return connection.execute(statement).rowcount > 0
 
     def _all(self, *conditions: sa.ColumnElement[bool]) -> list[Conversion]:
         query = sa.select(_conversions).where(*conditions).order_by(_conversions.c.id)
-        with available(), self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return [Conversion.from_row(row) for row in connection.execute(query)]
 
     def _is_wanted(self) -> sa.ColumnElement[bool]:

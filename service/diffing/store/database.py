@@ -86,6 +86,28 @@ def available() -> Iterator[None]:
         raise DatabaseUnavailable(_UNAVAILABLE[code]) from error
 
 
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection for queries.
+
+    Raises:
+        DatabaseUnavailable: as from `available`.
+    """
+    with available(), engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def changing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A connection for one transaction, which the end of the block commits.
+
+    Raises:
+        DatabaseUnavailable: as from `available`.
+    """
+    with available(), engine.begin() as connection:
+        yield connection
+
+
 _UNAVAILABLE = {
     sqlite3.SQLITE_BUSY: "The database is busy. Try again in a few seconds.",
     sqlite3.SQLITE_LOCKED: "The database is busy. Try again in a few seconds.",

@@ -11,7 +11,7 @@ from diffing.core.errors import Failure, JobFinished, KeyReused, QueueFull, Resu
 from diffing.core.progress import Progress
 from diffing.store import counters
 from diffing.store.claims import held, is_held, unseen_since
-from diffing.store.database import available, utc_now
+from diffing.store.database import changing, reading, utc_now
 from diffing.store.job import FINISHED, UNFINISHED, Job, Status, Submission
 from diffing.store.schema import jobs as _jobs
 
@@ -76,7 +76,7 @@ class Jobs:
             QueueFull: too many jobs wait.
         """
         waiting = sa.select(sa.func.count()).where(_jobs.c.status == Status.QUEUED)
-        with available(), self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             if connection.execute(waiting).scalar_one() >= most_queued:
                 raise _queue_full(most_queued)
 
@@ -224,7 +224,7 @@ class Jobs:
     def uploads(self, names: Iterable[str]) -> set[str]:
         """The names that belong to the upload of a job."""
         found: set[str] = set()
-        with available(), self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             for some in _batches(sorted(set(names)), 10_000):
                 rows = connection.execute(sa.select(_jobs.c.upload).where(_jobs.c.upload.in_(some)))
                 found.update(rows.scalars())
@@ -242,7 +242,7 @@ class Jobs:
     def forget(self, job: Job) -> None:
         """Remove an ended job, unless it is the newest: see `get`."""
         newest = sa.select(sa.func.max(_jobs.c.id)).scalar_subquery()
-        with available(), self._engine.begin() as connection:
+        with changing(self._engine) as connection:
             connection.execute(
                 sa.delete(_jobs).where(
                     _jobs.c.id == job.id, _jobs.c.status.in_(FINISHED), _jobs.c.id < newest
@@ -282,7 +282,7 @@ class Jobs:
         count: Callable[[sa.Connection, Job], None] = lambda _, __: None,
     ) -> Job | None:
         """Change a row and its sums in one transaction."""
-        with available(), self._engine.begin() as connection:
+        with changing(self._engine) as connection:
             row = connection.execute(statement.returning(_jobs)).first()
             job = Job.from_row(row) if row else None
             if job:
@@ -293,7 +293,7 @@ class Jobs:
         return next(iter(self._all(statement)), None)
 
     def _all(self, statement: sa.Select[Any]) -> list[Job]:
-        with available(), self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return [Job.from_row(row) for row in connection.execute(statement)]
 
 

@@ -1,6 +1,7 @@
 """The tables of the jobs database. `migrations` has the steps from earlier releases to them."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -27,24 +28,31 @@ def _labels() -> tuple[sa.Column[str], ...]:
     return tuple(sa.Column(name, sa.String, primary_key=True) for name in names)
 
 
+def _claimed() -> tuple[sa.Column[Any], ...]:
+    """The columns of a row that a worker takes, runs and ends: see `claims`."""
+    return (
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("status", sa.String, nullable=False),
+        sa.Column("attempt", sa.Integer, nullable=False),
+        sa.Column("seen_at", _Utc, nullable=False),
+        sa.Column("error", sa.JSON),
+    )
+
+
 metadata = sa.MetaData()
 
 jobs = sa.Table(
     "jobs",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    *_claimed(),
     sa.Column("metric", sa.String),
-    sa.Column("status", sa.String, nullable=False),
     sa.Column("stage", sa.String),
     sa.Column("bytes_read", sa.BigInteger),
     sa.Column("bytes_total", sa.BigInteger),
-    sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("created_at", _Utc, nullable=False),
     sa.Column("started_at", _Utc),
     sa.Column("finished_at", _Utc),
-    sa.Column("seen_at", _Utc, nullable=False),
     sa.Column("summary", sa.JSON),
-    sa.Column("error", sa.JSON),
     sa.Column("idempotency_key", sa.String),
     sa.Column("request", sa.String),
     sa.Column("comparison", sa.JSON(none_as_null=True)),
@@ -63,14 +71,10 @@ jobs = sa.Table(
 conversions = sa.Table(
     "conversions",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    *_claimed(),
     sa.Column("name", sa.String, nullable=False),
     sa.Column("rows", sa.BigInteger, nullable=False),
-    sa.Column("status", sa.String, nullable=False),
-    sa.Column("attempt", sa.Integer, nullable=False),
-    sa.Column("seen_at", _Utc, nullable=False),
     sa.Column("wanted_at", _Utc, nullable=False),
-    sa.Column("error", sa.JSON),
     sa.Index("conversions_by_name", "name", unique=True),
     sqlite_autoincrement=True,
 )

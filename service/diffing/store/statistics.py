@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from diffing.store.database import available, utc_now
+from diffing.store.database import changing, reading, utc_now
 from diffing.store.job import Status
 from diffing.store.schema import durations, jobs, totals, workers
 
@@ -83,7 +83,7 @@ class Statistics:
         Raises:
             DatabaseUnavailable: the tables cannot be read.
         """
-        with available(), self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             by_status = {
                 row.status: row.number
                 for row in connection.execute(
@@ -106,7 +106,7 @@ class Statistics:
         Raises:
             DatabaseUnavailable: the table cannot be read.
         """
-        with available(), self._engine.connect() as connection:
+        with reading(self._engine) as connection:
             return self._crew(connection)
 
     def try_to_write(self) -> None:
@@ -115,7 +115,7 @@ class Statistics:
         Raises:
             DatabaseUnavailable: the database cannot be read, or not be locked.
         """
-        with available(), self._engine.begin() as connection:
+        with changing(self._engine) as connection:
             connection.execute(sa.select(jobs.c.id).limit(1)).first()
             nothing = sa.delete(workers).where(workers.c.id == "")
             connection.execute(nothing)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from diffing.core.process_name import name_of
-from diffing.store.database import available, utc_now
+from diffing.store.database import changing, utc_now
 from diffing.store.schema import workers as _workers
 
 # After so many times `stale_after` without a sign of life, the row of a worker is removed.
@@ -59,7 +59,7 @@ class Presence:
         Raises:
             DatabaseUnavailable: the table cannot be read or written.
         """
-        with self._lock, available(), self._engine.begin() as connection:
+        with self._lock, changing(self._engine) as connection:
             if self._has_left:
                 return
             seen = {"seen_at": utc_now()}
@@ -78,7 +78,7 @@ class Presence:
         Raises:
             DatabaseUnavailable: the table cannot be written.
         """
-        with self._lock, available(), self._engine.begin() as connection:
+        with self._lock, changing(self._engine) as connection:
             self._has_left = True
             connection.execute(sa.delete(_workers).where(_workers.c.id == self._own["id"]))
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from diffing.core.errors import DiffFailed, DiffingError, Failure, Interrupted, TimedOut
 from diffing.core.progress import Progress
+from diffing.core.spec import ConversionSpec, DiffSpec
 from diffing.worker.task import Task
 
 # Each beat is a transaction. Jobs of a few milliseconds need not report all stages.
@@ -26,6 +27,11 @@ _LOOKS_APART = 0.25
 _START_SECONDS = 60
 # For the end of a killed child. The worker waits no longer, if the kernel blocks it.
 _END_SECONDS = 1
+# What takes less time than a run that took too long.
+_FASTER = {
+    DiffSpec.word: "compare smaller files",
+    ConversionSpec.word: "fetch the result as CSV",
+}
 
 
 class Attempt(Protocol):
@@ -150,7 +156,7 @@ class Runner:
             if now >= deadline:
                 raise TimedOut(
                     f"The {child.name} took longer than {self._timeout:g} s. "
-                    "Raise DIFFING_JOB_TIMEOUT, or compare smaller files."
+                    f"Raise DIFFING_JOB_TIMEOUT, or {_FASTER[child.name]}."
                 )
             if now >= due:
                 wanted = attempt.beat(progress)

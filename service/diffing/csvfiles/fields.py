@@ -1,0 +1,216 @@
+"""Finds the fields of many records at once, with numpy.
+
+It takes only what is surely well-formed, and what DuckDB would read in the same way.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diffing.csvfiles.alignment import Irreducible
+
+Numbers = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
+
+# half of what DuckDB takes for a record
+_LONGEST = 2_000_000
+_COMMA, _QUOTE, _RETURN, _LINE_END = b',"\r\n'
+
+
+def _having(characters: bytes) -> NDArray[np.bool_]:
+    """A table of all bytes: True for these."""
+    table = np.zeros(256, np.bool_)
+    table[list(characters)] = True
+    return table
+
+
+# what may stand before a quote that opens, and after one that closes; a doubled quote does both
+_BEFORE, _AFTER = _having(b',"\n'), _having(b',"\r\n')
+
+
+class PartOfRecord(Irreducible):
+    """A part of a file ends inside a record."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The properties of all records of a file.
+
+    Args:
+        body: where they begin, in bytes.
+        columns: the number of fields.
+        line_end: LF or CR LF.
+    """
+
+    body: int
+    columns: int
+    line_end: bytes
+
+
+class Block:
+    """Records of a file, and the places of their fields.
+
+    Args:
+        text: their bytes, up to the last line end.
+        layout: of the file.
+
+    Attributes:
+        text: the bytes without quotes, and PADDING zeros.
+        rows: the number of records.
+        record_ends: offsets in the given bytes, after the line end of each record.
+        folded: whether a line end is inside a field.
+        with_quotes: the fields that contain a quote, by their number in the block.
+
+    Raises:
+        Irreducible: the text is not surely well-formed.
+    """
+
+    PADDING = 8
+
+    def __init__(self, text: bytes, layout: Layout) -> None:
+        self._columns = columns = layout.columns
+        if b"\0" in text:
+            raise Irreducible
+        if not text.isascii():
+            try:
+                text.decode()
+            except UnicodeDecodeError:
+                raise Irreducible from None
+        given = np.frombuffer(text, np.uint8)
+        hits = given == _COMMA
+        hits |= given == _LINE_END
+        self.with_quotes = np.empty(0, np.int64)
+        if b'"' in text:
+            hits |= given == _QUOTE
+            found = np.flatnonzero(hits)
+            places, quotes, self._ends = self._outside(given, found)
+            self.text = text.replace(b'"', b"") + bytes(self.PADDING)
+        else:
+            places = self._ends = np.flatnonzero(hits)
+            quotes = places[:0]
+            self.text = text + bytes(self.PADDING)
+        self.rows, rest = divmod(len(places), columns)
+        last = places[columns - 1 :: columns]
+        if rest or not (given[last] == _LINE_END).all():
+            raise Irreducible
+        lines = text.count(b"\n")
+        self.folded = lines != self.rows
+        if self.folded and np.count_nonzero(given[places] == _LINE_END) != self.rows:
+            raise Irreducible
+        self.record_ends = last + 1
+        self._line_end = len(layout.line_end)
+        _require_line_ends(text, given, last, quotes, layout)
+
+    def _outside(self, given: Bytes, found: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+        """Check the quotes.
+
+        Args:
+            given: bytes of whole records.
+            found: the offsets of commas, line ends and quotes.
+
+        Returns:
+            The offsets of commas and line ends outside quotes, those of quotes, and the former
+            again in text without quotes.
+        """
+        is_quote = given[found] == _QUOTE
+        quotes = found[is_quote]
+        opening, closing = quotes[0::2], quotes[1::2]
+        if len(quotes) % 2 or not (
+            # before the first byte is the last one, a line end
+            _BEFORE[given[opening - 1]].all() and _AFTER[given[closing + 1]].all()
+        ):
+            raise Irreducible
+        before = np.cumsum(is_quote, dtype=np.int32)
+        outside = before & 1 == 0
+        outside &= ~is_quote
+        places = found[outside]
+        doubled = opening[1:][opening[1:] == closing[:-1] + 1]
+        if len(doubled):
+            self.with_quotes = np.unique(np.searchsorted(places, doubled))
+        return places, quotes, places - before[outside]
+
+    def span(self, first: int, last: int) -> tuple[Numbers, Numbers]:
+        """Columns of all records.
+
+        Args:
+            first: the number of the first column, from 0.
+            last: the number of the last one.
+
+        Returns:
+            The offsets in `text` of the bytes of these columns, and the number of bytes.
+        """
+        columns, ends = self._columns, self._ends
+        if first:
+            starts = ends[first - 1 :: columns] + 1
+        else:
+            starts = np.zeros(self.rows, np.int64)
+            np.add(ends[columns - 1 : -1 : columns], 1, out=starts[1:])
+        lengths = ends[last::columns] - starts
+        if last == columns - 1 and self._line_end > 1:
+            lengths -= self._line_end - 1
+        return starts, lengths
+
+
+def _require_line_ends(
+    text: bytes, given: Bytes, last: Numbers, quotes: Numbers, layout: Layout
+) -> None:
+    """Refuse any CR outside quotes that is not part of a line end, and other line ends."""
+    expected = len(last) if layout.line_end == b"\r\n" else 0
+    returns = text.count(b"\r")
+    if returns and returns != expected:
+        places = np.flatnonzero(given == _RETURN)
+        returns = int(np.count_nonzero(np.searchsorted(quotes, places) % 2 == 0))
+    if returns != expected or (expected and not (given[last - 1] == _RETURN).all()):
+        raise Irreducible
+
+
+def blocks(
+    descriptor: int, part: tuple[int, int], layout: Layout, size: int
+) -> Iterator[tuple[int, Block]]:
+    """Read a part of a file.
+
+    Args:
+        descriptor: of the file.
+        part: where the first record begins, and where the last one ends.
+        layout: of the file.
+        size: bytes of a block, or one record.
+
+    Yields:
+        The offset and the records of each block.
+
+    Raises:
+        Irreducible: the text is not surely well-formed.
+        PartOfRecord: the part ends inside a record.
+    """
+    place, stop = part
+    wanted = size
+    while place < stop:
+        text = os.pread(descriptor, min(size, stop - place), place)
+        if place + len(text) == stop and not text.endswith(b"\n"):
+            text += layout.line_end  # the last line of the file lacks it
+        if end := _last_border(text):
+            yield place, Block(text[:end], layout)
+            place += end
+            size = wanted
+        elif len(text) < size:
+            raise PartOfRecord
+        elif size > _LONGEST:
+            raise Irreducible
+        else:
+            size *= 2
+
+
+def _last_border(text: bytes) -> int:
+    """The end of the last record in a text that begins with one."""
+    end = text.rfind(b"\n") + 1
+    inside = text.count(b'"', 0, end) % 2
+    while inside:
+        before = text.rfind(b"\n", 0, text.rfind(b'"', 0, end)) + 1
+        inside ^= text.count(b'"', before, end) % 2
+        end = before
+    return end

@@ -1,0 +1,135 @@
+"""A process that has loaded the modules of the service, and forks programs from it.
+
+To load its modules costs a program more than all that most tests ask of it.
+"""
+
+import gc
+import importlib
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+_ROOT = Path(__file__).parent.parent
+_MODULES = ("diffing.cli.main", "diffing.cli.processes", "diffing.worker.main")
+_MOST_BYTES = 200_000  # of a command with its environment
+
+
+class Fork:
+    """A program that was forked; as much of a Popen as is needed."""
+
+    def __init__(self, parent: "Preloaded", pid: int) -> None:
+        self.pid = pid
+        self._parent = parent
+        self._handle = os.pidfd_open(pid)
+        self._status: int | None = None
+
+    def poll(self) -> int | None:
+        """Its exit status, None while it runs."""
+        return self._end(0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit status, once it has ended."""
+        status = self._end(timeout)
+        if status is None:
+            raise subprocess.TimeoutExpired("diffing", timeout or 0)
+        return status
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, unless it has ended."""
+        if self.poll() is None:
+            signal.pidfd_send_signal(self._handle, number)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
+
+    def _end(self, timeout: float | None) -> int | None:
+        if self._status is None and select.select([self._handle], [], [], timeout)[0]:
+            self._status = self._parent.status_of(self.pid)
+            os.close(self._handle)
+        return self._status
+
+
+class Preloaded:
+    """Starts programs as forks of one process, which ends with this one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.preloaded", str(theirs.fileno())],
+                cwd=_ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            )
+
+    def start(self, arguments: tuple[str, ...], environment: dict[str, str], stderr: int) -> Fork:
+        """Start `diffing` with arguments; the environment is all of it."""
+        command = json.dumps([arguments, environment]).encode()
+        with self._lock:
+            socket.send_fds(self._socket, [command], [stderr])
+            return Fork(self, self._answer())
+
+    def status_of(self, pid: int) -> int:
+        """The exit status of a program that has ended, asked for once."""
+        with self._lock:
+            self._socket.send(json.dumps(pid).encode())
+            return self._answer()
+
+    def close(self) -> None:
+        """End the process; its programs go on."""
+        self._process.kill()
+        self._process.wait()
+        self._socket.close()
+
+    def _answer(self) -> int:
+        said = self._socket.recv(_MOST_BYTES)
+        assert said, "the process that programs are forked from has ended"
+        return int(json.loads(said))
+
+
+def _serve(asked: socket.socket) -> None:
+    """Fork programs and tell how they ended; returns in a program, and at the end."""
+    while True:
+        message, files, _, _ = socket.recv_fds(asked, _MOST_BYTES, 1)
+        if not message:
+            return
+        command = json.loads(message)
+        if isinstance(command, int):
+            _, status = os.waitpid(command, 0)
+            answer = os.waitstatus_to_exitcode(status)
+        elif answer := os.fork():
+            os.close(files[0])
+        else:
+            asked.close()
+            arguments, environment = command
+            _become(arguments, environment, files[0])
+            return
+        asked.send(json.dumps(answer).encode())
+
+
+def _become(arguments: list[str], environment: dict[str, str], stderr: int) -> None:
+    """Be as a process that was just started with `python -m diffing`."""
+    os.setsid()
+    os.dup2(stderr, 2)
+    os.close(stderr)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["diffing", *arguments]
+    runpy.run_module("diffing", run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    for name in _MODULES:
+        importlib.import_module(name)
+    gc.freeze()  # a program that looks for garbage would copy it all
+    _serve(socket.socket(fileno=int(sys.argv[1])))
