@@ -41,6 +41,7 @@ REFUSALS = (duckdb.InvalidInputException, duckdb.NotImplementedException)
 
 CONNECTION = duckdb.connect(config={"threads": 4})
 CONNECTION.execute(query("read"))
+CONNECTION.execute(query("read_in_order"))
 
 Row = tuple[Any, ...]
 
