@@ -102,21 +102,6 @@ class Session:
             row = result.fetchone()
         return dict(zip((column[0] for column in result.description), row or (), strict=False))
 
-    def columns(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Run a section as `run` does.
-
-        Returns:
-            All rows of the last statement: a numpy array for each column.
-        """
-        *_, result = self._executed(name, parameters)
-        with _translated():
-            return dict(result.fetchnumpy())
-
-    def add_view(self, name: str, columns: Mapping[str, Any]) -> None:
-        """Make a view of numpy arrays, one for each column."""
-        with _translated():
-            self._connection.register(name, dict(columns))
-
     def profiled(self, names: Sequence[str], parameters: Mapping[str, Any]) -> Profile | None:
         """Run several sections as `run` does, and count the rows in their operators.
 

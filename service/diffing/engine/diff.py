@@ -158,8 +158,8 @@ class Diff:
     def _compare_reduced(self, files: tuple[CsvFile, CsvFile], place: "_Place") -> Counts | None:
         """Compare the rows that the files do not share; None if that does not suffice."""
 
-        def connect(pieces: Sequence[Pieces], outputs: Sequence[Path]) -> Session:
-            return self._connect(place.scratch, outputs, pieces)
+        def connect(pieces: Sequence[Pieces]) -> Session:
+            return self._connect(place.scratch, (), pieces)
 
         comparison = self._comparison.model_copy(update={"duplicates": "allow"})
         means = Means(place.scratch, connect, self._limits, self._cutting, self._interrupted)

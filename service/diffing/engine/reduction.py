@@ -97,14 +97,14 @@ class Means:
 
     Args:
         scratch: an existing folder for the rest of each file.
-        connect: opens a session that may read these pieces and write these files.
+        connect: opens a session that may read these pieces.
         limits: threads, memory and disk of the diff.
         cutting: sizes of pieces.
         interrupted: when set, the reduction ends.
     """
 
     scratch: Path
-    connect: Callable[[Sequence[Pieces], Sequence[Path]], Session]
+    connect: Callable[[Sequence[Pieces]], Session]
     limits: Limits
     cutting: Cutting
     interrupted: threading.Event
@@ -279,7 +279,7 @@ class Reducer:
 
     def _session(self, pieces: Sequence[Pieces]) -> Session:
         """A session with the macros that `shared.sql` needs."""
-        session = self.means.connect(pieces, ())
+        session = self.means.connect(pieces)
         try:
             for section in ("read", "read_in_order", "four_pieces"):
                 session.run(section)
