@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -34,35 +34,31 @@ def whole_records(stretches: Stretches, borders: Borders) -> Stretches:
     return whole
 
 
-def in_stretches(stretches: Stretches, records: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Those of some records of old, by start and end, that are in stretches."""
-    ascending = sorted(zip(stretches.olds, stretches.lengths, strict=True))
-    starts = [old for old, _ in ascending]
-    return [
-        (start, end)
-        for start, end in records
-        if (number := bisect_right(starts, start)) and start < sum(ascending[number - 1])
-    ]
-
-
-def without(stretches: Stretches, records: Sequence[tuple[int, int]]) -> Stretches:
+def without(
+    stretches: Stretches, starts: Sequence[int], ends: Sequence[int]
+) -> tuple[Stretches, int]:
     """Take records out of the stretches.
 
     Args:
-        stretches: of both files.
-        records: the start and end of each in old, ascending; each is in one stretch.
+        stretches: of both files, whole records.
+        starts: where each record begins in old, ascending; also of records outside the stretches.
+        ends: where the next record begins.
+
+    Returns:
+        The rest of the stretches, and the number of records taken out.
     """
-    left = Stretches()
-    starts, ends = map(list, zip(*records, strict=True)) if records else ([], [])
+    left, taken = Stretches(), 0
     for old, new, length in stretches:
         place = old
-        for number in range(bisect_left(starts, old), bisect_left(starts, old + length)):
+        inside = range(bisect_left(starts, old), bisect_left(starts, old + length))
+        for number in inside:
             if place < starts[number]:
                 left.add(place, new + place - old, starts[number] - place)
             place = ends[number]
         if place < old + length:
             left.add(place, new + place - old, old + length - place)
-    return left
+        taken += len(inside)
+    return left, taken
 
 
 def left_of_old(stretches: Stretches, body: int, size: int) -> Iterator[tuple[int, int]]:

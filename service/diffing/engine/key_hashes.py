@@ -6,11 +6,10 @@ Equal keys have equal hashes. Nothing else is assumed, so a weak hash costs only
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -239,7 +238,7 @@ class Reading:
         self._threads = ThreadPoolExecutor(threads, "fields")
         self._ended = threading.Event()
         self.bytes_read = 0
-        self._work: list[Future[Found]] = []
+        self._found: Callable[[], list[Found]] = list
 
     def __enter__(self) -> Self:
         return self
@@ -255,8 +254,7 @@ class Reading:
         Args:
             most_rows: the number of records that the file may have.
         """
-        read = partial(self._hashed, most_rows)
-        self._work = [self._threads.submit(read, part) for part in self._parts()]
+        self._found = self._begun(partial(self._hashed, most_rows))
 
     def hashes(self) -> KeyHashes:
         """Wait for the hashes of the keys.
@@ -264,7 +262,7 @@ class Reading:
         Raises:
             Irreducible: the file is not surely well-formed, or too long.
         """
-        return KeyHashes.of(self._results(self._work, partial(self._hashed, sys.maxsize)))
+        return KeyHashes.of(self._found())
 
     def places(self, hashes: Hashes) -> Places:
         """Find the records whose key has one of these hashes, in order.
@@ -276,10 +274,23 @@ class Reading:
             Irreducible: the file is not surely well-formed.
         """
         read = partial(self._having, hashes)
-        work = [self._threads.submit(read, part) for part in self._parts()]
-        found = self._results(work, read)
+        found = self._begun(read)()
         columns = zip(*[found_there for part in found for found_there in part], strict=True)
         return Places(*map(np.concatenate, columns))
+
+    def _begun(self, read: Callable[[tuple[int, int]], T]) -> Callable[[], list[T]]:
+        """Begin to read the parts; the function returned waits for their results."""
+        work = [self._threads.submit(read, part) for part in self._parts()]
+
+        def results() -> list[T]:
+            try:
+                return [part.result() for part in work]
+            except PartOfRecord:
+                for part in work:
+                    part.cancel()
+                return [read((self._body, self._size))]
+
+        return results
 
     def _parts(self) -> list[tuple[int, int]]:
         """Parts of the file that begin and end between lines."""
@@ -291,14 +302,6 @@ class Reading:
                 if cuts[-1] < file.tell() < self._size:
                     cuts.append(file.tell())
         return [part for part in pairwise([*cuts, self._size]) if part[0] < part[1]]
-
-    def _results(self, work: list[Future[T]], read: Callable[[tuple[int, int]], T]) -> list[T]:
-        try:
-            return [part.result() for part in work]
-        except PartOfRecord:
-            for part in work:
-                part.cancel()
-            return [read((self._body, self._size))]
 
     def _blocks(self, part: tuple[int, int]) -> Iterator[tuple[int, Block]]:
         size = self._portions.scanned

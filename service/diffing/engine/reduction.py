@@ -25,7 +25,6 @@ from diffing.csvfiles.alignment import Irreducible, Stretches, shared_stretches
 from diffing.csvfiles.borders import Borders
 from diffing.csvfiles.csv_file import CsvFile
 from diffing.csvfiles.leftovers import (
-    in_stretches,
     left_of_new,
     left_of_old,
     whole_records,
@@ -198,7 +197,12 @@ class Reducer:
                 raise Irreducible
             del whole  # DuckDB may need the memory
             places = reading.places(met.hashes)
-            pulled, stretches = self._pulled(stretches, met, places)
+            wanted = met.pulled[places.numbers]
+            stretches, pulled = without(
+                stretches, places.starts[wanted].tolist(), places.ends[wanted].tolist()
+            )
+            if pulled != met.shared:
+                raise Irreducible
             left = self._left(stretches, header)
             surplus = self._surplus(met, places, header)
         return Reduction(
@@ -227,24 +231,6 @@ class Reducer:
         left_old, _ = self._write(old, left_of_old(stretches, len(header), _size(old)), header)
         left_new, cuts = self._write(new, left_of_new(stretches, len(header), _size(new)), header)
         return _Left((left_old, left_new), cuts)
-
-    def _pulled(self, stretches: Stretches, met: Met, places: Places) -> tuple[int, Stretches]:
-        """Take the shared rows whose key may be in another row out of the stretches.
-
-        Returns:
-            The number of rows, and the other stretches.
-
-        Raises:
-            Irreducible: there are more or fewer than their hashes say.
-        """
-        wanted = met.pulled[places.numbers]
-        records = list(
-            zip(places.starts[wanted].tolist(), places.ends[wanted].tolist(), strict=True)
-        )
-        shared = in_stretches(stretches, records)
-        if len(shared) != met.shared:
-            raise Irreducible
-        return met.shared, without(stretches, shared)
 
     def _surplus(self, met: Met, places: Places, header: bytes) -> int:
         """The rows in neither rest that repeat the key of another such row."""
