@@ -54,16 +54,21 @@ class _Kind:
         return f"{self.what}. Unpack it first: {program} {packed}"
 
 
+def _one_of(beginnings: Sequence[bytes]) -> bytes:
+    """A regular expression of these first bytes."""
+    return b"|".join(map(re.escape, beginnings))
+
+
 _SAVE = "Save it as CSV UTF-8 with commas."
 _CONVERT = "Convert it: iconv -f {code} -t UTF-8 {{file}} > utf8.csv"
 _BINARY = (
     _Kind(
-        rb"\x1f\x8b",
+        _one_of(GZIP),
         "is compressed with gzip, but its name does not end in .gz",
         "Rename it: mv {file} {file}.gz",
     ),
     _Kind(
-        rb"\x28\xb5\x2f\xfd|\x50\x2a\x4d\x18",
+        _one_of(ZSTD),
         "is compressed with zstd, but its name does not end in .zst",
         "Rename it: mv {file} {file}.zst",
     ),
