@@ -26,3 +26,22 @@ create temp macro keyed_rows(rows_of_file, keys, salt) as table
         ) as key,
         *
     from query_table(rows_of_file);
+
+-- The same, packed into few columns.
+--
+-- columns  key
+--          value   a single value. coalesce(*columns(…)) is the first column that is not NULL. With a single
+--                  value column, as in most metrics, it is that column.
+--          texts   list of the values
+--          mark    64 bits, the same for equal texts of values, and almost always different for others
+--          fields  struct of the row in the file
+--          row
+create temp macro packed_rows(rows_of_file, keys, salt) as table
+    select
+        key,
+        coalesce(*columns('^value_[0-9]+$')) as value,
+        [*columns('^value_[0-9]+$')] as texts,
+        hash(*columns('^value_[0-9]+$')) as mark,
+        struct_pack(*columns('^(key|value|rest)_[0-9]+$')) as fields,
+        row
+    from keyed_rows(rows_of_file, keys, salt);

@@ -48,8 +48,7 @@ create temp macro all_numbers_close_alike(a, b, rel_tol, abs_tol) as
 -- names. Casts are here, below the join: above it, a filter would cast again.
 --
 -- columns  key           as key_of makes it
---          value, number  a single value and its number. coalesce(*columns(…)) is the first column that is
---                        not NULL. With a single value column, as in most metrics, it is that column.
+--          value, number  a single value and its number
 --          texts, numbers  the values and their numbers
 --          not_numbers   number of values that are neither empty nor a number
 --          fields        struct of the row in the file
@@ -65,22 +64,13 @@ create temp macro rows_of_any(rows_of_file, keys, salt, single) as table
             numbers_of(texts, doubles) as numbers
         from (
             select *, double_in(value) as double, doubles_in(texts) as doubles
-            from (
-                select
-                    key,
-                    coalesce(*columns('^value_[0-9]+$')) as value,
-                    [*columns('^value_[0-9]+$')] as texts,
-                    struct_pack(*columns('^(key|value|rest)_[0-9]+$')) as fields,
-                    row
-                from keyed_rows(rows_of_file, keys, salt)
-            )
+            from packed_rows(rows_of_file, keys, salt)
         )
     );
 
 -- The same for values that are all numbers or empty. Any other value raises an error.
 --
--- columns  key, number, numbers, fields, row
---          mark  64 bits, the same for equal texts of values, and almost always different for others
+-- columns  key, number, numbers, mark, fields, row
 create temp macro rows_of_numbers(rows_of_file, keys, salt) as table
     select
         key,
@@ -98,14 +88,5 @@ create temp macro rows_of_numbers(rows_of_file, keys, salt) as table
             *,
             double_or_error(value) as double,
             [double_or_error(text) for text in texts] as doubles
-        from (
-            select
-                key,
-                coalesce(*columns('^value_[0-9]+$')) as value,
-                [*columns('^value_[0-9]+$')] as texts,
-                hash(*columns('^value_[0-9]+$')) as mark,
-                struct_pack(*columns('^(key|value|rest)_[0-9]+$')) as fields,
-                row
-            from keyed_rows(rows_of_file, keys, salt)
-        )
+        from packed_rows(rows_of_file, keys, salt)
     );

@@ -20,11 +20,11 @@ set variable salt = $salt;
 create temp view old_once as
 select
     key,
-    coalesce(*columns('^value_[0-9]+$')) as old_value,
-    [*columns('^value_[0-9]+$')] as old_texts,
+    value as old_value,
+    texts as old_texts,
     1::utinyint as copies,
     0 as old_not_numbers
-from keyed_rows(getvariable('old_rows'), getvariable('keys'), getvariable('salt'))
+from packed_rows(getvariable('old_rows'), getvariable('keys'), getvariable('salt'))
 where row > 0;
 
 -- old_once_numbers --
