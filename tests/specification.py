@@ -16,7 +16,7 @@ from tests.reference import Row, Tolerances
 # as they are, even where a test breaks the queries of a diff
 _SECTIONS = tuple(query(name) for name in ("equality", "read", "anti_join"))
 
-READ = "as select nullif(columns(*), '') from csv_rows_of_file($path, $side)"
+READ = "as select nullif(columns(*), '') from csv_rows($path, $side)"
 LOADED = {"old": f"create temp table old {READ}", "new": f"create temp table new {READ}"}
 ASKED = """
 from anti_join(

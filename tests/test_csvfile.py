@@ -34,14 +34,13 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-ROWS = "from csv_rows($path, $side, $columns)"
+ROWS = "from csv_rows($path, $side)"
 FIELDS = f"select * {ROWS}"
 COUNT = f"select count(*) {ROWS}"
 REFUSALS = (duckdb.InvalidInputException, duckdb.NotImplementedException)
 
 CONNECTION = duckdb.connect(config={"threads": 4})
 CONNECTION.execute(query("read"))
-CONNECTION.execute(query("read_in_order"))
 
 Row = tuple[Any, ...]
 
@@ -69,9 +68,7 @@ def fetch(file: CsvFile, sql: str) -> list[Row]:
     """What a query says over a file, which it reads as a diff does."""
     columns = {f"rest_{i}": "VARCHAR" for i in range(len(file.columns))}
     side = {"columns": columns, "rewritten": file.rewritten}
-    return CONNECTION.execute(
-        sql, {"path": str(file.path), "side": side, "columns": columns}
-    ).fetchall()
+    return CONNECTION.execute(sql, {"path": str(file.path), "side": side}).fetchall()
 
 
 def records(file: CsvFile) -> list[Row]:

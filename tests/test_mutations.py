@@ -101,8 +101,8 @@ MUTANTS = [
     Mutant("equality", "list_bool_and", "list_bool_or", "values_all_columns_must_be_equal"),
     # how a file is read
     Mutant(
-        "read_reordered",
-        "select unnest(roles)\n    where false\n    union all by name\n",
+        "reordered",
+        "select unnest(getvariable('new_roles')), 0 as row\nwhere false\nunion all by name\n",
         "",
         "values_tolerance_per_column",
     ),

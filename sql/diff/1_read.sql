@@ -52,7 +52,7 @@
 -- Only one thread should read a file. Several threads sometimes fail under load (2.0.0, "dereference an
 -- optional pointer" between two buffers). It is still parallel, because otherwise the reader keeps all
 -- buffers until the end of the file.
-create temp macro csv_rows_of_file(file, side) as table
+create temp macro csv_rows(file, side) as table
     from
         read_csv(
             file, columns = side['columns'], auto_detect = false,
@@ -64,69 +64,71 @@ create temp macro csv_rows_of_file(file, side) as table
             buffer_size = if(side['rewritten'], 16000000, 4000000)
         );
 
--- read_in_order --
-
--- Both files have the key columns and the value columns in the order of the comparison.
-create temp macro csv_rows(file, side, roles) as table
-    from csv_rows_of_file(file, side);
-
--- read_reordered --
-
--- A file has them in another order. A union takes n * n steps for n columns.
---
--- parameters  roles  $old_roles or $new_roles
--- columns     the roles, in the order of `roles`, which is the same for both files
-create temp macro csv_rows(file, side, roles) as table
-    select unnest(roles)
-    where false
-    union all by name
-    from csv_rows_of_file(file, side);
-
 -- one_piece --
 
 -- The rows of both files, with `row`, a number that grows in the order of the file. The numbers make one
 -- thread read a piece. Here the first piece is the whole file: planning four takes longer than reading it.
 --
--- parameters  old, old_roles, new, new_roles. A view cannot have parameters, but can read variables.
+-- parameters  old, new. A view cannot have parameters, but can read variables.
 set variable old = $old;
 set variable new = $new;
-set variable old_roles = $old_roles;
-set variable new_roles = $new_roles;
 
-create temp macro in_one_piece(side, roles) as table
+create temp macro in_one_piece(side) as table
     select *, row_number() over () as row
-    from csv_rows(side['files'][1], side, roles);
+    from csv_rows(side['files'][1], side);
 
 create temp view old_in_one_piece as
-from in_one_piece(getvariable('old'), getvariable('old_roles'));
+from in_one_piece(getvariable('old'));
 
 create temp view new_in_one_piece as
-from in_one_piece(getvariable('new'), getvariable('new_roles'));
+from in_one_piece(getvariable('new'));
 
 -- four_pieces --
 
 -- The same for a file in several pieces, which several threads can read.
-create temp macro in_four_pieces(side, roles) as table
+create temp macro in_four_pieces(side) as table
     select *, row_number() over () as row
-    from csv_rows(side['files'][1], side, roles)
+    from csv_rows(side['files'][1], side)
     union all
     select *, (1::bigint << 40) + row_number() over ()
-    from csv_rows(side['files'][2], side, roles)
+    from csv_rows(side['files'][2], side)
     union all
     select *, (2::bigint << 40) + row_number() over ()
-    from csv_rows(side['files'][3], side, roles)
+    from csv_rows(side['files'][3], side)
     union all
     select *, (3::bigint << 40) + row_number() over ()
-    from csv_rows(side['files'][4], side, roles);
+    from csv_rows(side['files'][4], side);
 
 -- views_of_four_pieces --
 set variable old = $old;
 set variable new = $new;
+
+create temp view old_in_four_pieces as
+from in_four_pieces(getvariable('old'));
+
+create temp view new_in_four_pieces as
+from in_four_pieces(getvariable('new'));
+
+-- reordered --
+
+-- The same rows, for files that have the columns in another order than the comparison, or than each other. A
+-- union takes n * n steps for n columns.
+--
+-- parameters  old_read, new_read    names of the views above
+--             old_roles, new_roles  the roles, key columns and value columns in the order of the comparison
+set variable old_read = $old_read;
+set variable new_read = $new_read;
 set variable old_roles = $old_roles;
 set variable new_roles = $new_roles;
 
-create temp view old_in_four_pieces as
-from in_four_pieces(getvariable('old'), getvariable('old_roles'));
+create temp view old_reordered as
+select unnest(getvariable('old_roles')), 0 as row
+where false
+union all by name
+from query_table(getvariable('old_read'));
 
-create temp view new_in_four_pieces as
-from in_four_pieces(getvariable('new'), getvariable('new_roles'));
+create temp view new_reordered as
+select unnest(getvariable('new_roles')), 0 as row
+where false
+union all by name
+from query_table(getvariable('new_read'));

@@ -36,7 +36,7 @@ create temp macro keyed_rows(rows_of_file, keys, salt) as table
 --          mark    64 bits, the same for equal texts of values, and almost always different for others
 --          fields  struct of the row in the file
 --          row
-create temp macro packed_rows(rows_of_file, keys, salt) as table
+create temp macro compact_rows(rows_of_file, keys, salt) as table
     select
         key,
         coalesce(*columns('^value_[0-9]+$')) as value,

@@ -64,7 +64,7 @@ create temp macro rows_of_any(rows_of_file, keys, salt, single) as table
             numbers_of(texts, doubles) as numbers
         from (
             select *, double_in(value) as double, doubles_in(texts) as doubles
-            from packed_rows(rows_of_file, keys, salt)
+            from compact_rows(rows_of_file, keys, salt)
         )
     );
 
@@ -88,5 +88,5 @@ create temp macro rows_of_numbers(rows_of_file, keys, salt) as table
             *,
             double_or_error(value) as double,
             [double_or_error(text) for text in texts] as doubles
-        from packed_rows(rows_of_file, keys, salt)
+        from compact_rows(rows_of_file, keys, salt)
     );

@@ -24,7 +24,7 @@ select
     texts as old_texts,
     1::utinyint as copies,
     0 as old_not_numbers
-from packed_rows(getvariable('old_rows'), getvariable('keys'), getvariable('salt'))
+from compact_rows(getvariable('old_rows'), getvariable('keys'), getvariable('salt'))
 where row > 0;
 
 -- old_once_numbers --

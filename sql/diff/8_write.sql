@@ -1,12 +1,12 @@
--- Writes the outputs, sorted by the number of the row. A section makes the view `output_rows`, and `write`
--- or `write_reordered` writes it. No field can be the null string, so an empty one is written as nothing.
+-- Writes the outputs, sorted by the number of the row. Each has a view, which `write` or `write_reordered`
+-- writes. No field can be the null string, so an empty one is written as nothing.
 
 -- result --
 
 -- The added and changed rows, in the order of new.
 --
 -- reads       outcome
-create or replace temp view output_rows as
+create temp view result_rows as
 select row, unnest(fields)
 from (select row, fields[1] as fields from outcome where kind in ('added', 'changed'));
 
@@ -49,7 +49,7 @@ semi join wanted on old_rows.key is not distinct from wanted.key;
 set variable blanks = $blanks;
 set variable keys = $keys;
 set variable salt = $salt;
-create or replace temp view output_rows as
+create temp view detail_rows as
 with
 before as (
     select key, arg_min(old_values, row) as old_values
@@ -90,7 +90,7 @@ from (
 -- The rows of old whose key is not in new, in the order of old.
 --
 -- reads       outcome, old_kept
-create or replace temp view output_rows as
+create temp view removed_rows as
 select old_kept.*
 from old_kept
 semi join (select removed_key from outcome where kind = 'removed') as gone
@@ -100,13 +100,13 @@ semi join (select removed_key from outcome where kind = 'removed') as gone
 
 -- The rows with their columns in the order of the file.
 --
--- parameters  prefix  first line of the file, with the names. A union of names and rows in one query
+-- parameters  rows    name of the view
+--             prefix  first line of the file, with the names. A union of names and rows in one query
 --                     would need memory for all rows, because its sort cannot spill.
 --             output  file to write
--- reads       output_rows
 copy (
     select columns('^(key|value|rest|old_value)_[0-9]+$|^kind$')
-    from output_rows
+    from query_table($rows)
     order by row
 ) to $output (
     format csv, header false, prefix $prefix, suffix e'\n', nullstr e'\n', comment '', use_tmp_file false
@@ -114,17 +114,17 @@ copy (
 
 -- write_reordered --
 
--- The same if csv_rows has reordered the columns.
+-- The same if the views of 1_read.sql are reordered.
 --
 -- parameters  header  struct with the roles of the output's columns, in their order
---             prefix, output
+--             rows, prefix, output
 copy (
     select columns('^(key|value|rest|old_value)_[0-9]+$|^kind$')
     from (
         select 0 as row, unnest($header) -- for their order
         where false
         union all by name
-        from output_rows
+        from query_table($rows)
     )
     order by row
 ) to $output (

@@ -1,7 +1,7 @@
 -- The properties of a sample of a file; a single row.
 --
 -- parameters  file        the sample
---             side, roles the file, like old and old_roles in other queries
+--             side        the file, like old in other queries
 --             keys, salt
 -- columns     repeats     whether a key repeats
 --             numbers     whether all values are numbers or empty
@@ -20,6 +20,6 @@ from (
                 $keys
             ) as key,
             [*columns('^value_[0-9]+$')] as texts
-        from csv_rows($file, $side, $roles)
+        from csv_rows($file, $side)
     )
 );

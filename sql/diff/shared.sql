@@ -2,10 +2,10 @@
 
 -- keys_met --
 
--- parameters  side, roles  four pieces of a file: what old and old_roles are to others
+-- parameters  side  four pieces of a file: what old is to others
 -- columns     rows, and their different keys
 select count(*) as rows, count(distinct struct_pack(*columns('^key_[0-9]+$'))) as keys
-from in_four_pieces($side, $roles);
+from in_four_pieces($side);
 
 -- no_numbers --
 

@@ -75,6 +75,7 @@ class Counts:
 # the views that read the files, and the sections of `1_read.sql` that make them
 _IN_ONE_PIECE = {"old_rows": "old_in_one_piece", "new_rows": "new_in_one_piece"}
 _IN_FOUR_PIECES = {"old_rows": "old_in_four_pieces", "new_rows": "new_in_four_pieces"}
+_REORDERED = {"old_rows": "old_reordered", "new_rows": "new_reordered"}
 
 
 @dataclass(frozen=True)
@@ -166,8 +167,7 @@ def parameters(work: Work) -> dict[str, Any]:
     return {
         **side_parameters("old", work.old.file, work.old.pieces.names, comparison),
         **side_parameters("new", work.new.file, work.new.pieces.names, comparison),
-        **({} if _is_reordered(work) else {"new_roles": dict.fromkeys(new_roles, "VARCHAR")}),
-        **(_IN_FOUR_PIECES if _is_cut(work) else _IN_ONE_PIECE),
+        **_views(work),
         "salt": secrets.token_urlsafe(6),
         "keys": "exact" if work.exact_keys else "hashed",
         "single": len(comparison.value) == 1,
@@ -207,9 +207,16 @@ def _is_cut(work: Work) -> bool:
 
 def _sections(work: Work) -> list[str]:
     """The sections of `1_read.sql` that read the files."""
-    order = "read_reordered" if _is_reordered(work) else "read_in_order"
     pieces = ["four_pieces", "views_of_four_pieces"] if _is_cut(work) else ["one_piece"]
-    return ["read", order, *pieces]
+    return ["read", *pieces, *(["reordered"] if _is_reordered(work) else [])]
+
+
+def _views(work: Work) -> dict[str, str]:
+    """The names of the views of `1_read.sql` that the queries read."""
+    views = _IN_FOUR_PIECES if _is_cut(work) else _IN_ONE_PIECE
+    if not _is_reordered(work):
+        return views
+    return _REORDERED | {"old_read": views["old_rows"], "new_read": views["new_rows"]}
 
 
 def _is_reordered(work: Work) -> bool:
@@ -285,7 +292,7 @@ def _sample_of(session: Session, bound: dict[str, Any], side: Side) -> dict[str,
     try:
         if pieces.sample:
             name = pieces.protocol
-            of_side = {"side": bound[name], "roles": bound[f"{name}_roles"]}
+            of_side = {"side": bound[name]}
             return session.run("sample", bound | of_side | {"file": pieces.sample})
     except CsvRefused:
         pass  # the sample splits fields of several lines
@@ -426,9 +433,9 @@ class _Try:
             if path:
                 # DuckDB writes line ends between rows, but not after the prefix
                 prefix = line_of(header.values()) + ("\n" if rows else "")
-                output = {"header": header, "output": str(path), "prefix": prefix}
+                output = {"rows": f"{name}_rows", "output": str(path), "prefix": prefix}
                 self.session.run(name, bound)
-                written = self.session.run(write, bound | output)
+                written = self.session.run(write, bound | output | {"header": header})
                 if written["Count"] != rows:
                     raise DiffFailed(
                         f"The rows of {name} do not add up; this is a fault of the service."

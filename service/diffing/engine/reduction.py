@@ -245,7 +245,7 @@ class Reducer:
         pieces = Pieces(file, "side", self.means.limits.threads, self.means.cutting)
         with self._session([pieces]) as session:
             bound = side_parameters("side", file, pieces.names, self.comparison)
-            found = session.run("keys_met", {"side": bound["side"], "roles": bound["side_roles"]})
+            found = session.run("keys_met", bound)
         if found["rows"] != int(others.sum()):
             raise Irreducible
         file.path.unlink()
@@ -267,7 +267,7 @@ class Reducer:
         """A session with the macros that `shared.sql` needs."""
         session = self.means.connect(pieces)
         try:
-            for section in ("read", "read_in_order", "four_pieces"):
+            for section in ("read", "four_pieces"):
                 session.run(section)
         except BaseException:
             session.close()
