@@ -9,7 +9,7 @@ import pytest
 from diffing.core.catalogue import load_catalogue
 from diffing.csvfiles.open import open_csv
 from diffing.csvfiles.split import Pieces
-from diffing.engine.compare import Side, Work, parameters
+from diffing.engine.parameters import Side, Work, parameters
 from diffing.engine.samples import write_sample
 from diffing.engine.sql import query
 from diffing.files.results import Outputs

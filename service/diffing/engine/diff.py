@@ -20,8 +20,9 @@ from diffing.csvfiles.open import is_missing_or_empty, open_csv, without_rows
 from diffing.csvfiles.rewrite import rewrite
 from diffing.csvfiles.split import CUTTING, PIECES, Cutting, Pieces
 from diffing.csvfiles.verify import Inspection
-from diffing.engine.compare import Counts, Side, Work, compare
+from diffing.engine.compare import Counts, compare
 from diffing.engine.connection import ENGINE, CsvRefused, Session
+from diffing.engine.parameters import Side, Work
 from diffing.engine.reduction import Means, Reducer
 from diffing.engine.summary import ColumnsSummary, InputSummary, ResultSummary, SideCounts, Summary
 from diffing.engine.warn import Facts, warnings_of

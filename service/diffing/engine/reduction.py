@@ -32,8 +32,9 @@ from diffing.csvfiles.leftovers import (
     write_parts,
 )
 from diffing.csvfiles.split import Cutting, Pieces
-from diffing.engine.compare import Counts, side_parameters
+from diffing.engine.compare import Counts
 from diffing.engine.connection import Session
+from diffing.engine.parameters import side_parameters
 from diffing.sandbox.limits import Limits
 
 if TYPE_CHECKING:
