@@ -10,6 +10,7 @@
 --          row              number of an added, changed or ambiguous row, in the order of new
 --          fields           that row of new, in a list
 --          removed_key      key of removed rows, as key_of makes it
+--          whole            whether a whole number of a row within tolerance differs
 --          joined           number of rows of the join in this row
 --          copies           number of removed rows of old
 --          new_not_numbers, old_not_numbers  number of values in those rows that are neither empty nor a
@@ -20,6 +21,7 @@ select
     null::bigint as row,
     [fields] as fields,
     key as removed_key,
+    null::boolean as whole,
     null::bigint as joined,
     null::bigint as copies,
     null::bigint as new_not_numbers,
@@ -30,7 +32,7 @@ where false;
 -- outcome_of_numbers --
 
 -- All values are numbers, compared with a tolerance. It leaves out unchanged rows, and rows within
--- tolerance. The number of rows within tolerance is the difference between the rows of the two filters
+-- tolerance, unless a whole number differs. The number of rows within tolerance is the difference between the rows of the two filters
 -- above the join. A removed key has a row for each row of the old side.
 --
 -- parameters  old_side  name of the old side: old_once_numbers or old_grouped_numbers
@@ -41,7 +43,7 @@ with
 -- in this order, because DuckDB keeps the rows on the right in memory
 joined as (
     select new_rows.* exclude (key), old_side.key as old_key, old_side.* exclude (key)
-    from rows_of_numbers($new_rows, $keys, $salt) as new_rows
+    from rows_of_numbers($new_rows, $keys, $salt, $exact_from) as new_rows
     full join query_table($old_side) as old_side on new_rows.key is not distinct from old_side.key
 ),
 compared as (
@@ -62,27 +64,36 @@ classified as (
             when old_key is null then 'added'
             when $grouped and copies > 1 then 'ambiguous'
             when case
-                when $single then numbers_close(number, old_number, $rel_tols[1], $abs_tols[1])
+                when $single
+                    then numbers_close(number, old_number, relative($rel_tols[1]), $abs_tols[1])
                 when $alike
-                    then all_numbers_close_alike(numbers, old_numbers, $rel_tols[1], $abs_tols[1])
+                    then all_numbers_close_alike(
+                        numbers, old_numbers, relative($rel_tols[1]), $abs_tols[1]
+                    )
                 else all_numbers_close(numbers, old_numbers, $rel_tols, $abs_tols)
             end then 'within_tolerance'
             else 'changed'
-        end as kind
+        end as kind,
+        $wholes_close and kind = 'within_tolerance' and if(
+            $single,
+            coalesce(whole_numbers_differ(number, old_number), false),
+            any_whole_numbers_differ(numbers, old_numbers)
+        ) as whole
     from compared
     where not same
 )
 select
     kind,
     if(kind = 'removed', null, row) as row,
-    if(kind = 'removed', null, [fields]) as fields,
+    if(kind in ('removed', 'within_tolerance'), null, [fields]) as fields,
     if(kind = 'removed', old_key, null) as removed_key,
+    whole,
     1 as joined,
     if(kind = 'removed', copies, 0) as copies,
     0 as new_not_numbers,
     0 as old_not_numbers
 from classified
-where kind <> 'within_tolerance';
+where kind <> 'within_tolerance' or whole;
 
 -- outcome_of_any --
 
@@ -143,7 +154,12 @@ classified as (
                 all_values_equal(texts, old_texts, numbers, old_numbers, $rel_tols, $abs_tols)
             ) then 'within_tolerance'
             else 'changed'
-        end as kind
+        end as kind,
+        kind = 'within_tolerance' and if(
+            $single,
+            wholes_differ(value, old_value, number, old_number),
+            any_wholes_differ(texts, old_texts, numbers, old_numbers)
+        ) as whole
     from cast_once
     where not same or old_not_numbers > 0
 )
@@ -154,6 +170,7 @@ select
     if(kept, row, null) as row,
     if(kept, [fields], null) as fields,
     if(kind = 'removed', old_key, null) as removed_key,
+    whole,
     count(*) as joined,
     sum(if(kind = 'removed', copies, 0)) as copies,
     sum(new_not_numbers) as new_not_numbers,
