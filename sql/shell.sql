@@ -18,6 +18,8 @@
 --   * It reads damaged or truncated .gz and .zst files.
 --   * In files over 8 MB, it may lose the rows after a broken one, or read a last row of several lines
 --     twice.
+--   * It drops a CR that begins a line, if the line begins a buffer of 32 MB. Any other CR outside quotes,
+--     unless before LF, is an error.
 --   * It loses a last row of more than 32 MB that does not end its line.
 --   * It reads *, ? or [ in a path as a pattern, which may match several files.
 

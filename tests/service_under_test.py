@@ -72,11 +72,15 @@ class Program:
 
     def saw(self, pattern: str) -> re.Match[str]:
         """The first match of a line; waits until it is said."""
-        with self._news:
-            self._news.wait_for(lambda: self._silent or self._find(pattern), PATIENCE_SECONDS)
-            found = self._find(pattern)
+        found = self.says(pattern, PATIENCE_SECONDS)
         assert found, f"not a word of {pattern!r} in {self._lines}"
         return found
+
+    def says(self, pattern: str, seconds: float) -> re.Match[str] | None:
+        """The same, if it is said in so many seconds."""
+        with self._news:
+            self._news.wait_for(lambda: self._silent or self._find(pattern), seconds)
+            return self._find(pattern)
 
     def lines(self) -> list[str]:
         """All that was said, so far."""

@@ -233,6 +233,7 @@ def test_a_queued_job_is_a_404_with_its_status(idle: Client) -> None:
         "started_at": None,
         "finished_at": None,
         "counts": None,
+        "warnings": [],
         "error": None,
     } == {k: v for k, v in idle.status_of(job_id).items() if k != "created_at"}
 
@@ -390,6 +391,7 @@ def test_the_status_of_a_job_that_succeeded_has_times_and_counts(
             "within_tolerance": expected.within_tolerance,
             "emitted": len(expected.emitted),
         },
+        "warnings": [],
         "error": None,
     } == status
 
@@ -409,6 +411,7 @@ def test_the_summary_tells_what_was_compared_found_and_spent(working: Client, do
         "abs_tol": 0.0,
         "tolerance": {},
         "duplicates": "allow",
+        "first": "error",
         "old": {
             "name": "revenue_old.csv",
             "rows": 4,
@@ -431,6 +434,7 @@ def test_the_summary_tells_what_was_compared_found_and_spent(working: Client, do
         "emitted": 2,
         "duplicate_keys": {"old": 0, "new": 0},
         "not_numbers": {"old": 0, "new": 0},
+        "warnings": [],
         "result": {
             "rows": 2,
             "bytes": len(result),

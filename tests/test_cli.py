@@ -44,6 +44,7 @@ def test_the_summary_tells_what_was_compared_and_counted(folder: Path) -> None:
         "abs_tol": 0.5,
         "tolerance": {},
         "duplicates": "allow",
+        "first": "error",
         "old": {"name": "old.csv", "rows": 4, "bytes": len(OLD), "fingerprint": None},
         "new": {"name": "new.csv", "rows": 4, "bytes": len(NEW), "fingerprint": None},
         "columns": {"only_old": [], "only_new": []},
@@ -56,6 +57,7 @@ def test_the_summary_tells_what_was_compared_and_counted(folder: Path) -> None:
         "emitted": 2,
         "duplicate_keys": {"old": 0, "new": 0},
         "not_numbers": {"old": 0, "new": 0},
+        "warnings": [],
         "result": {"rows": 2, "bytes": len(result), "sha256": sha256(result).hexdigest()},
     } == summary
     assert 0 < measured["seconds"] < 60

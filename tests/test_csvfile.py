@@ -1,7 +1,9 @@
+import bz2
 import csv
 import errno
 import gzip
 import io
+import lzma
 import os
 import string
 import sys
@@ -18,9 +20,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffing.core.errors import BadInput, OutOfDisk
+from diffing.core.input_file import InputFile
 from diffing.csvfiles.borders import Borders
 from diffing.csvfiles.csv_file import CsvFile, contents_of
-from diffing.csvfiles.open import open_csv, require_columns
+from diffing.csvfiles.open import open_csv
 from diffing.csvfiles.rewrite import rewrite
 from diffing.csvfiles.scan import PORTIONS, Portions, count_rows
 from diffing.engine.sql import query
@@ -38,6 +41,7 @@ REFUSALS = (duckdb.InvalidInputException, duckdb.NotImplementedException)
 
 CONNECTION = duckdb.connect(config={"threads": 4})
 CONNECTION.execute(query("read"))
+CONNECTION.execute(query("read_in_order"))
 
 Row = tuple[Any, ...]
 
@@ -242,6 +246,11 @@ def test_rows_are_records_below_the_header(
         b'a,b\n"1","2\n',
         b'a,b\n1,"2\n3',
         b"a,b\n1,2\r",
+        b"a,b\n\r1,2\n",
+        b"a,b\n1,\r2\n",
+        b"a,b\n1,2\r\r\n",
+        b'a,b\n1,"2\r\n"\r',
+        b'a,b\n1,"2\n3"\n\r4,5\n',
     ],
 )
 def test_rows_are_not_counted_where_duckdb_may_read_others(path: Path, content: bytes) -> None:
@@ -266,13 +275,32 @@ BROKEN = {
     "empty": (b"", "data.csv: the file is empty. Its first line must name the columns."),
     "BOM only": (b"\xef\xbb\xbf", "data.csv: the file is empty"),
     "blank lines only": (b"\n\r\n\n", "data.csv: the file is empty"),
-    "repeated name": (b"a,b,a\n1,2,3\n", "data.csv: the header names 'a' more than once"),
+    "repeated name": (
+        b"a,b,a\n1,2,3\n",
+        "data.csv: the header in line 1 names 'a' more than once",
+    ),
     "too few fields": (
         b"a,b\n1,2\n3\n4,5\n",
         "line 3: expected 2 fields as in the header, found 1",
     ),
-    "too few, at the end": (b"a,b\n1,2\n3", "line 3: expected 2 fields as in the header, found 1"),
-    "too many fields": (b"a,b\n1,2,\n", "line 2: expected 2 fields as in the header, found 3"),
+    "too few, with what follows": (
+        b'a,b\n1,"2\n"\n3\n4,5\n',
+        "line 4: expected 2 fields as in the header, found 1: '3'. Line 5 follows: '4,5'. "
+        "Quote fields that contain a line end.",
+    ),
+    "too few, beyond ASCII": (
+        "a,b\né\n".encode() + b"x" * 100 + b",1\n",
+        f"line 2: expected 2 fields as in the header, found 1: 'é'. Line 3 follows: '{'x' * 60}…'.",
+    ),
+    "too few, at the end": (
+        b"a,b\n1,2\nTotal: 3",
+        "line 3: expected 2 fields as in the header, found 1: 'Total: 3'. It is the last line. "
+        "Export the file again if it is cut off, or remove the line.",
+    ),
+    "too many fields": (
+        b"a,b\n1,2,\n",
+        "line 2: expected 2 fields as in the header, found 3. Quote fields that contain a comma.",
+    ),
     "too many for one": (b"a\n1,2\n", "line 2: expected 1 field as in the header, found 2"),
     "too few after lines in quotes": (b'a,b\n"\n\n",2\n3\n', "line 5: expected 2 fields"),
     "blanks only": (b"a,b\n  \n", "line 2: expected 2 fields as in the header, found 1"),
@@ -298,19 +326,31 @@ BROKEN = {
     "blank between quotes": (b'a,b\n"x" "y",2\n', "line 2: ' \"y\",2' follows a closing quote"),
     "CR as line end": (b"a,b\r1,2\r3,4\r", "line 1: a carriage return (CR) without a line feed"),
     "CR in a field": (b"a,b\n1\r1,2\n", "line 2: a carriage return (CR) without a line feed"),
-    "CR CR LF": (b"a,b\n1,2\r\r\n", "line 2: a carriage return (CR) without a line feed"),
+    "CR CR LF": (
+        b"a,b\r\r\n1,2\r\r\n",
+        r"data.csv, line 1: the line ends in CR CR LF. Make it CR LF with sed 's/\r*$/\r/'.",
+    ),
+    "CR CR LF in a row": (b"a,b\n1,2\r\r\n", "line 2: the line ends in CR CR LF."),
     "CR at the end": (b"a,b\n1,2\r", "line 2: a carriage return (CR) without a line feed"),
-    "CR after a quote": (b'a,b\n1,"2"\r\r\n', "line 2: a carriage return (CR) without a line feed"),
+    "CR first of all": (b"\ra,b\n1,2\n", "line 1: a carriage return (CR) without a line feed"),
+    "CR as the first row": (b"a,b\n\r,2\n3,4\n", "line 2: a carriage return (CR) without"),
+    "CR before the first row": (b"a,b\n\r1,2\n3,4", "line 2: a carriage return (CR) without"),
+    "CR before the last row": (b"a,b\n1,2\n\r3,4", "line 3: a carriage return (CR) without"),
+    "CR after blank lines": (b"a,b\n\n\n\r1,2\n", "line 4: a carriage return (CR) without"),
+    "CR after a quote": (b'a,b\n1,"2"\r\r\n', "line 2: the line ends in CR CR LF."),
+    "CR CR CR LF": (b"a,b\n1,2\r\r\r\n", "line 2: a carriage return (CR) without a line feed"),
     "semicolons": (b"a;b\n1,5;2\n", "data.csv: the fields seem to be separated by a semicolon"),
     "semicolon in a name": (b"a;b,c\n1\n", "line 2: expected 2 fields as in the header, found 1"),
     "semicolon in a broken name": (b'"a;b"c,d\n1,2\n', "line 1: 'c,d' follows a closing quote"),
     "semicolons and quotes": (b'"a";"b"\n1;2\n', "separated by a semicolon"),
     "tabs and quotes": (b'a\tb\n"1"\t2\n', "separated by a tab"),
-    "gzip": (gzip.compress(b"a,b\n"), "is compressed with gzip, but its name does not end in .gz"),
-    "workbook": (b"PK\x03\x04...", "is a ZIP archive or an Excel workbook"),
-    "zstd": (zstd.compress(b"a,b\n"), "is compressed with zstd, but its name does not end in .zst"),
-    "UTF-16": ("\ufeffa,b\n".encode("utf-16-le"), "is UTF-16, not UTF-8"),
-    "UTF-16, big end first": ("\ufeffa,b\n".encode("utf-16-be"), "is UTF-16, not UTF-8"),
+    "Ctrl-Z at the end": (
+        b"a,b\r\n1,2\r\n\x1a",
+        r"data.csv: Ctrl-Z (0x1A) ends the file, as in exports of old systems. "
+        r"Remove it with tr -d '\032'.",
+    ),
+    "Ctrl-Z in the last field": (b"a,b\n1,2\x1a", "data.csv: Ctrl-Z (0x1A) ends the file"),
+    "Ctrl-Z in a line of its own": (b"a,b\n1,2\n\x1a\n", "line 3: Ctrl-Z (0x1A) ends the file"),
 }
 
 
@@ -321,6 +361,177 @@ def test_a_broken_file_is_refused_with_the_place_of_the_fault(
     path.write_bytes(content)
 
     assert what in refusal(path, scratch)
+
+
+WITH_A_CR = {
+    "LF": b"a,b\n1,2\n3,4\n",
+    "no line end at the end": b"a,b\n1,2\n3,4",
+    "CR LF": b"a,b\r\n1,2\r\n3,4\r\n",
+    "quotes": b'a,b\n"1",2\n3,"4\n5"\n',
+    "blank lines": b"a,b\n\n1,2\n\n",
+    "BOM": b"\xef\xbb\xbfa,b\n1,2\n",
+    "one column": b'a\n1\n""\n2',
+}
+
+
+@pytest.mark.parametrize("content", WITH_A_CR.values(), ids=WITH_A_CR)
+def test_a_cr_in_any_place_is_refused_unless_it_is_quoted_or_ends_a_line(
+    path: Path, scratch: Path, content: bytes
+) -> None:
+    for place in range(len(content) + 1):
+        with_cr = content[:place] + b"\r" + content[place:]
+        path.write_bytes(with_cr)
+        try:
+            expected = reference(with_cr)
+        except NoCsv:
+            assert "data.csv" in refusal(path, scratch)
+        else:
+            assert expected == read(path, scratch)
+
+
+@pytest.mark.parametrize("chunk", [1, 9, 32 * 1024])
+def test_a_quoted_cr_needs_no_copy(path: Path, scratch: Path, chunk: int) -> None:
+    path.write_bytes(b'a,b\n1,"2\n\r3"\n"4\r","5\r\n\n\r6"\n' * 9)
+
+    assert not checked(path, scratch, Portions(scanned=chunk)).rewritten
+
+
+@pytest.mark.parametrize("pad", range(16))
+def test_a_cr_after_any_border_of_a_step_is_refused(path: Path, scratch: Path, pad: int) -> None:
+    path.write_bytes(b"a,b\n" + b"x" * pad + b",2\n1,2\n\r3,4\n5,6\n")
+
+    assert "line 4: a carriage return" in refusal(path, scratch, Portions(read=16, scanned=8))
+
+
+PAD = b"\x00" * 600
+OTHER_FORMATS = {
+    "gzip": (
+        gzip.compress(b"a,b\n"),
+        "is compressed with gzip, but its name does not end in .gz. "
+        "Rename it: mv data.csv data.csv.gz",
+    ),
+    "zstd": (zstd.compress(b"a,b\n"), "is compressed with zstd, but its name does not end in .zst"),
+    "bzip2": (
+        bz2.compress(b"a,b\n"),
+        "is compressed with bzip2. Unpack it first: bunzip2 < data.csv > plain.csv",
+    ),
+    "bzip2 of nothing": (bz2.compress(b""), "is compressed with bzip2."),
+    "xz": (
+        lzma.compress(b"a,b\n"),
+        "is compressed with xz. Unpack it first: unxz < data.csv > plain.csv",
+    ),
+    "lz4": (b"\x04\x22\x4d\x18" + PAD, "is compressed with lz4."),
+    "compress": (b"\x1f\x9d\x90" + PAD, "is compressed with compress."),
+    "7z": (b"7z\xbc\xaf\x27\x1c" + PAD, "is a 7z archive. Unpack it first: 7z x data.csv"),
+    "tar": (b"o.csv".ljust(257, b"\0") + b"ustar\0" + PAD, "is a tar archive."),
+    "zip": (
+        b"PK\x03\x04" + b"\0" * 26 + b"o.csv...",
+        "is a ZIP archive. Unpack it first: unzip data.csv",
+    ),
+    "workbook": (
+        b"PK\x03\x04" + b"\0" * 26 + b"[Content_Types].xml...",
+        "is an Excel workbook. Save it as CSV UTF-8 with commas.",
+    ),
+    "old workbook": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + PAD, "is an old Excel workbook."),
+    "OpenDocument": (
+        b"PK\x03\x04" + b"\0" * 26 + b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet",
+        "is an OpenDocument spreadsheet.",
+    ),
+    "Parquet": (b"PAR1\x15\x04" + PAD + b"PAR1", "is Parquet. Export it as CSV."),
+    "SQLite": (b"SQLite format 3\x00" + PAD, "is an SQLite database. Export it as CSV."),
+    "DuckDB": (b"\0" * 8 + b"DUCK" + PAD, "is a DuckDB database."),
+    "PDF": (b"%PDF-1.7\n", "is a PDF document."),
+    "JSON": (b'[{"a": 1,\n"b": 2}]', "is JSON. Export it as CSV."),
+    "JSON object": (b'{\n  "a": [1, 2],\n  "b": 2\n}\n', "is JSON. Export it as CSV."),
+    "JSON lines": (
+        b'{"a": 1, "b": 2}\n{"a": 3, "b": 4}\n',
+        "is JSON lines, an object in each line. Export it as CSV.",
+    ),
+    "HTML": (
+        b"\n<!DOCTYPE html>\n<html><head><title>Log in, please</title>",
+        "is an HTML page, perhaps an error or a login page. Download the CSV file itself.",
+    ),
+    "XML": (b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code></Error>', "is XML."),
+    "Git LFS pointer": (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n",
+        "is a Git LFS pointer, not the data. Fetch the data: git lfs pull",
+    ),
+    "UTF-16": (
+        "\ufeffa,b\n".encode("utf-16-le"),
+        "is UTF-16, not UTF-8. Convert it: iconv -f UTF-16 -t UTF-8 data.csv > utf8.csv",
+    ),
+    "UTF-16, big end first": ("\ufeffa,b\n".encode("utf-16-be"), "is UTF-16, not UTF-8"),
+    "UTF-16 without BOM": (
+        "a,b\n1,2\n".encode("utf-16-le"),
+        "is UTF-16 without a byte order mark, not UTF-8. "
+        "Convert it: iconv -f UTF-16LE -t UTF-8 data.csv > utf8.csv",
+    ),
+    "UTF-16 without BOM, big end first": (
+        "a,b\n1,2\n".encode("utf-16-be"),
+        "Convert it: iconv -f UTF-16BE -t UTF-8",
+    ),
+    "UTF-16 without BOM, beyond ASCII": (
+        "ключ,a\n1,2\n".encode("utf-16-le"),
+        "is UTF-16 without a byte order mark",
+    ),
+    "UTF-32": ("\ufeffa,b\n".encode("utf-32-le"), "is UTF-32, not UTF-8"),
+}
+
+
+@pytest.mark.parametrize(("content", "what"), OTHER_FORMATS.values(), ids=OTHER_FORMATS)
+def test_a_file_of_another_format_is_called_by_its_name(
+    path: Path, scratch: Path, content: bytes, what: str
+) -> None:
+    path.write_bytes(content)
+
+    with pytest.raises(BadInput) as caught:
+        open_csv(named(path), scratch, ["a", "b"])
+
+    assert what in caught.value.detail
+    assert caught.value.detail.startswith("data.csv: is ")
+    assert [caught.value.detail] == caught.value.detail.splitlines()
+
+
+@pytest.mark.parametrize("name", [name for name in OTHER_FORMATS if name not in ("gzip", "zstd")])
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_so_it_is_under_the_name_of_a_packed_file(
+    tmp_path: Path, scratch: Path, name: str, suffix: str
+) -> None:
+    content, what = OTHER_FORMATS[name]
+    path = tmp_path / f"data.csv{suffix}"
+    path.write_bytes(content)
+
+    with pytest.raises(BadInput) as caught:
+        open_csv(named(path), scratch, ["a", "b"])
+
+    assert what.partition(".")[0] in caught.value.detail
+
+
+def test_the_command_names_a_file_with_blanks(tmp_path: Path, scratch: Path) -> None:
+    path = tmp_path / "my data.csv.bz2"
+    path.write_bytes(bz2.compress(b"a,b\n"))
+
+    with pytest.raises(BadInput, match=r"Unpack it first: bunzip2 'my data\.csv\.bz2'$"):
+        open_csv(named(path), scratch)
+
+
+PLAIN_TEXT = {
+    "brackets": b"[id],[value]\n1,2\n",
+    "braces": b"{id},{value}\n1,2\n",
+    "PAR1": b"PAR1,value\n1,2\n",
+    "ORC": b"ORC,PK\n1,2\n",
+    "BZh": b"BZh91,7z\n1,2\n",
+    "HTML in quotes": b'"<html>",value\n1,2\n',
+    "a tag": b"<html>,value\n1,2\n",
+    "JSON": b'"{""a"": 1}",value\n1,2\n',
+}
+
+
+@pytest.mark.parametrize("content", PLAIN_TEXT.values(), ids=PLAIN_TEXT)
+def test_a_name_may_look_like_another_format(path: Path, scratch: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+    assert reference(content) == read(path, scratch)
 
 
 @pytest.mark.parametrize("blank", [b"\n", b"\r\n", b"\n\r\n"])
@@ -405,6 +616,14 @@ class TestBorders:
         path.write_bytes(filled(border + 3) + broken + behind)
 
         assert "data.csv, line " in refusal(path, scratch)
+
+    @pytest.mark.parametrize("border", [4_000_000, 16_000_000])
+    def test_a_cr_past_a_border_is_refused(self, path: Path, scratch: Path, border: int) -> None:
+        content = filled(border + 2)
+        path.write_bytes(content + b"\r1,2\n" + ROW * 50)
+
+        line = content.count(b"\n") + 1
+        assert f"data.csv, line {line}: a carriage return" in refusal(path, scratch)
 
     @pytest.mark.parametrize("border", [16_000_000, 32_000_000])
     @pytest.mark.parametrize("line_end", [b"", b"\n"])
@@ -540,6 +759,12 @@ class TestPacked:
             path.write_bytes(packed)
             assert f"data.csv{suffix}: the file is empty" in refusal(path, scratch)
 
+    def test_a_cr_in_it_has_its_line(self, tmp_path: Path, scratch: Path, suffix: str) -> None:
+        path = tmp_path / f"data.csv{suffix}"
+        path.write_bytes(PACK[suffix](b"k,x,v\n\r,1,5\na,1,1\n"))
+
+        assert f"data.csv{suffix}, line 2: a carriage return" in refusal(path, scratch)
+
     def test_a_fault_in_it_has_its_line(self, tmp_path: Path, scratch: Path, suffix: str) -> None:
         path = tmp_path / f"data.csv{suffix}"
         path.write_bytes(PACK[suffix](b"a,b\n1\n"))
@@ -554,7 +779,7 @@ PZSTD = b"\x50\x2a\x4d\x18\4\0\0\0size" + ZSTD
 
 BADLY_PACKED = {
     "not gzip": (".gz", b"a\n1\n", "is not compressed with gzip, but its name ends in .gz. Rename"),
-    "zstd named gzip": (".gz", ZSTD, "is not compressed with gzip, but its name ends in .gz"),
+    "zstd named gzip": (".gz", ZSTD, "is compressed with zstd, but its name does not end in .zst"),
     "gzip without its end": (".gz", GZIP[:-1], "the gzip file ends too early"),
     "gzip without its half": (".gz", GZIP[:500], "the gzip file ends too early"),
     "gzip of another checksum": (
@@ -579,7 +804,7 @@ BADLY_PACKED = {
         b"a\n1\n",
         "is not compressed with zstd, but its name ends in .zst. Rename",
     ),
-    "gzip named zstd": (".ZST", GZIP, "is not compressed with zstd, but its name ends in .ZST"),
+    "gzip named zstd": (".ZST", GZIP, "is compressed with gzip, but its name does not end in .gz"),
     "zstd without its end": (".zst", ZSTD[:-1], "the zstd file ends too early"),
     "zstd without its half": (".zst", ZSTD[:500], "the zstd file ends too early"),
     "zstd without all but 3 bytes": (".zst", ZSTD[:3], "the zstd file ends too early"),
@@ -633,6 +858,20 @@ def allocating_at_most(size: int) -> Iterator[None]:
 class TestWhatIsNoFile:
     def test_a_file_must_exist(self, path: Path, scratch: Path) -> None:
         assert refusal(path, scratch) == "data.csv: no such file."
+
+    @pytest.mark.parametrize(
+        ("name", "what"),
+        [
+            ("https://host/o.csv", "https://host/o.csv: addresses such as https:// are not taken."),
+            ("s3://bucket/o.csv", "Download the file first, and name the copy."),
+            ("file:///tmp/o.csv", "addresses are not taken. Name the path: /tmp/o.csv"),
+        ],
+    )
+    def test_it_must_not_be_an_address(self, scratch: Path, name: str, what: str) -> None:
+        with pytest.raises(BadInput) as caught:
+            open_csv(InputFile.given(Path(name)), scratch)
+
+        assert what in caught.value.detail
 
     def test_it_must_not_lie_below_a_file(self, path: Path, scratch: Path) -> None:
         path.write_text("a\n")
@@ -702,36 +941,128 @@ def test_a_full_disk_is_told_from_a_broken_file(
     assert not list(scratch.iterdir())
 
 
-class TestRequireColumns:
-    def test_columns_that_are_there_are_fine(self) -> None:
-        require_columns(csv_of("a", "b"), ["b", "a"])
-
-    def test_missing_ones_are_named_with_those_there_are(self) -> None:
+class TestWantedColumns:
+    def of(self, path: Path, scratch: Path, content: bytes | str, *wanted: str) -> str:
+        """The refusal of a file that must have these columns."""
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
         with pytest.raises(BadInput) as caught:
-            require_columns(csv_of("total", "day"), ["day", "totl", "x"])
+            open_csv(named(path), scratch, wanted)
+        assert [caught.value.detail] == caught.value.detail.splitlines()
+        return caught.value.detail
 
-        assert caught.value.detail == (
-            "data.csv: no column 'totl', 'x'. Did you mean 'total'? It has 'total', 'day'."
+    def test_columns_that_are_there_are_fine(self, path: Path, scratch: Path) -> None:
+        path.write_text("a,b\n")
+
+        assert ("a", "b") == open_csv(named(path), scratch, ["b", "a"]).columns
+
+    def test_missing_ones_are_named_with_those_of_line_1(self, path: Path, scratch: Path) -> None:
+        assert self.of(path, scratch, "total,day\n", "day", "totl", "x") == (
+            "data.csv: no column 'totl', 'x'. Did you mean 'total'? "
+            "Line 1 names the columns 'total', 'day'."
         )
 
-    def test_of_many_columns_the_first_20_are_named(self) -> None:
-        with pytest.raises(BadInput, match=r" 'c19' and 5 more\.$"):
-            require_columns(csv_of(*(f"c{i}" for i in range(25))), ["x"])
+    def test_the_header_may_follow_blank_lines(self, path: Path, scratch: Path) -> None:
+        said = self.of(path, scratch, "\n\na,b\n", "x")
+
+        assert said == "data.csv: no column 'x'. Line 3 names the columns 'a', 'b'."
+
+    def test_of_many_columns_the_first_20_are_named(self, path: Path, scratch: Path) -> None:
+        header = ",".join(f"c{i}" for i in range(25))
+
+        assert self.of(path, scratch, header, "x").endswith(" 'c19' and 5 more.")
 
     @pytest.mark.parametrize(
-        ("header", "word"), [("a;b", "semicolon"), ("a\tb", "tab"), ("a|b", "pipe")]
+        ("delimiter", "word"),
+        [
+            (";", "a semicolon"),
+            ("\t", "a tab"),
+            ("|", "a pipe"),
+            ("~", "a tilde (~)"),
+            ("\x01", "^A (Ctrl-A, 0x01)"),
+            ("\x1f", "the unit separator (0x1F)"),
+            (" ", "a space"),
+        ],
     )
-    def test_another_delimiter_is_named(self, header: str, word: str) -> None:
-        with pytest.raises(BadInput, match=f"separated by a {word}, not a comma"):
-            require_columns(csv_of(header), ["a"])
+    @pytest.mark.parametrize("rest", ["c", "price, EUR", '"x"'])
+    def test_another_delimiter_is_named(
+        self, path: Path, scratch: Path, delimiter: str, word: str, rest: str
+    ) -> None:
+        content = delimiter.join(["a", "b", rest]) + "\n" + delimiter.join("123") + "\n"
 
-    def test_a_name_may_hold_what_others_take_for_a_delimiter(self) -> None:
-        with pytest.raises(BadInput, match=r"no column 'a'\. It has 'a;b', 'c'\."):
-            require_columns(csv_of("a;b", "c"), ["a"])
+        assert self.of(path, scratch, content, "a", "b") == (
+            f"data.csv: the fields seem to be separated by {word}, not a comma. "
+            "Export it again with commas."
+        )
 
+    def test_a_name_may_hold_what_others_take_for_a_delimiter(
+        self, path: Path, scratch: Path
+    ) -> None:
+        said = self.of(path, scratch, "a;b,c\n", "a", "x")
 
-def csv_of(*columns: str) -> CsvFile:
-    return CsvFile("data.csv", Path("data.csv"), 1, columns, 0)
+        assert said == "data.csv: no column 'a', 'x'. Line 1 names the columns 'a;b', 'c'."
+
+    @pytest.mark.parametrize("title", ["Report of May", '"Report" of May', "Report,,", "1,2,3", ""])
+    def test_lines_before_the_header_are_counted(
+        self, path: Path, scratch: Path, title: str
+    ) -> None:
+        said = self.of(path, scratch, f"{title or 'x'}\n\nk,x,v\na,1,1\n", "k", "v")
+
+        assert said == (
+            f"data.csv: line 1, {title or 'x'!r}, is not the header; line 3 has the columns. "
+            "Remove the lines above it: tail -n +3 data.csv > plain.csv"
+        )
+
+    def test_so_they_are_with_another_delimiter(self, path: Path, scratch: Path) -> None:
+        said = self.of(path, scratch, "Report\nk;x;v\na;1;1\n", "k", "v")
+
+        assert "line 2 has the columns. Remove the lines above it, and export again with" in said
+
+    @pytest.mark.parametrize("line", ["sep=;", "SEP=;", '"sep=;"'])
+    def test_an_instruction_to_spreadsheets_is_named(
+        self, path: Path, scratch: Path, line: str
+    ) -> None:
+        said = self.of(path, scratch, f"{line}\nk;x;v\na;1;1\n", "k", "v")
+
+        assert said == (
+            f"data.csv: line 1, {line!r}, is an instruction to spreadsheets, not the header. "
+            "Remove it, and export the file again with commas."
+        )
+
+    def test_with_commas_the_instruction_is_all_there_is_to_remove(
+        self, path: Path, scratch: Path
+    ) -> None:
+        said = self.of(path, scratch, "sep=,\nk,x,v\na,1,1\n", "k", "v")
+
+        assert said.endswith(" Remove it: tail -n +2 data.csv > plain.csv")
+
+    @pytest.mark.parametrize(
+        "row", ["a,1,1", "1,2,3", "2026-01-02,-1.5,1e3", "2026-01-02 10:00:00,5,", "y,y,7", ",,a"]
+    )
+    def test_a_missing_header_is_suspected(self, path: Path, scratch: Path, row: str) -> None:
+        assert self.of(path, scratch, f"{row}\nb,4,4\n", "k", "x", "v") == (
+            f"data.csv: the header seems to be missing: line 1 is {row!r}. "
+            "Add a line above it that names the columns."
+        )
+
+    def test_columns_named_by_years_are_no_row(self, path: Path, scratch: Path) -> None:
+        said = self.of(path, scratch, "id,2025,2026\na,1,2\n", "ID", "2026")
+
+        assert "no column 'ID'. Did you mean 'id'? Line 1 names" in said
+
+    def test_the_name_of_a_file_says_what_its_content_does_not(
+        self, tmp_path: Path, scratch: Path
+    ) -> None:
+        said = self.of(tmp_path / "data.xlsx", scratch, "no,workbook\n", "k")
+
+        assert said == (
+            "data.xlsx: is not CSV with commas, and its name ends in .xlsx. Export it as CSV."
+        )
+
+    def test_it_says_nothing_if_the_columns_are_there(self, tmp_path: Path, scratch: Path) -> None:
+        path = tmp_path / "data.json"
+        path.write_text("k,v\n1,2\n")
+
+        assert ("k", "v") == open_csv(named(path), scratch, ["k", "v"]).columns
 
 
 class NoCsv(Exception):

@@ -199,6 +199,7 @@ def test_the_metrics_are_described_in_their_order(listed: Service, client: Clien
         "abs_tol": 0.0,
         "tolerance": {},
         "duplicates": "allow",
+        "first": "error",
         "old": {"name": "revenue_old.csv", "there": True, "bytes": len(OLD.encode())},
         "new": {"name": "revenue_new.csv", "there": True, "bytes": len(NEW.encode())},
     } == revenue

@@ -202,7 +202,8 @@ def test_the_tolerances_of_a_one_off_diff_are_those_of_a_comparison(name: str) -
     # no number is the default of rel_tol
     assert Comparison.model_fields["rel_tol"].default is None
     assert usual == {
-        field: Comparison.model_fields[field].default for field in ("abs_tol", "duplicates")
+        field: Comparison.model_fields[field].default
+        for field in ("abs_tol", "duplicates", "first")
     }
 
 

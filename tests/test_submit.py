@@ -87,6 +87,18 @@ def test_tolerances_given_stand_over_those_of_the_metric(client: Client) -> None
     assert reference.diff(OLD, NEW, KEY, ["value"], rel_tol=0, abs_tol=1).csv == out != RESULT
 
 
+def test_the_warnings_of_a_result_are_shown_with_it(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,n\nA,1\n")
+    (tmp_path / "b.csv").write_text("id,n\na,1\n")
+    columns = ("--key", "id", "--value", "n")
+    files = ("--old", tmp_path / "a.csv", "--new", tmp_path / "b.csv")
+
+    status, out, err = submitted(client, *files, *columns, "--wait")
+
+    assert (0, "id,n\na,1\n") == (status, out)
+    assert err.splitlines()[1].startswith("diffing: warning: 0 of 1 rows of b.csv have a key of a.")
+
+
 def test_files_are_sent_and_compared_as_a_one_off(client: Client, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("id,n\n1,1\n2,2\n")
     (tmp_path / "b.csv").write_text("id,n\n1,1\n2,3\n")
@@ -107,6 +119,10 @@ def test_files_are_sent_and_compared_as_a_one_off(client: Client, tmp_path: Path
         (["revenue", "--key", "id"], "not both"),
         (["revenue", "--old", "old.csv"], "Give both --old and --new"),
         (["revenue", "--old", "not.csv", "--new", "there.csv"], "Missing file not.csv"),
+        (
+            ["revenue", "--old", "https://host/o.csv", "--new", "there.csv"],
+            "https://host/o.csv: addresses such as https:// are not taken.",
+        ),
         (["revenue", "-o", "out.csv"], "Give --wait"),
         (["revenue", "--url", "http://127.0.0.1:1"], "No service answers at http://127.0.0.1:1"),
         (["revenue", "--url", "nonsense"], "No service answers at nonsense"),

@@ -188,6 +188,26 @@ def test_each_byte_of_a_file_arrives(roomy: Roomy, size: int) -> None:
     assert {content} == {path.read_bytes() for path in uploads()}
 
 
+def test_a_text_of_several_columns_counts_as_a_file(roomy: Roomy) -> None:
+    uploads = roomy.new_uploads()
+    body = part("old", "date,value") + part("new", "date,value\n") + "--b--\r\n"
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    accepted(roomy.client.post(REVENUE, content=body.encode(), headers=headers))
+
+    assert [b"date,value\n", b"date,value"] == [path.read_bytes() for path in uploads()]
+
+
+def test_a_bad_upload_says_what_it_is(working: Client) -> None:
+    files = {**FILES, "new": ("b.csv", b"PAR1\x15\x04" + b"\0" * 99)}
+    error = working.wait_for_failure(accepted(working.post(REVENUE, files=files)))["error"]
+
+    assert {
+        "type": "urn:diffing:bad-input",
+        "title": "Invalid input file",
+        "detail": "b.csv: is Parquet. Export it as CSV.",
+    } == error
+
+
 def test_a_bad_upload_is_told_by_its_own_name(working: Client) -> None:
     files = {"old": ("a.csv", OLD), "new": ("../../secret.csv", "")}
     error = working.wait_for_failure(accepted(working.post(REVENUE, files=files)))["error"]
@@ -345,6 +365,7 @@ NAMES_OF_NO_INPUT = {
     "up": "../revenue_old.csv",
     "absolute": "/etc/passwd",
     "folder": "a/b.csv",
+    "file address": "file:///etc/passwd",
     "backslash": "..\\revenue_old.csv",
     "hidden": ".revenue_old.csv",
     "dots": "..csv",
@@ -364,6 +385,16 @@ def test_what_is_no_name_of_an_input_file_is_a_422(idle: Client, name: str) -> N
         assert_problem(idle.post(path, json={"old": name, **more}), 422, "old: must name a .csv")
 
 
+@pytest.mark.parametrize("name", ["https://host/o.csv", "s3://bucket/o.csv.gz"])
+def test_an_address_in_place_of_a_file_is_a_422(idle: Client, name: str) -> None:
+    scheme = name.partition("/")[0]
+    answer = idle.post(REVENUE, json={"old": name})
+
+    assert_problem(answer, 422, f"old: {name}: addresses such as {scheme}// are not taken.")
+    assert answer.json()["detail"].endswith(" and name the copy.")
+    assert ".." not in answer.json()["detail"]
+
+
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "unknown member": ({"colour": "red"}, "colour"),
     "unknown member of odd characters": ({"\0\x1b" + "x" * 9_000: "red"}, "??xx"),
@@ -377,6 +408,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "tolerance of nothing": ({"tolerance": {"value": None}}, "tolerance.value"),
     "tolerance that there is not": ({"tolerance": {"value": {"x": 1}}}, "tolerance.value.x"),
     "duplicates": ({"duplicates": "some"}, "duplicates"),
+    "first": ({"first": "removed"}, "first"),
     "number for a name": ({"old": 1}, "old"),
 }
 
@@ -486,7 +518,17 @@ def part(name: str, content: str = "x", more: str = "") -> str:
 BOTH = part("old", OLD) + part("new", NEW)
 FORMS: dict[str, tuple[str, int, str]] = {
     "no file": ("--b--\r\n", 422, "lacks the file old and the file new"),
-    "one file": (part("old") + "--b--", 422, "lacks the file new"),
+    "one file": (part("old", OLD) + "--b--", 422, "lacks the file new"),
+    "the name of a file": (
+        part("old", "o.csv") + part("new", NEW) + "--b--",
+        422,
+        "The part old is the text o.csv, not a file. Send the file with an @: -F old=@o.csv",
+    ),
+    "the name of a file with a comma": (
+        part("new", "data/a,b.csv.gz") + "--b--",
+        422,
+        "-F new=@data/a,b.csv.gz",
+    ),
     "a file twice": (BOTH + part("old") + "--b--", 422, "the file old twice"),
     "a field twice": (
         BOTH + part("rel_tol", "1") + part("rel_tol", "2") + "--b--",

@@ -180,7 +180,18 @@ def _json(rng: random.Random) -> tuple[bytes, str]:
     value = json.loads(json.dumps(rng.choice(_JSON)))
     for _ in range(rng.choice((0, 0, 1, 1, 2))):
         name = rng.choice(
-            ("old", "new", "key", "value", "rel_tol", "abs_tol", "tolerance", "duplicates", "x")
+            (
+                "old",
+                "new",
+                "key",
+                "value",
+                "rel_tol",
+                "abs_tol",
+                "tolerance",
+                "duplicates",
+                "first",
+                "x",
+            )
         )
         odd = rng.choice(
             (*_VALUES, *_ODD, [rng.choice(_ODD)], {"value": {"rel_tol": rng.choice(_VALUES)}})

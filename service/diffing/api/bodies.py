@@ -89,7 +89,7 @@ async def body_of(request: Request, settings: Settings, *, one_off: bool) -> Asy
             return
         upload = await run_in_threadpool(Upload, settings.uploads_dir)
         try:
-            names = (*_NUMBERS, "duplicates", *(_LISTS if one_off else ()))
+            names = (*_NUMBERS, "duplicates", "first", *(_LISTS if one_off else ()))
             form = Form(options.get(b"boundary", b""), upload, names)
             await _feed(form, first, chunks)
             yield await run_in_threadpool(_body_of_form, form, upload)

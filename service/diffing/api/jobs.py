@@ -163,6 +163,7 @@ def status_of(job: Job) -> dict[str, Any]:
         "started_at": _iso(job.started_at),
         "finished_at": _iso(job.finished_at),
         "counts": {name: summary[name] for name in counts} if summary else None,
+        "warnings": summary.get("warnings", []),
         "error": job.error,
     }
 

@@ -13,6 +13,9 @@ from diffing.files.uploads import SIDES, Upload
 
 _MOST_PARTS = 200
 _LARGEST_FIELD = 8 * 1024
+_LONGEST_NAME = 4096
+# a text in place of a file: its name, but not a header of several columns
+_NAME = re.compile(rb"[^,\x00-\x1f]+|[^\x00-\x1f]+\.[A-Za-z0-9]{2,8}")
 # a client learns of faults in its form; in the log, they could fill the disk
 logging.getLogger("python_multipart").setLevel(logging.ERROR)
 _AS_IT_IS = {b"", b"7bit", b"8bit", b"binary"}
@@ -37,6 +40,8 @@ class Form:
         self._fields: dict[str, list[bytearray]] = {}
         self._parts = 0
         self._part = ""
+        # of a file that came as text: its content, until a line ends
+        self._one_line: bytearray | None = None
         self._header = bytearray()
         self._header_value = bytearray()
         self._headers: dict[bytes, bytes] = {}
@@ -53,6 +58,7 @@ class Form:
                     "on_header_end": self._end_header,
                     "on_headers_finished": self._begin_data,
                     "on_part_data": self._take_data,
+                    "on_part_end": self._end_part,
                     "on_end": self._end,
                 },
             )
@@ -64,7 +70,7 @@ class Form:
 
         Raises:
             BadArgument: the bytes are not a form.
-            Unprocessable: a part is unknown, or repeated.
+            Unprocessable: a part is unknown, repeated, or the name of a file in its place.
             TooLarge: a field is too long, or the form has too many parts.
             DiskUnavailable: a file cannot be written.
         """
@@ -117,18 +123,19 @@ class Form:
             raise Unprocessable("Unsupported Content-Transfer-Encoding in a form. Send the bytes.")
         self._part = options[b"name"].decode(errors="replace")
         if self._part in SIDES:
-            self._begin_file(options.get(b"filename", b""))
+            self._begin_file(options.get(b"filename"))
         elif self._part in self._names:
             self._fields.setdefault(self._part, []).append(bytearray())
         else:
             known = ", ".join([*SIDES, *self._names])
             raise Unprocessable(f"Unknown part {shown(self._part)}. The form may have: {known}.")
 
-    def _begin_file(self, name: bytes) -> None:
+    def _begin_file(self, name: bytes | None) -> None:
         if self._part in self._files:
             raise Unprocessable(f"The form has the file {self._part} twice.")
         self._files.add(self._part)
-        own = re.split(r"[/\\]", name.decode(errors="replace"))[-1].strip()
+        self._one_line = bytearray() if name is None else None
+        own = re.split(r"[/\\]", (name or b"").decode(errors="replace"))[-1].strip()
         if own:
             self._upload.names[self._part] = shown(own)
         self._upload.write(self._part, b"")
@@ -137,11 +144,26 @@ class Form:
         piece = memoryview(data)[start:end]
         if self._part in SIDES:
             self._upload.write(self._part, piece)
+            self._take_line(piece)
             return
         value = self._fields[self._part][-1]
         if len(value) + len(piece) > _LARGEST_FIELD:
             raise TooLarge(f"The field {self._part} is longer than {_LARGEST_FIELD:,} bytes.")
         value += piece
+
+    def _take_line(self, piece: memoryview) -> None:
+        if self._one_line is not None:
+            self._one_line += piece
+            if b"\n" in self._one_line or len(self._one_line) > _LONGEST_NAME:
+                self._one_line = None
+
+    def _end_part(self) -> None:
+        if self._part in SIDES and self._one_line and _NAME.fullmatch(self._one_line):
+            text = shown(self._one_line.decode(errors="replace"))
+            raise Unprocessable(
+                f"The part {self._part} is the text {text}, not a file. "
+                f"Send the file with an @: -F {self._part}=@{text}"
+            )
 
     def _end(self) -> None:
         self._ended = True

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from diffing.core.catalogue import Metric
-from diffing.core.comparison import ColumnTolerance, Comparison, Duplicates, Tolerance
+from diffing.core.comparison import ColumnTolerance, Comparison, Duplicates, First, Tolerance
 from diffing.core.errors import BadArgument, Unprocessable
 from diffing.core.text import faults, shown
+from diffing.csvfiles.recognise import address
 
 # a name has at most 255 bytes, including a possible .gz or .zst
 _LONGEST_NAME = 250
@@ -16,6 +17,8 @@ _LONGEST_FAULTS = 500
 
 
 def _input_name(name: str) -> str:
+    if (refusal := address(name)) and not name.startswith("file:"):
+        raise ValueError(refusal.rstrip("."))
     usual = re.fullmatch(r"[^/\\.\x00-\x1f][^/\\\x00-\x1f]*\.csv(\.gz|\.zst)?", name)
     if not usual or len(name.encode()) > _LONGEST_NAME:
         raise ValueError("must name a .csv, .csv.gz or .csv.zst file, without a folder")
@@ -37,6 +40,7 @@ class MetricOptions(BaseModel):
     abs_tol: Tolerance = 0.0
     tolerance: dict[str, ColumnTolerance] = {}
     duplicates: Duplicates = "allow"
+    first: First = "error"
 
 
 class OneOffOptions(MetricOptions):

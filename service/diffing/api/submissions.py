@@ -92,7 +92,9 @@ class Submissions:
         )
         if idempotency_key and asked and (job := jobs.requested(owner, idempotency_key, asked)):
             return job
-        old, new = self._inputs(options, metric, body.upload)
+        chosen = comparison or metric
+        may_be_missing = chosen is not None and chosen.old_may_be_missing
+        old, new = self._inputs(options, metric, body.upload, may_be_missing)
         submission = Submission(
             metric=metric.id if metric else None,
             comparison=comparison.model_dump(mode="json") if comparison else None,
@@ -115,19 +117,24 @@ class Submissions:
         return job
 
     def _inputs(
-        self, options: MetricOptions, metric: Metric | None, upload: Upload | None
+        self,
+        options: MetricOptions,
+        metric: Metric | None,
+        upload: Upload | None,
+        may_be_missing: bool,
     ) -> tuple[str | None, str | None]:
-        """The names of the files, which exist; None for the files of the metric."""
+        """The names of the files; None for the files of the metric. Only old may be missing."""
         if upload:
             return upload.names["old"], upload.names["new"]
         folder = self._backend.settings.input_dir
         if metric and not (options.old or options.new):
-            find_inputs(metric, folder)
+            find_inputs(metric, folder, may_be_missing)
             return None, None
         old, new = options.old, options.new
         if metric:
             old, new = old or metric.old, new or metric.new
-        return find_input(old, folder).name, find_input(new, folder).name
+        path = find_input(old, folder, may_be_missing=may_be_missing)
+        return path.name, find_input(new, folder).name
 
     def _queue(self, job: Job) -> None:
         try:

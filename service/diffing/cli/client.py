@@ -117,8 +117,11 @@ class Client:
         """
         return dict(self._get(f"/api/diffing/job/{job_id}/summary").json())
 
-    def fetch(self, job_id: int, output: Path) -> None:
+    def fetch(self, job_id: int, output: Path) -> list[str]:
         """Write the result of a job that succeeded. The file appears when it is complete.
+
+        Returns:
+            The warnings of the diff.
 
         Raises:
             DiffFailed: the SHA-256 differs from the summary.
@@ -126,7 +129,8 @@ class Client:
             OutOfDisk: the disk is full.
             Refused, Unreachable: as from `submit`.
         """
-        promised = self.summary(job_id)["result"]["sha256"]
+        summary = self.summary(job_id)
+        promised = summary["result"]["sha256"]
         with Outputs(result=output).parts() as parts:
             digest = hashlib.sha256()
             with (
@@ -140,6 +144,7 @@ class Client:
                 raise DiffFailed(
                     f"The result of job {job_id} was damaged on the way. Fetch it again."
                 )
+        return [warning["detail"] for warning in summary.get("warnings", [])]
 
     def _get(self, path: str) -> httpx2.Response:
         return self._answered(lambda: self._http.get(path))

@@ -24,6 +24,12 @@ def standard_output() -> Path:
     return Path("/dev/stdout")
 
 
+def warn(detail: str) -> None:
+    """Show a warning as one line on standard error."""
+    with suppress(OSError):
+        to_people.print(f"diffing: warning: {detail}", markup=False)
+
+
 @contextmanager
 def readable_errors() -> Iterator[None]:
     """Show an error as one line on standard error, with exit status 2."""

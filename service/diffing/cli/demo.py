@@ -50,7 +50,7 @@ def run(settings: Settings, *, once: bool) -> None:
 
 def _make_sample(settings: Settings, metric: Metric, console: Console) -> None:
     try:
-        find_inputs(metric, settings.input_dir)
+        find_inputs(metric, settings.input_dir, metric.old_may_be_missing)
     except MissingInput:
         if metric.id not in METRICS or _has_some(settings.input_dir, metric):
             raise

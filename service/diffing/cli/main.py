@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from diffing import __version__
-from diffing.cli.console import readable_errors, standard_output, to_people
+from diffing.cli.console import readable_errors, standard_output, to_people, warn
 from diffing.cli.keys import api_keys
 from diffing.cli.submit import submit
 from diffing.core.catalogue import Metric, load_catalogue
@@ -75,6 +75,12 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
         Duplicates | None,
         typer.Option(help="error: refuse files that repeat a key."),
     ] = None,
+    old_may_be_missing: Annotated[
+        bool,
+        typer.Option(
+            "--old-may-be-missing", help="Without OLD, or if it is empty, all rows are added."
+        ),
+    ] = False,
     output: Annotated[
         Path | None, typer.Option(help="CSV file to write (default: standard output).")
     ] = None,
@@ -92,9 +98,12 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
     """Write the rows of NEW that were added or really changed."""
     settings = load_settings()
     entry = load_catalogue(settings.metrics).find(metric) if metric else None
-    comparison = _comparison(entry, key, value, _options(rel_tol, abs_tol, duplicates))
+    options = _options(rel_tol, abs_tol, duplicates)
+    if old_may_be_missing:
+        options["first"] = "added"
+    comparison = _comparison(entry, key, value, options)
     spec = DiffSpec(
-        *_inputs(settings, entry, old, new),
+        *_inputs(settings, entry, (old, new), comparison.old_may_be_missing),
         comparison,
         metric=entry.id if entry else None,
         fingerprint=fingerprint or bool(entry and entry.fingerprint),
@@ -110,6 +119,8 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
     require_apart([spec.old.path, spec.new.path], [*outputs.paths, *summaries])
     with scratch_folder() as folder, published(summaries) as parts:
         found = _run(Diff(spec, Limits.of(settings, folder)), outputs)
+        for warning in found.warnings:
+            warn(warning.detail)
         for part in parts:
             part.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
@@ -120,7 +131,8 @@ def metrics() -> None:
     settings = load_settings()
     for metric in load_catalogue(settings.metrics).metrics.values():
         try:
-            files = ", ".join(path.name for path in find_inputs(metric, settings.input_dir))
+            found = find_inputs(metric, settings.input_dir, metric.old_may_be_missing)
+            files = ", ".join(path.name for path in found)
         except MissingInput as missing:
             files = missing.detail
         typer.echo(metric.id)
@@ -288,15 +300,19 @@ def _number(name: str, text: str) -> float:
 
 
 def _inputs(
-    settings: Settings, entry: Metric | None, old: Path | None, new: Path | None
+    settings: Settings,
+    entry: Metric | None,
+    paths: tuple[Path | None, Path | None],
+    old_may_be_missing: bool,
 ) -> tuple[InputFile, InputFile]:
     """The given files, or else those of the metric."""
-    given = [path and InputFile.given(path) for path in (old, new)]
+    given = [path and InputFile.given(path) for path in paths]
     if given[0] and given[1]:
         return given[0], given[1]
     if not entry:
         raise BadArgument("Give --old, --new and either --metric, or --key and --value.")
-    found = [InputFile(path, path.name) for path in find_inputs(entry, settings.input_dir)]
+    of_metric = find_inputs(entry, settings.input_dir, old_may_be_missing)
+    found = [InputFile(path, path.name) for path in of_metric]
     return given[0] or found[0], given[1] or found[1]
 
 

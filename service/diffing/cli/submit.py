@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from diffing.cli.console import standard_output, to_people
+from diffing.cli.console import standard_output, to_people, warn
 from diffing.core.errors import BadArgument
 from diffing.core.settings import load_client_settings
+from diffing.csvfiles.recognise import address
 from diffing.files.publish import require_apart
 
 Files = Annotated[
@@ -62,7 +63,8 @@ def submit(  # noqa: PLR0913 - typer makes an option of each
         if not wait:
             typer.echo(job_id)
         else:
-            client.fetch(job_id, target)
+            for warning in client.fetch(job_id, target):
+                warn(warning)
 
 
 def _require_sense(
@@ -82,4 +84,4 @@ def _require_sense(
         raise BadArgument("Give METRIC, or --old, --new, --key and --value.")
     for path in files:
         if not path.is_file():
-            raise BadArgument(f"Missing file {path}.")
+            raise BadArgument(address(str(path)) or f"Missing file {path}.")

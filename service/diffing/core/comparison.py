@@ -24,6 +24,7 @@ def _not_negative(number: float) -> float:
 
 
 Duplicates = Literal["allow", "error"]
+First = Literal["error", "added"]
 Tolerance = Annotated[float, Field(strict=True), AfterValidator(_not_negative)]
 Columns = Annotated[tuple[str, ...], Field(min_length=1)]
 
@@ -49,6 +50,7 @@ class Comparison(BaseModel):
             decimals.
         tolerance: tolerances of single value columns.
         duplicates: "error" refuses a file that repeats a key.
+        first: "added" takes an old file that is missing or empty as one without rows.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,6 +61,7 @@ class Comparison(BaseModel):
     abs_tol: Tolerance = 0.0
     tolerance: dict[str, ColumnTolerance] = {}
     duplicates: Duplicates = "allow"
+    first: First = "error"
 
     @property
     def tolerances(self) -> tuple[tuple[float | None, float], ...]:
@@ -76,6 +79,11 @@ class Comparison(BaseModel):
     def compares_decimals(self) -> bool:
         """Whether both tolerances of a value column are 0, so its numbers are compared exactly."""
         return any(rel_tol == abs_tol == 0 for rel_tol, abs_tol in self.tolerances)
+
+    @property
+    def old_may_be_missing(self) -> bool:
+        """Whether the old file may be missing or empty."""
+        return self.first == "added"
 
     @staticmethod
     def of(**fields: object) -> "Comparison":

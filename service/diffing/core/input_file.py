@@ -33,3 +33,8 @@ def named_apart(old: InputFile, new: InputFile) -> tuple[InputFile, InputFile]:
     if old.name != new.name:
         return old, new
     return replace(old, name=f"{old.name} (old)"), replace(new, name=f"{new.name} (new)")
+
+
+def own_name(name: str) -> str:
+    """The name of a file, without what `named_apart` adds."""
+    return name.removesuffix(" (old)").removesuffix(" (new)")

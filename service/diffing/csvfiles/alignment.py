@@ -26,7 +26,7 @@ _ANCHORS, _APART = 16 * 1024, 16 * 1024
 _PLACES, _PLACES_WANTED = 12, 4
 # One difference in so many bytes still pays. A file may begin with as many differences as 1/100 of
 # it may have. Small files are always worth a try.
-_BYTES_OF_DIFFERENCE, _AT_ONCE = 2500, 100
+_BYTES_OF_DIFFERENCE, _AT_ONCE = 1200, 100
 _SHARE_WANTED = 0.6
 _SMALL = 4 * 1024 * 1024
 

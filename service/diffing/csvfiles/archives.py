@@ -14,10 +14,8 @@ from pathlib import Path
 from typing import cast
 
 from diffing.core.errors import BadInput, OutOfDisk
-
-# The first bytes of such a file. Files of pzstd begin with a skippable frame.
-GZIP = (b"\x1f\x8b",)
-ZSTD = (b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18")
+from diffing.core.input_file import own_name
+from diffing.csvfiles.recognise import GZIP, LOOKED_AT, ZSTD, binary_kind, text_kind
 
 _BLOCK = 1024 * 1024
 
@@ -105,7 +103,7 @@ def opened(path: Path, name: str) -> Iterator[BufferedReader]:
         with unpacking(path) as unpacked:
             yield cast("BufferedReader", unpacked)
     except errors as error:
-        raise BadInput(f"{name}: {_fault(path, packing, error)}.") from error
+        raise BadInput(f"{name}: {_fault(path, name, packing, error)}") from error
 
 
 def plain_copy(path: Path, name: str, scratch: Path, most: float) -> Path:
@@ -149,15 +147,18 @@ def kept_if_whole(scratch: Path) -> Iterator[Path]:
         failed.pop_all()
 
 
-def _fault(path: Path, packing: _Packing, error: Exception) -> str:
+def _fault(path: Path, name: str, packing: _Packing, error: Exception) -> str:
     word = packing.word
     if isinstance(error, EOFError):
-        return f"the {word} file ends too early. Export or copy it again"
+        return f"the {word} file ends too early. Export or copy it again."
     with path.open("rb") as file:
-        if not file.read(4).startswith(packing.beginnings):
-            return f"is not compressed with {word}, but its name ends in {path.suffix}. Rename it"
+        start = file.read(LOOKED_AT)
+    if not start.startswith(packing.beginnings):
+        otherwise = f"is not compressed with {word}, but its name ends in {path.suffix}. Rename it."
+        own = own_name(name)
+        return binary_kind(start, own) or text_kind(start, own) or otherwise
     if "too much memory" in str(error):
         return (
-            "needs more than 128 MiB of memory to unpack. Compress it with zstd --long=27 at most"
+            "needs more than 128 MiB of memory to unpack. Compress it with zstd --long=27 at most."
         )
-    return f"the {word} file is damaged. Export or copy it again"
+    return f"the {word} file is damaged. Export or copy it again."

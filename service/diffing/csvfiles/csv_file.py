@@ -10,8 +10,6 @@ from pathlib import Path
 from diffing.core.errors import BadInput, is_disk_full, of_os, remedy
 from diffing.csvfiles.scan import PORTIONS, Contents, Portions, count_rows
 
-_OTHER_DELIMITERS = {";": "semicolon", "\t": "tab", "|": "pipe"}
-
 
 @dataclass(frozen=True)
 class CsvFile:
@@ -66,20 +64,6 @@ def line_of(fields: Iterable[str]) -> str:
     # csv quotes a field with a CR only if the line end has one
     csv.writer(line, lineterminator="\r\n").writerow(fields)
     return line.getvalue().removesuffix("\r\n")
-
-
-def refuse_other_delimiter(header: str, name: str) -> None:
-    """Refuse a header of one column that contains another delimiter.
-
-    Raises:
-        BadInput: the text names the delimiter.
-    """
-    for character, word in _OTHER_DELIMITERS.items():
-        if character in header:
-            raise BadInput(
-                f"{name}: the fields seem to be separated by a {word}, "
-                "not a comma. Export it again with commas."
-            )
 
 
 @contextmanager

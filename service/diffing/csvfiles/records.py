@@ -50,6 +50,11 @@ class Records:
         """All characters of the latest record, with the line end."""
         return "".join(self._lines)
 
+    def next_line(self) -> str | None:
+        """The line after the latest record, for an error; None at the end of the file."""
+        line = self._file.readline(LONGEST_RECORD)
+        return line.decode("latin-1") if line else None
+
     def __iter__(self) -> Iterator[list[str]]:
         """The fields of each record.
 
@@ -114,6 +119,8 @@ def _first_fault(record: str) -> tuple[int, str] | None:
             place = end + 1
         elif end == len(record) or record.startswith(("\n", "\r\n"), end):
             return None
+        elif record.startswith("\r\r\n", end):
+            return end, r"the line ends in CR CR LF. Make it CR LF with sed 's/\r*$/\r/'."
         elif record.startswith("\r", end):
             return end, (
                 "a carriage return (CR) without a line feed, outside quotes. "

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from diffing.core.errors import BadInput
 from diffing.csvfiles.archives import Room, kept_if_whole
-from diffing.csvfiles.csv_file import CsvFile, reading, refuse_other_delimiter
+from diffing.csvfiles.csv_file import CsvFile, reading
+from diffing.csvfiles.recognise import CTRL_Z, CTRL_Z_AT_THE_END, other_delimiter, shown_line
 from diffing.csvfiles.records import LONGEST_RECORD, Records
 
 
@@ -30,8 +31,8 @@ def rewrite(file: CsvFile, scratch: Path) -> CsvFile:
         with reading(file.name), kept_if_whole(scratch) as copy:
             rows = _copy_rows(file, copy, Room(scratch, file.name))
     except BadInput:
-        if len(file.columns) == 1:
-            refuse_other_delimiter(file.columns[0], file.name)
+        if len(file.columns) == 1 and (delimiter := other_delimiter(file.columns[0])):
+            raise BadInput(f"{file.name}: {delimiter}") from None
         raise
     return replace(file, path=copy, rows=rows, rewritten=True)
 
@@ -53,8 +54,7 @@ def _copy_rows(file: CsvFile, copy: Path, room: Room) -> int:
         for fields in below_header:
             if len(fields) != expected:
                 raise BadInput(
-                    f"{file.name}, line {records.line}: expected {_count(expected, 'field')} "
-                    f"as in the header, found {len(fields)}. Quote fields that contain a comma."
+                    f"{file.name}, line {records.line}: {_miscounted(records, fields, expected)}"
                 )
             raw = records.raw
             if '"' in raw:
@@ -72,6 +72,31 @@ def _copy_rows(file: CsvFile, copy: Path, room: Room) -> int:
                 unchecked = 0
             rows += 1
     return rows
+
+
+def _miscounted(records: Records, fields: list[str], expected: int) -> str:
+    """The error for a record with another number of fields than the header."""
+    record = _as_text(records.raw)
+    if record.strip(" \r\n") == CTRL_Z.decode():
+        return CTRL_Z_AT_THE_END
+    fault = f"expected {_count(expected, 'field')} as in the header, found {len(fields)}"
+    if len(fields) > expected:
+        return f"{fault}. Quote fields that contain a comma."
+    number = records.line + records.raw.count("\n")
+    following = records.next_line()
+    if following is None:
+        return (
+            f"{fault}: {shown_line(record)}. It is the last line. Export the file again if it is "
+            "cut off, or remove the line."
+        )
+    return (
+        f"{fault}: {shown_line(record)}. Line {number} follows: {shown_line(_as_text(following))}. "
+        "Quote fields that contain a line end."
+    )
+
+
+def _as_text(raw: str) -> str:
+    return raw.rstrip("\r\n").encode("latin-1").decode(errors="replace")
 
 
 def _count(number: int, noun: str) -> str:

@@ -2,8 +2,8 @@
 
 The scan counts the rows of a file that DuckDB reads correctly, and detects other files. DuckDB
 2.0.0 misreads three things without an error: blanks next to quotes, bytes that are not UTF-8 in
-unused columns, and a broken record first after the border of a buffer. In the last case it drops
-all rows up to the end of the file.
+unused columns, and the first record after the header or the border of a buffer. There it drops a CR
+before the record. If the record is broken, it drops all rows up to the end of the file.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ _QUOTED_IN_LINES = re.compile(
 # In text without the content of quotes: a quote that neither begins nor ends a quoted field.
 _MISPLACED_QUOTE = re.compile(rb'"(?:(?<=[^,\n"]")|(?=[^,\r\n"]))')
 
+_LONE_CR = re.compile(rb"\r(?!\n)")
+
 
 @dataclass(frozen=True)
 class Contents:
@@ -104,7 +106,7 @@ def count_rows(
         BadInput: the file is not UTF-8.
     """
     rows: int | None = -1  # the header is a record, but not a row
-    inside, has_separator, last = False, False, b""
+    inside, has_separator = False, False
     folded = []
     for offset, chunk in _whole_lines(path, portions):
         on_chunk()
@@ -113,13 +115,14 @@ def count_rows(
         if not chunk.isascii():
             _refuse_other_encodings(chunk, offset, path, name)
         has_separator = has_separator or SEPARATOR in chunk
+        if rows is not None and b"\r" in chunk and _has_lone_cr(chunk, inside):
+            rows = None
         if rows is not None:
             before, (ended, inside, lines) = inside, _count_records(chunk, inside)
             rows = None if ended is None else rows + ended
             if not lines:
                 folded.append(Chunk(offset, offset + len(chunk), before))
-        last = chunk[-1:]
-    return Contents(None if inside or last == b"\r" else rows, has_separator, tuple(folded))
+    return Contents(None if inside else rows, has_separator, tuple(folded))
 
 
 def record_ends(path: Path, chunk: Chunk) -> list[int]:
@@ -162,6 +165,13 @@ def _whole_lines(path: Path, portions: Portions) -> Iterator[tuple[int, bytes]]:
                 return
     if rest:
         yield offset, rest
+
+
+def _has_lone_cr(chunk: bytes, inside: bool) -> bool:
+    """Whether lines contain a CR outside quotes that is not part of CR LF."""
+    if not _LONE_CR.search(chunk):
+        return False
+    return any(map(_LONE_CR.search, chunk.split(b'"')[1 if inside else 0 :: 2]))
 
 
 def _count_records(chunk: bytes, inside: bool) -> tuple[int | None, bool, bool]:

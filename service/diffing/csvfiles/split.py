@@ -31,8 +31,8 @@ _LINES_TRIED = 100
 _SAMPLES = 1_000
 
 
-BLOCKS = Portions(read=16_000_000, scanned=1024 * 1024)
-"""With smaller blocks, threads wait for Python's lock."""
+BLOCKS = Portions(read=16_000_000, scanned=512 * 1024)
+"""With smaller blocks, threads wait for Python's lock; larger ones take more memory."""
 
 
 @dataclass(frozen=True)

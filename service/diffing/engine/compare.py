@@ -20,11 +20,33 @@ from diffing.files.results import Outputs
 _ORDER = ("key", "value", "rest")
 # assumed of a file without a sample: the resulting plan fits any file
 _UNSAMPLED = {"repeats": True, "numbers": False}
+# The part of the rows of a file. With fewer keys in common, the key is doubtful.
+_FEW_IN_COMMON = 0.1
+# The part of the keys expected in both samples that a rule must match.
+_MATCHED = 0.2
+
+
+@dataclass(frozen=True)
+class Differing:
+    """A way in which the keys of both files seem to differ.
+
+    Args:
+        rule: its name in `differing_keys.sql`.
+        old_key, new_key: an example, the fields of two keys.
+    """
+
+    rule: str
+    old_key: Sequence[str]
+    new_key: Sequence[str]
 
 
 @dataclass(frozen=True)
 class Counts:
-    """The numbers of rows and values, by kind."""
+    """The numbers of rows and values, by kind.
+
+    Args:
+        differing: how keys seem to differ; None if unknown, or if many are in common.
+    """
 
     old_rows: int
     new_rows: int
@@ -38,6 +60,17 @@ class Counts:
     unchanged: int
     within_tolerance: int
     within_tolerance_whole: int
+    differing: Differing | None = None
+
+    @property
+    def has_few_keys_in_common(self) -> bool:
+        """Whether most rows of both files have a key of their own."""
+        new_in_common, old_in_common = self.new_rows - self.added, self.old_rows - self.removed
+        return (
+            min(self.old_rows, self.new_rows) > 0
+            and new_in_common < _FEW_IN_COMMON * self.new_rows
+            and old_in_common < _FEW_IN_COMMON * self.old_rows
+        )
 
 
 # the views that read the files, and the sections of `1_read.sql` that make them
@@ -312,6 +345,8 @@ class _Try:
             counts.old_surplus or counts.new_surplus
         ):
             raise self._repeated(counts)
+        if counts.has_few_keys_in_common:
+            counts = replace(counts, differing=self._differing(counts))
         on_stage("writing")
         self._write(counts)
         return counts
@@ -363,6 +398,16 @@ class _Try:
         if self.plan.old == "grouped":
             raise DiffFailed("The rows of new do not add up; this is a fault of the service.")
         return Misfit.REPEATED_KEY
+
+    def _differing(self, counts: Counts) -> Differing | None:
+        """How the keys of both files seem to differ, from a sample of them."""
+        self.session.run("key_forms")
+        found = self.session.run("differing_keys", self.bound)
+        for best in (found["rules"] or [])[:1]:
+            in_both = found["sampled_old"] * min(1, found["sampled_new"] / counts.new_rows)
+            if best["matched"] >= _MATCHED * in_both:
+                return Differing(best["rule"], best["example"]["old"], best["example"]["new"])
+        return None
 
     def _repeated(self, counts: Counts) -> BadInput:
         """The error that lists examples of repeated keys."""

@@ -16,7 +16,7 @@ from diffing.core.progress import Progress
 from diffing.core.spec import DiffSpec
 from diffing.csvfiles.alignment import Irreducible
 from diffing.csvfiles.csv_file import CsvFile
-from diffing.csvfiles.open import open_csv, require_columns
+from diffing.csvfiles.open import is_missing_or_empty, open_csv, without_rows
 from diffing.csvfiles.rewrite import rewrite
 from diffing.csvfiles.split import CUTTING, PIECES, Cutting, Pieces
 from diffing.csvfiles.verify import Inspection
@@ -24,6 +24,7 @@ from diffing.engine.compare import Counts, Side, Work, compare
 from diffing.engine.connection import ENGINE, CsvRefused, Session
 from diffing.engine.reduction import Means, Reducer
 from diffing.engine.summary import ColumnsSummary, InputSummary, ResultSummary, SideCounts, Summary
+from diffing.engine.warn import Facts, warnings_of
 from diffing.files.checksums import fingerprint, sha256
 from diffing.files.results import Outputs
 from diffing.files.versions import unchanged
@@ -96,7 +97,7 @@ class Diff:
             on_ready(parts)
             reporter = _Reporter(on_progress)
             reporter.stage("checking")
-            old, new = self._open(self._old, scratch), self._open(self._new, scratch)
+            old, new = self._opened(scratch)
             place = _Place(parts, scratch, reporter)
             counts = self._counts((old, new), place)
             if isinstance(counts, CsvRefused):
@@ -127,16 +128,23 @@ class Diff:
             emitted=counts.added + counts.changed,
             duplicate_keys=SideCounts(old=counts.old_surplus, new=counts.new_surplus),
             not_numbers=SideCounts(old=counts.old_not_numbers, new=counts.new_not_numbers),
+            warnings=warnings_of(Facts(self._comparison, old, new, counts)),
             result=result,
             seconds=round(time.monotonic() - started, 3),
             peak_rss_bytes=peak_rss(),
             engine=ENGINE,
         )
 
+    def _opened(self, scratch: Path) -> tuple[CsvFile, CsvFile]:
+        """Both files; in place of a missing old one, a file without rows."""
+        if self._comparison.old_may_be_missing and is_missing_or_empty(self._old):
+            new = self._open(self._new, scratch)
+            return without_rows(new, self._old.name, scratch), new
+        return self._open(self._old, scratch), self._open(self._new, scratch)
+
     def _open(self, original: InputFile, scratch: Path) -> CsvFile:
-        file = open_csv(original, scratch, self._limits.max_unpacked_bytes)
-        require_columns(file, [*self._comparison.key, *self._comparison.value])
-        return file
+        wanted = [*self._comparison.key, *self._comparison.value]
+        return open_csv(original, scratch, wanted, self._limits.max_unpacked_bytes)
 
     def _counts(self, files: tuple[CsvFile, CsvFile], place: "_Place") -> Counts | CsvRefused:
         """Compare the rows that the files do not share, or the whole files."""
@@ -213,7 +221,9 @@ class Diff:
             name=PurePath(given.name).name,
             rows=rows,
             bytes=file.bytes,
-            fingerprint=fingerprint(given.path) if self._spec.fingerprint else None,
+            fingerprint=fingerprint(given.path)
+            if self._spec.fingerprint and given.path.exists()
+            else None,
         )
 
     @contextmanager

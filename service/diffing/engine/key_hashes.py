@@ -83,7 +83,7 @@ class Found:
         no_numbers: other values that are surely neither empty nor a number.
     """
 
-    hashes: list[Hashes] = field(default_factory=list)
+    hashes: Hashes = field(default_factory=lambda: np.empty(0, np.uint64))
     folded: list[Chunk] = field(default_factory=list)
     doubtful: Counter[bytes] = field(default_factory=Counter)
     no_numbers: int = 0
@@ -141,14 +141,13 @@ class KeyHashes:
     @classmethod
     def of(cls, found: list[Found]) -> KeyHashes:
         """Put together the parts of a file; their hashes are removed."""
-        rows = sum(len(hashes) for part in found for hashes in part.hashes)
+        rows = sum(len(part.hashes) for part in found)
         all_hashes, place = np.empty(rows, np.uint64), 0
         doubtful: Counter[bytes] = Counter()
         for part in found:
-            for hashes in part.hashes:
-                all_hashes[place : place + len(hashes)] = hashes
-                place += len(hashes)
-            part.hashes.clear()
+            all_hashes[place : place + len(part.hashes)] = part.hashes
+            place += len(part.hashes)
+            part.hashes = part.hashes[:0].copy()  # so that all hashes are never there twice
             doubtful.update(part.doubtful)
         all_hashes.sort()
         folded = [chunk for part in found for chunk in part.folded]
@@ -312,15 +311,17 @@ class Reading:
 
     def _hashed(self, most_rows: int, part: tuple[int, int]) -> Found:
         found, rows = Found(), 0
+        hashes = [found.hashes]
         share = (part[1] - part[0]) / (self._size - self._body)
         for place, block in self._blocks(part):
-            found.hashes.append(hashes_of(block, self._shape))
+            hashes.append(hashes_of(block, self._shape))
             found.add_values(block, self._shape)
             if block.folded:
                 found.folded.append(Chunk(place, place + int(block.record_ends[-1]), inside=False))
             rows += block.rows
             if rows > most_rows * share + len(block.text):
                 raise Irreducible
+        found.hashes = np.concatenate(hashes)
         return found
 
     def _having(

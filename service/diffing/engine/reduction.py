@@ -255,6 +255,7 @@ class Reducer:
         parts = zip(places.starts[others].tolist(), places.ends[others].tolist(), strict=True)
         file = replace(old, path=self.means.scratch / "met.csv")
         write_parts(old.path, parts, header, file.path)
+        self._require_room(file.path)
         pieces = Pieces(file, "side", self.means.limits.threads, self.means.cutting)
         with self._session([pieces]) as session:
             bound = side_parameters("side", file, pieces.names, self.comparison)
@@ -292,10 +293,13 @@ class Reducer:
     ) -> tuple[CsvFile, Sequence[int]]:
         path = self.means.scratch / f"left-{self.files.index(file)}.csv"
         cuts = write_parts(file.path, parts, header, path)
+        self._require_room(path)
+        return replace(file, path=path), cuts
+
+    def _require_room(self, path: Path) -> None:
         temp = self.means.limits.temp
         if temp and path.stat().st_size > bytes_in(temp):
             raise Irreducible
-        return replace(file, path=path), cuts
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,20 @@ class SideCounts(_Part):
     new: int
 
 
+class DiffWarning(_Part):
+    """A warning: the result is right, but the request may be a mistake.
+
+    Args:
+        type: a URI that identifies the kind.
+        title: the kind in words.
+        detail: the fault and a remedy.
+    """
+
+    type: str
+    title: str
+    detail: str
+
+
 class Summary(Comparison):
     """The counts of a diff, their proof, and its cost.
 
@@ -63,6 +77,7 @@ class Summary(Comparison):
         emitted: rows in the result, added + changed.
         duplicate_keys: rows minus distinct keys.
         not_numbers: cells of value columns that are neither empty nor a number.
+        warnings: the most serious first.
         result: the written CSV.
         seconds: wall time.
         peak_rss_bytes: peak memory of the process.
@@ -82,6 +97,7 @@ class Summary(Comparison):
     emitted: int
     duplicate_keys: SideCounts
     not_numbers: SideCounts
+    warnings: tuple[DiffWarning, ...]
     result: ResultSummary
     seconds: float
     peak_rss_bytes: int

@@ -9,17 +9,27 @@ from diffing.core.text import shown
 _PACKED = (".gz", ".zst")
 
 
-def find_inputs(metric: Metric, folder: Path) -> tuple[Path, Path]:
+def find_inputs(
+    metric: Metric, folder: Path, old_may_be_missing: bool = False
+) -> tuple[Path, Path]:
     """The paths of a metric's old and new file.
+
+    Args:
+        metric: names the files.
+        folder: of the inputs.
+        old_may_be_missing: whether the old one need not exist.
 
     Raises:
         MissingInput: as from `find_input`.
     """
     of_metric = f" of the metric {metric.id}"
-    return find_input(metric.old, folder, of_metric), find_input(metric.new, folder, of_metric)
+    old = find_input(metric.old, folder, of_metric, may_be_missing=old_may_be_missing)
+    return old, find_input(metric.new, folder, of_metric)
 
 
-def find_input(name: str, folder: Path, of_metric: str = "") -> Path:
+def find_input(
+    name: str, folder: Path, of_metric: str = "", *, may_be_missing: bool = False
+) -> Path:
     """The path of an input file, which may be compressed even if its name is not.
 
     It may be a link to another file in the folder. The folder may be a link to anywhere.
@@ -28,11 +38,12 @@ def find_input(name: str, folder: Path, of_metric: str = "") -> Path:
         name: of the file.
         folder: of the inputs.
         of_metric: names the metric in errors.
+        may_be_missing: whether the file need not exist.
 
     Raises:
         MissingInput: the file is missing, leads out of the folder, or could be either of two.
     """
-    path = _find(name, folder, of_metric)
+    path = _find(name, folder, of_metric, may_be_missing)
     if not path.resolve().is_relative_to(folder.resolve()):
         raise MissingInput(
             f"The input file {path.name}{of_metric} is a link that leads out of the data folder's "
@@ -41,10 +52,12 @@ def find_input(name: str, folder: Path, of_metric: str = "") -> Path:
     return path
 
 
-def _find(name: str, folder: Path, of_metric: str) -> Path:
+def _find(name: str, folder: Path, of_metric: str, may_be_missing: bool) -> Path:
     if (folder / name).is_file():
         return folder / name
     packed = [path for suffix in _PACKED if (path := folder / f"{name}{suffix}").is_file()]
+    if not packed and may_be_missing and not (folder / name).exists():
+        return folder / name
     if not packed:
         raise MissingInput(
             f"Missing input file {shown(name)}{of_metric}. Put it into the data folder's input/."

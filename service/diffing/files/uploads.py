@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from diffing.core.errors import DiskUnavailable, is_disk_full
-from diffing.csvfiles.archives import GZIP, ZSTD
+from diffing.csvfiles.recognise import GZIP, ZSTD
 from diffing.files.publish import sync
 
 SIDES = ("old", "new")

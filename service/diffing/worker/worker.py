@@ -208,13 +208,15 @@ class Worker:
 
     def _inputs(self, job: Job) -> tuple[InputFile, InputFile]:
         folder = self._settings.input_dir
+        may_be_missing = self._comparison(job).old_may_be_missing
         if job.old and job.new:
             if job.upload:
                 old, new = uploads.files_of(self._settings.uploads_dir, job.upload)
                 return InputFile(old, job.old), InputFile(new, job.new)
-            old, new = find_input(job.old, folder), find_input(job.new, folder)
+            old = find_input(job.old, folder, may_be_missing=may_be_missing)
+            new = find_input(job.new, folder)
         else:
-            old, new = find_inputs(self._metric(job), folder)
+            old, new = find_inputs(self._metric(job), folder, may_be_missing)
         return InputFile(old, old.name), InputFile(new, new.name)
 
     def _comparison(self, job: Job) -> Comparison:

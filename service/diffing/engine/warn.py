@@ -1,0 +1,134 @@
+"""The warnings of a diff: its result is right, but the request may be a mistake.
+
+To add a warning, write a function of `Facts` and name it in `_CHECKS`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from diffing.core.comparison import Comparison
+from diffing.core.text import shown
+from diffing.csvfiles.csv_file import CsvFile
+from diffing.engine.compare import Counts, Differing
+from diffing.engine.summary import DiffWarning
+
+_MOST_REPEATED = 0.01
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The facts that a warning may need.
+
+    Args:
+        comparison: the columns.
+        old: the old file; it has 0 bytes if it was missing or empty.
+        new: the new file.
+        counts: of the whole files.
+    """
+
+    comparison: Comparison
+    old: CsvFile
+    new: CsvFile
+    counts: Counts
+
+
+def warnings_of(facts: Facts) -> tuple[DiffWarning, ...]:
+    """All warnings about a diff, the most serious first."""
+    return tuple(warning for check in _CHECKS if (warning := check(facts)))
+
+
+def _missing_old(facts: Facts) -> DiffWarning | None:
+    if facts.old.bytes:
+        return None
+    return _warning(
+        "old-missing",
+        "Old file missing or empty",
+        f"{facts.old.name} is missing or empty, so every row of {facts.new.name} is added.",
+    )
+
+
+def _few_keys_in_common(facts: Facts) -> DiffWarning | None:
+    counts = facts.counts
+    if not counts.has_few_keys_in_common:
+        return None
+    of_new = counts.new_rows - counts.added
+    key = ", ".join(map(shown, facts.comparison.key))
+    what = (
+        f"{of_new:,} of {counts.new_rows:,} rows of {facts.new.name} have a key of "
+        f"{facts.old.name}, by {key}."
+    )
+    reason = counts.differing and _reason(counts.differing, facts)
+    advice = reason or "Check the key columns, and how both files write them."
+    if of_new:
+        return _warning("few-keys-in-common", "Hardly any key in common", f"{what} {advice}")
+    return _warning("no-key-in-common", "No key in common", f"{what} {advice}")
+
+
+def _reason(differing: Differing, facts: Facts) -> str:
+    for column, old, new in zip(
+        facts.comparison.key, differing.old_key, differing.new_key, strict=True
+    ):
+        if old != new:
+            return (
+                f"The keys seem to differ in {_WORDS[differing.rule]}: {shown(column)} is "
+                f"{old[:80]!r} in {facts.old.name} and {new[:80]!r} in {facts.new.name}."
+            )
+    raise AssertionError("equal keys do not differ")
+
+
+_WORDS = {
+    "case": "case",
+    "blanks": "blanks",
+    "no-break spaces": "no-break spaces or invisible characters",
+    "leading zeros": "leading zeros",
+    "numbers": "how a number is written",
+    "dates, month first": "how a date is written",
+    "dates, day first": "how a date is written",
+    "Unicode": "their Unicode form",
+}
+
+
+def _repeated_keys(facts: Facts) -> DiffWarning | None:
+    counts = facts.counts
+    parts = [
+        f"{surplus:,} of {rows:,} rows of {file.name}"
+        for file, surplus, rows in (
+            (facts.old, counts.old_surplus, counts.old_rows),
+            (facts.new, counts.new_surplus, counts.new_rows),
+        )
+        if surplus > _MOST_REPEATED * rows
+    ]
+    if not parts or facts.comparison.duplicates != "allow":
+        return None
+    key = ", ".join(map(shown, facts.comparison.key))
+    return _warning(
+        "repeated-keys",
+        "Rows repeat their key",
+        f"{' and '.join(parts)} repeat the key of an earlier row. The key {key} does not identify "
+        "a row, so lost and changed rows may be hidden. Add key columns.",
+    )
+
+
+def _whole_numbers(facts: Facts) -> DiffWarning | None:
+    rows = facts.counts.within_tolerance_whole
+    if not rows:
+        return None
+    return _warning(
+        "whole-numbers",
+        "Whole numbers within tolerance",
+        f"{rows:,} {'row counts' if rows == 1 else 'rows count'} as unchanged, although a whole "
+        "number differs. Ids and times may lie within a relative tolerance. Leave out rel_tol to "
+        "compare whole numbers exactly.",
+    )
+
+
+def _warning(word: str, title: str, detail: str) -> DiffWarning:
+    return DiffWarning(type=f"urn:diffing:{word}", title=title, detail=detail)
+
+
+_CHECKS: tuple[Callable[[Facts], DiffWarning | None], ...] = (
+    _missing_old,
+    _few_keys_in_common,
+    _repeated_keys,
+    _whole_numbers,
+)
