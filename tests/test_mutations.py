@@ -102,7 +102,7 @@ MUTANTS = [
     Mutant(
         "outcome_of_numbers", "$wholes_close and", "false and", "values_whole_numbers_of_metrics"
     ),
-    Mutant("duplicates", "close_values.whole", "false", "duplicates_of_whole_numbers"),
+    Mutant("duplicates", "close_values.whole then", "false then", "duplicates_of_whole_numbers"),
     Mutant("equality", "(isnan(a) or ", "(", "values_nan_without_tolerance"),
     Mutant(
         "equality",
@@ -317,8 +317,8 @@ MUTANTS = [
     ),
     Mutant(
         "duplicates",
-        "close_values.key is null, 'changed'",
-        "true, 'changed'",
+        "close_values.key is null then",
+        "true then",
         "duplicates_within_tolerance",
     ),
     Mutant(

@@ -5,12 +5,12 @@
 -- The outcome of a diff; one of the two queries below fills it. Each added, changed or ambiguous row has
 -- its own row here. Other rows may be grouped by kind.
 --
--- columns  kind             added, changed, removed, unchanged, within_tolerance, or ambiguous: the key
---                           repeats in old, so 6_duplicates.sql must decide
+-- columns  kind             added, changed, removed, unchanged, within_tolerance;
+--                           within_tolerance_whole: the same, but a whole number differs;
+--                           ambiguous: the key repeats in old, so 6_duplicates.sql must decide
 --          row              number of an added, changed or ambiguous row, in the order of new
 --          fields           that row of new, in a list
 --          removed_key      key of removed rows, as key_of makes it
---          whole            whether a whole number of a row within tolerance differs
 --          joined           number of rows of the join in this row
 --          copies           number of removed rows of old
 --          new_not_numbers, old_not_numbers  number of values in those rows that are neither empty nor a
@@ -21,7 +21,6 @@ select
     null::bigint as row,
     [fields] as fields,
     key as removed_key,
-    null::boolean as whole,
     null::bigint as joined,
     null::bigint as copies,
     null::bigint as new_not_numbers,
@@ -38,6 +37,8 @@ where false;
 -- parameters  old_side  name of the old side: old_once_numbers or old_grouped_numbers
 --             grouped   whether it has one row per key
 --             new_rows, keys, salt, rel_tols, abs_tols, single, alike
+--             exact_from    the least whole number that is compared by its text
+--             wholes_close  whether different whole numbers may be within tolerance
 insert into outcome
 with
 -- in this order, because DuckDB keeps the rows on the right in memory
@@ -71,29 +72,31 @@ classified as (
                         numbers, old_numbers, relative($rel_tols[1]), $abs_tols[1]
                     )
                 else all_numbers_close(numbers, old_numbers, $rel_tols, $abs_tols)
-            end then 'within_tolerance'
+            end then if(
+                $wholes_close and if(
+                    $single,
+                    whole_numbers_differ(number, old_number),
+                    any_whole_numbers_differ(numbers, old_numbers)
+                ),
+                'within_tolerance_whole',
+                'within_tolerance'
+            )
             else 'changed'
-        end as kind,
-        $wholes_close and kind = 'within_tolerance' and if(
-            $single,
-            coalesce(whole_numbers_differ(number, old_number), false),
-            any_whole_numbers_differ(numbers, old_numbers)
-        ) as whole
+        end as kind
     from compared
     where not same
 )
 select
     kind,
     if(kind = 'removed', null, row) as row,
-    if(kind in ('removed', 'within_tolerance'), null, [fields]) as fields,
+    if(kind in ('removed', 'within_tolerance_whole'), null, [fields]) as fields,
     if(kind = 'removed', old_key, null) as removed_key,
-    whole,
     1 as joined,
     if(kind = 'removed', copies, 0) as copies,
     0 as new_not_numbers,
     0 as old_not_numbers
 from classified
-where kind <> 'within_tolerance' or whole;
+where kind <> 'within_tolerance';
 
 -- outcome_of_any --
 
@@ -152,14 +155,17 @@ classified as (
                 $single,
                 numbers_equal(value, old_value, number, old_number, $rel_tols[1], $abs_tols[1]),
                 all_values_equal(texts, old_texts, numbers, old_numbers, $rel_tols, $abs_tols)
-            ) then 'within_tolerance'
+            ) then if(
+                if(
+                    $single,
+                    wholes_differ(value, old_value, number, old_number),
+                    any_wholes_differ(texts, old_texts, numbers, old_numbers)
+                ),
+                'within_tolerance_whole',
+                'within_tolerance'
+            )
             else 'changed'
-        end as kind,
-        kind = 'within_tolerance' and if(
-            $single,
-            wholes_differ(value, old_value, number, old_number),
-            any_wholes_differ(texts, old_texts, numbers, old_numbers)
-        ) as whole
+        end as kind
     from cast_once
     where not same or old_not_numbers > 0
 )
@@ -170,7 +176,6 @@ select
     if(kept, row, null) as row,
     if(kept, [fields], null) as fields,
     if(kind = 'removed', old_key, null) as removed_key,
-    whole,
     count(*) as joined,
     sum(if(kind = 'removed', copies, 0)) as copies,
     sum(new_not_numbers) as new_not_numbers,

@@ -1,7 +1,7 @@
 -- Decides the ambiguous rows: a row of new is unchanged if any row of old with its key is equal.
 --
 -- parameters  old_rows, rel_tols, abs_tols
--- changes     outcome: ambiguous becomes unchanged, within_tolerance or changed; whole
+-- changes     outcome: ambiguous becomes another kind
 --
 -- A key may repeat 100,000 times on each side, so no step compares all pairs of its rows. Instead, distinct
 -- values are joined by their shape and a bucket, which equal values always share.
@@ -42,7 +42,7 @@ create temp macro buckets_near(place) as
     );
 
 update outcome
-set kind = verdict.kind, whole = verdict.whole
+set kind = verdict.kind
 from (
     with
     candidates as (
@@ -134,13 +134,16 @@ from (
             )
         group by new_buckets.key, new_buckets.value
     )
-    select row, 'unchanged' as kind, false as whole
+    select row, 'unchanged' as kind
     from same_text
     union all
     select
         others.row,
-        if(close_values.key is null, 'changed', 'within_tolerance'),
-        coalesce(close_values.whole, false)
+        case
+            when close_values.key is null then 'changed'
+            when close_values.whole then 'within_tolerance_whole'
+            else 'within_tolerance'
+        end
     from others
     left join close_values
         on others.key is not distinct from close_values.key

@@ -20,8 +20,8 @@ kinds as (
     select
         coalesce(sum(joined) filter (kind = 'added'), 0) as added,
         coalesce(sum(joined) filter (kind = 'changed'), 0) as changed,
-        coalesce(sum(joined) filter (kind = 'within_tolerance'), 0) as within_tolerance,
-        coalesce(sum(joined) filter (kind = 'within_tolerance' and whole), 0)
+        coalesce(sum(joined) filter (starts_with(kind, 'within_tolerance')), 0) as within_tolerance,
+        coalesce(sum(joined) filter (kind = 'within_tolerance_whole'), 0)
             as within_tolerance_whole,
         coalesce(sum(joined) filter (kind = 'ambiguous'), 0) as ambiguous,
         coalesce(sum(joined) filter (kind = 'removed'), 0) as removed_held,
