@@ -5,7 +5,7 @@
 --
 -- parameters  old, new            names of tables or views, text in all columns, NULL for an empty field
 --             key, value          lists of columns; other columns are not compared
---             rel_tol, abs_tol    tolerances of every value column
+--             rel_tol, abs_tol    tolerances of every value column; rel_tol is NULL if it is not set
 --             rel_tols, abs_tols  maps of other tolerances, by the name of a value column
 -- columns     the columns of new
 -- order       the order of new
@@ -30,7 +30,7 @@ create or replace temp macro packed_rows(model, name, key, value) as table
     from ((from query_table(model) limit 0) union all by name from query_table(name));
 
 create or replace temp macro anti_join(
-    old, new, key, value, rel_tol := 1e-9, abs_tol := 0,
+    old, new, key, value, rel_tol := null, abs_tol := 0,
     rel_tols := map([]::varchar[], []::double[]), abs_tols := map([]::varchar[], []::double[])
 ) as table
     select unnest(new_rows.fields)

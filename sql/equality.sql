@@ -80,13 +80,44 @@ create or replace temp macro decimal_in(field) as [
     ]
 ][1];
 
+-- The relative tolerance where none is set: NULL.
+create or replace temp macro relative(rel_tol) as coalesce(rel_tol, 1e-9);
+
+-- Whether a number is written without a point or an exponent.
+create or replace temp macro is_whole(text) as not regexp_matches(text, '[.eEnN]');
+
+create or replace temp macro decimals_equal(text_a, text_b, a, b) as
+    a = b and (isnan(a) or decimal_in(text_a) = decimal_in(text_b));
+
 -- a and b are number_in of the two texts. Without a tolerance, it compares decimals: doubles have 53
 -- bits, but 9007199254740993 is not 9007199254740992. Equal decimals have equal doubles.
+--
+-- If rel_tol is NULL, two whole numbers have no relative tolerance: ids and times are not within 1e-9 of
+-- each other. Below 1e9, no two of them are.
 create or replace temp macro numbers_equal(text_a, text_b, a, b, rel_tol, abs_tol) as
-    if(
-        rel_tol = 0 and abs_tol = 0,
-        a = b and (isnan(a) or decimal_in(text_a) = decimal_in(text_b)),
-        numbers_close(a, b, rel_tol, abs_tol)
+    case
+        when rel_tol is null and abs(a) >= 1e9 and is_whole(text_a) and is_whole(text_b)
+            then decimals_equal(text_a, text_b, a, b) or a <> b and abs(a - b) <= abs_tol
+        when rel_tol = 0 and abs_tol = 0 then decimals_equal(text_a, text_b, a, b)
+        else numbers_close(a, b, relative(rel_tol), abs_tol)
+    end;
+
+-- Whether two whole numbers differ, given two texts and their numbers. Here, '7.0' is whole, too. All large
+-- doubles are whole, so their text decides.
+create or replace temp macro has_whole_value(text, number) as
+    if(abs(number) >= 9007199254740992, is_whole(text), number = trunc(number));
+
+create or replace temp macro wholes_differ(text_a, text_b, a, b) as
+    has_whole_value(text_a, a) and has_whole_value(text_b, b)
+    and (a <> b or abs(a) >= 9007199254740992 and not decimals_equal(text_a, text_b, a, b));
+
+create or replace temp macro any_wholes_differ(a, b, numbers_a, numbers_b) as
+    coalesce(
+        list_bool_or([
+            pair[1] <> pair[2] and wholes_differ(pair[1], pair[2], pair[3], pair[4])
+            for pair in list_zip(a, b, numbers_a, numbers_b)
+        ]),
+        false
     );
 
 -- Whether all values are equal, given lists of texts, numbers and tolerances, one for each value column.

@@ -71,7 +71,8 @@ create or replace temp macro csv_rows_like(
 --
 -- parameters  old, new          paths
 --             key, value        lists of columns; other columns are not compared
---             rel_tol, abs_tol  tolerances of every value column
+--             rel_tol, abs_tol  tolerances of every value column; without rel_tol it is 1e-9, but whole
+--                               numbers must be the same
 -- columns     _change        added, changed or removed
 --             …              the columns of new; a removed row has its fields of old there, but
 --                            NULL for values
@@ -81,7 +82,7 @@ create or replace temp macro csv_rows_like(
 -- order       added and changed rows in the order of new, then removed rows in the order of old
 create or replace temp macro diff(
     old varchar, new varchar, key varchar[], value varchar[],
-    rel_tol double := 1e-9, abs_tol double := 0
+    rel_tol double := null, abs_tol double := 0
 ) as table
     with
     -- distinct: a key may repeat 100,000 times on each side, with few values
@@ -163,12 +164,12 @@ create or replace temp macro diff_revenue(old, new) as table
     from diff(
         old, new,
         key := ['date', 'segment_field', 'segment_value_id', 'stat'],
-        value := ['value']
+        value := ['value'], rel_tol := 1e-9
     );
 
 create or replace temp macro diff_c_revenue(old, new) as table
     from diff(
         old, new,
         key := ['cohort', 'cohort_id', 'month_nth', 'segment_field', 'segment_value_id', 'stat'],
-        value := ['value']
+        value := ['value'], rel_tol := 1e-9
     );

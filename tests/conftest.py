@@ -114,7 +114,7 @@ def diff_texts(tmp_path: Path) -> DiffTexts:
         new: str | bytes,
         key: list[str],
         value: list[str],
-        rel_tol: float = 1e-9,
+        rel_tol: float | None = None,
         abs_tol: float = 0.0,
         threads: int = 2,
         memory: str = "1GB",

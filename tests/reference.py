@@ -28,6 +28,7 @@ class Answer:
     removed: int = 0
     unchanged: int = 0
     within_tolerance: int = 0
+    within_tolerance_whole: int = 0
     duplicate_keys_old: int = 0
     duplicate_keys_new: int = 0
     not_numbers_old: int = 0
@@ -75,7 +76,11 @@ def number(text: str) -> float | None:
     return found
 
 
-def equal(a: str, b: str, rel_tol: float, abs_tol: float) -> bool:
+def is_whole(text: str) -> bool:
+    return number(text) is not None and not set(".en") & set(text.lower())
+
+
+def equal(a: str, b: str, rel_tol: float | None, abs_tol: float) -> bool:
     if a == b:
         return True
     x, y = number(a), number(b)
@@ -83,9 +88,27 @@ def equal(a: str, b: str, rel_tol: float, abs_tol: float) -> bool:
         return False
     if math.isnan(x) and math.isnan(y):
         return True
+    if rel_tol is None and is_whole(a) and is_whole(b):
+        return Decimal(a) == Decimal(b) or 0 < abs(x - y) <= abs_tol
+    rel_tol = 1e-9 if rel_tol is None else rel_tol
     if rel_tol == 0 and abs_tol == 0:
         return Decimal(a) == Decimal(b)
     return math.isclose(x, y, rel_tol=rel_tol, abs_tol=abs_tol)
+
+
+def has_whole_value(text: str) -> bool:
+    found = number(text)
+    if found is None or not math.isfinite(found):
+        return False
+    return found == int(found) if abs(found) < 2**53 else is_whole(text)
+
+
+def wholes_differ(here: Row, there: Row) -> bool:
+    return any(
+        (float(a) != float(b) or (abs(float(a)) >= 2**53 and Decimal(a) != Decimal(b)))
+        for a, b in zip(here, there, strict=True)
+        if has_whole_value(a) and has_whole_value(b)
+    )
 
 
 def not_numbers(rows: list[Row]) -> int:
@@ -103,7 +126,7 @@ def diff(
     new: str,
     key: list[str],
     value: list[str],
-    rel_tol: float = 1e-9,
+    rel_tol: float | None = None,
     abs_tol: float = 0.0,
     tolerance: Tolerances | None = None,
 ) -> Answer:
@@ -148,9 +171,10 @@ def diff(
             answer.detail_rows.append((*row, "added", *[""] * len(value)))
         elif here in candidates:
             answer.unchanged += 1
-        elif any(all_equal(here, there) for there in candidates):
+        elif close := [there for there in candidates if all_equal(here, there)]:
             answer.unchanged += 1
             answer.within_tolerance += 1
+            answer.within_tolerance_whole += all(wholes_differ(here, there) for there in close)
         else:
             answer.changed += 1
             answer.emitted.append(row)

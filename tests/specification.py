@@ -31,7 +31,7 @@ def emitted(
     paths: tuple[Path, Path],
     key: Sequence[str],
     value: Sequence[str],
-    tolerances: tuple[float, float, Tolerances | None],
+    tolerances: tuple[float | None, float, Tolerances | None],
     scratch: Path,
 ) -> list[Row]:
     """The added and changed rows, in the order of new.
@@ -77,7 +77,7 @@ def roles_of(file: CsvFile, key: Sequence[str], value: Sequence[str]) -> list[st
 def parameters(
     key: Sequence[str],
     value: Sequence[str],
-    tolerances: tuple[float, float, Tolerances | None],
+    tolerances: tuple[float | None, float, Tolerances | None],
 ) -> dict[str, Any]:
     rel_tol, abs_tol, own = tolerances
     by_role = {f"value_{i}": (own or {}).get(name, {}) for i, name in enumerate(value)}

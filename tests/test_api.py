@@ -430,6 +430,7 @@ def test_the_summary_tells_what_was_compared_found_and_spent(working: Client, do
         "removed": 1,
         "unchanged": 2,
         "within_tolerance": 1,
+        "within_tolerance_whole": 0,
         "emitted": 2,
         "duplicate_keys": {"old": 0, "new": 0},
         "not_numbers": {"old": 0, "new": 0},

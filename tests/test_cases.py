@@ -62,6 +62,7 @@ class Counts(Strict):
     removed: int
     unchanged: int
     within_tolerance: int
+    within_tolerance_whole: int | None = None
     duplicate_keys: Sides | None = None
     not_numbers: Sides | None = None
     columns: Columns | None = None
@@ -74,7 +75,7 @@ class Case(Strict):
     about: str
     key: list[str]
     value: list[str]
-    rel_tol: float = 1e-9
+    rel_tol: float | None = None
     abs_tol: float = 0.0
     tolerance: dict[str, dict[str, float]] = {}
     duplicates: str = "allow"
@@ -128,6 +129,7 @@ def counts_of(answer: reference.Answer) -> dict[str, Any]:
         "removed": answer.removed,
         "unchanged": answer.unchanged,
         "within_tolerance": answer.within_tolerance,
+        "within_tolerance_whole": answer.within_tolerance_whole,
         "duplicate_keys": {"old": answer.duplicate_keys_old, "new": answer.duplicate_keys_new},
         "not_numbers": {"old": answer.not_numbers_old, "new": answer.not_numbers_new},
         "columns": {"only_old": answer.only_old, "only_new": answer.only_new},

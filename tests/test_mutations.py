@@ -62,23 +62,47 @@ MUTANTS = [
     Mutant("equality", "or contains(field, '(')", "", "values_that_are_no_numbers"),
     Mutant(
         "equality",
-        "rel_tol = 0 and abs_tol = 0,",
-        "false,",
+        "rel_tol = 0 and abs_tol = 0 then",
+        "false then",
         "values_without_tolerance_are_decimals",
     ),
     Mutant(
         "equality",
-        "rel_tol = 0 and abs_tol = 0,",
-        "rel_tol = 0,",
+        "rel_tol = 0 and abs_tol = 0 then",
+        "rel_tol = 0 then",
         "values_tolerance_per_column",
     ),
     Mutant(
         "equality",
-        "        numbers_close(a, b, rel_tol, abs_tol)",
-        "        a = b",
+        "numbers_close(a, b, relative(rel_tol), abs_tol)",
+        "a = b",
         "values_default_tolerance",
         sample=test_cases.NONE,
     ),
+    Mutant(
+        "equality",
+        "rel_tol is null and abs(a) >= 1e9",
+        "false",
+        "values_whole_numbers_by_default",
+    ),
+    Mutant(
+        "equality",
+        "or a <> b and abs(a - b) <= abs_tol",
+        "",
+        "values_whole_numbers_in_several_columns",
+    ),
+    Mutant("equality", "'[.eEnN]'", "'[eEnN]'", "values_whole_numbers_by_default"),
+    Mutant(
+        "number",
+        "or abs(number) >= exact_from and is_whole(field)",
+        "",
+        "values_whole_numbers_by_default",
+        sample=test_cases.SEES_NOTHING,
+    ),
+    Mutant(
+        "outcome_of_numbers", "$wholes_close and", "false and", "values_whole_numbers_of_metrics"
+    ),
+    Mutant("duplicates", "close_values.whole then", "false then", "duplicates_of_whole_numbers"),
     Mutant("equality", "(isnan(a) or ", "(", "values_nan_without_tolerance"),
     Mutant(
         "equality",
@@ -127,14 +151,14 @@ MUTANTS = [
     ),
     Mutant(
         "number",
-        "numbers_close(pair[1], pair[2], pair[3], pair[4]), pair[1] is null and pair[2] is null",
-        "numbers_close(pair[1], pair[2], pair[3], pair[4]), false",
+        "relative(pair[3]), pair[4]), pair[1] is null and pair[2] is null",
+        "relative(pair[3]), pair[4]), false",
         "values_numbers_with_their_own_tolerances",
     ),
     Mutant(
         "number",
-        "numbers_close(pair[1], pair[2], pair[3], pair[4]), pair[1] is null and pair[2] is null",
-        "numbers_close(pair[1], pair[2], pair[3], pair[4]), true",
+        "relative(pair[3]), pair[4]), pair[1] is null and pair[2] is null",
+        "relative(pair[3]), pair[4]), true",
         "values_numbers_with_their_own_tolerances",
     ),
     Mutant(
@@ -156,7 +180,8 @@ MUTANTS = [
     ),
     Mutant(
         "number",
-        "have_limit(doubles)",
+        "list_contains(doubles, 0::double)\n            or list_max(doubles) >= exact_from\n"
+        "            or list_min(doubles) <= -exact_from",
         "false",
         "values_of_ids_in_several_columns",
         sample=test_cases.SEES_NOTHING,
@@ -223,7 +248,7 @@ MUTANTS = [
         "outcome_of_numbers",
         "and mark = old_mark\n",
         "\n",
-        "values_with_one_tolerance_are_doubles",
+        "values_whole_numbers_of_metrics",
     ),
     Mutant(
         "outcome_of_numbers",
@@ -232,12 +257,6 @@ MUTANTS = [
         "values_numbers_in_several_columns",
     ),
     Mutant("outcome_of_any", "when same then not_numbers", "", "values_zero_in_many_forms"),
-    Mutant(
-        "outcome_of_numbers",
-        "where kind <> 'within_tolerance'",
-        "",
-        "values_with_one_tolerance_are_doubles",
-    ),
     Mutant(
         "outcome_of_numbers",
         "when $alike",
@@ -298,8 +317,8 @@ MUTANTS = [
     ),
     Mutant(
         "duplicates",
-        "close_values.key is null, 'changed'",
-        "true, 'changed'",
+        "close_values.key is null then",
+        "true then",
         "duplicates_within_tolerance",
     ),
     Mutant(

@@ -62,6 +62,8 @@ def ask(request: pytest.FixtureRequest, tmp_path: Path) -> Ask:
 
 
 def literal(value: object) -> str:
+    if value is None:
+        return "null"
     if isinstance(value, str | Path):
         return "'" + str(value).replace("'", "''") + "'"
     if isinstance(value, Sequence):
@@ -137,6 +139,8 @@ BEYOND = {
     "text_blank_lines": "DuckDB takes a header behind a blank line for a row, too",
     "text_blanks_are_kept": "DuckDB drops the spaces around a name",
     "text_mixed_line_ends": "DuckDB refuses them",
+    "duplicates_of_whole_numbers": "tolerances are those of all value columns",
+    "values_whole_numbers_in_several_columns": "tolerances are those of all value columns",
     "values_numbers_with_their_own_tolerances": "tolerances are those of all value columns",
     "values_tolerance_falls_back": "tolerances are those of all value columns",
     "values_tolerance_per_column": "tolerances are those of all value columns",

@@ -168,3 +168,13 @@ def test_a_job_shows_its_warnings_in_summary_and_status(service: Service) -> Non
     assert NO_KEY == warning["type"]
     assert warning["detail"].endswith("differ in case: id is 'A' in a.csv and 'a' in b.csv.")
     assert [warning] == client.get(f"/api/diffing/job/{job_id}/summary").json()["warnings"]
+
+
+def test_whole_numbers_within_a_tolerance_are_a_warning(diff_texts: DiffTexts) -> None:
+    old, new = "id,v\n1,1764200000\n2,5\n", "id,v\n1,1764200001\n2,5.0\n"
+
+    outcome = diff_texts(old, new, ["id"], ["v"], rel_tol=1e-9)
+
+    assert ["urn:diffing:whole-numbers"] == types(outcome)
+    assert outcome.summary.warnings[0].detail.startswith("1 row counts as unchanged, although")
+    assert [] == types(diff_texts(old, new, ["id"], ["v"]))

@@ -11,11 +11,23 @@ create temp macro double_or_error(field) as
         else field::double
     end;
 
-create temp macro number_or_error(field, number) as
+-- Whether a double is not enough to compare: text counts then. `exact_from` is the least whole number that
+-- is compared exactly.
+create temp macro needs_text(field, number, exact_from) as
+    is_limit(number) and number_of(field, number) is null
+    or abs(number) >= exact_from and is_whole(field);
+
+create temp macro number_or_error(field, number, exact_from) as
     if(
-        is_limit(number) and number_of(field, number) is null,
+        needs_text(field, number, exact_from),
         ('no ' || field)::double, -- raises an error
         number
+    );
+
+create temp macro any_needs_text(texts, numbers, exact_from) as
+    coalesce(
+        list_bool_or([needs_text(pair[1], pair[2], exact_from) for pair in list_zip(texts, numbers)]),
+        false
     );
 
 -- The number of texts that are neither empty nor a number.
@@ -32,7 +44,7 @@ create temp macro not_number(text, number) as (text <> '' and number is null)::u
 create temp macro all_numbers_close(a, b, rel_tols, abs_tols) as
     list_bool_and([
         coalesce(
-            numbers_close(pair[1], pair[2], pair[3], pair[4]), pair[1] is null and pair[2] is null
+            numbers_close(pair[1], pair[2], relative(pair[3]), pair[4]), pair[1] is null and pair[2] is null
         )
         for pair in list_zip(a, b, rel_tols, abs_tols)
     ]);
@@ -43,6 +55,16 @@ create temp macro all_numbers_close_alike(a, b, rel_tol, abs_tol) as
         coalesce(numbers_close(pair[1], pair[2], rel_tol, abs_tol), pair[1] is null and pair[2] is null)
         for pair in list_zip(a, b)
     ]);
+
+-- The same as wholes_differ, given doubles alone. Large whole numbers need their text.
+create temp macro whole_numbers_differ(a, b) as
+    a <> b and a = trunc(a) and b = trunc(b)
+    and abs(a) < 9007199254740992 and abs(b) < 9007199254740992;
+
+create temp macro any_whole_numbers_differ(a, b) as
+    coalesce(
+        list_bool_or([whole_numbers_differ(pair[1], pair[2]) for pair in list_zip(a, b)]), false
+    );
 
 -- The rows of a file, with the columns that a join needs. DuckDB computes only the columns that a query
 -- names. Casts are here, below the join: above it, a filter would cast again.
@@ -68,16 +90,19 @@ create temp macro rows_of_any(rows_of_file, keys, salt, single) as table
         )
     );
 
--- The same for values that are all numbers or empty. Any other value raises an error.
+-- The same for values that are all numbers or empty. Any other value raises an error, and so does a whole
+-- number from `exact_from`.
 --
 -- columns  key, number, numbers, mark, fields, row
-create temp macro rows_of_numbers(rows_of_file, keys, salt) as table
+create temp macro rows_of_numbers(rows_of_file, keys, salt, exact_from) as table
     select
         key,
-        number_or_error(value, double) as number,
+        number_or_error(value, double, exact_from) as number,
         if(
-            have_limit(doubles),
-            [number_or_error(pair[1], pair[2]) for pair in list_zip(texts, doubles)],
+            list_contains(doubles, 0::double)
+            or list_max(doubles) >= exact_from
+            or list_min(doubles) <= -exact_from,
+            [number_or_error(pair[1], pair[2], exact_from) for pair in list_zip(texts, doubles)],
             doubles
         ) as numbers,
         mark,

@@ -31,7 +31,8 @@ where row > 0;
 
 -- Numbers; the rows of old, ungrouped.
 --
--- parameters  old_rows, keys, salt
+-- parameters  old_rows, keys, salt, exact_from
+set variable exact_from = $exact_from;
 set variable old_rows = $old_rows;
 set variable keys = $keys;
 set variable salt = $salt;
@@ -42,7 +43,10 @@ select
     numbers as old_numbers,
     mark as old_mark,
     1::utinyint as copies
-from rows_of_numbers(getvariable('old_rows'), getvariable('keys'), getvariable('salt'))
+from
+    rows_of_numbers(
+        getvariable('old_rows'), getvariable('keys'), getvariable('salt'), getvariable('exact_from')
+    )
 where row > 0;
 
 -- old_grouped --
@@ -74,6 +78,6 @@ select
     first(if($single, null, numbers)) as old_numbers,
     first(mark) as old_mark,
     count(*) as copies
-from rows_of_numbers($old_rows, $keys, $salt)
+from rows_of_numbers($old_rows, $keys, $salt, $exact_from)
 where row > 0
 group by key;

@@ -5,8 +5,9 @@
 -- The outcome of a diff; one of the two queries below fills it. Each added, changed or ambiguous row has
 -- its own row here. Other rows may be grouped by kind.
 --
--- columns  kind             added, changed, removed, unchanged, within_tolerance, or ambiguous: the key
---                           repeats in old, so 6_duplicates.sql must decide
+-- columns  kind             added, changed, removed, unchanged, within_tolerance;
+--                           within_tolerance_whole: the same, but a whole number differs;
+--                           ambiguous: the key repeats in old, so 6_duplicates.sql must decide
 --          row              number of an added, changed or ambiguous row, in the order of new
 --          fields           that row of new, in a list
 --          removed_key      key of removed rows, as key_of makes it
@@ -30,18 +31,20 @@ where false;
 -- outcome_of_numbers --
 
 -- All values are numbers, compared with a tolerance. It leaves out unchanged rows, and rows within
--- tolerance. The number of rows within tolerance is the difference between the rows of the two filters
+-- tolerance, unless a whole number differs. The number of rows within tolerance is the difference between the rows of the two filters
 -- above the join. A removed key has a row for each row of the old side.
 --
 -- parameters  old_side  name of the old side: old_once_numbers or old_grouped_numbers
 --             grouped   whether it has one row per key
 --             new_rows, keys, salt, rel_tols, abs_tols, single, alike
+--             exact_from    the least whole number that is compared by its text
+--             wholes_close  whether different whole numbers may be within tolerance
 insert into outcome
 with
 -- in this order, because DuckDB keeps the rows on the right in memory
 joined as (
     select new_rows.* exclude (key), old_side.key as old_key, old_side.* exclude (key)
-    from rows_of_numbers($new_rows, $keys, $salt) as new_rows
+    from rows_of_numbers($new_rows, $keys, $salt, $exact_from) as new_rows
     full join query_table($old_side) as old_side on new_rows.key is not distinct from old_side.key
 ),
 compared as (
@@ -62,11 +65,22 @@ classified as (
             when old_key is null then 'added'
             when $grouped and copies > 1 then 'ambiguous'
             when case
-                when $single then numbers_close(number, old_number, $rel_tols[1], $abs_tols[1])
+                when $single
+                    then numbers_close(number, old_number, relative($rel_tols[1]), $abs_tols[1])
                 when $alike
-                    then all_numbers_close_alike(numbers, old_numbers, $rel_tols[1], $abs_tols[1])
+                    then all_numbers_close_alike(
+                        numbers, old_numbers, relative($rel_tols[1]), $abs_tols[1]
+                    )
                 else all_numbers_close(numbers, old_numbers, $rel_tols, $abs_tols)
-            end then 'within_tolerance'
+            end then if(
+                $wholes_close and if(
+                    $single,
+                    whole_numbers_differ(number, old_number),
+                    any_whole_numbers_differ(numbers, old_numbers)
+                ),
+                'within_tolerance_whole',
+                'within_tolerance'
+            )
             else 'changed'
         end as kind
     from compared
@@ -75,7 +89,7 @@ classified as (
 select
     kind,
     if(kind = 'removed', null, row) as row,
-    if(kind = 'removed', null, [fields]) as fields,
+    if(kind in ('removed', 'within_tolerance_whole'), null, [fields]) as fields,
     if(kind = 'removed', old_key, null) as removed_key,
     1 as joined,
     if(kind = 'removed', copies, 0) as copies,
@@ -141,7 +155,15 @@ classified as (
                 $single,
                 numbers_equal(value, old_value, number, old_number, $rel_tols[1], $abs_tols[1]),
                 all_values_equal(texts, old_texts, numbers, old_numbers, $rel_tols, $abs_tols)
-            ) then 'within_tolerance'
+            ) then if(
+                if(
+                    $single,
+                    wholes_differ(value, old_value, number, old_number),
+                    any_wholes_differ(texts, old_texts, numbers, old_numbers)
+                ),
+                'within_tolerance_whole',
+                'within_tolerance'
+            )
             else 'changed'
         end as kind
     from cast_once

@@ -1,7 +1,7 @@
 -- Decides the ambiguous rows: a row of new is unchanged if any row of old with its key is equal.
 --
 -- parameters  old_rows, rel_tols, abs_tols
--- changes     outcome: ambiguous becomes unchanged, within_tolerance or changed
+-- changes     outcome: ambiguous becomes another kind
 --
 -- A key may repeat 100,000 times on each side, so no step compares all pairs of its rows. Instead, distinct
 -- values are joined by their shape and a bucket, which equal values always share.
@@ -85,7 +85,7 @@ from (
                 for field in list_zip(value, $rel_tols, $abs_tols)
             ] as shapes,
             [
-                place_of(number_in(field[1]), field[2], field[3])
+                place_of(number_in(field[1]), relative(field[2]), field[3])
                 for field in list_zip(value, $rel_tols, $abs_tols)
             ] as places
         from values_to_place
@@ -113,9 +113,17 @@ from (
         where not is_new
     ),
     close_values as (
-        select distinct key, value
+        select
+            new_buckets.key,
+            new_buckets.value,
+            bool_and(
+                any_wholes_differ(
+                    new_buckets.value, old_buckets.value,
+                    numbers_in(new_buckets.value), numbers_in(old_buckets.value)
+                )
+            ) as whole
         from new_buckets
-        semi join old_buckets
+        join old_buckets
             on new_buckets.key is not distinct from old_buckets.key
             and new_buckets.shapes is not distinct from old_buckets.shapes
             and new_buckets.bucket is not distinct from old_buckets.bucket
@@ -124,11 +132,18 @@ from (
                 numbers_in(new_buckets.value), numbers_in(old_buckets.value),
                 $rel_tols, $abs_tols
             )
+        group by new_buckets.key, new_buckets.value
     )
     select row, 'unchanged' as kind
     from same_text
     union all
-    select others.row, if(close_values.key is null, 'changed', 'within_tolerance')
+    select
+        others.row,
+        case
+            when close_values.key is null then 'changed'
+            when close_values.whole then 'within_tolerance_whole'
+            else 'within_tolerance'
+        end
     from others
     left join close_values
         on others.key is not distinct from close_values.key

@@ -20,7 +20,9 @@ kinds as (
     select
         coalesce(sum(joined) filter (kind = 'added'), 0) as added,
         coalesce(sum(joined) filter (kind = 'changed'), 0) as changed,
-        coalesce(sum(joined) filter (kind = 'within_tolerance'), 0) as within_tolerance,
+        coalesce(sum(joined) filter (starts_with(kind, 'within_tolerance')), 0) as within_tolerance,
+        coalesce(sum(joined) filter (kind = 'within_tolerance_whole'), 0)
+            as within_tolerance_whole,
         coalesce(sum(joined) filter (kind = 'ambiguous'), 0) as ambiguous,
         coalesce(sum(joined) filter (kind = 'removed'), 0) as removed_held,
         coalesce(sum(copies), 0) as removed,
@@ -40,6 +42,7 @@ select
     removed::bigint as removed,
     ($new_count - added - changed - ambiguous)::bigint as unchanged,
     ($within_tolerance + within_tolerance)::bigint as within_tolerance,
+    within_tolerance_whole::bigint as within_tolerance_whole,
     ambiguous::bigint as ambiguous
 from added_keys, kinds;
 

@@ -2,14 +2,19 @@
 --
 -- parameters  file        the sample
 --             side        the file, like old in other queries
---             keys, salt
+--             keys, salt, exact_from
 -- columns     repeats     whether a key repeats
---             numbers     whether all values are numbers or empty
+--             numbers     whether all values are numbers or empty, and doubles suffice to compare them
 
 -- sample --
 select
     count(*) > count(distinct key) as repeats,
-    coalesce(bool_and(not_numbers_in(texts, numbers) = 0), true) as numbers
+    coalesce(
+        bool_and(
+            not_numbers_in(texts, numbers) = 0 and not any_needs_text(texts, numbers, $exact_from)
+        ),
+        true
+    ) as numbers
 from (
     select *, numbers_in(texts) as numbers
     from (

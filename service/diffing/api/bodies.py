@@ -1,5 +1,6 @@
 """Reads request bodies within bounds, as JSON or as a form with files."""
 
+import csv
 import hashlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -153,12 +154,26 @@ def _members_of_form(fields: dict[str, list[str]]) -> dict[str, Any]:
     members: dict[str, Any] = {}
     for name, values in fields.items():
         if name in _LISTS:
-            members[name] = values
+            members[name] = [column for value in values for column in _columns(name, value)]
         elif len(values) > 1:
             raise Unprocessable(f"The form has the field {name} twice.")
         else:
             members[name] = _number(values[0]) if name in _NUMBERS else values[0]
     return members
+
+
+def _columns(name: str, value: str) -> list[str]:
+    """The columns that a field of a form names: a CSV record."""
+    if not {",", '"'} & set(value):
+        return [value]  # a name of several lines needs no quotes
+    try:
+        (columns,) = csv.reader([value], strict=True)
+    except (csv.Error, ValueError):
+        raise Unprocessable(
+            f"The field {name} is not a CSV record: {shown(value)}. Quote names that contain a "
+            'comma or a quote, such as "a,b".'
+        ) from None
+    return columns
 
 
 def _number(text: str) -> float | str:

@@ -9,10 +9,15 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from diffing.core.errors import BadArgument, TooLarge, Unprocessable
 from diffing.core.text import shown
+from diffing.csvfiles.open import MOST_COLUMNS
 from diffing.files.uploads import SIDES, Upload
 
-_MOST_PARTS = 200
+# two files, a part for each column, and the options
+_MOST_PARTS = MOST_COLUMNS + 100
+_MOST_FIELD_BYTES = 1024 * 1024
 _LARGEST_FIELD = 8 * 1024
+_LARGEST_LIST = 256 * 1024
+_LISTS = ("key", "value")
 _LONGEST_NAME = 4096
 # a text in place of a file: its name, but not a header of several columns
 _NAME = re.compile(rb"[^,\x00-\x1f]+|[^\x00-\x1f]+\.[A-Za-z0-9]{2,8}")
@@ -39,6 +44,7 @@ class Form:
         self._files: set[str] = set()
         self._fields: dict[str, list[bytearray]] = {}
         self._parts = 0
+        self._field_bytes = 0
         self._part = ""
         # of a file that came as text: its content, until a line ends
         self._one_line: bytearray | None = None
@@ -101,7 +107,7 @@ class Form:
     def _begin_part(self) -> None:
         self._parts += 1
         if self._parts > _MOST_PARTS:
-            raise TooLarge(f"The form has more than {_MOST_PARTS} parts.")
+            raise TooLarge(f"The form has more than {_MOST_PARTS:,} parts.")
         self._headers = {}
 
     def _take_header(self, data: bytes, start: int, end: int) -> None:
@@ -147,8 +153,12 @@ class Form:
             self._take_line(piece)
             return
         value = self._fields[self._part][-1]
-        if len(value) + len(piece) > _LARGEST_FIELD:
-            raise TooLarge(f"The field {self._part} is longer than {_LARGEST_FIELD:,} bytes.")
+        most = _LARGEST_LIST if self._part in _LISTS else _LARGEST_FIELD
+        if len(value) + len(piece) > most:
+            raise TooLarge(f"The field {self._part} is longer than {most:,} bytes.")
+        self._field_bytes += len(piece)
+        if self._field_bytes > _MOST_FIELD_BYTES:
+            raise TooLarge(f"The fields have more than {_MOST_FIELD_BYTES:,} bytes.")
         value += piece
 
     def _take_line(self, piece: memoryview) -> None:

@@ -15,6 +15,7 @@ import httpx2
 
 from diffing.core.errors import DiffFailed, Refused, Unreachable
 from diffing.core.progress import Progress
+from diffing.csvfiles.csv_file import line_of
 from diffing.files.results import Outputs
 
 Report = Callable[[Progress], None]
@@ -222,11 +223,15 @@ def _body(
         side: (path.name, open_files.enter_context(_Reported(path, on_read)))
         for side, path in zip(("old", "new"), files, strict=True)
     }
-    fields = {
-        name: repr(member) if isinstance(member, float) else member
-        for name, member in members.items()
-    }
+    fields = {name: _field(member) for name, member in members.items()}
     return {"data": fields, "files": parts}
+
+
+def _field(member: object) -> object:
+    """A field of a form: columns as one CSV record."""
+    if isinstance(member, list):
+        return line_of(member)
+    return repr(member) if isinstance(member, float) else member
 
 
 def _accepted(response: httpx2.Response) -> httpx2.Response:

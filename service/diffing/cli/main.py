@@ -139,7 +139,8 @@ def metrics() -> None:
         typer.echo(f"  aliases    {', '.join(metric.aliases) or '-'}")
         typer.echo(f"  key        {', '.join(metric.key)}")
         typer.echo(f"  value      {', '.join(metric.value)}")
-        typer.echo(f"  tolerance  relative {metric.rel_tol:g}, absolute {metric.abs_tol:g}")
+        relative = "default" if metric.rel_tol is None else f"{metric.rel_tol:g}"
+        typer.echo(f"  tolerance  relative {relative}, absolute {metric.abs_tol:g}")
         typer.echo(f"  files      {files}")
 
 

@@ -44,7 +44,8 @@ class Comparison(BaseModel):
     Args:
         key: columns that identify a row, at least one.
         value: columns to compare, at least one, and not in `key`.
-        rel_tol: relative tolerance, as in `math.isclose`.
+        rel_tol: relative tolerance, as in `math.isclose`; None for 1e-9, but no tolerance between
+            two whole numbers, written without a point or an exponent.
         abs_tol: absolute tolerance, as in `math.isclose`. If both are 0, numbers are compared as
             decimals.
         tolerance: tolerances of single value columns.
@@ -56,15 +57,15 @@ class Comparison(BaseModel):
 
     key: Columns
     value: Columns
-    rel_tol: Tolerance = 1e-9
+    rel_tol: Tolerance | None = None
     abs_tol: Tolerance = 0.0
     tolerance: dict[str, ColumnTolerance] = {}
     duplicates: Duplicates = "allow"
     first: First = "error"
 
     @property
-    def tolerances(self) -> tuple[tuple[float, float], ...]:
-        """The relative and the absolute tolerance of each value column."""
+    def tolerances(self) -> tuple[tuple[float | None, float], ...]:
+        """The relative tolerance, None if not set, and the absolute one of each value column."""
         own = (self.tolerance.get(column, ColumnTolerance()) for column in self.value)
         return tuple(
             (

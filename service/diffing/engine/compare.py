@@ -55,6 +55,7 @@ class Counts:
     removed: int
     unchanged: int
     within_tolerance: int
+    within_tolerance_whole: int
     differing: Differing | None = None
 
     @property

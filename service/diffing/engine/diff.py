@@ -125,6 +125,7 @@ class Diff:
             removed=counts.removed,
             unchanged=counts.unchanged,
             within_tolerance=counts.within_tolerance,
+            within_tolerance_whole=counts.within_tolerance_whole,
             emitted=counts.added + counts.changed,
             duplicate_keys=SideCounts(old=counts.old_surplus, new=counts.new_surplus),
             not_numbers=SideCounts(old=counts.old_not_numbers, new=counts.new_not_numbers),

@@ -87,6 +87,8 @@ def parameters(work: Work) -> dict[str, Any]:
         "rel_tols": [rel_tol for rel_tol, _ in comparison.tolerances],
         "abs_tols": [abs_tol for _, abs_tol in comparison.tolerances],
         "alike": len(set(comparison.tolerances)) == 1,
+        "exact_from": _exact_from(comparison),
+        "wholes_close": _wholes_close(comparison),
         "with_detail": outputs.detail is not None,
         "with_removed": outputs.removed is not None,
         "old_header": old_roles,
@@ -95,6 +97,20 @@ def parameters(work: Work) -> dict[str, Any]:
         | {f"old_value_{i}": name for i, name in enumerate(extra[1:])},
         "blanks": {f"old_value_{i}": "" for i in range(len(comparison.value))},
     }
+
+
+def _exact_from(comparison: Comparison) -> float:
+    """The least whole number that is compared by its text: others do not differ from it by 1e-9."""
+    unset = any(rel_tol is None for rel_tol, _ in comparison.tolerances)
+    return 1e9 if unset else float(2**53)
+
+
+def _wholes_close(comparison: Comparison) -> bool:
+    """Whether different whole numbers may be within tolerance."""
+    return any(
+        abs_tol >= 1 or (rel_tol is not None and rel_tol * 2.0**53 >= 1)
+        for rel_tol, abs_tol in comparison.tolerances
+    )
 
 
 def extra_columns(columns: Sequence[str], value: Sequence[str]) -> list[str]:

@@ -73,6 +73,7 @@ class Summary(Comparison):
         removed: rows of old whose key is not in new.
         unchanged: rows of new with equal values in old.
         within_tolerance: unchanged rows whose text differs.
+        within_tolerance_whole: those of them in which a whole number differs.
         emitted: rows in the result, added + changed.
         duplicate_keys: rows minus distinct keys.
         not_numbers: cells of value columns that are neither empty nor a number.
@@ -92,6 +93,7 @@ class Summary(Comparison):
     removed: int
     unchanged: int
     within_tolerance: int
+    within_tolerance_whole: int
     emitted: int
     duplicate_keys: SideCounts
     not_numbers: SideCounts

@@ -109,6 +109,19 @@ def _repeated_keys(facts: Facts) -> DiffWarning | None:
     )
 
 
+def _whole_numbers(facts: Facts) -> DiffWarning | None:
+    rows = facts.counts.within_tolerance_whole
+    if not rows:
+        return None
+    return _warning(
+        "whole-numbers",
+        "Whole numbers within tolerance",
+        f"{rows:,} {'row counts' if rows == 1 else 'rows count'} as unchanged, although a whole "
+        "number differs. Ids and times may lie within a relative tolerance. Leave out rel_tol to "
+        "compare whole numbers exactly.",
+    )
+
+
 def _warning(word: str, title: str, detail: str) -> DiffWarning:
     return DiffWarning(type=f"urn:diffing:{word}", title=title, detail=detail)
 
@@ -117,4 +130,5 @@ _CHECKS: tuple[Callable[[Facts], DiffWarning | None], ...] = (
     _missing_old,
     _few_keys_in_common,
     _repeated_keys,
+    _whole_numbers,
 )
