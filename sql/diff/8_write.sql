@@ -52,12 +52,13 @@ set variable salt = $salt;
 create temp view detail_rows as
 with
 before as (
-    select key, arg_min(old_values, row) as old_values
+    select key, [struct_pack(*columns('^old_value_[0-9]+$'))] as old_values
     from (
-        select key, row, [struct_pack(*columns('^old_value_[0-9]+$'))] as old_values
-        from (select key, row, columns('^value_([0-9]+)$') as 'old_value_\1' from old_kept)
+        select key, columns('^value_([0-9]+)$') as 'old_value_\1'
+        from old_kept
+        semi join (select min(row) as row from old_kept group by key) as firsts
+            on old_kept.row = firsts.row
     )
-    group by key
 ),
 changes as (
     select
