@@ -164,12 +164,23 @@ def test_a_form_has_as_many_parts_as_a_file_may_have_columns(working: Client) ->
     assert_problem(response, 413, "more than 4,100 parts")
 
 
+def test_a_part_of_a_form_sets_the_tolerance_of_one_value_column(working: Client) -> None:
+    data = {**COLUMNS, "rel_tol": ["0", "value=0.5"], "abs_tol": "value=1"}
+
+    job_id = accepted(working.post(ONE_OFF, files=FILES, data=data))
+    working.wait_for_success(job_id)
+    summary = working.get(f"/api/diffing/job/{job_id}/summary").json()
+
+    assert 0 == summary["rel_tol"]
+    assert {"value": {"rel_tol": 0.5, "abs_tol": 1}} == summary["tolerance"]
+
+
 def test_columns_that_are_no_csv_record_are_refused(idle: Client) -> None:
     data = {"key": 'id,"a', "value": "v"}
 
     response = idle.post(ONE_OFF, files=FILES, data=data)
 
-    assert_problem(response, 422, "The field key is not a CSV record")
+    assert_problem(response, 422, "key is not a CSV record")
 
 
 def test_a_diff_of_no_metric_names_its_columns(working: Client) -> None:
@@ -565,7 +576,7 @@ FORMS: dict[str, tuple[str, int, str]] = {
     "a field twice": (
         BOTH + part("rel_tol", "1") + part("rel_tol", "2") + "--b--",
         422,
-        "the field rel_tol twice",
+        "rel_tol is given twice",
     ),
     "an unknown part": (BOTH + part("\x1bcolour") + "--b--", 422, "?colour"),
     "columns of a metric": (BOTH + part("key") + "--b--", 422, "key"),

@@ -1,6 +1,5 @@
 """Reads request bodies within bounds, as JSON or as a form with files."""
 
-import csv
 import hashlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -14,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from diffing.api.multipart import Form
 from diffing.core.errors import BadArgument, TooLarge, Unprocessable, UnsupportedBody
+from diffing.core.option_texts import NAMES, read_options
 from diffing.core.settings import Settings
 from diffing.core.text import shown
 from diffing.files.uploads import Upload
@@ -23,8 +23,7 @@ _FORM = b"multipart/form-data"
 _LARGEST_JSON = 64 * 1024
 # Less is not worth a switch to a writing thread; most servers deliver more at a time.
 _PIECE_BYTES = 64 * 1024
-_LISTS = ("key", "value")
-_NUMBERS = ("rel_tol", "abs_tol")
+_COLUMNS = ("key", "value")
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ async def body_of(request: Request, settings: Settings, *, one_off: bool) -> Asy
             return
         upload = await run_in_threadpool(Upload, settings.uploads_dir)
         try:
-            names = (*_NUMBERS, "duplicates", "first", *(_LISTS if one_off else ()))
+            names = [name for name in NAMES if one_off or name not in _COLUMNS]
             form = Form(options.get(b"boundary", b""), upload, names)
             await _feed(form, first, chunks)
             yield await run_in_threadpool(_body_of_form, form, upload)
@@ -145,42 +144,12 @@ async def _feed(form: Form, first: bytes, chunks: AsyncIterator[bytes]) -> None:
 
 def _body_of_form(form: Form, upload: Upload) -> Body:
     fields = form.finish()
-    members = _members_of_form(fields)
+    try:
+        members = read_options(fields)
+    except BadArgument as error:
+        raise Unprocessable(error.detail) from None
     members["old"], members["new"] = upload.finish()
     return Body(members, upload=upload)
-
-
-def _members_of_form(fields: dict[str, list[str]]) -> dict[str, Any]:
-    members: dict[str, Any] = {}
-    for name, values in fields.items():
-        if name in _LISTS:
-            members[name] = [column for value in values for column in _columns(name, value)]
-        elif len(values) > 1:
-            raise Unprocessable(f"The form has the field {name} twice.")
-        else:
-            members[name] = _number(values[0]) if name in _NUMBERS else values[0]
-    return members
-
-
-def _columns(name: str, value: str) -> list[str]:
-    """The columns that a field of a form names: a CSV record."""
-    if not {",", '"'} & set(value):
-        return [value]  # a name of several lines needs no quotes
-    try:
-        (columns,) = csv.reader([value], strict=True)
-    except (csv.Error, ValueError):
-        raise Unprocessable(
-            f"The field {name} is not a CSV record: {shown(value)}. Quote names that contain a "
-            'comma or a quote, such as "a,b".'
-        ) from None
-    return columns
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text  # validation reports it with the other faults
 
 
 def _members_of_json(content: bytes) -> dict[str, Any]:

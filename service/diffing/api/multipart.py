@@ -8,6 +8,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from diffing.core.errors import BadArgument, TooLarge, Unprocessable
+from diffing.core.option_texts import LISTS
 from diffing.core.text import shown
 from diffing.csvfiles.open import MOST_COLUMNS
 from diffing.files.uploads import SIDES, Upload
@@ -17,7 +18,6 @@ _MOST_PARTS = MOST_COLUMNS + 100
 _MOST_FIELD_BYTES = 1024 * 1024
 _LARGEST_FIELD = 8 * 1024
 _LARGEST_LIST = 256 * 1024
-_LISTS = ("key", "value")
 _LONGEST_NAME = 4096
 # a text in place of a file: its name, but not a header of several columns
 _NAME = re.compile(rb"[^,\x00-\x1f]+|[^\x00-\x1f]+\.[A-Za-z0-9]{2,8}")
@@ -153,7 +153,7 @@ class Form:
             self._take_line(piece)
             return
         value = self._fields[self._part][-1]
-        most = _LARGEST_LIST if self._part in _LISTS else _LARGEST_FIELD
+        most = _LARGEST_LIST if self._part in LISTS else _LARGEST_FIELD
         if len(value) + len(piece) > most:
             raise TooLarge(f"The field {self._part} is longer than {most:,} bytes.")
         self._field_bytes += len(piece)

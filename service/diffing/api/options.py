@@ -3,10 +3,10 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from diffing.core.catalogue import Metric
-from diffing.core.comparison import ColumnTolerance, Comparison, Duplicates, First, Tolerance
+from diffing.core.comparison import Comparison, Options
 from diffing.core.errors import BadArgument, Unprocessable
 from diffing.core.text import faults, shown
 from diffing.csvfiles.recognise import address
@@ -29,18 +29,11 @@ InputName = Annotated[str, AfterValidator(_input_name)]
 Columns = Annotated[list[str], Field(min_length=1)]
 
 
-class MetricOptions(BaseModel):
+class MetricOptions(Options):
     """Options in a request for a metric. Each replaces that of the catalogue."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     old: InputName = ""
     new: InputName = ""
-    rel_tol: Tolerance = 0.0
-    abs_tol: Tolerance = 0.0
-    tolerance: dict[str, ColumnTolerance] = {}
-    duplicates: Duplicates = "allow"
-    first: First = "error"
 
 
 class OneOffOptions(MetricOptions):

@@ -14,8 +14,8 @@ from urllib.parse import quote
 import httpx2
 
 from diffing.core.errors import DiffFailed, Refused, Unreachable
+from diffing.core.option_texts import option_texts
 from diffing.core.progress import Progress
-from diffing.csvfiles.csv_file import line_of
 from diffing.files.results import Outputs
 
 Report = Callable[[Progress], None]
@@ -223,15 +223,7 @@ def _body(
         side: (path.name, open_files.enter_context(_Reported(path, on_read)))
         for side, path in zip(("old", "new"), files, strict=True)
     }
-    fields = {name: _field(member) for name, member in members.items()}
-    return {"data": fields, "files": parts}
-
-
-def _field(member: object) -> object:
-    """A field of a form: columns as one CSV record."""
-    if isinstance(member, list):
-        return line_of(member)
-    return repr(member) if isinstance(member, float) else member
+    return {"data": option_texts(members), "files": parts}
 
 
 def _accepted(response: httpx2.Response) -> httpx2.Response:

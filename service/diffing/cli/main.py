@@ -1,7 +1,6 @@
 """The command line, `diffing`."""
 
 import logging
-import math
 import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -13,14 +12,14 @@ import typer
 from diffing import __version__
 from diffing.cli.console import readable_errors, standard_output, to_people, warn
 from diffing.cli.keys import api_keys
+from diffing.cli.options import with_comparison
 from diffing.cli.submit import submit
 from diffing.core.catalogue import Metric, load_catalogue
-from diffing.core.comparison import Comparison, Duplicates
+from diffing.core.comparison import Comparison
 from diffing.core.errors import BadArgument, MissingInput
 from diffing.core.input_file import InputFile
 from diffing.core.settings import Settings, load_settings
 from diffing.core.spec import DiffSpec
-from diffing.core.text import shown
 from diffing.engine.samples import METRICS, write_sample
 from diffing.engine.summary import Summary
 from diffing.files.inputs import find_inputs
@@ -50,37 +49,16 @@ LogFormat = Annotated[
     typer.Option(metavar="json|text", help="How to log to standard error [DIFFING_LOG_FORMAT]."),
 ]
 Lifeline = Annotated[bool, typer.Option(hidden=True)]
-Tolerances = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="[COLUMN=]NUMBER", help="As in math.isclose; COLUMN= sets one value column."
-    ),
-]
 
 
 @app.command()
+@with_comparison
 def diff(  # noqa: PLR0913 - typer makes an option of each
     old: Annotated[Path | None, typer.Option(help="The old CSV file.")] = None,
     new: Annotated[Path | None, typer.Option(help="The new CSV file.")] = None,
     metric: Annotated[
         str | None, typer.Option(help="A metric of the catalogue: columns, tolerances and files.")
     ] = None,
-    key: Annotated[list[str] | None, typer.Option(help="A key column; repeat for more.")] = None,
-    value: Annotated[
-        list[str] | None, typer.Option(help="A value column; repeat for more.")
-    ] = None,
-    rel_tol: Tolerances = None,
-    abs_tol: Tolerances = None,
-    duplicates: Annotated[
-        Duplicates | None,
-        typer.Option(help="error: refuse files that repeat a key."),
-    ] = None,
-    old_may_be_missing: Annotated[
-        bool,
-        typer.Option(
-            "--old-may-be-missing", help="Without OLD, or if it is empty, all rows are added."
-        ),
-    ] = False,
     output: Annotated[
         Path | None, typer.Option(help="CSV file to write (default: standard output).")
     ] = None,
@@ -94,14 +72,13 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
     fingerprint: Annotated[
         bool, typer.Option("--fingerprint", help="Add a fingerprint of each input to the summary.")
     ] = False,
+    *,
+    options: dict[str, Any],
 ) -> None:
     """Write the rows of NEW that were added or really changed."""
     settings = load_settings()
     entry = load_catalogue(settings.metrics).find(metric) if metric else None
-    options = _options(rel_tol, abs_tol, duplicates)
-    if old_may_be_missing:
-        options["first"] = "added"
-    comparison = _comparison(entry, key, value, options)
+    comparison = _comparison(entry, options)
     spec = DiffSpec(
         *_inputs(settings, entry, (old, new), comparison.old_may_be_missing),
         comparison,
@@ -258,45 +235,14 @@ def main(
     """Report which rows of a dataset really changed between two CSV exports."""
 
 
-def _comparison(
-    entry: Metric | None,
-    key: list[str] | None,
-    value: list[str] | None,
-    options: dict[str, Any],
-) -> Comparison:
+def _comparison(entry: Metric | None, options: dict[str, Any]) -> Comparison:
     """The comparison of a metric or of columns, with the given options."""
-    if entry and (key or value):
+    columns = [name in options for name in ("key", "value")]
+    if entry and any(columns):
         raise BadArgument("Give --metric, or --key and --value, not both.")
-    if not entry and not (key and value):
+    if not entry and not all(columns):
         raise BadArgument("Give --old, --new and either --metric, or --key and --value.")
-    return (entry or Comparison.of(key=key, value=value)).with_options(options)
-
-
-def _options(
-    rel_tol: list[str] | None, abs_tol: list[str] | None, duplicates: str | None
-) -> dict[str, Any]:
-    """The given options, as fields of Comparison."""
-    options: dict[str, Any] = {"duplicates": duplicates} if duplicates else {}
-    for name, given in (("rel_tol", rel_tol), ("abs_tol", abs_tol)):
-        for text in given or []:
-            column, separator, number = text.rpartition("=")
-            target = (
-                options.setdefault("tolerance", {}).setdefault(column, {}) if separator else options
-            )
-            target[name] = _number(f"{name} of {shown(column)}" if separator else name, number)
-    return options
-
-
-def _number(name: str, text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 <= number < math.inf:
-        raise BadArgument(
-            f"{name} must be a number, 0 or more, or COLUMN=NUMBER, not {shown(text)}."
-        )
-    return number
+    return entry.with_options(options) if entry else Comparison.of(**options)
 
 
 def _inputs(

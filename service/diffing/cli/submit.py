@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from diffing.cli.console import standard_output, to_people, warn
+from diffing.cli.options import with_comparison
 from diffing.core.errors import BadArgument
 from diffing.core.settings import load_client_settings
 from diffing.csvfiles.recognise import address
@@ -15,22 +16,15 @@ from diffing.files.publish import require_apart
 Files = Annotated[
     Path | None, typer.Option(help="A CSV file to send (default: that of the metric).")
 ]
-Columns = Annotated[
-    list[str] | None, typer.Option(help="For a diff without a metric; repeat for more.")
-]
-Number = Annotated[float | None, typer.Option(min=0, help="Replaces that of the metric.")]
 
 
+@with_comparison
 def submit(  # noqa: PLR0913 - typer makes an option of each
     metric: Annotated[
         str | None, typer.Argument(help="A metric of the service; else give files and columns.")
     ] = None,
     old: Files = None,
     new: Files = None,
-    key: Columns = None,
-    value: Columns = None,
-    rel_tol: Number = None,
-    abs_tol: Number = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for the result, and write it.")
     ] = False,
@@ -39,14 +33,14 @@ def submit(  # noqa: PLR0913 - typer makes an option of each
         typer.Option("--output", "-o", help="CSV file to write (default: standard output)."),
     ] = None,
     url: Annotated[str | None, typer.Option(help="Address of the service [DIFFING_URL].")] = None,
+    *,
+    options: dict[str, Any],
 ) -> None:
     """Start a diff on a service: print its job id, or with --wait its result."""
     if output and not wait:
         raise BadArgument("Give --wait with --output.")
-    options = {"key": key, "value": value, "rel_tol": rel_tol, "abs_tol": abs_tol}
-    members = {name: given for name, given in options.items() if given is not None}
     files = [path for path in (old, new) if path]
-    _require_sense(metric, members, files)
+    _require_sense(metric, options, files)
     target = output or standard_output()
     require_apart(files, [target])
     settings = load_client_settings(url=url)
@@ -56,7 +50,7 @@ def submit(  # noqa: PLR0913 - typer makes an option of each
     token = settings.token.get_secret_value() if settings.token else None
     with Client(settings.url, token) as client:
         with to_people.status("sending") as progress:
-            job_id = client.submit(metric, members, files, lambda now: progress.update(str(now)))
+            job_id = client.submit(metric, options, files, lambda now: progress.update(str(now)))
             if wait:
                 to_people.print(f"job {job_id}")
                 client.wait(job_id, lambda now: progress.update(str(now)))
@@ -68,14 +62,14 @@ def submit(  # noqa: PLR0913 - typer makes an option of each
 
 
 def _require_sense(
-    metric: str | None, members: Mapping[str, object], files: Sequence[Path]
+    metric: str | None, options: Mapping[str, object], files: Sequence[Path]
 ) -> None:
     """Check the arguments.
 
     Raises:
         BadArgument: two arguments contradict each other, or a file is missing.
     """
-    columns = [name in members for name in ("key", "value")]
+    columns = [name in options for name in ("key", "value")]
     if len(files) == 1:
         raise BadArgument("Give both --old and --new, or neither.")
     if metric and any(columns):

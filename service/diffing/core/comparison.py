@@ -38,12 +38,10 @@ class ColumnTolerance(BaseModel):
     abs_tol: Tolerance | None = None
 
 
-class Comparison(BaseModel):
-    """The columns of a diff, and its tolerances.
+class Options(BaseModel):
+    """The options of a comparison, beside its columns.
 
     Args:
-        key: columns that identify a row, at least one.
-        value: columns to compare, at least one, and not in `key`.
         rel_tol: relative tolerance, as in `math.isclose`; None for 1e-9, but no tolerance between
             two whole numbers, written without a point or an exponent.
         abs_tol: absolute tolerance, as in `math.isclose`. If both are 0, numbers are compared as
@@ -55,13 +53,23 @@ class Comparison(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    key: Columns
-    value: Columns
     rel_tol: Tolerance | None = None
     abs_tol: Tolerance = 0.0
     tolerance: dict[str, ColumnTolerance] = {}
     duplicates: Duplicates = "allow"
     first: First = "error"
+
+
+class Comparison(Options):
+    """The columns of a diff, and its options.
+
+    Args:
+        key: columns that identify a row, at least one.
+        value: columns to compare, at least one, and not in `key`.
+    """
+
+    key: Columns
+    value: Columns
 
     @property
     def tolerances(self) -> tuple[tuple[float | None, float], ...]:

@@ -1,10 +1,8 @@
 """A CSV file that SQL may read, with its known properties."""
 
-import csv
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from io import StringIO
 from pathlib import Path
 
 from diffing.core.errors import BadInput, is_disk_full, of_os, remedy
@@ -56,14 +54,6 @@ def contents_of(
         found = count_rows(file.path, file.name, on_chunk, portions)
     # a rewritten file has no header, and its rows were counted
     return found if file.rows is None else replace(found, rows=file.rows)
-
-
-def line_of(fields: Iterable[str]) -> str:
-    """A CSV record, quoted as DuckDB quotes, without a line end."""
-    line = StringIO()
-    # csv quotes a field with a CR only if the line end has one
-    csv.writer(line, lineterminator="\r\n").writerow(fields)
-    return line.getvalue().removesuffix("\r\n")
 
 
 @contextmanager

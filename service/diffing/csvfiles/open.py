@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from io import BufferedReader
 from pathlib import Path
 
+from diffing.core.csv_record import line_of
 from diffing.core.errors import BadInput
 from diffing.core.input_file import InputFile, own_name
 from diffing.csvfiles.archives import opened, plain_copy
-from diffing.csvfiles.csv_file import CsvFile, contents_of, line_of, reading
+from diffing.csvfiles.csv_file import CsvFile, contents_of, reading
 from diffing.csvfiles.recognise import (
     CTRL_Z,
     CTRL_Z_AT_THE_END,

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from diffing.core.csv_record import line_of
 from diffing.core.errors import BadInput, DiffFailed
 from diffing.core.text import shown
 from diffing.csvfiles.borders import Borders
-from diffing.csvfiles.csv_file import line_of
 from diffing.csvfiles.verify import Inspection
 from diffing.engine.connection import CsvRefused, Session
 from diffing.engine.parameters import Side, Work, parameters, reading_sections, roles

@@ -1,0 +1,91 @@
+"""Options of a comparison as texts, as on the command line and in forms."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, get_origin
+
+from diffing.core.comparison import Comparison
+from diffing.core.csv_record import fields_of, line_of
+from diffing.core.errors import BadArgument
+from diffing.core.text import shown
+
+TOLERANCES = ("rel_tol", "abs_tol")
+# "tolerance" is part of `rel_tol` and `abs_tol` here
+NAMES = tuple(name for name in Comparison.model_fields if name != "tolerance")
+LISTS = tuple(
+    name for name, field in Comparison.model_fields.items() if get_origin(field.annotation) is tuple
+)
+
+
+def read_options(texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Options as fields of `Comparison`. The values are not all checked.
+
+    Args:
+        texts: by the name of the field. A list is one or several CSV records. A tolerance is a
+            number, or COLUMN=NUMBER for one value column.
+
+    Raises:
+        BadArgument: a text cannot be read, or an option is given twice.
+    """
+    options: dict[str, Any] = {}
+    for name, given in texts.items():
+        if name in TOLERANCES:
+            for text in given:
+                _add_tolerance(options, name, text)
+        elif name in LISTS:
+            options[name] = [item for text in given for item in _record(name, text)]
+        elif len(given) > 1:
+            raise _twice(name)
+        else:
+            options[name] = given[0]
+    return options
+
+
+def _add_tolerance(options: dict[str, Any], name: str, text: str) -> None:
+    column, separator, number = text.rpartition("=")
+    target = options.setdefault("tolerance", {}).setdefault(column, {}) if separator else options
+    label = f"{name} of {shown(column)}" if separator else name
+    if name in target:
+        raise _twice(label)
+    target[name] = _number(label, number)
+
+
+def _number(label: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise BadArgument(
+            f"{label} must be a number, 0 or more, or COLUMN=NUMBER, not {shown(text)}."
+        )
+    return number
+
+
+def _record(name: str, text: str) -> list[str]:
+    try:
+        return fields_of(text)
+    except ValueError:
+        raise BadArgument(
+            f"{name} is not a CSV record: {shown(text)}. Quote names that contain a comma or a "
+            'quote, such as "a,b".'
+        ) from None
+
+
+def _twice(label: str) -> BadArgument:
+    return BadArgument(f"{label} is given twice.")
+
+
+def option_texts(options: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The texts that `read_options` reads as these options."""
+    texts = {name: _texts(name, option) for name, option in options.items() if name != "tolerance"}
+    for column, tolerances in options.get("tolerance", {}).items():
+        for name, number in tolerances.items():
+            texts.setdefault(name, []).append(f"{column}={number!r}")
+    return texts
+
+
+def _texts(name: str, option: object) -> list[str]:
+    if name in LISTS and isinstance(option, Sequence):
+        return [line_of(option)]
+    return [repr(option) if isinstance(option, float) else str(option)]
