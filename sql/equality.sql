@@ -21,12 +21,21 @@ create or replace temp macro numbers_close(a, b, rel_tol, abs_tol) as
 -- A cast to double would read '+-1' as -1 and 'nan(1)' as NaN.
 create or replace temp macro a_cast_misreads(field) as contains(field, '+-') or contains(field, '(');
 
--- The double of a text, or NULL. Texts that begin with a digit are never misread.
+-- A number without the underscores between its digits. DuckDB misreads them in long numbers, such as
+-- '54659651221344233550_3', and refuses '1.28948342_3794222e-67'. Underscores elsewhere make it a text.
+create or replace temp macro without_underscores(field) as
+    case
+        when not contains(field, '_') then field
+        when regexp_matches(field, '(^|[^0-9])_|_([^0-9]|$)') then 'no number'
+        else replace(field, '_', '')
+    end;
+
+-- The double of a text, or NULL. Only underscores are misread in a text that begins with a digit.
 create or replace temp macro double_in(field) as
     case
-        when field >= '0' and field < ':' then try_cast(field as double)
+        when field >= '0' and field < ':' then try_cast(without_underscores(field) as double)
         when a_cast_misreads(field) then null
-        else try_cast(field as double)
+        else try_cast(without_underscores(field) as double)
     end;
 
 -- Whether digits may have been lost on the way to this double.
@@ -93,10 +102,10 @@ create or replace temp macro decimals_equal(text_a, text_b, a, b) as
 -- bits, but 9007199254740993 is not 9007199254740992. Equal decimals have equal doubles.
 --
 -- If rel_tol is NULL, two whole numbers have no relative tolerance: ids and times are not within 1e-9 of
--- each other. Below 1e9, no two of them are.
+-- each other. No two of them below 1e9 are.
 create or replace temp macro numbers_equal(text_a, text_b, a, b, rel_tol, abs_tol) as
     case
-        when rel_tol is null and abs(a) >= 1e9 and is_whole(text_a) and is_whole(text_b)
+        when rel_tol is null and greatest(abs(a), abs(b)) >= 1e9 and is_whole(text_a) and is_whole(text_b)
             then decimals_equal(text_a, text_b, a, b) or a <> b and abs(a - b) <= abs_tol
         when rel_tol = 0 and abs_tol = 0 then decimals_equal(text_a, text_b, a, b)
         else numbers_close(a, b, relative(rel_tol), abs_tol)

@@ -5,10 +5,10 @@
 -- An error for a value that is neither empty nor a number, so a count is not needed.
 create temp macro double_or_error(field) as
     case
-        when field >= '0' and field < ':' then field::double
+        when field >= '0' and field < ':' then without_underscores(field)::double
         when field = '' then null
         when a_cast_misreads(field) then ('no ' || field)::double -- raises an error
-        else field::double
+        else without_underscores(field)::double
     end;
 
 -- Whether a double is not enough to compare: text counts then. `exact_from` is the least whole number that
