@@ -81,7 +81,7 @@ MUTANTS = [
     ),
     Mutant(
         "equality",
-        "rel_tol is null and abs(a) >= 1e9",
+        "rel_tol is null and greatest(abs(a), abs(b)) >= 1e9",
         "false",
         "values_whole_numbers_by_default",
     ),
@@ -117,7 +117,27 @@ MUTANTS = [
         "values_without_tolerance_are_decimals",
     ),
     Mutant("equality", "- length(part.fraction)", "", "values_without_tolerance_are_decimals"),
-    Mutant("equality", "replace(field, '_', '')", "field", "values_without_tolerance_are_decimals"),
+    Mutant(
+        "equality", "replace(field, '_', ''),", "field,", "values_without_tolerance_are_decimals"
+    ),
+    Mutant(
+        "equality",
+        "else replace(field, '_', '')",
+        "else field",
+        "values_long_numbers_with_underscores",
+    ),
+    Mutant(
+        "equality",
+        "then 'no number'",
+        "then replace(field, '_', '')",
+        "values_long_numbers_with_underscores",
+    ),
+    Mutant(
+        "equality",
+        "greatest(abs(a), abs(b))",
+        "abs(a)",
+        "values_whole_numbers_around_a_billion",
+    ),
     Mutant(
         "equality", "), false\n        )", "), true\n        )", "values_all_columns_must_be_equal"
     ),
@@ -355,7 +375,7 @@ MUTANTS = [
     Mutant(
         "write_reordered", "order by row", "order by row desc", "output_detail_shows_old_values"
     ),
-    Mutant("detail", "arg_min(", "arg_max(", "duplicates_detail_shows_the_first"),
+    Mutant("detail", "min(row)", "max(row)", "duplicates_detail_shows_the_first"),
     Mutant("old_kept", "and kind = 'changed'", "and false", "output_detail_shows_old_values"),
     Mutant("old_kept", "and kind = 'removed'", "and false", "output_removed_is_old"),
     Mutant("removed", "semi join", "anti join", "output_removed_is_old"),

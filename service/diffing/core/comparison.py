@@ -60,16 +60,18 @@ class Options(BaseModel):
     first: First = "error"
 
 
-class Comparison(Options):
+class _Columns(BaseModel):
+    key: Columns
+    value: Columns
+
+
+class Comparison(Options, _Columns):  # the columns come first, in summaries and errors
     """The columns of a diff, and its options.
 
     Args:
         key: columns that identify a row, at least one.
         value: columns to compare, at least one, and not in `key`.
     """
-
-    key: Columns
-    value: Columns
 
     @property
     def tolerances(self) -> tuple[tuple[float | None, float], ...]:
