@@ -45,6 +45,14 @@ NEEDS: Final[dict[str, Need]] = {
     "GET /openapi.json": NOTHING,
     "GET /docs": NOTHING,
     "GET /docs/{name}": NOTHING,
+    "GET ": ANY_API_KEY,  # the start page
+    "GET /jobs": ANY_API_KEY,
+    "GET /jobs/{job_id}": ANY_API_KEY,
+    "POST /jobs/{job_id}/cancel": SUBMIT,
+    "GET /metrics/{metric_id}": ANY_API_KEY,
+    "POST /metrics/{metric_id}/diff": SUBMIT,
+    "POST /compare": SUBMIT,
+    "GET /static/{name}": NOTHING,
 }
 
 _SECONDS_KNOWN = 1.0

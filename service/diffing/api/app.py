@@ -21,6 +21,11 @@ from diffing.api.http.problems import (
 from diffing.api.jobs import JobViews
 from diffing.api.openapi import Document
 from diffing.api.operations import Operations
+from diffing.api.pages.actions import Actions
+from diffing.api.pages.jobs import JobPages
+from diffing.api.pages.metrics import MetricPage
+from diffing.api.pages.start import StartPage
+from diffing.api.pages.static_files import StaticFiles
 from diffing.api.results import Results
 from diffing.api.submissions import Submissions
 from diffing.core.catalogue import Catalogue
@@ -43,14 +48,20 @@ def make_app(
         LookupError: an operation of a route is not in `access.NEEDS`.
     """
     backend = Backend.of(settings, catalogue)
+    submissions = Submissions(backend)
     groups = (
-        Submissions(backend),
+        submissions,
         JobViews(backend),
         Results(backend),
         Events(backend),
         CatalogueViews(backend),
         Operations(backend),
         Document(ask_for_api_keys=ask_for_api_keys),
+        StartPage(backend),
+        JobPages(backend),
+        MetricPage(backend),
+        Actions(backend, submissions),
+        StaticFiles(),
     )
     api_keys = ApiKeyCache(backend.api_keys) if ask_for_api_keys else None
     app = _Application(

@@ -36,7 +36,7 @@ def read_options(texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
             options[name] = [item for text in given for item in _record(name, text)]
         elif len(given) > 1:
             raise _twice(name)
-        else:
+        elif given:
             options[name] = given[0]
     return options
 
