@@ -25,9 +25,11 @@ class Actions:
     def routes(self) -> list[Route]:
         """The routes of these forms."""
         return [
-            Route("/metrics/{metric_id}/diff", self.diff, methods=["POST"]),
-            Route("/compare", self.compare, methods=["POST"]),
-            Route("/jobs/{job_id}/cancel", self.cancel, methods=["POST"]),
+            Route(
+                "/metrics/{metric_id}/diff", self.diff, methods=["POST"], include_in_schema=False
+            ),
+            Route("/compare", self.compare, methods=["POST"], include_in_schema=False),
+            Route("/jobs/{job_id}/cancel", self.cancel, methods=["POST"], include_in_schema=False),
         ]
 
     @with_error_page

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from starlette.requests import Request
+
+from diffing.api.access import caller_of
 from diffing.api.backend import Backend
 from diffing.store.job import Status
 
@@ -24,8 +27,13 @@ class Frame:
     waiting: int
 
 
-def frame_of(backend: Backend, here: str, *, signed_in: bool = False) -> Frame:
+def frame_of(backend: Backend, request: Request, here: str) -> Frame:
     """The head of a page, with figures of now.
+
+    Args:
+        backend: of the API.
+        request: for the page.
+        here: the entry of the navigation to mark.
 
     Raises:
         DatabaseUnavailable: the database cannot be read.
@@ -33,7 +41,7 @@ def frame_of(backend: Backend, here: str, *, signed_in: bool = False) -> Frame:
     load = backend.statistics.load()
     return Frame(
         here=here,
-        signed_in=signed_in,
+        signed_in=caller_of(request).signed_in,
         workers=load.crew.workers,
         running=load.jobs[Status.PROCESSING],
         waiting=load.jobs[Status.QUEUED],

@@ -53,7 +53,7 @@ class JobPages:
         kept = [(name, text) for name, text in asked.multi_items() if text and name != "cursor"]
         jobs, following = page_of_jobs(self._backend, caller_of(request), asked)
         values = {
-            "frame": frame_of(self._backend, "jobs"),
+            "frame": frame_of(self._backend, request, "jobs"),
             "jobs": jobs,
             "running": any(job.status in UNFINISHED for job in jobs),
             "following": following and f"/jobs?{urlencode([*kept, ('cursor', following)])}",
@@ -73,7 +73,7 @@ class JobPages:
     def _job(self, request: Request) -> Response:
         job = job_of(request, self._backend)
         values: dict[str, Any] = {
-            "frame": frame_of(self._backend, "jobs"),
+            "frame": frame_of(self._backend, request, "jobs"),
             "job": job,
             "comparison": self._comparison(job),
             "before": self._waiting_before(job),

@@ -34,7 +34,7 @@ class MetricPage:
         owner = None if caller.sees_all else caller.owner
         metric = backend.catalogue.find(request.path_params["metric_id"])
         values = {
-            "frame": frame_of(backend, "metrics"),
+            "frame": frame_of(backend, request, "metrics"),
             "metric": metric,
             "row": metric_row(backend, metric, owner),
             "jobs": backend.jobs.page(_MOST_JOBS, metric=metric.id, owner=owner),

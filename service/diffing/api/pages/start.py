@@ -91,7 +91,7 @@ class StartPage:
         owner = None if caller.sees_all else caller.owner
         metrics = list(backend.catalogue.metrics.values())
         values = {
-            "frame": frame_of(backend, "metrics"),
+            "frame": frame_of(backend, request, "metrics"),
             "running": backend.jobs.page(_MOST_RUNNING, statuses=UNFINISHED, owner=owner),
             "rows": [metric_row(backend, metric, owner) for metric in metrics[:_MOST_METRICS]],
             "more": max(len(metrics) - _MOST_METRICS, 0),
