@@ -82,15 +82,15 @@ def page_of_jobs(
     Args:
         backend: of the API.
         caller: sees its own jobs, or all.
-        asked: `status`, `metric`, `limit` and `cursor`. Empty texts count as not given.
+        asked: `status`, `metric`, `limit` and `cursor`.
 
     Raises:
         BadArgument: a parameter is invalid.
         UnknownMetric: the catalogue does not have the metric.
     """
-    statuses = [_status_in(text) for text in asked.getlist("status") if text]
+    statuses = [_status_in(text) for text in asked.getlist("status")]
     most, before = _limit_in(asked.get("limit")), _id_in(asked.get("cursor"))
-    metric = backend.catalogue.find(asked["metric"]).id if asked.get("metric") else None
+    metric = backend.catalogue.find(asked["metric"]).id if "metric" in asked else None
     owner = None if caller.sees_all else caller.owner
     jobs = backend.jobs.page(most + 1, before, statuses, metric, owner)
     return jobs[:most], _cursor_after(jobs[most - 1]) if len(jobs) > most else None

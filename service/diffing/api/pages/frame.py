@@ -1,4 +1,4 @@
-"""What every page shows around its content."""
+"""The head of every page."""
 
 from dataclasses import dataclass
 

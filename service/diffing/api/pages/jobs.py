@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -48,9 +49,10 @@ class JobPages:
         return await run_in_threadpool(self._jobs, request)
 
     def _jobs(self, request: Request) -> Response:
-        asked = request.query_params
         # an empty field of the form means all
-        kept = [(name, text) for name, text in asked.multi_items() if text and name != "cursor"]
+        given = [(name, text) for name, text in request.query_params.multi_items() if text]
+        asked = QueryParams(given)
+        kept = [(name, text) for name, text in given if name != "cursor"]
         jobs, following = page_of_jobs(self._backend, caller_of(request), asked)
         values = {
             "frame": frame_of(self._backend, request, "jobs"),
