@@ -143,6 +143,29 @@ MUTANTS = [
     ),
     Mutant("number", "text <> '' and number", "number", "values_null"),
     Mutant("equality", "list_bool_and", "list_bool_or", "values_all_columns_must_be_equal"),
+    # kinds of columns, and rules of fields
+    Mutant("equality", "693952 - offset_in", "693952 + offset_in", "kinds_time"),
+    Mutant("equality", "else 2305843009213693952\n", "else 0\n", "kinds_time"),
+    Mutant("equality", "rpad(left(part.fraction, 6), 6, '0')::bigint", "0", "kinds_time"),
+    Mutant("equality", "<= pair[7]", "< pair[7]", "kinds_time_within_a_tolerance"),
+    Mutant("equality", "^[\\pZ", "^[ ", "kinds_keys_by_rules"),
+    Mutant("equality", "'ß', 'ss'", "'ß', 'ß'", "kinds_keys_by_rules"),
+    Mutant("key", "['of_fields'], list_concat", "['of_kinds'], list_concat", "kinds_keys_by_rules"),
+    Mutant(
+        "key",
+        "without_blanks_and_case(word, $trim, $nocase)",
+        "word",
+        "kinds_values_by_rules",
+    ),
+    Mutant("number", "if(pair[2] = 'number', pair[1], '')", "pair[1]", "kinds_text"),
+    Mutant("duplicates", "time_tol is not null and", "false and", "kinds_duplicates_by_rules"),
+    Mutant("duplicates", "time / greatest(time_tol, 1000)", "time", "kinds_duplicates_by_rules"),
+    Mutant(
+        "counts",
+        "exact_key_of(struct_pack(*columns('^key_[0-9]+$')), [*columns('^key_[0-9]+$')])",
+        "struct_pack(*columns('^key_[0-9]+$'))",
+        "kinds_duplicates_by_rules",
+    ),
     # how a file is read
     Mutant(
         "reordered",
@@ -343,8 +366,8 @@ MUTANTS = [
     ),
     Mutant(
         "duplicates",
-        "and all_values_equal(",
-        "or all_values_equal(",
+        "and all_equal_by_rules(",
+        "or all_equal_by_rules(",
         "duplicates_near_but_not_within_tolerance",
     ),
     Mutant("counts", "- added_keys.keys", "", "duplicates_added_and_removed"),

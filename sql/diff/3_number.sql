@@ -30,6 +30,26 @@ create temp macro any_needs_text(texts, numbers, exact_from) as
         false
     );
 
+-- The values of columns of numbers; '' for the values of other columns.
+create temp macro in_number_columns(texts) as
+    if(
+        getvariable('rules')['of_kinds'],
+        [if(pair[2] = 'number', pair[1], '') for pair in list_zip(texts, getvariable('kinds'))],
+        texts
+    );
+
+create temp macro maybe_numbers(texts) as in_number_columns(compared_values(texts));
+
+-- all_values_equal by the kinds of the columns, given the texts that are compared.
+create temp macro all_equal_by_rules(a, b, numbers_a, numbers_b, rel_tols, abs_tols) as
+    if(
+        getvariable('rules')['of_kinds'],
+        all_values_equal_by_kind(
+            a, b, numbers_a, numbers_b, rel_tols, abs_tols, getvariable('time_tols')
+        ),
+        all_values_equal(a, b, numbers_a, numbers_b, rel_tols, abs_tols)
+    );
+
 -- The number of texts that are neither empty nor a number.
 create temp macro not_numbers_in(texts, numbers) as
     case
@@ -78,14 +98,15 @@ create temp macro any_whole_numbers_differ(a, b) as
 create temp macro rows_of_any(rows_of_file, keys, salt, single) as table
     select
         *,
-        if(single, not_number(value, number), not_numbers_in(texts, numbers))::usmallint as not_numbers
+        if(single, not_number(value, number), not_numbers_in(maybe_numbers(texts), numbers))::usmallint
+            as not_numbers
     from (
         select
             * exclude (double, doubles),
             number_of(value, double) as number,
-            numbers_of(texts, doubles) as numbers
+            numbers_of(maybe_numbers(texts), doubles) as numbers
         from (
-            select *, double_in(value) as double, doubles_in(texts) as doubles
+            select *, double_in(value) as double, doubles_in(maybe_numbers(texts)) as doubles
             from compact_rows(rows_of_file, keys, salt)
         )
     );

@@ -25,6 +25,21 @@ def _given(  # noqa: PLR0913 - typer makes an option of each
     ] = None,
     rel_tol: Tolerances = None,
     abs_tol: Tolerances = None,
+    text: Annotated[
+        list[str] | None, typer.Option(help="A value column compared by character; repeatable.")
+    ] = None,
+    time: Annotated[
+        list[str] | None, typer.Option(help="A value column of ISO 8601 times; repeatable.")
+    ] = None,
+    time_tol: Annotated[
+        str | None, typer.Option(help="Tolerance of times, such as 500ms, 1s or 1d.")
+    ] = None,
+    trim: Annotated[bool, typer.Option("--trim", help="Ignore blanks around fields.")] = False,
+    nocase: Annotated[bool, typer.Option("--nocase", help="Ignore case.")] = False,
+    empty: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORD", help="A word that means an empty field; repeatable."),
+    ] = None,
     duplicates: Annotated[
         Duplicates | None,
         typer.Option(help="error: refuse files that repeat a key."),
@@ -42,6 +57,12 @@ def _given(  # noqa: PLR0913 - typer makes an option of each
     chosen = {
         "key": key,
         "value": value,
+        "text": text,
+        "time": time,
+        "time_tol": time_tol,
+        "trim": trim,
+        "nocase": nocase,
+        "empty": empty,
         "duplicates": duplicates,
         "first": "added" if old_may_be_missing else None,
     }
