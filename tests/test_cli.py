@@ -141,7 +141,7 @@ def test_a_memory_limit_is_kept_to_and_changes_no_answer(folder: Path) -> None:
             folder, "diff", "--metric", "c-revenue", *files, "--summary", "s.json",
             DIFFING_EXACT_KEYS="true", DIFFING_THREADS="2", **limit,
         )  # fmt: skip
-        assert (0, "") == (done.returncode, done.stderr)
+        assert 0 == done.returncode
         return dict(json.loads((folder / "s.json").read_text()))
 
     free, limited = summary(), summary(DIFFING_MEMORY_LIMIT="200MB")

@@ -116,8 +116,9 @@ def test_each_option_of_diff_is_listed() -> None:
         name
         for parameter in command.commands["diff"].params  # type: ignore[attr-defined]
         for name in parameter.opts
+        if name.startswith("--")
     }
-    rows = re.findall(r"^\| (`--.*?) \|", SERVICE, re.MULTILINE)
+    rows = re.findall(r"^\| ([^|\n]*--[^|\n]*) \|", SERVICE, re.MULTILINE)
 
     assert options == {name for row in rows for name in re.findall(r"--[a-z-]+", row)}
 

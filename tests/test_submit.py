@@ -115,7 +115,7 @@ def test_files_are_sent_and_compared_as_a_one_off(client: Client, tmp_path: Path
     [
         (["revenu", "--wait"], "Unknown metric revenu. Did you mean revenue?"),
         (["../../etc", "--wait"], "Not Found: POST /api/diffing/new/../../etc"),
-        ([], "Give METRIC, or --old, --new, --key and --value"),
+        ([], "Give METRIC, or two files, OLD and NEW, with --key and --value"),
         (["revenue", "--key", "id"], "not both"),
         (["revenue", "--old", "old.csv"], "Give both --old and --new"),
         (["revenue", "--old", "not.csv", "--new", "there.csv"], "Missing file not.csv"),

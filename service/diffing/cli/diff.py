@@ -1,14 +1,18 @@
 """The command `diffing diff`: compares two files in this process."""
 
 import signal
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from diffing.cli.console import standard_output, to_people, warn
-from diffing.cli.options import with_comparison
+from diffing.cli.console import progress, show_summary, target_of, warn
+from diffing.cli.files import pair, require_columns, require_files, taken, with_columns
+from diffing.cli.options import DataDir, Metrics, Quiet, with_comparison
+from diffing.cli.outputs import Format, Wanted
 from diffing.core.catalogue import Metric, load_catalogue
 from diffing.core.comparison import Comparison
 from diffing.core.errors import BadArgument
@@ -17,102 +21,143 @@ from diffing.core.settings import Settings, load_settings
 from diffing.core.spec import DiffSpec
 from diffing.engine.summary import Summary
 from diffing.files.inputs import find_inputs
-from diffing.files.publish import published, require_apart, scratch_folder
+from diffing.files.publish import require_apart, scratch_folder
 from diffing.files.results import Outputs
+from diffing.files.uploads import SIDES
 from diffing.sandbox.limits import Limits
 
 if TYPE_CHECKING:
     from diffing.engine.diff import Diff
 
+EXAMPLES = (
+    "diffing old.csv new.csv -k id -v price,stock",
+    "diffing old.csv new.csv -k id -v price --detail -o changes.parquet",
+    "zcat old.csv.gz | diffing - new.csv -k id -v price --abs-tol 0.005",
+)
+
 
 @with_comparison
 def diff(  # noqa: PLR0913 - typer makes an option of each
-    old: Annotated[Path | None, typer.Option(help="The old CSV file.")] = None,
-    new: Annotated[Path | None, typer.Option(help="The new CSV file.")] = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="OLD NEW", help="Two CSV files, .csv.gz or .csv.zst; - is standard input."
+        ),
+    ] = None,
+    old: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="OLD, as an option.", show_default=False)
+    ] = None,
+    new: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="NEW, as an option.", show_default=False)
+    ] = None,
     metric: Annotated[
-        str | None, typer.Option(help="A metric of the catalogue: columns, tolerances and files.")
+        str | None,
+        typer.Option(metavar="M", help="A metric of the catalogue: columns, tolerances and files."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="CSV file to write (default: standard output).")
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="File to write. [default: standard output]"
+        ),
+    ] = None,
+    output_format: Annotated[
+        Format | None,
+        typer.Option(
+            "--format", help="Format of the result. [default: by the suffix of --output, else csv]"
+        ),
     ] = None,
     detail: Annotated[
         bool, typer.Option("--detail", help="Add the columns _change and _old_<column>.")
     ] = False,
     removed: Annotated[
-        Path | None, typer.Option(help="CSV file for the rows of OLD whose key is not in NEW.")
+        Path | None,
+        typer.Option(metavar="FILE", help="File for the rows of OLD whose key is not in NEW."),
     ] = None,
-    summary: Annotated[Path | None, typer.Option(help="JSON file for the summary.")] = None,
+    summary: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="JSON file for the summary.")
+    ] = None,
     fingerprint: Annotated[
         bool, typer.Option("--fingerprint", help="Add a fingerprint of each input to the summary.")
     ] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 1 if there are differences.")
+    ] = False,
+    quiet: Quiet = False,
+    data_dir: DataDir = None,
+    metrics: Metrics = None,
     *,
     options: dict[str, Any],
 ) -> None:
-    """Write the rows of NEW that were added or really changed."""
-    settings = load_settings()
+    """Write the rows of NEW that were added or really changed.
+
+    Exit status: 0, or 2 after an error; with --exit-code, 1 if rows were added, changed or removed.
+    """
+    settings = load_settings(data_dir=data_dir, metrics=metrics)
     entry = load_catalogue(settings.metrics).find(metric) if metric else None
-    comparison = _comparison(entry, options)
-    spec = DiffSpec(
-        *_inputs(settings, entry, (old, new), comparison.old_may_be_missing),
-        comparison,
-        metric=entry.id if entry else None,
-        fingerprint=fingerprint or bool(entry and entry.fingerprint),
+    paths = pair(files or [], old, new)
+    if entry and {"key", "value"} & options.keys():
+        raise BadArgument("Give --metric, or --key and --value, not both.")
+    if entry and len(files or []) == 1:
+        raise BadArgument("Name the file with --old or --new, beside --metric.")
+    if not entry:
+        require_files(*paths)
+    wanted = Wanted(
+        target_of(output),
+        output_format,
+        removed and target_of(removed),
+        summary and target_of(summary),
+        detail=detail,
     )
     # imported here: the API and the worker need no DuckDB
     from diffing.engine.diff import Diff
 
-    main = output or standard_output()
-    outputs = (
-        Outputs(detail=main, removed=removed) if detail else Outputs(result=main, removed=removed)
-    )
-    summaries = [summary] if summary else []
-    require_apart([spec.old.path, spec.new.path], [*outputs.paths, *summaries])
-    with scratch_folder() as folder, published(summaries) as parts:
-        found = _run(Diff(spec, Limits.of(settings, folder)), outputs)
-        for warning in found.warnings:
-            warn(warning.detail)
-        for part in parts:
-            part.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    # else SIGTERM would leave temporary files
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with scratch_folder() as folder:
+        spec = _spec(settings, entry, paths, options, folder)
+        spec = replace(spec, fingerprint=spec.fingerprint or fingerprint)
+        require_apart(spec.inputs, wanted.paths)
+        with progress("starting", quiet=quiet) as report:
+            limits = Limits.of(settings, folder)
+            found = wanted.written(
+                lambda outputs: _run(Diff(spec, limits), outputs, report), limits
+            )
+    if not quiet:
+        show_summary(found)
+    for warning in found.warnings:
+        warn(warning.detail)
+    if exit_code and found.has_differences:
+        raise typer.Exit(1)
 
 
-def _comparison(entry: Metric | None, options: dict[str, Any]) -> Comparison:
-    """The comparison of a metric or of columns, with the given options."""
-    columns = [name in options for name in ("key", "value")]
-    if entry and any(columns):
-        raise BadArgument("Give --metric, or --key and --value, not both.")
-    if not entry and not all(columns):
-        raise BadArgument("Give --old, --new and either --metric, or --key and --value.")
-    return entry.with_options(options) if entry else Comparison.of(**options)
-
-
-def _inputs(
+def _spec(
     settings: Settings,
     entry: Metric | None,
     paths: tuple[Path | None, Path | None],
-    old_may_be_missing: bool,
-) -> tuple[InputFile, InputFile]:
-    """The given files, or else those of the metric."""
-    given = [path and InputFile.given(path) for path in paths]
-    if given[0] and given[1]:
-        return given[0], given[1]
-    if not entry:
-        raise BadArgument("Give --old, --new and either --metric, or --key and --value.")
-    of_metric = find_inputs(entry, settings.input_dir, old_may_be_missing)
-    found = [InputFile(path, path.name) for path in of_metric]
-    return given[0] or found[0], given[1] or found[1]
+    options: dict[str, Any],
+    folder: Path,
+) -> DiffSpec:
+    """The order for the diff: the given files, or those of the metric."""
+    given = [path and taken(path, side, folder) for path, side in zip(paths, SIDES, strict=True)]
+    if entry:
+        comparison = entry.with_options(options)
+        if not all(given):
+            found = find_inputs(entry, settings.input_dir, comparison.old_may_be_missing)
+            of_metric = [InputFile(path, path.name) for path in found]
+            given = [mine or other for mine, other in zip(given, of_metric, strict=True)]
+        old, new = (file for file in given if file)
+        return DiffSpec(old, new, comparison, entry.id, entry.fingerprint)
+    old, new = (file for file in given if file)
+    require_columns(options, new)
+    return DiffSpec(old, new, Comparison.of(**with_columns(options, [old, new])))
 
 
-def _run(work: "Diff", outputs: Outputs) -> Summary:
+def _run(work: "Diff", outputs: Outputs, report: Callable[[str], None]) -> Summary:
     """Run the diff in a thread, so that Ctrl-C can interrupt the SQL."""
-    with to_people.status("starting") as progress:
-        # else SIGTERM would leave temporary files
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with ThreadPoolExecutor(1) as threads:
-            future = threads.submit(
-                work.run, outputs, on_progress=lambda now: progress.update(str(now))
-            )
-            try:
-                return future.result()
-            except KeyboardInterrupt:
-                work.interrupt()
-                raise
+    with ThreadPoolExecutor(1) as threads:
+        future = threads.submit(work.run, outputs, on_progress=lambda now: report(str(now)))
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            work.interrupt()
+            raise

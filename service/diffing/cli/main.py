@@ -2,16 +2,21 @@
 
 import logging
 import socket
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from diffing import __version__
-from diffing.cli.console import readable_errors
+from diffing.cli.console import examples, readable_errors
+from diffing.cli.diff import EXAMPLES as DIFF_EXAMPLES
 from diffing.cli.diff import diff
 from diffing.cli.keys import api_keys
+from diffing.cli.options import DataDir, Metrics
+from diffing.cli.submit import EXAMPLES as SUBMIT_EXAMPLES
 from diffing.cli.submit import submit
+from diffing.cli.typed import with_command
 from diffing.core.catalogue import load_catalogue
 from diffing.core.errors import MissingInput
 from diffing.core.settings import Settings, load_settings
@@ -21,29 +26,44 @@ from diffing.files.inputs import find_inputs
 app = typer.Typer(
     name="diffing",
     help="Report which rows of a dataset really changed between two CSV exports.",
-    no_args_is_help=True,
-    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 app.add_typer(api_keys)
-app.command()(diff)
-app.command()(submit)
+app.command(epilog=examples(*DIFF_EXAMPLES))(diff)
+app.command(epilog=examples(*SUBMIT_EXAMPLES))(submit)
 _log = logging.getLogger(__name__)
 
-Host = Annotated[str | None, typer.Option(help="Address to listen on [DIFFING_HOST].")]
-Port = Annotated[int | None, typer.Option(help="Port to listen on, 0 for any [DIFFING_PORT].")]
-Workers = Annotated[int | None, typer.Option(help="Diffs that run at once [DIFFING_WORKERS].")]
+Host = Annotated[
+    str | None,
+    typer.Option(metavar="HOST", help="Address to listen on. [DIFFING_HOST; default: 127.0.0.1]"),
+]
+Port = Annotated[
+    int | None,
+    typer.Option(
+        metavar="PORT", help="Port to listen on, 0 for any. [DIFFING_PORT; default: 8000]"
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Diffs that run at once. [DIFFING_WORKERS; default: 1]"),
+]
 LogFormat = Annotated[
     str | None,
-    typer.Option(metavar="json|text", help="How to log to standard error [DIFFING_LOG_FORMAT]."),
+    typer.Option(
+        metavar="json|text",
+        help="How to log to standard error. [DIFFING_LOG_FORMAT; default: text on a terminal]",
+    ),
 ]
+Rows = Annotated[int, typer.Option(metavar="N", min=1, help="Rows of each file.")]
 Lifeline = Annotated[bool, typer.Option(hidden=True)]
 
 
-@app.command()
-def metrics() -> None:
+@app.command(epilog=examples("diffing metrics", "diffing metrics --data-dir /srv/diffing"))
+def metrics(data_dir: DataDir = None, metrics: Metrics = None) -> None:
     """Check the catalogue, and list each metric with its files."""
-    settings = load_settings()
+    settings = load_settings(data_dir=data_dir, metrics=metrics)
     for metric in load_catalogue(settings.metrics).metrics.values():
         try:
             found = find_inputs(metric, settings.input_dir, metric.old_may_be_missing)
@@ -59,13 +79,14 @@ def metrics() -> None:
         typer.echo(f"  files      {files}")
 
 
-@app.command()
+@app.command(epilog=examples("diffing sample --rows 1000 --out data/input"))
 def sample(
-    rows: Annotated[int, typer.Option(min=1, help="Rows of each file.")] = 200_000,
+    rows: Rows = 200_000,
     metric: Annotated[
-        list[str] | None, typer.Option(help=f"{' or '.join(METRICS)} (default: both).")
+        list[str] | None,
+        typer.Option(metavar="M", help=f"{' or '.join(METRICS)}. [default: both]"),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path(),
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder to write to.")] = Path(),
 ) -> None:
     """Write sample files of the bundled metrics, the same bytes each time."""
     catalogue = load_catalogue(None)
@@ -76,12 +97,24 @@ def sample(
         typer.echo(f"{old}\n{new}")
 
 
-@app.command()
-def serve(
-    host: Host = None, port: Port = None, workers: Workers = None, log_format: LogFormat = None
+@app.command(epilog=examples("diffing serve", "diffing serve --port 8001 --data-dir /srv/diffing"))
+def serve(  # noqa: PLR0913 - typer makes an option of each
+    host: Host = None,
+    port: Port = None,
+    workers: Workers = None,
+    log_format: LogFormat = None,
+    data_dir: DataDir = None,
+    metrics: Metrics = None,
 ) -> None:
     """Run the API and a worker together."""
-    settings = load_settings(host=host, port=port, workers=workers, log_format=log_format)
+    settings = load_settings(
+        host=host,
+        port=port,
+        workers=workers,
+        log_format=log_format,
+        data_dir=data_dir,
+        metrics=metrics,
+    )
     _begin(settings)
     # imported in the commands that need it: a diff starts in half the time
     from diffing.cli import processes
@@ -90,16 +123,20 @@ def serve(
         both.wait()
 
 
-@app.command()
-def api(
+@app.command(epilog=examples("diffing api --host 0.0.0.0"))
+def api(  # noqa: PLR0913 - typer makes an option of each
     host: Host = None,
     port: Port = None,
     log_format: LogFormat = None,
+    data_dir: DataDir = None,
+    metrics: Metrics = None,
     fd: Annotated[int | None, typer.Option(hidden=True)] = None,
     lifeline: Lifeline = False,
 ) -> None:
     """Run the API alone."""
-    settings = load_settings(host=host, port=port, log_format=log_format)
+    settings = load_settings(
+        host=host, port=port, log_format=log_format, data_dir=data_dir, metrics=metrics
+    )
     _begin(settings, lifeline)
     from diffing.api import server
     from diffing.core import tracing
@@ -112,12 +149,18 @@ def api(
     server.serve_api(settings, None if fd is None else socket.socket(fileno=fd))
 
 
-@app.command()
+@app.command(epilog=examples("diffing worker --workers 2"))
 def worker(
-    workers: Workers = None, log_format: LogFormat = None, lifeline: Lifeline = False
+    workers: Workers = None,
+    log_format: LogFormat = None,
+    data_dir: DataDir = None,
+    metrics: Metrics = None,
+    lifeline: Lifeline = False,
 ) -> None:
     """Run a worker alone."""
-    settings = load_settings(workers=workers, log_format=log_format)
+    settings = load_settings(
+        workers=workers, log_format=log_format, data_dir=data_dir, metrics=metrics
+    )
     _begin(settings, lifeline)
     from diffing.core import tracing
     from diffing.sandbox import parent_death
@@ -130,16 +173,25 @@ def worker(
     main.serve(settings)
 
 
-@app.command(name="demo")
+@app.command(name="demo", epilog=examples("diffing demo --once"))
 def demo_command(
     host: Host = None,
     port: Port = None,
-    once: Annotated[bool, typer.Option(help="Exit after printing the results.")] = False,
+    data_dir: DataDir = None,
+    metrics: Metrics = None,
+    once: Annotated[bool, typer.Option("--once", help="Exit after printing the results.")] = False,
 ) -> None:
     """Diff sample data over HTTP, print the results, and keep serving."""
     from diffing.cli import demo
 
-    settings = load_settings(host=host, port=port, log_level="WARNING", log_format="text")
+    settings = load_settings(
+        host=host,
+        port=port,
+        data_dir=data_dir,
+        metrics=metrics,
+        log_level="WARNING",
+        log_format="text",
+    )
     settings.refuse_nonsense()
     demo.run(settings, once=once)
 
@@ -147,15 +199,26 @@ def demo_command(
 def run() -> None:
     """Run the command that the arguments name."""
     with readable_errors():
-        app(prog_name="diffing")
+        status = app(
+            args=with_command(sys.argv[1:]),
+            prog_name="diffing",
+            standalone_mode=False,
+        )
+    sys.exit(status)
 
 
-@app.command()
+@app.command(epilog=examples("diffing health"))
 def health() -> None:
     """Check the API and the worker of this container, for Docker."""
     from diffing.cli import health
 
     raise typer.Exit(health.main())
+
+
+@app.command(epilog=examples("diffing version"))
+def version() -> None:
+    """Show the version."""
+    _version(True)
 
 
 def _version(wanted: bool) -> None:
@@ -167,7 +230,8 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option("--version", "-V", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """Report which rows of a dataset really changed between two CSV exports."""

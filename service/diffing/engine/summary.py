@@ -102,3 +102,8 @@ class Summary(Comparison):
     seconds: float
     peak_rss_bytes: int
     engine: str
+
+    @property
+    def has_differences(self) -> bool:
+        """Whether a row was added, changed or removed."""
+        return self.added + self.changed + self.removed > 0
