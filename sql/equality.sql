@@ -120,14 +120,16 @@ create or replace temp macro any_wholes_differ(a, b, numbers_a, numbers_b) as
         false
     );
 
+-- Whether two values are equal, given their texts and numbers.
+create or replace temp macro texts_equal(text_a, text_b, a, b, rel_tol, abs_tol) as
+    text_a is not distinct from text_b
+    or coalesce(numbers_equal(text_a, text_b, a, b, rel_tol, abs_tol), false);
+
 -- Whether all values are equal, given lists of texts, numbers and tolerances, one for each value column.
 -- The caller casts the numbers, because DuckDB would repeat a cast in here.
 create or replace temp macro all_values_equal(a, b, numbers_a, numbers_b, rel_tol, abs_tol) as
     list_bool_and([
-        pair[1] is not distinct from pair[2]
-        or coalesce(
-            numbers_equal(pair[1], pair[2], pair[3], pair[4], pair[5], pair[6]), false
-        )
+        texts_equal(pair[1], pair[2], pair[3], pair[4], pair[5], pair[6])
         for pair in list_zip(a, b, numbers_a, numbers_b, rel_tol, abs_tol)
     ]);
 

@@ -33,6 +33,7 @@ class Answer:
     duplicate_keys_new: int = 0
     not_numbers_old: int = 0
     not_numbers_new: int = 0
+    changed_columns: dict[str, int] = field(default_factory=dict)
     only_old: Row = ()
     only_new: Row = ()
 
@@ -63,6 +64,10 @@ def written(text: str) -> str:
     if any(character in text for character in ',"\r\n'):
         return '"' + text.replace('"', '""') + '"'
     return text
+
+
+def record_of(names: list[str]) -> str:
+    return ",".join(written(name) or '""' for name in names)
 
 
 def number(text: str) -> float | None:
@@ -149,7 +154,10 @@ def diff(
     for this_key, values in zip(old_keys, old_values, strict=True):
         values_of.setdefault(this_key, []).append(values)
 
-    extra = [free_name(name, new_header) for name in ["_change", *(f"_old_{v}" for v in value)]]
+    extra = [
+        free_name(name, new_header)
+        for name in ["_change", "_changed", *(f"_old_{v}" for v in value)]
+    ]
     answer = Answer(
         header=new_header,
         old_header=old_header,
@@ -160,6 +168,7 @@ def diff(
         duplicate_keys_new=len(new_keys) - len(set(new_keys)),
         not_numbers_old=not_numbers(old_values),
         not_numbers_new=not_numbers(new_values),
+        changed_columns=dict.fromkeys(value, 0),
         only_old=tuple(name for name in old_header if name not in new_header),
         only_new=tuple(name for name in new_header if name not in old_header),
     )
@@ -168,7 +177,7 @@ def diff(
         if candidates is None:
             answer.added += 1
             answer.emitted.append(row)
-            answer.detail_rows.append((*row, "added", *[""] * len(value)))
+            answer.detail_rows.append((*row, "added", "", *[""] * len(value)))
         elif here in candidates:
             answer.unchanged += 1
         elif close := [there for there in candidates if all_equal(here, there)]:
@@ -178,7 +187,15 @@ def diff(
         else:
             answer.changed += 1
             answer.emitted.append(row)
-            answer.detail_rows.append((*row, "changed", *candidates[0]))
+            there = candidates[0]
+            names = [
+                name
+                for name, a, b, t in zip(value, here, there, tolerances, strict=True)
+                if not equal(a, b, *t)
+            ]
+            for name in names:
+                answer.changed_columns[name] += 1
+            answer.detail_rows.append((*row, "changed", record_of(names), *there))
     still_there = set(new_keys)
     answer.removed_rows = [
         row for row, this_key in zip(old_rows, old_keys, strict=True) if this_key not in still_there
