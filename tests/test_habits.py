@@ -1,6 +1,7 @@
 """What people type by habit: each habit works, or one line says what to type instead."""
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -10,12 +11,12 @@ import pytest
 
 from diffing.cli.main import app
 from diffing.cli.typed import COMMANDS, with_command
-from tests.command_line import CHANGED, NEW, OLD, refused_by
+from tests.command_line import CHANGED, DIFF, NEW, OLD, refused_by
 from tests.service_under_test import PATIENCE_SECONDS
 
 COUNTS = "1 added · 1 changed · 1 removed · 2 unchanged, 1 of them within tolerance   "
 GOOD = "-k id -v value"
-DETAIL = "id,note,value,_change,_old_value\n9,x,90,added,\n,c,31,changed,30\n"
+DETAIL = "id,note,value,_change,_changed,_old_value\n9,x,90,added,,\n,c,31,changed,value,30\n"
 TWO = "id,note,value\n9,x,90\n2,new note,20.000000000001\n,c,31\n"
 JSON_LINES = '{"id":"9","note":"x","value":"90"}\n{"id":null,"note":"c","value":"31"}\n'
 JSON = '[\n{"id":"9","note":"x","value":"90"},\n{"id":null,"note":"c","value":"31"}\n]\n'
@@ -185,6 +186,87 @@ def test_the_counts_are_shown_unless_it_is_to_be_quiet(typed: Typed) -> None:
     assert loud.stderr.endswith(" s\n")
     assert "" == quiet.stderr
     assert loud.stdout == quiet.stdout
+
+
+def test_the_columns_that_changed_most_are_named(typed: Typed) -> None:
+    names = [f"c{place}" for place in range(7)]
+    for side in ("old", "new"):
+        rows = [[row, *(side if row <= place else "" for place in range(7))] for row in range(7)]
+        text = "\n".join(",".join(map(str, row)) for row in rows)
+        (typed.folder / f"{side}.csv").write_text(f"id,{','.join(names)}\n{text}\n")
+
+    done = typed(f"diffing old.csv new.csv -k id -v {','.join(names)} -o out.csv")
+
+    said = "changed most: c6 7 · c5 6 · c4 5 · c3 4 · c2 3 · 2 more columns"
+    assert said == done.stderr.splitlines()[1]
+
+
+def test_detail_can_leave_out_columns_that_did_not_change(typed: Typed) -> None:
+    (typed.folder / "old.csv").write_text("c,b,id,a,rest\n1,1,x,1,p\n1,1,y,1,p\n1,1,z,1,p\n")
+    (typed.folder / "new.csv").write_text("c,b,id,a,rest\n1,2,x,1,q\n1,1,y,1.5,q\n7,7,w,7,q\n")
+    line = "diffing old.csv new.csv -k id -v a,b,c --abs-tol a=0.7 -q"
+
+    few = typed(f"{line} --detail --only-changed-columns")
+    without = typed(f"{line} --only-changed-columns")
+
+    header = "b,id,rest,_change,_changed,_old_b\n"
+    assert f"{header}2,x,q,changed,b,1\n7,w,q,added,,\n" == few.stdout
+    assert "diffing: Give --detail with --only-changed-columns.\n" == without.stderr
+
+
+def at_a_terminal(folder: Path, *words: str) -> str:
+    """What a command prints to a terminal, without its standard error."""
+    ours, theirs = os.openpty()
+    with open(ours, "rb", buffering=0) as terminal:  # noqa: PTH123 - a descriptor
+        started = subprocess.Popen(
+            [sys.executable, "-m", "diffing", *words],
+            cwd=folder,
+            env={**os.environ, "COLUMNS": "90", "LINES": "40", "TERM": "xterm", "NO_COLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(theirs)
+        said = b""
+        try:
+            while block := terminal.read(65_536):
+                said += block
+        except OSError:  # Linux tells so of a terminal without writers
+            pass
+        assert 0 == started.wait(PATIENCE_SECONDS)
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said.decode()).replace("\r\n", "\n")
+
+
+def test_a_terminal_shows_old_and_new_of_the_first_rows(folder: Path) -> None:
+    said = at_a_terminal(folder, "old.csv", "new.csv", "-k", "id", "-v", "note,value")
+
+    table = [" ".join(line.split()) for line in said.splitlines()]
+    assert [
+        "id note value",
+        "+ 9 x 90",
+        "~ 2 (empty) → new note 20.000000000001",
+        "~ c 30 → 31",
+    ] == table
+
+
+def test_a_terminal_shows_few_of_many_rows_and_columns_and_how_to_get_all(folder: Path) -> None:
+    names = [f"c{place:02}" for place in range(30)]
+    for side, changed in (("old", 1), ("new", 2)):
+        rows = "".join(f"{row},{','.join(['5'] * 29)},{changed}\n" for row in range(100))
+        (folder / f"{side}.csv").write_text(f"id,{','.join(names)}\n{rows}")
+
+    said = at_a_terminal(folder, "old.csv", "new.csv", "-k", "id", "-v", ",".join(names))
+
+    lines = [" ".join(line.split()) for line in said.splitlines()]
+    assert "id c29" == lines[0]
+    assert "~ 0 1 → 2" == lines[1]
+    hidden = "The first 20 of 100 rows, 29 columns hidden. Write all with -o changes.csv."
+    assert hidden == lines[-1]
+    assert 22 == len(lines)
+
+
+def test_a_terminal_gets_csv_where_it_is_asked_for(folder: Path) -> None:
+    assert CHANGED == at_a_terminal(folder, *DIFF[:-2], "--value", "value", "-o", "-")
 
 
 def test_parquet_is_written_for_its_suffix(typed: Typed) -> None:

@@ -11,10 +11,12 @@ from rich.console import Console
 from typer.exceptions import TyperException
 
 from diffing.core.errors import BadArgument, DiffingError
+from diffing.core.text import shown
 from diffing.engine.summary import Summary
 
 to_people = Console(stderr=True, soft_wrap=True, highlight=False)
 
+_MOST_COLUMNS = 5
 # the words of typer, and ours
 _PLAINLY = (
     (r"^No such option: (\S+) \(Possible options: (.*)\)$", r"Unknown option \1. Did you mean \2?"),
@@ -66,14 +68,31 @@ def progress(stage: str, *, quiet: bool = False) -> Iterator[Callable[[str], Non
         yield status.update
 
 
+def is_terminal() -> bool:
+    """Whether standard output is a terminal."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
 def show_summary(found: Summary) -> None:
-    """Show the counts of a diff as one line on standard error."""
+    """Show the counts of a diff, and the columns that changed most, on standard error."""
     within = f", {found.within_tolerance:,} of them within tolerance" * (found.within_tolerance > 0)
     with suppress(OSError):
         to_people.print(
             f"{found.added:,} added · {found.changed:,} changed · {found.removed:,} removed · "
             f"{found.unchanged:,} unchanged{within}   {found.seconds:.1f} s"
         )
+        if len(found.value) > 1 and found.changed:
+            to_people.print(f"changed most: {_most_changed(found)}", markup=False)
+
+
+def _most_changed(found: Summary) -> str:
+    """The value columns that differ in most rows, with their counts."""
+    counts = sorted(found.columns.changed.items(), key=lambda item: -item[1])
+    counts = [(name, rows) for name, rows in counts if rows]
+    listed = [f"{shown(name)} {rows:,}" for name, rows in counts[:_MOST_COLUMNS]]
+    others = len(counts) - len(listed)
+    more = [f"{others:,} more {'column' if others == 1 else 'columns'}"] if others else []
+    return " · ".join([*listed, *more])
 
 
 def warn(detail: str) -> None:

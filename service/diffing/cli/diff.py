@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 
-from diffing.cli.console import progress, show_summary, target_of, warn
+from diffing.cli.console import is_terminal, progress, show_summary, target_of, warn
 from diffing.cli.files import pair, require_columns, require_files, taken, with_columns
 from diffing.cli.options import DataDir, Metrics, Quiet, with_comparison
 from diffing.cli.outputs import Format, Wanted
@@ -57,7 +58,10 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="File to write. [default: standard output]"
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="File to write. [default: standard output, on a terminal a table]",
         ),
     ] = None,
     output_format: Annotated[
@@ -67,7 +71,14 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
         ),
     ] = None,
     detail: Annotated[
-        bool, typer.Option("--detail", help="Add the columns _change and _old_<column>.")
+        bool, typer.Option("--detail", help="Add the columns _change, _changed, _old_<column>.")
+    ] = False,
+    only_changed_columns: Annotated[
+        bool,
+        typer.Option(
+            "--only-changed-columns",
+            help="With --detail: leave out value columns in which no row changed.",
+        ),
     ] = False,
     removed: Annotated[
         Path | None,
@@ -101,19 +112,22 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
         raise BadArgument("Name the file with --old or --new, beside --metric.")
     if not entry:
         require_files(*paths)
-    wanted = Wanted(
-        target_of(output),
-        output_format,
-        removed and target_of(removed),
-        summary and target_of(summary),
-        detail=detail,
-    )
     # imported here: the API and the worker need no DuckDB
     from diffing.engine.diff import Diff
 
     # else SIGTERM would leave temporary files
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with scratch_folder() as folder:
+        is_shown = output is None and output_format is None and is_terminal()
+        wanted = Wanted(
+            folder / "shown.csv" if is_shown else target_of(output),
+            output_format,
+            removed and target_of(removed),
+            summary and target_of(summary),
+            detail=detail,
+            only_changed_columns=only_changed_columns,
+            table=folder / "table.csv" if is_shown else None,
+        )
         spec = _spec(settings, entry, paths, options, folder)
         spec = replace(spec, fingerprint=spec.fingerprint or fingerprint)
         require_apart(spec.inputs, wanted.paths)
@@ -122,6 +136,10 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
             found = wanted.written(
                 lambda outputs: _run(Diff(spec, limits), outputs, report), limits
             )
+        if wanted.table:
+            from diffing.cli import table  # only a terminal needs it
+
+            table.show(wanted.table, found, Console(highlight=False))
     if not quiet:
         show_summary(found)
     for warning in found.warnings:

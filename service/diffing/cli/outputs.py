@@ -35,9 +35,11 @@ class Wanted:
         removed: where to write the removed rows.
         summary: where to write the summary.
         detail: whether the result has columns for the change and the old values.
+        only_changed_columns: whether detail leaves out the value columns in which no row changed.
+        table: a file for the detail, to be shown in place of writing the result.
 
     Raises:
-        BadArgument: a suffix is unknown.
+        BadArgument: a suffix is unknown, or two options contradict each other.
     """
 
     result: Path
@@ -45,14 +47,19 @@ class Wanted:
     removed: Path | None = None
     summary: Path | None = None
     detail: bool = field(default=False, kw_only=True)
+    only_changed_columns: bool = field(default=False, kw_only=True)
+    table: Path | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
+        if self.only_changed_columns and not self.detail:
+            raise BadArgument("Give --detail with --only-changed-columns.")
         self._formats()
 
     @property
     def paths(self) -> list[Path]:
         """All files to write."""
-        return [path for path in (self.removed, self.result, self.summary) if path]
+        result = None if self.table else self.result
+        return [path for path in (self.removed, result, self.summary) if path]
 
     def written(self, run: Callable[[Outputs], Summary], limits: Limits) -> Summary:
         """Write all files. They appear only when all of them are complete.
@@ -76,7 +83,8 @@ class Wanted:
             folder = limits.temp_folder
             removed = folder / "removed.csv" if self.removed else None
             found = run(self._csv(folder / "result.csv", removed))
-            found = self._converted(found, folder / "result.csv", target[self.result], limits)
+            if not self.table:
+                found = self._converted(found, folder / "result.csv", target[self.result], limits)
             if self.removed and removed:
                 spec = ConversionSpec(removed, found.removed)
                 _write(spec, target[self.removed], self._formats()[self.removed], limits)
@@ -85,9 +93,11 @@ class Wanted:
         return found
 
     def _csv(self, result: Path, removed: Path | None) -> Outputs:
+        if self.table:
+            return Outputs(result if self.summary else None, self.table, removed)
         if self.detail:
-            return Outputs(detail=result, removed=removed)
-        return Outputs(result=result, removed=removed)
+            return Outputs(None, result, removed, self.only_changed_columns)
+        return Outputs(result, None, removed)
 
     def _converted(self, found: Summary, source: Path, target: Path, limits: Limits) -> Summary:
         """Write the result, and summarize the file."""
@@ -99,7 +109,9 @@ class Wanted:
 
     def _formats(self) -> dict[Path, Format]:
         """The format of each file with rows."""
-        formats = {self.result: self.chosen or _format_of(self.result)}
+        formats: dict[Path, Format] = {}
+        if not self.table:
+            formats[self.result] = self.chosen or _format_of(self.result)
         if self.removed:
             no_suffix = not self.removed.suffix and self.chosen
             formats[self.removed] = no_suffix or _format_of(self.removed)
