@@ -1,17 +1,15 @@
 """The command `diffing diff`: compares two files in this process."""
 
 import signal
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from diffing.cli.console import is_terminal, progress, show_summary, target_of, warn
-from diffing.cli.files import pair, require_columns, require_files, taken, with_columns
+from diffing.cli.files import pair, require_columns, require_files, with_columns
 from diffing.cli.options import DataDir, Metrics, Quiet, with_comparison
 from diffing.cli.outputs import Format, Wanted
 from diffing.core.catalogue import Metric, load_catalogue
@@ -20,15 +18,11 @@ from diffing.core.errors import BadArgument
 from diffing.core.input_file import InputFile
 from diffing.core.settings import Settings, load_settings
 from diffing.core.spec import DiffSpec
-from diffing.engine.summary import Summary
 from diffing.files.inputs import find_inputs
 from diffing.files.publish import require_apart, scratch_folder
-from diffing.files.results import Outputs
+from diffing.files.spool import taken
 from diffing.files.uploads import SIDES
 from diffing.sandbox.limits import Limits
-
-if TYPE_CHECKING:
-    from diffing.engine.diff import Diff
 
 EXAMPLES = (
     "diffing old.csv new.csv -k id -v price,stock",
@@ -114,6 +108,7 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
         require_files(*paths)
     # imported here: the API and the worker need no DuckDB
     from diffing.engine.diff import Diff
+    from diffing.engine.interruptible import run
 
     # else SIGTERM would leave temporary files
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -133,8 +128,9 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
         require_apart(spec.inputs, wanted.paths)
         with progress("starting", quiet=quiet) as report:
             limits = Limits.of(settings, folder)
+            work = Diff(spec, limits)
             found = wanted.written(
-                lambda outputs: _run(Diff(spec, limits), outputs, report), limits
+                lambda outputs: run(work, outputs, lambda now: report(str(now))), limits
             )
         if wanted.table:
             from diffing.cli import table  # only a terminal needs it
@@ -168,14 +164,3 @@ def _spec(
     old, new = (file for file in given if file)
     require_columns(options, new)
     return DiffSpec(old, new, Comparison.of(**with_columns(options, [old, new])))
-
-
-def _run(work: "Diff", outputs: Outputs, report: Callable[[str], None]) -> Summary:
-    """Run the diff in a thread, so that Ctrl-C can interrupt the SQL."""
-    with ThreadPoolExecutor(1) as threads:
-        future = threads.submit(work.run, outputs, on_progress=lambda now: report(str(now)))
-        try:
-            return future.result()
-        except KeyboardInterrupt:
-            work.interrupt()
-            raise

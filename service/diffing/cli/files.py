@@ -9,7 +9,7 @@ from diffing.core.errors import BadArgument
 from diffing.core.input_file import InputFile
 from diffing.core.text import shown
 from diffing.csvfiles.open import columns_of
-from diffing.files.spool import STANDARD_INPUT, is_stream, spooled
+from diffing.files.spool import STANDARD_INPUT
 
 _LISTS = ("key", "value")
 _MEANINGS = {"key": "the columns that identify a row", "value": "the columns to compare"}
@@ -72,23 +72,6 @@ def require_columns(options: Mapping[str, object], new: InputFile) -> None:
             raise BadArgument(
                 f"Give --{name}: {meaning}, such as -{name[0]} {shown(example)}.{known}"
             )
-
-
-def taken(path: Path, side: str, folder: Path) -> InputFile:
-    """A file that can be read many times: a copy of standard input, a pipe or a device.
-
-    Args:
-        path: as the user named it.
-        side: "old" or "new".
-        folder: for the copy.
-
-    Raises:
-        BadInput: it cannot be read.
-        OutOfDisk: too little space is free.
-    """
-    if is_stream(path):
-        return spooled(path, folder, side)
-    return InputFile.given(path)
 
 
 def with_columns(options: Mapping[str, Any], files: Sequence[InputFile]) -> dict[str, Any]:

@@ -9,13 +9,14 @@ from typing import Annotated, Any, Self
 import typer
 
 from diffing.cli.console import progress, target_of, to_people, warn
-from diffing.cli.files import pair, require_columns, require_files, taken, with_columns
+from diffing.cli.files import pair, require_columns, require_files, with_columns
 from diffing.cli.options import Quiet, with_comparison
 from diffing.core.errors import BadArgument
 from diffing.core.input_file import InputFile
 from diffing.core.settings import load_client_settings
 from diffing.csvfiles.recognise import address
 from diffing.files.publish import require_apart, scratch_folder
+from diffing.files.spool import taken
 from diffing.files.uploads import SIDES
 
 EXAMPLES = (

@@ -122,7 +122,7 @@ def _write_parquet(source: Path, target: Path, limits: Limits) -> int:
         as_pattern,
     )
 
-    names = _names_for_parquet(source)
+    names = names_for_duckdb(source)
     files = [source, target, as_pattern(source), as_pattern(target)]
     try:
         with Session(limits, limits.temp_folder, files, [], threading.Event()) as session:
@@ -148,7 +148,12 @@ def _write_parquet(source: Path, target: Path, limits: Limits) -> int:
     return int(written)
 
 
-def _names_for_parquet(source: Path) -> list[str]:
+def names_for_duckdb(source: Path) -> list[str]:
+    """The column names of a CSV.
+
+    Raises:
+        NotAcceptable: DuckDB or Parquet would change a name.
+    """
     with _opened(source) as file:
         names = next(csv.reader(file, strict=True))
     fault = None

@@ -14,6 +14,21 @@ _BLOCK = 1024 * 1024
 _SUFFIXES = {GZIP: ".gz", ZSTD: ".zst"}
 
 
+def taken(path: Path, side: str, folder: Path) -> InputFile:
+    """A file that can be read many times: the file itself, or a copy of a stream.
+
+    Args:
+        path: as the user named it; `-` is standard input.
+        side: "old" or "new".
+        folder: for the copy.
+
+    Raises:
+        BadInput: it cannot be read.
+        OutOfDisk: the copy would leave too little disk space.
+    """
+    return spooled(path, folder, side) if is_stream(path) else InputFile.given(path)
+
+
 def is_stream(path: Path) -> bool:
     """Whether a path is `-`, or that of a pipe, a socket or a device."""
     if path == STANDARD_INPUT:
