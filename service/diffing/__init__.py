@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """What `__all__` names, imported late: `import diffing` loads no other module."""
+    """A name of `__all__`, imported late: `import diffing` loads no other module."""
     if name in __all__:
         from diffing import python
 
