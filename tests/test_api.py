@@ -410,6 +410,12 @@ def test_the_summary_tells_what_was_compared_found_and_spent(working: Client, do
         "rel_tol": 1e-9,
         "abs_tol": 0.0,
         "tolerance": {},
+        "text": [],
+        "time": [],
+        "time_tol": None,
+        "trim": False,
+        "nocase": False,
+        "empty": [],
         "duplicates": "allow",
         "first": "error",
         "old": {

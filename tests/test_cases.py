@@ -11,6 +11,7 @@ import hashlib
 import sys
 import tomllib
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from tests import reference, specification
 from tests.conftest import AS_LARGE, spec_of
+from tests.rules import Rules
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -79,6 +81,12 @@ class Case(Strict):
     rel_tol: float | None = None
     abs_tol: float = 0.0
     tolerance: dict[str, dict[str, float]] = {}
+    text: list[str] = []
+    time: list[str] = []
+    time_tol: str | None = None
+    trim: bool = False
+    nocase: bool = False
+    empty: list[str] = []
     duplicates: str = "allow"
     summary: Counts | None = None
     refused: list[str] = []
@@ -86,6 +94,11 @@ class Case(Strict):
     @property
     def name(self) -> str:
         return self.folder.name
+
+    @property
+    def rules(self) -> Rules:
+        names = {field.name for field in fields(Rules)}
+        return Rules(**self.model_dump(include=names))
 
     def input(self, side: str) -> Path:
         [path] = self.folder.glob(f"{side}.csv*")
@@ -99,14 +112,14 @@ class Case(Strict):
     def answer(self) -> reference.Answer:
         old, new = text_in(self.input("old")), text_in(self.input("new"))
         return reference.diff(
-            old, new, self.key, self.value, self.rel_tol, self.abs_tol, self.tolerance
+            old, new, self.key, self.value, self.rel_tol, self.abs_tol, self.tolerance, self.rules
         )
 
     def specified(self, scratch: Path) -> list[reference.Row]:
         """The rows to emit, as the specification has them."""
         paths = self.input("old"), self.input("new")
         tolerances = self.rel_tol, self.abs_tol, self.tolerance
-        return specification.emitted(paths, self.key, self.value, tolerances, scratch)
+        return specification.emitted(paths, self.key, self.value, tolerances, scratch, self.rules)
 
     def run(
         self, folder: Path, threads: int, exact_keys: bool = False, cutting: Cutting = AS_LARGE

@@ -81,7 +81,7 @@ MUTANTS = [
     ),
     Mutant(
         "equality",
-        "rel_tol is null and abs(a) >= 1e9",
+        "rel_tol is null and greatest(abs(a), abs(b)) >= 1e9",
         "false",
         "values_whole_numbers_by_default",
     ),
@@ -117,10 +117,59 @@ MUTANTS = [
         "values_without_tolerance_are_decimals",
     ),
     Mutant("equality", "- length(part.fraction)", "", "values_without_tolerance_are_decimals"),
-    Mutant("equality", "replace(field, '_', '')", "field", "values_without_tolerance_are_decimals"),
+    Mutant(
+        "equality", "replace(field, '_', ''),", "field,", "values_without_tolerance_are_decimals"
+    ),
+    Mutant(
+        "equality",
+        "else replace(field, '_', '')",
+        "else field",
+        "values_long_numbers_with_underscores",
+    ),
+    Mutant(
+        "equality",
+        "then 'no number'",
+        "then replace(field, '_', '')",
+        "values_long_numbers_with_underscores",
+    ),
+    Mutant(
+        "equality",
+        "greatest(abs(a), abs(b))",
+        "abs(a)",
+        "values_whole_numbers_around_a_billion",
+    ),
     Mutant("equality", "abs_tol), false);", "abs_tol), true);", "values_all_columns_must_be_equal"),
     Mutant("number", "text <> '' and number", "number", "values_null"),
     Mutant("equality", "list_bool_and", "list_bool_or", "values_all_columns_must_be_equal"),
+    # kinds of columns, and rules of fields
+    Mutant("equality", "693952 - offset_in", "693952 + offset_in", "kinds_time"),
+    Mutant("equality", "else 2305843009213693952\n", "else 0\n", "kinds_time"),
+    Mutant("equality", "rpad(left(part.fraction, 6), 6, '0')::bigint", "0", "kinds_time"),
+    Mutant("equality", "<= time_tol", "< time_tol", "kinds_time_within_a_tolerance"),
+    Mutant("equality", "^[\\pZ", "^[ ", "kinds_keys_by_rules"),
+    Mutant("equality", "'ß', 'ss'", "'ß', 'ß'", "kinds_keys_by_rules"),
+    Mutant("key", "['of_fields'], list_concat", "['of_kinds'], list_concat", "kinds_keys_by_rules"),
+    Mutant(
+        "key",
+        "without_blanks_and_case(word, $trim, $nocase)",
+        "word",
+        "kinds_values_by_rules",
+    ),
+    Mutant("number", "if(pair[2] = 'number', pair[1], '')", "pair[1]", "kinds_text"),
+    Mutant("duplicates", "time_tol is not null and", "false and", "kinds_duplicates_by_rules"),
+    Mutant("duplicates", "time / greatest(time_tol, 1000)", "time", "kinds_duplicates_by_rules"),
+    Mutant(
+        "duplicates",
+        "in_number_columns(value), $rel_tols",
+        "value, $rel_tols",
+        "kinds_duplicates_of_texts",
+    ),
+    Mutant(
+        "counts",
+        "exact_key_of(struct_pack(*columns('^key_[0-9]+$')), [*columns('^key_[0-9]+$')])",
+        "struct_pack(*columns('^key_[0-9]+$'))",
+        "kinds_duplicates_by_rules",
+    ),
     # how a file is read
     Mutant(
         "reordered",
@@ -321,8 +370,8 @@ MUTANTS = [
     ),
     Mutant(
         "duplicates",
-        "and all_values_equal(",
-        "or all_values_equal(",
+        "and all_equal_by_rules(",
+        "or all_equal_by_rules(",
         "duplicates_near_but_not_within_tolerance",
     ),
     Mutant("counts", "- added_keys.keys", "", "duplicates_added_and_removed"),
@@ -345,8 +394,8 @@ MUTANTS = [
     Mutant("result", "('added', 'changed')", "('added')", "rows_in_the_order_of_new"),
     Mutant(
         "number",
-        "pair[6]), null, pair[7])",
-        "pair[6]), pair[7], null)",
+        "null,\n                pair[8]",
+        "pair[8],\n                null",
         "values_all_columns_must_be_equal",
     ),
     Mutant(
@@ -365,9 +414,7 @@ MUTANTS = [
         "values_numbers_with_their_own_tolerances",
     ),
     Mutant("duplicates", "arg_min(", "arg_max(", "duplicates_all_values_of_one_row"),
-    Mutant(
-        "duplicates", "min(old_rows.row)", "max(old_rows.row)", "duplicates_detail_shows_the_first"
-    ),
+    Mutant("duplicates", "min(old", "max(old", "duplicates_changed_from_the_first"),
     Mutant("changed_columns", "count(*)", "1", "values_all_columns_must_be_equal"),
     Mutant("detail", "then ''", "then 'x'", "rows_in_the_order_of_new"),
     Mutant("detail", "[1]\n            else", "[2]\n            else", "rows_in_the_order_of_new"),

@@ -87,6 +87,18 @@ def test_tolerances_given_stand_over_those_of_the_metric(client: Client) -> None
     assert reference.diff(OLD, NEW, KEY, ["value"], rel_tol=0, abs_tol=1).csv == out != RESULT
 
 
+def test_kinds_and_rules_reach_the_service(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,n,at\nA,1,2026-11-27\nB,01,2026-11-27\nC,2,\n")
+    (tmp_path / "b.csv").write_text("id,n,at\na ,1,2026-11-28\nB,1,2026-11-27\nC,2,a b\n")
+    columns = ("--key", "id", "--value", "n", "--value", "at", "--text", "n", "--time", "at")
+    rules = ("--time-tol", "1d", "--trim", "--nocase", "--empty", "a B")
+    files = ("--old", tmp_path / "a.csv", "--new", tmp_path / "b.csv")
+
+    status, out, _ = submitted(client, *files, *columns, *rules, "--wait")
+
+    assert (0, "id,n,at\nB,1,2026-11-27\n") == (status, out)
+
+
 def test_the_warnings_of_a_result_are_shown_with_it(client: Client, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("id,n\nA,1\n")
     (tmp_path / "b.csv").write_text("id,n\na,1\n")

@@ -96,6 +96,12 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
     rel_tol: float | None = None,
     abs_tol: float = 0.0,
     tolerance: Mapping[str, Mapping[str, float]] | None = None,
+    text: Names = (),
+    time: Names = (),
+    time_tol: str | None = None,
+    trim: bool = False,
+    nocase: bool = False,
+    empty: Names = (),
     duplicates: Duplicates = "allow",
     old_may_be_missing: bool = False,
     detail: bool = False,
@@ -115,6 +121,12 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
             two whole numbers.
         abs_tol: absolute tolerance, as in `math.isclose`.
         tolerance: tolerances of single value columns, such as `{"price": {"abs_tol": 0.005}}`.
+        text: value columns that are compared by character.
+        time: value columns that are compared as dates and times of ISO 8601.
+        time_tol: tolerance of times, such as "1s".
+        trim: ignore blanks around keys and values.
+        nocase: ignore the case of keys and values.
+        empty: words that mean an empty field.
         duplicates: "error" refuses files that repeat a key.
         old_may_be_missing: if old is missing or empty, every row of new is added.
         detail: give `rows` the columns `_change`, `_changed` and `_old_<column>`.
@@ -141,6 +153,12 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
             rel_tol=_number(rel_tol),
             abs_tol=_number(abs_tol),
             tolerance=_tolerances(tolerance or {}),
+            text=_names(text),
+            time=_names(time),
+            time_tol=time_tol,
+            trim=trim,
+            nocase=nocase,
+            empty=_names(empty),
             duplicates=duplicates,
             first="added" if old_may_be_missing else "error",
         )

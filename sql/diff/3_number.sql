@@ -5,10 +5,10 @@
 -- An error for a value that is neither empty nor a number, so a count is not needed.
 create temp macro double_or_error(field) as
     case
-        when field >= '0' and field < ':' then field::double
+        when field >= '0' and field < ':' then without_underscores(field)::double
         when field = '' then null
         when a_cast_misreads(field) then ('no ' || field)::double -- raises an error
-        else field::double
+        else without_underscores(field)::double
     end;
 
 -- Whether a double is not enough to compare: text counts then. `exact_from` is the least whole number that
@@ -28,6 +28,26 @@ create temp macro any_needs_text(texts, numbers, exact_from) as
     coalesce(
         list_bool_or([needs_text(pair[1], pair[2], exact_from) for pair in list_zip(texts, numbers)]),
         false
+    );
+
+-- The values of columns of numbers; '' for the values of other columns.
+create temp macro in_number_columns(texts) as
+    if(
+        getvariable('rules')['of_kinds'],
+        [if(pair[2] = 'number', pair[1], '') for pair in list_zip(texts, getvariable('kinds'))],
+        texts
+    );
+
+create temp macro maybe_numbers(texts) as in_number_columns(compared_values(texts));
+
+-- all_values_equal by the kinds of the columns, given the texts that are compared.
+create temp macro all_equal_by_rules(a, b, numbers_a, numbers_b, rel_tols, abs_tols) as
+    if(
+        getvariable('rules')['of_kinds'],
+        all_values_equal_by_kind(
+            a, b, numbers_a, numbers_b, rel_tols, abs_tols, getvariable('time_tols')
+        ),
+        all_values_equal(a, b, numbers_a, numbers_b, rel_tols, abs_tols)
     );
 
 -- The number of texts that are neither empty nor a number.
@@ -66,13 +86,18 @@ create temp macro any_whole_numbers_differ(a, b) as
         list_bool_or([whole_numbers_differ(pair[1], pair[2]) for pair in list_zip(a, b)]), false
     );
 
--- The places of the values that differ, from 1, given what all_values_equal takes.
+-- The places of the values that differ, from 1, given what all_equal_by_rules takes.
 create temp macro values_that_differ(a, b, numbers_a, numbers_b, rel_tols, abs_tols) as
     list_filter(
         [
-            if(texts_equal(pair[1], pair[2], pair[3], pair[4], pair[5], pair[6]), null, pair[7])
+            if(
+                texts_equal_by_kind(pair[1], pair[2], pair[3], pair[4], pair[5], pair[6], pair[7]),
+                null,
+                pair[8]
+            )
             for pair in list_zip(
-                a, b, numbers_a, numbers_b, rel_tols, abs_tols, range(1, len(a) + 1)::usmallint[]
+                a, b, numbers_a, numbers_b, rel_tols, abs_tols, getvariable('time_tols'),
+                range(1, len(a) + 1)::usmallint[]
             )
         ],
         lambda place: place is not null
@@ -100,14 +125,15 @@ create temp macro numbers_that_differ(a, b, rel_tols, abs_tols) as
 create temp macro rows_of_any(rows_of_file, keys, salt, single) as table
     select
         *,
-        if(single, not_number(value, number), not_numbers_in(texts, numbers))::usmallint as not_numbers
+        if(single, not_number(value, number), not_numbers_in(maybe_numbers(texts), numbers))::usmallint
+            as not_numbers
     from (
         select
             * exclude (double, doubles),
             number_of(value, double) as number,
-            numbers_of(texts, doubles) as numbers
+            numbers_of(maybe_numbers(texts), doubles) as numbers
         from (
-            select *, double_in(value) as double, doubles_in(texts) as doubles
+            select *, double_in(value) as double, doubles_in(maybe_numbers(texts)) as doubles
             from compact_rows(rows_of_file, keys, salt)
         )
     );

@@ -110,7 +110,8 @@ where kind <> 'within_tolerance';
 
 -- outcome_of_any --
 
--- Any values. It leaves out rows whose texts are unchanged, and all numbers.
+-- Any values. It leaves out rows whose texts are unchanged, and all numbers. A row that is equal by a rule
+-- alone is within tolerance, also one whose key has another text.
 --
 -- parameters  old_side  name of the old side: old_once or old_grouped
 --             grouped   whether it has one row per key
@@ -138,13 +139,13 @@ cast_once as (
             when same then not_numbers
             when old_key is null then 0
             when $single then not_number(old_value, old_number)
-            else not_numbers_in(old_texts, old_numbers)
+            else not_numbers_in(maybe_numbers(old_texts), old_numbers)
         end as old_not_numbers
     from (
         select
             *,
             if(same, null, number_in(old_value)) as old_number,
-            if(same, null, numbers_in(old_texts)) as old_numbers
+            if(same, null, numbers_in(maybe_numbers(old_texts))) as old_numbers
         from compared
     )
 ),
@@ -168,12 +169,17 @@ classified as (
             when if(
                 $single,
                 numbers_equal(value, old_value, number, old_number, $rel_tols[1], $abs_tols[1]),
-                all_values_equal(texts, old_texts, numbers, old_numbers, $rel_tols, $abs_tols)
+                all_equal_by_rules(
+                    compared_values(texts), compared_values(old_texts), numbers, old_numbers,
+                    $rel_tols, $abs_tols
+                )
             ) then if(
                 if(
                     $single,
                     wholes_differ(value, old_value, number, old_number),
-                    any_wholes_differ(texts, old_texts, numbers, old_numbers)
+                    any_wholes_differ(
+                        maybe_numbers(texts), maybe_numbers(old_texts), numbers, old_numbers
+                    )
                 ),
                 'within_tolerance_whole',
                 'within_tolerance'
@@ -201,7 +207,10 @@ from (
         kind in ('added', 'changed', 'ambiguous') as kept,
         if(
             kind = 'changed' and not $single,
-            values_that_differ(texts, old_texts, numbers, old_numbers, $rel_tols, $abs_tols),
+            values_that_differ(
+                compared_values(texts), compared_values(old_texts), numbers, old_numbers,
+                $rel_tols, $abs_tols
+            ),
             null
         ) as differs
     from classified

@@ -13,7 +13,10 @@
 with
 -- the keys of added rows
 added_keys as (
-    select count(distinct struct_pack(*columns('^key_[0-9]+$'))) as keys
+    select
+        count(
+            distinct exact_key_of(struct_pack(*columns('^key_[0-9]+$')), [*columns('^key_[0-9]+$')])
+        ) as keys
     from (select unnest(fields[1]) from outcome where kind = 'added')
 ),
 kinds as (
@@ -76,11 +79,16 @@ where row > 0; -- as 4_old.sql has it
 --
 -- parameters  rows_of_file  $old_rows or $new_rows of others
 -- columns     examples  list of key (a struct) and copies (rows with that key), at most five
-select list({'key': key, 'copies': copies} order by first_row) as examples
+select list({'key': fields, 'copies': copies} order by first_row) as examples
 from (
-    select key, count(*) as copies, min(row) as first_row
+    select arg_min(fields, row) as fields, count(*) as copies, min(row) as first_row
     from (
-        select struct_pack(*columns('^key_[0-9]+$')) as key, row
+        select
+            struct_pack(*columns('^key_[0-9]+$')) as fields,
+            exact_key_of(
+                struct_pack(*columns('^key_[0-9]+$')), [*columns('^key_[0-9]+$')]
+            ) as key,
+            row
         from query_table($rows_of_file)
     )
     group by key

@@ -29,7 +29,9 @@ wanted as (
     select
         key_of(
             struct_pack(*columns('^key_[0-9]+$')),
+            [*columns('^key_[0-9]+$')],
             concat_ws(e'\x1f', $salt, *columns('^key_[0-9]+$')),
+            $salt,
             $keys
         )
     from (select unnest(fields[1]) from outcome where $with_detail and kind = 'changed')
@@ -72,7 +74,9 @@ changes as (
             kind = 'changed',
             key_of(
                 struct_pack(*columns('^key_[0-9]+$')),
+                [*columns('^key_[0-9]+$')],
                 concat_ws(e'\x1f', getvariable('salt'), *columns('^key_[0-9]+$')),
+                getvariable('salt'),
                 getvariable('keys')
             ),
             null

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from diffing.core.catalogue import Metric
 from diffing.core.comparison import Comparison, Options
@@ -29,11 +29,13 @@ InputName = Annotated[str, AfterValidator(_input_name)]
 Columns = Annotated[list[str], Field(min_length=1)]
 
 
-class MetricOptions(Options):
-    """Options in a request for a metric. Each replaces that of the catalogue."""
-
+class _Files(BaseModel):
     old: InputName = ""
     new: InputName = ""
+
+
+class MetricOptions(Options, _Files):
+    """Options in a request for a metric. Each replaces that of the catalogue."""
 
 
 class OneOffOptions(MetricOptions):

@@ -11,7 +11,7 @@ from diffing.core.text import shown
 from diffing.csvfiles.open import columns_of
 from diffing.files.spool import STANDARD_INPUT
 
-_LISTS = ("key", "value")
+_LISTS = ("key", "value", "text", "time")
 _MEANINGS = {"key": "the columns that identify a row", "value": "the columns to compare"}
 _EXAMPLE = "such as diffing old.csv new.csv -k id -v price"
 

@@ -48,6 +48,24 @@ def _given(  # noqa: PLR0913 - typer makes an option of each
     ] = None,
     rel_tol: Tolerances = None,
     abs_tol: Tolerances = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option(metavar="A,B", help="Value columns to compare by character."),
+    ] = None,
+    time: Annotated[
+        list[str] | None,
+        typer.Option(metavar="A,B", help="Value columns of ISO 8601 times."),
+    ] = None,
+    time_tol: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Tolerance of times, such as 500ms or 1s."),
+    ] = None,
+    trim: Annotated[bool, typer.Option("--trim", help="Ignore blanks around fields.")] = False,
+    nocase: Annotated[bool, typer.Option("--nocase", help="Ignore case.")] = False,
+    empty: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORD", help="A word that means an empty field; repeatable."),
+    ] = None,
     duplicates: Annotated[
         Duplicates | None,
         typer.Option(help="error: refuse files that repeat a key. [default: allow]"),
@@ -65,6 +83,12 @@ def _given(  # noqa: PLR0913 - typer makes an option of each
     chosen = {
         "key": key,
         "value": value,
+        "text": text,
+        "time": time,
+        "time_tol": time_tol,
+        "trim": trim,
+        "nocase": nocase,
+        "empty": empty,
         "duplicates": duplicates,
         "first": "added" if old_may_be_missing else None,
     }

@@ -10,6 +10,7 @@ from diffing.core.errors import BadArgument
 from diffing.core.text import shown
 
 TOLERANCES = ("rel_tol", "abs_tol")
+FLAGS = ("trim", "nocase")
 # "tolerance" is part of `rel_tol` and `abs_tol` here
 NAMES = tuple(name for name in Comparison.model_fields if name != "tolerance")
 LISTS = tuple(
@@ -37,7 +38,7 @@ def read_options(texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         elif len(given) > 1:
             raise _twice(name)
         else:
-            options[name] = given[0]
+            options[name] = _flag(name, given[0]) if name in FLAGS else given[0]
     return options
 
 
@@ -60,6 +61,12 @@ def _number(label: str, text: str) -> float:
             f"{label} must be a number, 0 or more, or COLUMN=NUMBER, not {shown(text)}."
         )
     return number
+
+
+def _flag(name: str, text: str) -> bool:
+    if text not in ("true", "false"):
+        raise BadArgument(f"{name} must be true or false, not {shown(text)}.")
+    return text == "true"
 
 
 def _record(name: str, text: str) -> list[str]:
@@ -88,4 +95,6 @@ def option_texts(options: Mapping[str, Any]) -> dict[str, list[str]]:
 def _texts(name: str, option: object) -> list[str]:
     if name in LISTS and isinstance(option, Sequence):
         return [line_of(option)]
+    if isinstance(option, bool):
+        return [str(option).lower()]
     return [repr(option) if isinstance(option, float) else str(option)]

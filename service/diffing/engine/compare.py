@@ -127,11 +127,13 @@ def _named(plan: Plan) -> dict[str, Any]:
 def _sampled(session: Session, bound: dict[str, Any], work: Work) -> Plan:
     """The plan that samples of the files suggest."""
     found = [_sample_of(session, bound, side) for side in work.sides]
+    comparison = work.comparison
     numbers = all(sample["numbers"] for sample in found)
+    any_value = comparison.compares_decimals or comparison.has_rules
     return Plan(
         keys=bound["keys"],
         old="grouped" if any(sample["repeats"] for sample in found) else "once",
-        values="numbers" if numbers and not work.comparison.compares_decimals else "any",
+        values="numbers" if numbers and not any_value else "any",
     )
 
 

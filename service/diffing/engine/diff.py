@@ -149,8 +149,10 @@ class Diff:
 
     def _counts(self, files: tuple[CsvFile, CsvFile], place: "_Place") -> Counts | CsvRefused:
         """Compare the rows that the files do not share, or the whole files."""
-        if not any(file.rewritten for file in files) and all(
-            file.path.stat().st_size >= self._cutting.shared / 2 for file in files
+        if (
+            not self._comparison.has_rules_of_fields  # the reduction compares keys by their bytes
+            and not any(file.rewritten for file in files)
+            and all(file.path.stat().st_size >= self._cutting.shared / 2 for file in files)
         ):
             place.reporter.stage("comparing")
             if counts := self._compare_reduced(files, place):

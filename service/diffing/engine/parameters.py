@@ -84,10 +84,11 @@ def parameters(work: Work) -> dict[str, Any]:
         **_views(work),
         "salt": secrets.token_urlsafe(6),
         "keys": "exact" if work.exact_keys else "hashed",
-        "single": len(comparison.value) == 1,
+        "single": len(comparison.value) == 1 and not comparison.has_rules,
         "rel_tols": [rel_tol for rel_tol, _ in comparison.tolerances],
         "abs_tols": [abs_tol for _, abs_tol in comparison.tolerances],
         "alike": len(set(comparison.tolerances)) == 1,
+        **_rules(comparison),
         "exact_from": _exact_from(comparison),
         "wholes_close": _wholes_close(comparison),
         "with_detail": outputs.detail is not None,
@@ -98,6 +99,18 @@ def parameters(work: Work) -> dict[str, Any]:
         | {f"old_value_{i}": name for i, name in enumerate(extra[2:])},
         "names": [line_of([name]) for name in comparison.value],
         "blanks": {f"old_value_{i}": "" for i in range(len(comparison.value))},
+    }
+
+
+def _rules(comparison: Comparison) -> dict[str, Any]:
+    """The rules that 2_key.sql sets."""
+    return {
+        "trim": comparison.trim,
+        "nocase": comparison.nocase,
+        "empty": list(comparison.empty),
+        "of_kinds": bool(comparison.text or comparison.time),
+        "kinds": list(comparison.kinds),
+        "time_tols": list(comparison.time_tols),
     }
 
 
