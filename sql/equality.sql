@@ -129,14 +129,16 @@ create or replace temp macro any_wholes_differ(a, b, numbers_a, numbers_b) as
         false
     );
 
+-- Whether two values are equal, given their texts and numbers.
+create or replace temp macro texts_equal(text_a, text_b, a, b, rel_tol, abs_tol) as
+    text_a is not distinct from text_b
+    or coalesce(numbers_equal(text_a, text_b, a, b, rel_tol, abs_tol), false);
+
 -- Whether all values are equal, given lists of texts, numbers and tolerances, one for each value column.
 -- The caller casts the numbers, because DuckDB would repeat a cast in here.
 create or replace temp macro all_values_equal(a, b, numbers_a, numbers_b, rel_tol, abs_tol) as
     list_bool_and([
-        pair[1] is not distinct from pair[2]
-        or coalesce(
-            numbers_equal(pair[1], pair[2], pair[3], pair[4], pair[5], pair[6]), false
-        )
+        texts_equal(pair[1], pair[2], pair[3], pair[4], pair[5], pair[6])
         for pair in list_zip(a, b, numbers_a, numbers_b, rel_tol, abs_tol)
     ]);
 
@@ -219,21 +221,25 @@ create or replace temp macro time_in(field) as [
     ]
 ][1];
 
+-- texts_equal by kind of column: time_tol is the tolerance of times in microseconds; NULL for other kinds.
+create or replace temp macro texts_equal_by_kind(text_a, text_b, a, b, rel_tol, abs_tol, time_tol) as
+    text_a is not distinct from text_b
+    or coalesce(
+        if(
+            time_tol is null,
+            numbers_equal(text_a, text_b, a, b, rel_tol, abs_tol),
+            abs(time_in(text_a) - time_in(text_b)) <= time_tol
+        ),
+        false
+    );
+
 -- all_values_equal by kind of column: time_tols has the tolerance of each column of times in microseconds,
 -- and NULL for other columns. Columns of texts and times have no numbers.
 create or replace temp macro all_values_equal_by_kind(
     a, b, numbers_a, numbers_b, rel_tol, abs_tol, time_tols
 ) as
     list_bool_and([
-        pair[1] is not distinct from pair[2]
-        or coalesce(
-            if(
-                pair[7] is null,
-                numbers_equal(pair[1], pair[2], pair[3], pair[4], pair[5], pair[6]),
-                abs(time_in(pair[1]) - time_in(pair[2])) <= pair[7]
-            ),
-            false
-        )
+        texts_equal_by_kind(pair[1], pair[2], pair[3], pair[4], pair[5], pair[6], pair[7])
         for pair in list_zip(a, b, numbers_a, numbers_b, rel_tol, abs_tol, time_tols)
     ]);
 

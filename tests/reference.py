@@ -35,6 +35,7 @@ class Answer:
     duplicate_keys_new: int = 0
     not_numbers_old: int = 0
     not_numbers_new: int = 0
+    changed_columns: dict[str, int] = field(default_factory=dict)
     only_old: Row = ()
     only_new: Row = ()
 
@@ -65,6 +66,10 @@ def written(text: str) -> str:
     if any(character in text for character in ',"\r\n'):
         return '"' + text.replace('"', '""') + '"'
     return text
+
+
+def record_of(names: list[str]) -> str:
+    return ",".join(written(name) or '""' for name in names)
 
 
 def number(text: str) -> float | None:
@@ -134,18 +139,19 @@ def pick(header: Row, row: Row, names: list[str]) -> Row:
 
 def equality(
     rules: Rules, value: list[str], tolerances: list[tuple[float | None, float]]
-) -> Callable[[Row, Row], bool]:
-    """Whether the values of two rows are equal, as they are compared."""
+) -> Callable[[str, str, str], bool]:
+    """Whether two values of a column are equal, as they are compared."""
+    tolerance_of = dict(zip(value, tolerances, strict=True))
 
-    def same(a: str, b: str, column: str, tolerance: tuple[float | None, float]) -> bool:
+    def same(column: str, a: str, b: str) -> bool:
         if a == b:
             return True
         kind = rules.kind(column)
         if kind == "time":
             return times_equal(a, b, rules.tolerance_of_times)
-        return kind == "number" and equal(a, b, *tolerance)
+        return kind == "number" and equal(a, b, *tolerance_of[column])
 
-    return lambda here, there: all(map(same, here, there, value, tolerances))
+    return same
 
 
 def diff(
@@ -168,7 +174,7 @@ def diff(
     def compared(header: Row, row: Row, names: list[str]) -> Row:
         return tuple(map(rules.form, pick(header, row, names)))
 
-    all_equal = equality(rules, value, tolerances)
+    same = equality(rules, value, tolerances)
     old_keys = [compared(old_header, row, key) for row in old_rows]
     new_keys = [compared(new_header, row, key) for row in new_rows]
     old_values = [compared(old_header, row, value) for row in old_rows]
@@ -177,7 +183,10 @@ def diff(
     for this_key, values, row in zip(old_keys, old_values, old_rows, strict=True):
         rows_of_key.setdefault(this_key, []).append((values, row))
 
-    extra = [free_name(name, new_header) for name in ["_change", *(f"_old_{v}" for v in value)]]
+    extra = [
+        free_name(name, new_header)
+        for name in ["_change", "_changed", *(f"_old_{v}" for v in value)]
+    ]
     answer = Answer(
         header=new_header,
         old_header=old_header,
@@ -188,6 +197,7 @@ def diff(
         duplicate_keys_new=len(new_keys) - len(set(new_keys)),
         not_numbers_old=not_numbers(old_values, kinds),
         not_numbers_new=not_numbers(new_values, kinds),
+        changed_columns=dict.fromkeys(value, 0),
         only_old=tuple(name for name in old_header if name not in new_header),
         only_new=tuple(name for name in new_header if name not in old_header),
     )
@@ -196,12 +206,12 @@ def diff(
         if candidates is None:
             answer.added += 1
             answer.emitted.append(row)
-            answer.detail_rows.append((*row, "added", *[""] * len(value)))
+            answer.detail_rows.append((*row, "added", "", *[""] * len(value)))
         elif pick(new_header, row, key + value) in [
             pick(old_header, before, key + value) for _, before in candidates
         ]:
             answer.unchanged += 1
-        elif close := [there for there, _ in candidates if all_equal(here, there)]:
+        elif close := [there for there, _ in candidates if all(map(same, value, here, there))]:
             answer.unchanged += 1
             answer.within_tolerance += 1
             answer.within_tolerance_whole += all(
@@ -210,8 +220,16 @@ def diff(
         else:
             answer.changed += 1
             answer.emitted.append(row)
-            before = pick(old_header, candidates[0][1], value)
-            answer.detail_rows.append((*row, "changed", *before))
+            first, before = candidates[0]
+            names = [
+                name
+                for name, *pair in zip(value, here, first, strict=True)
+                if not same(name, *pair)
+            ]
+            for name in names:
+                answer.changed_columns[name] += 1
+            was = pick(old_header, before, value)
+            answer.detail_rows.append((*row, "changed", record_of(names), *was))
     still_there = set(new_keys)
     answer.removed_rows = [
         row for row, this_key in zip(old_rows, old_keys, strict=True) if this_key not in still_there

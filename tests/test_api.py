@@ -430,7 +430,7 @@ def test_the_summary_tells_what_was_compared_found_and_spent(working: Client, do
             "bytes": len(NEW.encode()),
             "fingerprint": None,
         },
-        "columns": {"only_old": [], "only_new": []},
+        "columns": {"only_old": [], "only_new": [], "changed": {"value": 1}},
         "added": 1,
         "changed": 1,
         "removed": 1,

@@ -59,14 +59,14 @@ create temp macro not_numbers_in(texts, numbers) as
 
 create temp macro not_number(text, number) as (text <> '' and number is null)::utinyint;
 
--- all_values_equal for lists of numbers, in which NULL is an empty field. With a tolerance, equal texts
--- are equal numbers.
+-- texts_equal for numbers, in which NULL is an empty field. With a tolerance, equal texts are equal numbers.
+create temp macro both_close(a, b, rel_tol, abs_tol) as
+    coalesce(numbers_close(a, b, relative(rel_tol), abs_tol), a is null and b is null);
+
+-- all_values_equal for lists of such numbers.
 create temp macro all_numbers_close(a, b, rel_tols, abs_tols) as
     list_bool_and([
-        coalesce(
-            numbers_close(pair[1], pair[2], relative(pair[3]), pair[4]), pair[1] is null and pair[2] is null
-        )
-        for pair in list_zip(a, b, rel_tols, abs_tols)
+        both_close(pair[1], pair[2], pair[3], pair[4]) for pair in list_zip(a, b, rel_tols, abs_tols)
     ]);
 
 -- The same with one tolerance for all columns, a third faster.
@@ -84,6 +84,33 @@ create temp macro whole_numbers_differ(a, b) as
 create temp macro any_whole_numbers_differ(a, b) as
     coalesce(
         list_bool_or([whole_numbers_differ(pair[1], pair[2]) for pair in list_zip(a, b)]), false
+    );
+
+-- The places of the values that differ, from 1, given what all_equal_by_rules takes.
+create temp macro values_that_differ(a, b, numbers_a, numbers_b, rel_tols, abs_tols) as
+    list_filter(
+        [
+            if(
+                texts_equal_by_kind(pair[1], pair[2], pair[3], pair[4], pair[5], pair[6], pair[7]),
+                null,
+                pair[8]
+            )
+            for pair in list_zip(
+                a, b, numbers_a, numbers_b, rel_tols, abs_tols, getvariable('time_tols'),
+                range(1, len(a) + 1)::usmallint[]
+            )
+        ],
+        lambda place: place is not null
+    );
+
+-- The same for numbers, given what all_numbers_close takes.
+create temp macro numbers_that_differ(a, b, rel_tols, abs_tols) as
+    list_filter(
+        [
+            if(both_close(pair[1], pair[2], pair[3], pair[4]), null, pair[5])
+            for pair in list_zip(a, b, rel_tols, abs_tols, range(1, len(a) + 1)::usmallint[])
+        ],
+        lambda place: place is not null
     );
 
 -- The rows of a file, with the columns that a join needs. DuckDB computes only the columns that a query

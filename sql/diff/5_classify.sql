@@ -10,6 +10,8 @@
 --                           ambiguous: the key repeats in old, so 6_duplicates.sql must decide
 --          row              number of an added, changed or ambiguous row, in the order of new
 --          fields           that row of new, in a list
+--          differs          places of the values of a changed row that differ, from 1; NULL if there is only
+--                           one value column
 --          removed_key      key of removed rows, as key_of makes it
 --          joined           number of rows of the join in this row
 --          copies           number of removed rows of old
@@ -20,6 +22,7 @@ select
     null::varchar as kind,
     null::bigint as row,
     [fields] as fields,
+    null::usmallint[] as differs,
     key as removed_key,
     null::bigint as joined,
     null::bigint as copies,
@@ -58,6 +61,8 @@ classified as (
     select
         row,
         fields,
+        numbers,
+        old_numbers,
         old_key,
         if($grouped, copies, 1) as copies,
         case
@@ -90,6 +95,11 @@ select
     kind,
     if(kind = 'removed', null, row) as row,
     if(kind in ('removed', 'within_tolerance_whole'), null, [fields]) as fields,
+    if(
+        kind = 'changed' and not $single,
+        numbers_that_differ(numbers, old_numbers, $rel_tols, $abs_tols),
+        null
+    ) as differs,
     if(kind = 'removed', old_key, null) as removed_key,
     1 as joined,
     if(kind = 'removed', copies, 0) as copies,
@@ -143,6 +153,10 @@ classified as (
     select
         row,
         fields,
+        texts,
+        old_texts,
+        numbers,
+        old_numbers,
         old_key,
         if($grouped, copies, 1) as copies,
         not_numbers as new_not_numbers,
@@ -181,10 +195,24 @@ select
     kind,
     if(kept, row, null) as row,
     if(kept, [fields], null) as fields,
+    differs,
     if(kind = 'removed', old_key, null) as removed_key,
     count(*) as joined,
     sum(if(kind = 'removed', copies, 0)) as copies,
     sum(new_not_numbers) as new_not_numbers,
     sum(old_not_numbers) as old_not_numbers
-from (select *, kind in ('added', 'changed', 'ambiguous') as kept from classified)
+from (
+    select
+        *,
+        kind in ('added', 'changed', 'ambiguous') as kept,
+        if(
+            kind = 'changed' and not $single,
+            values_that_differ(
+                compared_values(texts), compared_values(old_texts), numbers, old_numbers,
+                $rel_tols, $abs_tols
+            ),
+            null
+        ) as differs
+    from classified
+)
 group by all;

@@ -1,7 +1,7 @@
 -- Decides the ambiguous rows: a row of new is unchanged if any row of old with its key is equal.
 --
--- parameters  old_rows, rel_tols, abs_tols
--- changes     outcome: ambiguous becomes another kind
+-- parameters  old_rows, rel_tols, abs_tols, single
+-- changes     outcome: ambiguous becomes another kind. A changed row differs from the first row of its key.
 --
 -- A key may repeat 100,000 times on each side, so no step compares all pairs of its rows. Instead, distinct
 -- values are joined by their shape and a bucket, which equal values always share.
@@ -46,7 +46,7 @@ create temp macro buckets_near(place) as
     );
 
 update outcome
-set kind = verdict.kind
+set kind = verdict.kind, differs = verdict.differs
 from (
     with
     candidates as (
@@ -64,21 +64,27 @@ from (
         )
     ),
     old_values as materialized (
-        select distinct old_rows.*
+        select old_rows.key, old_rows.texts, min(old_rows.row) as row
         from (
             select
                 exact_key_of(key, key_texts) as key,
-                texts_of(key_texts, value_texts) as texts
+                texts_of(key_texts, value_texts) as texts,
+                row
             from (
                 select
                     struct_pack(*columns('^key_[0-9]+$')) as key,
                     [*columns('^key_[0-9]+$')] as key_texts,
-                    [*columns('^value_[0-9]+$')] as value_texts
+                    [*columns('^value_[0-9]+$')] as value_texts,
+                    row
                 from query_table($old_rows)
                 where row > 0 -- makes one thread read a piece, as in 4_old.sql
             )
         ) as old_rows
         semi join candidates on old_rows.key is not distinct from candidates.key
+        group by old_rows.key, old_rows.texts
+    ),
+    firsts as (
+        select key, compared_values(arg_min(texts, row)) as value from old_values group by key
     ),
     same_text as materialized (
         select row
@@ -166,7 +172,7 @@ from (
             )
         group by new_buckets.key, new_buckets.value
     )
-    select row, 'unchanged' as kind
+    select row, 'unchanged' as kind, null as differs
     from same_text
     union all
     select
@@ -175,8 +181,19 @@ from (
             when close_values.key is null then 'changed'
             when close_values.whole then 'within_tolerance_whole'
             else 'within_tolerance'
-        end
+        end,
+        if(
+            close_values.key is null and not $single,
+            values_that_differ(
+                others.value, firsts.value,
+                numbers_in(in_number_columns(others.value)),
+                numbers_in(in_number_columns(firsts.value)),
+                $rel_tols, $abs_tols
+            ),
+            null
+        )
     from others
+    join firsts on others.key is not distinct from firsts.key
     left join close_values
         on others.key is not distinct from close_values.key
         and others.value is not distinct from close_values.value

@@ -49,6 +49,19 @@ select
     ambiguous::bigint as ambiguous
 from added_keys, kinds;
 
+-- changed_columns --
+
+-- The values that differ in changed rows; a single row. Only for several value columns.
+--
+-- reads       outcome
+-- columns     columns  list of place, from 1, and the number of rows in which that value differs
+select coalesce(list({'place': place, 'rows': rows}), []) as columns
+from (
+    select place, count(*) as rows
+    from (select unnest(differs) as place from outcome)
+    group by place
+);
+
 -- old_not_numbers --
 
 -- The values of old that are neither empty nor a number; a single row. Only for files in which keys of

@@ -90,6 +90,16 @@ def open_csv(
     return found if header.is_line else rewrite(found, scratch)
 
 
+def columns_of(original: InputFile) -> tuple[str, ...]:
+    """The names in the header of a file; none if it cannot be read, which `open_csv` reports."""
+    try:
+        with opened(original.path, original.name) as file:
+            header = _read_header(file, original.name)
+    except (BadInput, OSError, ValueError):
+        return ()
+    return header.columns if header else ()
+
+
 def is_missing_or_empty(original: InputFile) -> bool:
     """Whether a file does not exist, or has no header. Addresses and folders are neither."""
     path, name = original.path, original.name

@@ -47,29 +47,45 @@ def convert(
         ConversionFailed: the source is damaged.
         OutOfMemory, OutOfDisk, DiffFailed: the machine failed.
     """
-    csv.field_size_limit(sys.maxsize)
     with outputs.parts() as parts:
         on_ready(parts)
         (part,) = parts.paths
-        try:
-            if part.suffix == ".json":
-                written = _write_json(spec.source, part)
-            else:
-                written = _write_parquet(spec.source, part, limits)
-        except DiffFailed:
-            if spec.source.exists():
-                raise
-            raise ResultGone("The result was removed. Start a new job.") from None
-        except MemoryError as error:
-            raise OutOfMemory(
-                f"The conversion needs more memory than {limits.memory}. {_HINT}"
-            ) from error
-        except (csv.Error, ValueError) as error:
-            raise ConversionFailed("The result is damaged. Start a new job.") from error
-        if written != spec.rows:
-            raise DiffFailed(
-                f"{written:,} of {spec.rows:,} rows were converted; this is a fault of the service."
-            )
+        write_as(part.suffix.removeprefix("."), spec, part, limits)
+
+
+def write_as(wanted: str, spec: ConversionSpec, target: Path, limits: Limits) -> None:
+    """Write the rows of a CSV to an existing file.
+
+    Args:
+        wanted: the format: `json`, `jsonl` or `parquet`.
+        spec: the order.
+        target: the file.
+        limits: threads, memory and disk.
+
+    Raises:
+        NotAcceptable, ResultGone, ConversionFailed: as from `convert`.
+        OutOfMemory, OutOfDisk, DiffFailed: the machine failed.
+    """
+    csv.field_size_limit(sys.maxsize)
+    try:
+        if wanted == "parquet":
+            written = _write_parquet(spec.source, target, limits)
+        else:
+            written = _write_json(spec.source, target, in_array=wanted == "json")
+    except DiffFailed:
+        if spec.source.exists():
+            raise
+        raise ResultGone("The result was removed. Start a new job.") from None
+    except MemoryError as error:
+        raise OutOfMemory(
+            f"The conversion needs more memory than {limits.memory}. {_HINT}"
+        ) from error
+    except (csv.Error, ValueError) as error:
+        raise ConversionFailed("The result is damaged. Start a new job.") from error
+    if written != spec.rows:
+        raise DiffFailed(
+            f"{written:,} of {spec.rows:,} rows were converted; this is a fault of the service."
+        )
 
 
 @contextlib.contextmanager
@@ -82,18 +98,19 @@ def _opened(source: Path) -> Iterator[TextIO]:
         yield file
 
 
-def _write_json(source: Path, target: Path) -> int:
-    """Write an array with one object per line, and return their number."""
+def _write_json(source: Path, target: Path, *, in_array: bool) -> int:
+    """Write one object per line, with or without an array around them. Return their number."""
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    begin, between, end = ("[\n", ",\n", "\n]\n") if in_array else ("", "\n", "\n")
     rows = 0
     with _opened(source) as file, target.open("w", encoding="utf-8", newline="") as out:
         records = csv.reader(file, strict=True)
         names = next(records)
-        out.write("[")
         for rows, fields in enumerate(records, start=1):
             named = zip(names, (field or None for field in fields), strict=True)
-            out.write(f"{',' if rows > 1 else ''}\n{encode(dict(named))}")
-        out.write("\n]\n")
+            out.write(f"{between if rows > 1 else begin}{encode(dict(named))}")
+        if rows or in_array:
+            out.write(end if rows else "[\n]\n")
     return rows
 
 
@@ -105,7 +122,7 @@ def _write_parquet(source: Path, target: Path, limits: Limits) -> int:
         as_pattern,
     )
 
-    names = _names_for_parquet(source)
+    names = names_for_duckdb(source)
     files = [source, target, as_pattern(source), as_pattern(target)]
     try:
         with Session(limits, limits.temp_folder, files, [], threading.Event()) as session:
@@ -131,7 +148,12 @@ def _write_parquet(source: Path, target: Path, limits: Limits) -> int:
     return int(written)
 
 
-def _names_for_parquet(source: Path) -> list[str]:
+def names_for_duckdb(source: Path) -> list[str]:
+    """The column names of a CSV.
+
+    Raises:
+        NotAcceptable: DuckDB or Parquet would change a name.
+    """
     with _opened(source) as file:
         names = next(csv.reader(file, strict=True))
     fault = None

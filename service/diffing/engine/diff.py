@@ -119,7 +119,7 @@ class Diff:
             metric=self._spec.metric,
             old=inputs[0],
             new=inputs[1],
-            columns=_columns_summary(old, new),
+            columns=self._columns(old, new, counts),
             added=counts.added,
             changed=counts.changed,
             removed=counts.removed,
@@ -229,6 +229,13 @@ class Diff:
             else None,
         )
 
+    def _columns(self, old: CsvFile, new: CsvFile, counts: Counts) -> ColumnsSummary:
+        return ColumnsSummary(
+            only_old=tuple(name for name in old.columns if name not in new.columns),
+            only_new=tuple(name for name in new.columns if name not in old.columns),
+            changed=dict(zip(self._comparison.value, counts.changed_columns, strict=True)),
+        )
+
     @contextmanager
     def _scratch(self) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="diff-", dir=self._limits.temp_folder) as folder:
@@ -312,13 +319,6 @@ def _result_summary(parts: Outputs, counts: Counts) -> ResultSummary:
     assert path, "run checks it"  # noqa: S101
     return ResultSummary(
         rows=counts.added + counts.changed, bytes=path.stat().st_size, sha256=sha256(path)
-    )
-
-
-def _columns_summary(old: CsvFile, new: CsvFile) -> ColumnsSummary:
-    return ColumnsSummary(
-        only_old=tuple(name for name in old.columns if name not in new.columns),
-        only_new=tuple(name for name in new.columns if name not in old.columns),
     )
 
 

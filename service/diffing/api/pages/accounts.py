@@ -1,4 +1,4 @@
-"""The rows of both files, accounted for."""
+"""The rows of both files, accounted for, and the columns that differ."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,6 +34,46 @@ class Accounts:
     old: list[Part]
     new: list[Part]
     repeated: bool
+
+
+@dataclass(frozen=True)
+class ChangedColumn:
+    """A value column, and the number of changed rows in which it differs."""
+
+    name: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class ChangedColumns:
+    """The value columns, those that changed most first.
+
+    Args:
+        shown: the first ones.
+        rest: number of other columns that differ.
+        same: number of columns that do not differ.
+    """
+
+    shown: list[ChangedColumn]
+    rest: int
+    same: int
+
+
+def changed_columns_of(summary: Mapping[str, Any], most: int = 30) -> ChangedColumns | None:
+    """The columns that differ; None if there is a single value column, or nothing changed.
+
+    Args:
+        summary: of the diff.
+        most: number of columns to show.
+    """
+    counts = summary["columns"].get("changed", {})
+    if len(summary["value"]) == 1 or not counts or not summary["changed"]:
+        return None
+    changed = [ChangedColumn(name, rows) for name, rows in counts.items() if rows]
+    changed.sort(key=lambda column: -column.rows)
+    return ChangedColumns(
+        changed[:most], max(len(changed) - most, 0), len(summary["value"]) - len(changed)
+    )
 
 
 def accounts_of(summary: Mapping[str, Any]) -> Accounts:

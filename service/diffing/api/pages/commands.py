@@ -51,7 +51,7 @@ def _curl(job: Job, summary: Mapping[str, Any], base: str) -> str:
 
 
 def _shell(summary: Mapping[str, Any]) -> str:
-    words = ["diffing", "diff", "--old", summary["old"]["name"], "--new", summary["new"]["name"]]
+    words = ["diffing", "diff", summary["old"]["name"], summary["new"]["name"]]
     for name in ("key", "value"):
         words += [word for column in summary[name] for word in (f"--{name}", column)]
     for name, texts in option_texts(_tolerances(summary)).items():

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from diffing.api.access import caller_of
 from diffing.api.backend import Backend
 from diffing.api.jobs import job_of, page_of_jobs
-from diffing.api.pages.accounts import accounts_of
+from diffing.api.pages.accounts import accounts_of, changed_columns_of
 from diffing.api.pages.commands import commands_of
 from diffing.api.pages.frame import frame_of
 from diffing.api.pages.rendering import page, with_error_page
@@ -85,6 +85,7 @@ class JobPages:
             values |= {
                 "summary": job.summary,
                 "accounts": accounts_of(job.summary),
+                "columns": changed_columns_of(job.summary),
                 "commands": commands_of(job, _base(request)),
             }
         return page("job", values)
