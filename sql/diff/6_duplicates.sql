@@ -101,7 +101,7 @@ from (
     values_to_place as (
         select distinct true as is_new, key, value from others
         union all
-        select false, old_values.key, compared_values(old_values.texts)
+        select distinct false, old_values.key, compared_values(old_values.texts)
         from old_values
         semi join others on old_values.key is not distinct from others.key
     ),
