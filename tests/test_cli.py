@@ -175,7 +175,7 @@ def test_kinds_of_columns_and_rules_of_fields_are_options(folder: Path) -> None:
     columns = ("--key", "id", "--value", "code", "--value", "at")
     kinds = ("--text", "code", "--time", "at", "--time-tol", "1s")
     rules = ("--trim", "--nocase", "--empty", "-", "--empty", "a,b")
-    files = ("--old", "old.csv", "--new", "new.csv")
+    files = ("--old", "old.csv", "--new", "new.csv", "-q")
 
     done = diffing(folder, "diff", *files, *columns, *kinds, *rules, "--summary", "s.json")
 

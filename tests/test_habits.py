@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -84,8 +85,29 @@ def test_a_habit_works(typed: Typed, line: str, said: str) -> None:
     done = typed(line)
 
     assert (0, said) == (done.returncode, done.stdout), done.stderr
-    assert 1 >= done.stderr.count("\n")
+    assert 2 >= done.stderr.count("\n")
     assert [] == [path.name for path in typed.folder.glob("diff*")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_a_pipe_is_copied_leaves_nothing_behind(folder: Path, number: int) -> None:
+    os.mkfifo(folder / "pipe")
+    (folder / "tmp").mkdir()
+    started = subprocess.Popen(
+        [sys.executable, "-m", "diffing", "pipe", "new.csv", *GOOD.split()],
+        cwd=folder,
+        env={**os.environ, "TMPDIR": str(folder / "tmp")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with (folder / "pipe").open("wb"):  # it waits until the pipe is read
+        while not [*(folder / "tmp").rglob("old.csv")]:
+            assert started.poll() is None
+        started.send_signal(number)
+        said = started.communicate(timeout=PATIENCE_SECONDS)
+
+    assert (130, (b"", b"")) == (started.returncode, said)
+    assert [] == [*(folder / "tmp").iterdir()]
 
 
 HELP = [

@@ -86,9 +86,17 @@ def call(macro: str, old: Path, new: Path, **named: object) -> str:
 
 
 def expected_rows(answer: reference.Answer, value: Sequence[str]) -> list[Row]:
-    """Added and changed rows as in the detail; then the removed ones, with values of old alone."""
-    blank = dict.fromkeys((*answer.detail_header, *answer.only_old), "")
-    rows = [blank | dict(zip(answer.detail_header, row, strict=True)) for row in answer.detail_rows]
+    """Added and changed rows as in the detail; then the removed ones, with values of old alone.
+
+    The shell does not name the columns that changed.
+    """
+    place = len(answer.header) + 1
+    header = [*answer.detail_header[:place], *answer.detail_header[place + 1 :]]
+    blank = dict.fromkeys((*header, *answer.only_old), "")
+    rows = [
+        blank | dict(zip(header, [*row[:place], *row[place + 1 :]], strict=True))
+        for row in answer.detail_rows
+    ]
     for row in answer.removed_rows:
         fields = dict(zip(answer.old_header, row, strict=True))
         before = {f"_old_{name}": fields.pop(name) for name in value}
