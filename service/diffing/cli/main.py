@@ -11,6 +11,7 @@ import typer
 
 from diffing import __version__
 from diffing.cli.console import readable_errors, standard_output, to_people, warn
+from diffing.cli.dialects import with_dialects
 from diffing.cli.keys import api_keys
 from diffing.cli.options import with_comparison
 from diffing.cli.submit import submit
@@ -52,6 +53,7 @@ Lifeline = Annotated[bool, typer.Option(hidden=True)]
 
 
 @app.command()
+@with_dialects
 @with_comparison
 def diff(  # noqa: PLR0913 - typer makes an option of each
     old: Annotated[Path | None, typer.Option(help="The old CSV file.")] = None,

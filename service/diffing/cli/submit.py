@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from diffing.cli.console import standard_output, to_people, warn
+from diffing.cli.dialects import with_dialects
 from diffing.cli.options import with_comparison
 from diffing.core.errors import BadArgument
 from diffing.core.settings import load_client_settings
@@ -18,6 +19,7 @@ Files = Annotated[
 ]
 
 
+@with_dialects
 @with_comparison
 def submit(  # noqa: PLR0913 - typer makes an option of each
     metric: Annotated[

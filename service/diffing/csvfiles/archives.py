@@ -1,14 +1,16 @@
 """Unpacks compressed files. DuckDB could, but does not notice a truncated or damaged file."""
 
 import gzip
+import math
 import os
 import shutil
 import sys
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 from typing import cast
@@ -106,6 +108,44 @@ def opened(path: Path, name: str) -> Iterator[BufferedReader]:
         raise BadInput(f"{name}: {_fault(path, name, packing, error)}") from error
 
 
+@dataclass(frozen=True)
+class Copies:
+    """Copies of files for SQL to read.
+
+    Args:
+        scratch: an existing folder for them.
+        most: bytes of a copy at most.
+    """
+
+    scratch: Path
+    most: float = math.inf
+
+    def write(self, name: str, chunks: Iterable[str | bytes]) -> Path:
+        """Write a copy.
+
+        Args:
+            name: of the copied file, for errors.
+            chunks: the content.
+
+        Raises:
+            BadInput: the content is too large.
+            OutOfDisk: too little space is free.
+        """
+        room, size = Room(self.scratch, name), 0
+        with kept_if_whole(self.scratch) as copy, copy.open("wb") as plain:
+            for chunk in chunks:
+                block = chunk.encode() if isinstance(chunk, str) else chunk
+                size += len(block)
+                if size > self.most:
+                    raise BadInput(
+                        f"{name}: contains more than {self.most:,} bytes of CSV. "
+                        "Compare a part of it, or raise DIFFING_MAX_UNPACKED_BYTES."
+                    )
+                room.require(len(block))
+                plain.write(block)
+        return copy
+
+
 def plain_copy(path: Path, name: str, scratch: Path, most: float) -> Path:
     """An uncompressed copy of a file with the suffix of a compressed one; else the file itself.
 
@@ -121,18 +161,8 @@ def plain_copy(path: Path, name: str, scratch: Path, most: float) -> Path:
     """
     if path.suffix.lower() not in _PACKINGS:
         return path
-    room, size = Room(scratch, name), 0
-    with opened(path, name) as packed, kept_if_whole(scratch) as copy, copy.open("wb") as plain:
-        while block := packed.read(_BLOCK):
-            size += len(block)
-            if size > most:
-                raise BadInput(
-                    f"{name}: contains more than {most:,} bytes of CSV. "
-                    "Compare a part of it, or raise DIFFING_MAX_UNPACKED_BYTES."
-                )
-            room.require(len(block))
-            plain.write(block)
-    return copy
+    with opened(path, name) as packed:
+        return Copies(scratch, most).write(name, iter(partial(packed.read, _BLOCK), b""))
 
 
 @contextmanager

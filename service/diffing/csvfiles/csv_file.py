@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from diffing.core.dialect import PLAIN, FullDialect
 from diffing.core.errors import BadInput, is_disk_full, of_os, remedy
 from diffing.csvfiles.scan import PORTIONS, Contents, Portions, count_rows
 
@@ -22,6 +23,8 @@ class CsvFile:
             `contents_of`.
         rewritten: `path` is a copy by `rewrite`, with a blank line in place of the header. DuckDB
             must read it with `parallel = false`: only then, records of several lines are safe.
+        dialect: of the original.
+        sniffed: what was found out about it, in words; empty if nothing was.
     """
 
     name: str
@@ -30,6 +33,8 @@ class CsvFile:
     columns: tuple[str, ...]
     rows: int | None = None
     rewritten: bool = False
+    dialect: FullDialect = PLAIN
+    sniffed: str = ""
 
 
 def contents_of(

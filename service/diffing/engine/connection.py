@@ -11,6 +11,7 @@ from typing import Any, Self
 import duckdb
 
 from diffing.core.errors import DiffFailed, DiffingError, Interrupted, OutOfDisk, OutOfMemory
+from diffing.csvfiles.one_file import OneFile
 from diffing.csvfiles.split import Pieces
 from diffing.engine.query_profile import Profile
 from diffing.engine.sql import query
@@ -44,7 +45,7 @@ class Session:
         limits: Limits,
         scratch: Path,
         outputs: Iterable[Path],
-        pieces: Sequence[Pieces],
+        pieces: Sequence[Pieces | OneFile],
         interrupted: threading.Event,
     ) -> None:
         self._interrupted = interrupted

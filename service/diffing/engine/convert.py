@@ -2,14 +2,20 @@
 
 import contextlib
 import csv
+import io
 import json
+import os
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
+from diffing.core.dialect import PLAIN
 from diffing.core.errors import (
+    BadInput,
     ConversionFailed,
     DiffFailed,
     NotAcceptable,
@@ -18,6 +24,8 @@ from diffing.core.errors import (
     ResultGone,
 )
 from diffing.core.spec import ConversionSpec
+from diffing.csvfiles.one_file import OneFile
+from diffing.engine.written import translated
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 
@@ -48,14 +56,15 @@ def convert(
         OutOfMemory, OutOfDisk, DiffFailed: the machine failed.
     """
     csv.field_size_limit(sys.maxsize)
-    with outputs.parts() as parts:
+    with outputs.parts() as parts, _source(spec, parts.paths[0].parent) as source:
         on_ready(parts)
         (part,) = parts.paths
         try:
+            source.make_plain(spec)
             if part.suffix == ".json":
-                written = _write_json(spec.source, part)
+                written = _write_json(source, part)
             else:
-                written = _write_parquet(spec.source, part, limits)
+                written = _write_parquet(source, part, limits)
         except DiffFailed:
             if spec.source.exists():
                 raise
@@ -64,7 +73,7 @@ def convert(
             raise OutOfMemory(
                 f"The conversion needs more memory than {limits.memory}. {_HINT}"
             ) from error
-        except (csv.Error, ValueError) as error:
+        except (BadInput, csv.Error, ValueError) as error:
             raise ConversionFailed("The result is damaged. Start a new job.") from error
         if written != spec.rows:
             raise DiffFailed(
@@ -72,21 +81,60 @@ def convert(
             )
 
 
+@dataclass(frozen=True)
+class _Source:
+    """The CSV of a diff.
+
+    Args:
+        path: of the file.
+        copy: a file without a name for the same as plain CSV; None if it is plain.
+    """
+
+    path: Path
+    copy: BinaryIO | None
+
+    def make_plain(self, spec: ConversionSpec) -> None:
+        """Fill the copy."""
+        if self.copy:
+            with _existing(self.path) as source:
+                for block in translated(source, "result", spec.dialect, PLAIN):
+                    self.copy.write(block)
+            self.copy.flush()
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[TextIO]:
+        """The file as text."""
+        with _existing(self.path) if self.copy is None else self._reopened() as file:
+            yield io.TextIOWrapper(file, encoding="utf-8", newline="")
+
+    def _reopened(self) -> io.BufferedReader:
+        assert self.copy, "only a copy is reopened"  # noqa: S101
+        os.lseek(self.copy.fileno(), 0, os.SEEK_SET)
+        return os.fdopen(os.dup(self.copy.fileno()), "rb")
+
+
 @contextlib.contextmanager
-def _opened(source: Path) -> Iterator[TextIO]:
+def _source(spec: ConversionSpec, folder: Path) -> Iterator[_Source]:
+    """The source of a conversion. A copy must exist before the process is restricted."""
+    if spec.dialect.is_written_as_it_is:
+        yield _Source(spec.source, None)
+        return
+    with tempfile.TemporaryFile(dir=folder) as copy:
+        yield _Source(spec.source, copy)
+
+
+def _existing(source: Path) -> io.BufferedReader:
     try:
-        file = source.open(encoding="utf-8", newline="")
+        return source.open("rb")
     except FileNotFoundError:
         raise ResultGone("The result was removed. Start a new job.") from None
-    with file:
-        yield file
 
 
-def _write_json(source: Path, target: Path) -> int:
+def _write_json(source: _Source, target: Path) -> int:
     """Write an array with one object per line, and return their number."""
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
     rows = 0
-    with _opened(source) as file, target.open("w", encoding="utf-8", newline="") as out:
+    with source.opened() as file, target.open("w", encoding="utf-8", newline="") as out:
         records = csv.reader(file, strict=True)
         names = next(records)
         out.write("[")
@@ -97,7 +145,7 @@ def _write_json(source: Path, target: Path) -> int:
     return rows
 
 
-def _write_parquet(source: Path, target: Path, limits: Limits) -> int:
+def _write_parquet(source: _Source, target: Path, limits: Limits) -> int:
     """Write Parquet, and return the number of rows. Column names must not change."""
     from diffing.engine.connection import (  # only Parquet needs DuckDB
         CsvRefused,
@@ -106,11 +154,12 @@ def _write_parquet(source: Path, target: Path, limits: Limits) -> int:
     )
 
     names = _names_for_parquet(source)
-    files = [source, target, as_pattern(source), as_pattern(target)]
+    copies = [OneFile(source.copy.fileno(), "source")] if source.copy else []
+    files = [source.path, target, as_pattern(source.path), as_pattern(target)]
     try:
-        with Session(limits, limits.temp_folder, files, [], threading.Event()) as session:
+        with Session(limits, limits.temp_folder, files, copies, threading.Event()) as session:
             parameters = {
-                "file": str(as_pattern(source)),
+                "file": copies[0].name if copies else str(as_pattern(source.path)),
                 "file_columns": dict.fromkeys(names, "VARCHAR"),
                 "output": str(target),
             }
@@ -131,8 +180,8 @@ def _write_parquet(source: Path, target: Path, limits: Limits) -> int:
     return int(written)
 
 
-def _names_for_parquet(source: Path) -> list[str]:
-    with _opened(source) as file:
+def _names_for_parquet(source: _Source) -> list[str]:
+    with source.opened() as file:
         names = next(csv.reader(file, strict=True))
     fault = None
     if "" in names:

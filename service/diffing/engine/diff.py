@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from typing import Protocol
 
 from diffing.core.comparison import Comparison
+from diffing.core.dialect import SIDES, Dialect
 from diffing.core.errors import BadArgument, DiffFailed, DiffingError, Interrupted
 from diffing.core.input_file import InputFile, named_apart
 from diffing.core.progress import Progress
@@ -26,6 +27,7 @@ from diffing.engine.parameters import Side, Work
 from diffing.engine.reduction import Means, Reducer
 from diffing.engine.summary import ColumnsSummary, InputSummary, ResultSummary, SideCounts, Summary
 from diffing.engine.warn import Facts, warnings_of
+from diffing.engine.written import Written
 from diffing.files.checksums import fingerprint, sha256
 from diffing.files.results import Outputs
 from diffing.files.versions import unchanged
@@ -99,7 +101,8 @@ class Diff:
             reporter = _Reporter(on_progress)
             reporter.stage("checking")
             old, new = self._opened(scratch)
-            place = _Place(parts, scratch, reporter)
+            written = Written.of(parts, (old, new), scratch)
+            place = _Place(written.plain, scratch, reporter)
             counts = self._counts((old, new), place)
             if isinstance(counts, CsvRefused):
                 # DuckDB is stricter than RFC 4180 in places. The rewrite reports the place of a
@@ -109,13 +112,16 @@ class Diff:
                 counts = self._compare((old, new), self._comparison, place)
             if isinstance(counts, CsvRefused):
                 raise counts
+            written.finish()
             result = _result_summary(parts, counts)
             inputs = (
                 self._input(old, self._spec.old, counts.old_rows),
                 self._input(new, self._spec.new, counts.new_rows),
             )
         return Summary(
-            **self._comparison.model_dump(),
+            **self._comparison.model_dump(exclude=set(SIDES)),
+            old_dialect=old.dialect,
+            new_dialect=new.dialect,
             metric=self._spec.metric,
             old=inputs[0],
             new=inputs[1],
@@ -138,14 +144,16 @@ class Diff:
 
     def _opened(self, scratch: Path) -> tuple[CsvFile, CsvFile]:
         """Both files; in place of a missing old one, a file without rows."""
-        if self._comparison.old_may_be_missing and is_missing_or_empty(self._old):
-            new = self._open(self._new, scratch)
+        dialects = self._comparison
+        if dialects.old_may_be_missing and is_missing_or_empty(self._old):
+            new = self._open(self._new, scratch, dialects.new_dialect)
             return without_rows(new, self._old.name, scratch), new
-        return self._open(self._old, scratch), self._open(self._new, scratch)
+        old = self._open(self._old, scratch, dialects.old_dialect)
+        return old, self._open(self._new, scratch, dialects.new_dialect)
 
-    def _open(self, original: InputFile, scratch: Path) -> CsvFile:
+    def _open(self, original: InputFile, scratch: Path, dialect: Dialect) -> CsvFile:
         wanted = [*self._comparison.key, *self._comparison.value]
-        return open_csv(original, scratch, wanted, self._limits.max_unpacked_bytes)
+        return open_csv(original, scratch, wanted, self._limits.max_unpacked_bytes, dialect)
 
     def _counts(self, files: tuple[CsvFile, CsvFile], place: "_Place") -> Counts | CsvRefused:
         """Compare the rows that the files do not share, or the whole files."""

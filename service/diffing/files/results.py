@@ -1,12 +1,13 @@
 """The files that a diff writes."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Literal, Self
 
+from diffing.core.dialect import FullDialect
 from diffing.files.publish import published
 
 # the result last: when it exists, the others do
@@ -15,6 +16,25 @@ _PUBLISHED = ("detail", "removed", "result")
 _OF_ATTEMPT = re.compile(
     r"(\.\d+-\d+-)?(\d{1,19})\.(\d{1,9})(\.detail|\.removed)?\.(csv|json|parquet)"
 )
+
+
+OutputName = Literal["result", "detail", "removed"]
+DIALECTS: dict[OutputName, Literal["old_dialect", "new_dialect"]] = {
+    "result": "new_dialect",
+    "detail": "new_dialect",
+    "removed": "old_dialect",
+}
+"""The file whose dialect an output has: rows of old keep that of old."""
+
+
+def dialect_of(summary: Mapping[str, Any], output: OutputName) -> FullDialect:
+    """The dialect of an output.
+
+    Args:
+        summary: of the diff, as JSON values; one of an earlier release names no dialect.
+        output: its field in `Outputs`.
+    """
+    return FullDialect.model_validate(summary.get(DIALECTS[output], {}))
 
 
 @dataclass(frozen=True)
