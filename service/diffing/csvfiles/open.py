@@ -79,9 +79,7 @@ def open_csv(
     """
     path, name = original.path, original.name
     with reading(name):
-        size = _size_of(path, name)
-        if not size:
-            raise _empty(name)
+        size = size_of(path, name)
         # before unpacking: a file without a header must not fill the disk
         with opened(path, name) as file:
             start = file.read(LOOKED_AT)
@@ -103,7 +101,7 @@ def open_csv(
     with _explained(start, wanted, name):
         if not header.is_line or any("\ufffd" in column for column in header.columns):
             contents_of(plain_file)  # to report the place that is not UTF-8
-        _require_columns(header, wanted, name)
+        require_columns(header.columns, wanted, name, f"Line {header.line}")
         _refuse_repeated(header, name)
     return plain_file if header.is_line else rewrite(plain_file, scratch)
 
@@ -119,7 +117,7 @@ def _translated(
         if text.columns is None:
             raise _empty(name)
         header = _checked(text.columns, text.line, name)
-        _require_columns(header, wanted, name)
+        require_columns(header.columns, wanted, name, f"Line {header.line}")
         _refuse_repeated(header, name)
     copy = copies.write(name, chain([f"{text.header}\n"], text.chunks()))
     found = CsvFile(name, copy, 0, header.columns, dialect=dialect)
@@ -202,15 +200,28 @@ def _checked(columns: Sequence[str], line: int, name: str, is_line: bool = True)
     return _Header(tuple(columns), line, is_line)
 
 
-def _require_columns(header: _Header, wanted: Sequence[str], name: str) -> None:
-    missing = [column for column in wanted if column not in header.columns]
+def require_columns(
+    columns: Sequence[str], wanted: Sequence[str], name: str, place: str = "It"
+) -> None:
+    """Check that a file has the wanted columns.
+
+    Args:
+        columns: of the file.
+        wanted: the columns.
+        name: of the file.
+        place: where the names are.
+
+    Raises:
+        BadInput: a column is missing.
+    """
+    missing = [column for column in wanted if column not in columns]
     if missing:
-        folded = {column.casefold(): column for column in header.columns}
+        folded = {column.casefold(): column for column in columns}
         close = difflib.get_close_matches(missing[0].casefold(), folded, n=1)
         hint = f" Did you mean {folded[close[0]]!r}?" if close else ""
         raise BadInput(
             f"{name}: no column {_listed(missing)}.{hint} "
-            f"Line {header.line} names the columns {_listed(header.columns)}."
+            f"{place} names the columns {_listed(columns)}."
         )
 
 
@@ -234,7 +245,12 @@ def _refuse_ctrl_z(plain: Path, name: str) -> None:
             raise BadInput(f"{name}: {CTRL_Z_AT_THE_END}")
 
 
-def _size_of(path: Path, name: str) -> int:
+def size_of(path: Path, name: str) -> int:
+    """The size of a regular file that is not empty.
+
+    Raises:
+        BadInput: the path is none. The text says what it is.
+    """
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: NUL in its name
@@ -243,6 +259,8 @@ def _size_of(path: Path, name: str) -> int:
         raise BadInput(f"{name}: is a folder. Name a CSV file.")
     if not stat.S_ISREG(status.st_mode):
         raise BadInput(f"{name}: is not a regular file. Copy the data into one.")
+    if not status.st_size:
+        raise _empty(name)
     return status.st_size
 
 

@@ -24,6 +24,15 @@ GZIP = (b"\x1f\x8b",)
 ZSTD = (b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18")
 """The same for zstd. Files of pzstd begin with a skippable frame."""
 
+BZIP2 = (b"BZh",)
+"""The same for bzip2."""
+XZ = (b"\xfd7zXZ\x00",)
+"""The same for xz."""
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+"""The same for ZIP archives. The second one is of an empty archive."""
+PARQUET = b"PAR1"
+"""The same for Parquet."""
+
 CTRL_Z = b"\x1a"
 CTRL_Z_AT_THE_END = (
     r"Ctrl-Z (0x1A) ends the file, as in exports of old systems. Remove it with tr -d '\032'."
@@ -76,10 +85,14 @@ _BINARY = (
     ),
     _Kind(
         rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)",
-        "is compressed with bzip2",
-        unpack=("bunzip2", ".bz2"),
+        "is compressed with bzip2, but its name does not end in .bz2",
+        "Rename it: mv {file} {file}.bz2",
     ),
-    _Kind(rb"\xfd7zXZ\x00", "is compressed with xz", unpack=("unxz", ".xz")),
+    _Kind(
+        _one_of(XZ),
+        "is compressed with xz, but its name does not end in .xz",
+        "Rename it: mv {file} {file}.xz",
+    ),
     _Kind(rb"LZIP\x01", "is compressed with lzip", unpack=("lzip -d", ".lz")),
     _Kind(rb"\x04\x22\x4d\x18", "is compressed with lz4", unpack=("unlz4", ".lz4")),
     _Kind(rb"\x1f[\x9d\xa0]", "is compressed with compress", unpack=("uncompress", ".z")),
@@ -94,9 +107,18 @@ _BINARY = (
     _Kind(
         rb"PK\x03\x04.{26}mimetypeapplication/vnd\.oasis", "is an OpenDocument spreadsheet", _SAVE
     ),
-    _Kind(rb"PK\x03\x04|PK\x05\x06", "is a ZIP archive", "Unpack it first: unzip {file}"),
+    _Kind(
+        _one_of(ZIP),
+        "is a ZIP archive, but its name does not end in .zip",
+        "Rename it: mv {file} {file}.zip",
+    ),
     _Kind(rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is an old Excel workbook", _SAVE),
-    _Kind(rb"PAR[1E](?![ -~\r\n])", "is Parquet"),
+    _Kind(
+        rb"PAR1(?![ -~\r\n])",
+        "is Parquet, but its name does not end in .parquet",
+        "Rename it: mv {file} {file}.parquet",
+    ),
+    _Kind(rb"PARE(?![ -~\r\n])", "is encrypted Parquet"),
     _Kind(rb"ORC(?![ -~\r\n])", "is ORC"),
     _Kind(rb"Obj\x01", "is Avro"),
     _Kind(rb"ARROW1\x00|FEA1", "is an Arrow or Feather file"),
@@ -127,8 +149,8 @@ _TEXT = (
 
 # by the end of the name, if the content says nothing
 _SUFFIXES = (
-    *(".bz2", ".xz", ".lz4", ".zip", ".7z", ".rar", ".tar", ".tgz", ".z"),
-    *(".parquet", ".orc", ".avro", ".feather", ".arrow", ".xlsx", ".xls", ".ods"),
+    *(".lz4", ".7z", ".rar", ".tar", ".tgz", ".z"),
+    *(".orc", ".avro", ".feather", ".arrow", ".xlsx", ".xls", ".ods"),
     *(".json", ".jsonl", ".ndjson", ".html", ".htm", ".xml", ".pdf", ".sqlite", ".db"),
 )
 
@@ -158,6 +180,17 @@ def binary_kind(start: bytes, file: str) -> str | None:
         file: its name in a command.
     """
     return _kind_in(_BINARY, start, file)
+
+
+def suffix_of(start: bytes) -> str:
+    """The suffix that belongs to a packed file, or to Parquet; empty for other files.
+
+    Args:
+        start: the first bytes of the file.
+    """
+    sentence = _kind_in(_BINARY, start, "") or ""
+    found = re.search(r"its name does not end in (\.\w+)", sentence)
+    return found[1] if found else ""
 
 
 def text_kind(start: bytes, file: str) -> str | None:

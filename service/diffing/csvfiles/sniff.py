@@ -7,6 +7,7 @@ from io import BufferedReader
 from typing import Any
 
 from diffing.core.dialect import PLAIN, Dialect, FullDialect
+from diffing.core.input_file import PACKED
 from diffing.csvfiles.encodings import beginning
 from diffing.csvfiles.recognise import (
     LOOKED_AT,
@@ -17,7 +18,6 @@ from diffing.csvfiles.recognise import (
 )
 
 _BLOCK = 1024 * 1024
-_PACKED = (".gz", ".zst", ".bz2", ".xz", ".zip")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def dialect_of(file: BufferedReader, name: str, given: Dialect, wanted: Sequence
 
 def _usual(name: str) -> dict[str, Any]:
     plain = name.lower()
-    for suffix in _PACKED:
+    for suffix in PACKED:
         plain = plain.removesuffix(suffix)
     return {"delimiter": "\t"} if plain.endswith(".tsv") else {}
 

@@ -113,7 +113,7 @@ class Translation:
             except csv.Error as error:
                 raise self._fault(str(error)) from None
             # csv accepts any number of CR as a line end
-            if lines.raw.endswith(("\r", "\r\r\n")):
+            if lines.last.endswith(("\r", "\r\r\n")):
                 raise self._fault("a carriage return without a line feed")
             if fields:
                 self._check(fields)
@@ -121,12 +121,12 @@ class Translation:
 
     def _check(self, fields: list[str]) -> None:
         expected = len(self.columns or fields)
-        raw, line = self._lines.raw, self._lines.began
-        if len(fields) != expected:
-            counts = len(fields), expected
-            following = self._lines.peek()
-            what = miscounted(raw.rstrip("\r\n"), line, counts, following, self._source.delimiter)
-            raise BadInput(f"{self._name}, line {line}: {what}")
+        if len(fields) == expected:
+            return
+        raw, line = self._lines.raw.rstrip("\r\n"), self._lines.began
+        counts, following = (len(fields), expected), self._lines.peek()
+        what = miscounted(raw, line, counts, following, self._source.delimiter)
+        raise BadInput(f"{self._name}, line {line}: {what}")
 
     def _written(self, rows: list[list[str]]) -> str:
         written: list[str] = []
@@ -187,6 +187,11 @@ class _Lines:
     def raw(self) -> str:
         """The text of the current record."""
         return "".join(self._taken)
+
+    @property
+    def last(self) -> str:
+        """The last line of the current record."""
+        return self._taken[-1]
 
     def begin(self) -> None:
         """Begin a record."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Protocol
 
+from fsspec.spec import AbstractFileSystem
+
 from diffing.core.comparison import Comparison
 from diffing.core.dialect import SIDES, Dialect
 from diffing.core.errors import BadArgument, DiffFailed, DiffingError, Interrupted
@@ -16,14 +18,16 @@ from diffing.core.input_file import InputFile, named_apart
 from diffing.core.progress import Progress
 from diffing.core.spec import DiffSpec
 from diffing.csvfiles.alignment import Irreducible
+from diffing.csvfiles.archives import Copies
 from diffing.csvfiles.csv_file import CsvFile
 from diffing.csvfiles.open import is_missing_or_empty, open_csv, without_rows
 from diffing.csvfiles.rewrite import rewrite
 from diffing.csvfiles.split import CUTTING, PIECES, Cutting, Pieces
 from diffing.csvfiles.verify import Inspection
 from diffing.engine.compare import Counts, compare
-from diffing.engine.connection import ENGINE, CsvRefused, Session
+from diffing.engine.connection import ENGINE, CsvRefused, OrderedSession, Session
 from diffing.engine.parameters import Side, Work
+from diffing.engine.parquet import is_parquet, open_parquet
 from diffing.engine.reduction import Means, Reducer
 from diffing.engine.summary import ColumnsSummary, InputSummary, ResultSummary, SideCounts, Summary
 from diffing.engine.warn import Facts, warnings_of
@@ -41,7 +45,7 @@ class Diff:
     """One diff of two files.
 
     Args:
-        spec: the order; the files are `.csv`, `.csv.gz` or `.csv.zst`.
+        spec: the order; the files are CSV, perhaps packed, or Parquet.
         limits: threads, memory and disk.
         cutting: sizes of pieces and samples of the files.
 
@@ -153,7 +157,15 @@ class Diff:
 
     def _open(self, original: InputFile, scratch: Path, dialect: Dialect) -> CsvFile:
         wanted = [*self._comparison.key, *self._comparison.value]
-        return open_csv(original, scratch, wanted, self._limits.max_unpacked_bytes, dialect)
+        most = self._limits.max_unpacked_bytes
+        if not is_parquet(original.path):
+            return open_csv(original, scratch, wanted, most, dialect)
+
+        def connect(files: Sequence[AbstractFileSystem]) -> Session:
+            self._session = OrderedSession(self._limits, scratch, (), files, self._interrupted)
+            return self._session
+
+        return open_parquet(original, Copies(scratch, most), wanted, connect)
 
     def _counts(self, files: tuple[CsvFile, CsvFile], place: "_Place") -> Counts | CsvRefused:
         """Compare the rows that the files do not share, or the whole files."""
