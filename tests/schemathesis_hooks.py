@@ -10,7 +10,7 @@ _KINDS = {
     side + name: kind
     for side in ("", "old_", "new_")
     for name, kind in {
-        **dict.fromkeys(("delimiter", "quote", "encoding"), str),
+        **dict.fromkeys(("delimiter", "quote", "encoding", "decimal", "thousands"), str),
         **dict.fromkeys(("skip_lines", "skip_footer"), int),
         "sniff": bool,
     }.items()

@@ -158,6 +158,107 @@ class TestRealExports:
         assert NEW == (tmp_path / "out.csv").read_text()
 
 
+GERMAN = ("--delimiter", ";", "--decimal", ",", "--thousands", ".")
+
+
+class TestNumbers:
+    OLD = (
+        "id;value;other\n1;1.234,50;x\n2;0,1;x\n3;7;x\n4;-1.000.000;x\n5;n/a;x\n6;;x\n9;8,25;1,5\n"
+    )
+    NEW = "id;value;other\n1;1234,5;y\n2;0,2;1,5\n3;7,0;y\n4;-1000000;y\n5;n. a.;y\n6;1.000;y\n"
+
+    def test_are_compared_as_what_they_mean_and_keep_their_text(self, tmp_path: Path) -> None:
+        put(tmp_path, self.OLD, self.NEW)
+
+        result = diff(tmp_path, *GERMAN, "--removed", "removed.csv")
+
+        assert b"id;value;other\n2;0,2;1,5\n5;n. a.;y\n6;1.000;y\n" == result
+        assert b"id;value;other\n9;8,25;1,5\n" == (tmp_path / "removed.csv").read_bytes()
+        found = summary(tmp_path)
+        assert (3, 2, {"old": 1, "new": 1}) == (
+            found["changed"],
+            found["within_tolerance"],
+            found["not_numbers"],
+        )
+        assert {"only_old": [], "only_new": []} == found["columns"]
+
+    def test_old_values_are_written_as_in_new(self, tmp_path: Path) -> None:
+        put(tmp_path, "id,value\n1,1234.5\n2,v1.5\n", "id;value\n1;1.234,6\n2;x\n")
+        of_new = ("--new-delimiter", ";", "--new-decimal", ",", "--new-thousands", ".")
+
+        result = diff(tmp_path, *of_new, "--detail")
+
+        assert (
+            b"id;value;_change;_old_value\n1;1.234,6;changed;1234,5\n2;x;changed;v1.5\n"
+        ) == result
+
+    def test_of_old_alone(self, tmp_path: Path) -> None:
+        put(tmp_path, 'id,value\n1,"1.234,50"\n2,"0,5"\n', "id,value\n1,1234.5\n2,0.6\n")
+
+        result = diff(tmp_path, "--old-decimal", ",", "--old-thousands", ".", "--detail")
+
+        assert b"id,value,_change,_old_value\n2,0.6,changed,0.5\n" == result
+
+    @pytest.mark.parametrize("sign", ["'", " ", "\u202f", ","])
+    def test_have_any_sign_between_thousands(self, tmp_path: Path, sign: str) -> None:
+        new = f"id;value\n1;1{sign}234{sign}567.5\n2;12{sign}34\n"
+        put(tmp_path, "id;value\n1;1234567.50\n2;1234\n", new)
+
+        result = diff(tmp_path, "--delimiter", ";", "--new-thousands", sign)
+
+        assert f"id;value\n2;12{sign}34\n".encode() == result
+
+    @pytest.mark.parametrize(
+        ("value", "options", "remedy"),
+        [
+            ("1.5", ["--thousands", "."], "Write it with three digits after each"),
+            ("1.234", [], "Give --thousands . if the point separates thousands."),
+        ],
+    )
+    def test_that_would_mean_another_number_are_refused(
+        self, tmp_path: Path, value: str, options: list[str], remedy: str
+    ) -> None:
+        put(tmp_path, "T\n\nid;value\n1;2\n", f"T\n\nid;value\n\n1;2\n2;{value}\n")
+
+        said = refusal(
+            tmp_path, "--delimiter", ";", "--decimal", ",", "--skip-lines", "1", *options
+        )
+
+        assert said.startswith(f"new.csv, line 6: value is '{value}', but the decimal sign is ','.")
+        assert remedy in said
+
+    def test_in_a_header_of_several_lines(self, tmp_path: Path) -> None:
+        put(tmp_path, 'id;"val\nue"\n1;1,5\n2;2\n', 'id;"val\nue"\n1;1,6\n2;2,0\n')
+
+        done = run_here(
+            tmp_path,
+            *("diff", "--old", "old.csv", "--new", "new.csv", "--key", "id"),
+            *("--value", "val\nue", "--output", "out.csv", *GERMAN),
+        )
+
+        assert (0, "") == (done.returncode, done.stderr)
+        assert 'id;"val\nue"\n1;1,6\n' == (tmp_path / "out.csv").read_text()
+
+    def test_a_missing_old_file(self, tmp_path: Path) -> None:
+        (tmp_path / "new.csv").write_text(self.NEW)
+
+        done = run_here(
+            tmp_path, "diff", *OUT, *GERMAN, "--old-may-be-missing", "--removed", "r.csv"
+        )
+
+        assert 0 == done.returncode
+        assert self.NEW == (tmp_path / "out.csv").read_text()
+        assert "id;value;other\n" == (tmp_path / "r.csv").read_text()
+
+    def test_many_rows_that_both_files_share(self, tmp_path: Path) -> None:
+        rows = [f"{i};{i % 97},{i % 10};{'x' * 150}\n" for i in range(70_000)]
+        changed = [*rows]
+        changed[33_333] = f"33333;1.234,5;{'x' * 150}\n"
+        put(tmp_path, *(f"id;value;t\n{''.join(r)}" for r in (rows, changed)))
+
+        assert f"id;value;t\n{changed[33_333]}".encode() == diff(tmp_path, *GERMAN)
+
+
 class TestRefusals:
     def test_the_line_and_byte_that_the_encoding_lacks(self, tmp_path: Path) -> None:
         put(tmp_path, OLD, NEW.encode("cp1252"))
@@ -215,6 +316,9 @@ class TestRefusals:
             (["--encoding", "ebcdic"], "encoding: must be one of utf-8, utf-8-sig, utf-16,"),
             (["--skip-lines", "-1"], "skip_lines must be a number of lines, 0 or more, not -1."),
             (["--skip-lines", "10001"], "skip_lines: "),
+            (["--decimal", ";"], "decimal: must be a point or a comma."),
+            (["--thousands", "."], "decimal and thousands must differ."),
+            (["--thousands", "00"], "thousands: must be a comma, a point, "),
         ],
     )
     def test_an_option_that_cannot_be(self, tmp_path: Path, options: list[str], said: str) -> None:

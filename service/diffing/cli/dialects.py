@@ -18,6 +18,8 @@ _OPTIONS: dict[str, tuple[str, str]] = {
     "encoding": ("NAME", f"One of {_ENCODINGS} (usual: utf-8)."),
     "skip_lines": ("N", "Lines above the header to ignore."),
     "skip_footer": ("N", "Lines at the end to ignore, such as totals."),
+    "decimal": ("SIGN", "Decimal sign of values, a point or a comma (usual: a point)."),
+    "thousands": ("SIGN", "Sign between thousands of values, or none (usual: none)."),
 }
 
 

@@ -25,6 +25,8 @@ ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252",
 _MOST_LINES = 10_000
 _CODECS = {codecs.lookup(name).name: name for name in ENCODINGS}
 _TAB = {"tab": "\t", r"\t": "\t"}
+# the last two are a no-break space and a narrow one
+_THOUSANDS = ".,'_ \u00a0\u202f"
 _NEVER = frozenset("\r\n\0\ufeff")
 
 
@@ -49,6 +51,21 @@ def _encoding(text: str) -> str:
         raise ValueError(f"must be one of {', '.join(ENCODINGS)}") from None
 
 
+def _decimal(text: str) -> str:
+    if text not in (".", ","):
+        raise ValueError("must be a point or a comma")
+    return text
+
+
+def _thousands(text: str) -> str:
+    sign = "" if text == "none" else text
+    if len(sign) > 1 or sign not in _THOUSANDS:
+        raise ValueError("must be a comma, a point, an apostrophe, an underscore, a space, or none")
+    return sign
+
+
+Decimal = Annotated[str, AfterValidator(_decimal)]
+Thousands = Annotated[str, AfterValidator(_thousands)]
 Delimiter = Annotated[str, AfterValidator(_delimiter)]
 Quote = Annotated[str, AfterValidator(_quote)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
@@ -64,7 +81,9 @@ class Dialect(BaseModel):
         encoding: one of ENCODINGS. Usual: utf-8.
         skip_lines: lines above the header to ignore.
         skip_footer: lines at the end to ignore; blank lines do not count.
-        sniff: find the fields that are None in the file itself.
+        decimal: the decimal sign of values. Usual: a point.
+        thousands: the sign between thousands of values; empty or `none` without one, as usual.
+        sniff: find the fields that are None in the file itself, but for decimal and thousands.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,6 +93,8 @@ class Dialect(BaseModel):
     encoding: Encoding | None = None
     skip_lines: Lines | None = None
     skip_footer: Lines | None = None
+    decimal: Decimal | None = None
+    thousands: Thousands | None = None
     sniff: Annotated[bool, Field(strict=True)] | None = None
 
     @field_validator("*", mode="before")
@@ -89,6 +110,8 @@ class Dialect(BaseModel):
             raise ValueError("quote and delimiter must differ")
         if self.delimiter == '"' and self.quote is None:
             raise ValueError('a delimiter of " needs another quote')
+        if self.thousands and self.thousands == (self.decimal or "."):
+            raise ValueError("decimal and thousands must differ")
         return self
 
     @model_serializer(mode="wrap")
@@ -104,6 +127,8 @@ class FullDialect(Dialect):
     encoding: Encoding = "utf-8"
     skip_lines: Lines = 0
     skip_footer: Lines = 0
+    decimal: Decimal = "."
+    thousands: Thousands = ""
 
     @property
     def is_read_as_it_is(self) -> bool:
@@ -112,9 +137,14 @@ class FullDialect(Dialect):
         return self._has_plain_fields and self.encoding in ("utf-8", "utf-8-sig") and not lines
 
     @property
+    def has_plain_numbers(self) -> bool:
+        """Whether numbers are written as SQL reads them."""
+        return (self.decimal, self.thousands) == (".", "")
+
+    @property
     def is_written_as_it_is(self) -> bool:
         """Whether SQL writes such a file."""
-        return self._has_plain_fields and self.encoding == "utf-8"
+        return self._has_plain_fields and self.encoding == "utf-8" and self.has_plain_numbers
 
     @property
     def _has_plain_fields(self) -> bool:

@@ -159,12 +159,8 @@ def without_rows(like: CsvFile, name: str, scratch: Path) -> CsvFile:
     path = scratch / "without-rows.csv"
     with reading(name):
         path.write_bytes(BOM + line_of(like.columns).encode() + b"\n")
-    return replace(
-        open_csv(InputFile(path, "without-rows.csv"), scratch),
-        name=name,
-        bytes=0,
-        dialect=like.dialect,
-    )
+    found = open_csv(InputFile(path, path.name), scratch)
+    return replace(found, name=name, bytes=0, dialect=like.dialect, originals=like.originals)
 
 
 @contextmanager

@@ -131,6 +131,7 @@ class _Unpacked(RawIOBase):
         return False
 
     def close(self) -> None:
+        self._stream = self._begin()  # frees the memory of the last one
         self._file.close()
         super().close()
 

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import BufferedReader
 from types import SimpleNamespace
@@ -30,6 +30,8 @@ class Translation:
     Attributes:
         columns: the names in the header; None without a header.
         line: where the header begins, from 1.
+        target: as given.
+        alter: changes the fields of each record below the header; None changes nothing.
 
     Raises:
         BadInput: the header cannot be read. The text names the line.
@@ -38,10 +40,11 @@ class Translation:
     def __init__(
         self, file: BufferedReader, name: str, source: FullDialect, target: FullDialect
     ) -> None:
-        self._name, self._source, self._target = name, source, target
+        self._name, self._source, self.target = name, source, target
         lines = _without_surroundings(decoded(file, name, source.encoding), source, name)
         self._lines = _Lines(lines, source.skip_lines)
         self._field_with_signs = _field_with(source.delimiter, _signs(target))
+        self.alter: Callable[[list[str]], list[str]] | None = None
         self.columns: list[str] | None = None
         self.columns = self._first_record()
         self.line = self._lines.began
@@ -49,7 +52,16 @@ class Translation:
     @property
     def header(self) -> str:
         """The header in the other dialect, without its line end."""
-        return self._written([self.columns or []]).removesuffix("\n")
+        return self.line_of(self.columns or [])
+
+    @property
+    def place(self) -> str:
+        """The file and the line where the current record begins, for errors."""
+        return f"{self._name}, line {self._lines.began}"
+
+    def line_of(self, fields: list[str]) -> str:
+        """A record in the other dialect, without its line end."""
+        return self._written([fields]).removesuffix("\n")
 
     def chunks(self) -> Iterator[str]:
         """The records below the header.
@@ -64,7 +76,7 @@ class Translation:
             chunk = self._lines.take_chunk()
             if chunk is None:
                 return
-            text = self._at_once(chunk)
+            text = None if self.alter else self._at_once(chunk)
             if text is None:
                 self._lines.give_back(chunk)
             elif text:
@@ -80,7 +92,7 @@ class Translation:
 
     def _at_once(self, text: str) -> str | None:
         """The text of whole lines without quotes; None if each record needs a look."""
-        source, target = self._source, self._target
+        source, target = self._source, self.target
         delimiter, quote = source.delimiter, target.quote
         if "\r" in text:
             text = text.replace("\r\n", "\n")
@@ -117,7 +129,7 @@ class Translation:
                 raise self._fault("a carriage return without a line feed")
             if fields:
                 self._check(fields)
-                yield fields
+                yield self.alter(fields) if self.alter else fields
 
     def _check(self, fields: list[str]) -> None:
         expected = len(self.columns or fields)
@@ -126,12 +138,12 @@ class Translation:
         raw, line = self._lines.raw.rstrip("\r\n"), self._lines.began
         counts, following = (len(fields), expected), self._lines.peek()
         what = miscounted(raw, line, counts, following, self._source.delimiter)
-        raise BadInput(f"{self._name}, line {line}: {what}")
+        raise BadInput(f"{self.place}: {what}")
 
     def _written(self, rows: list[list[str]]) -> str:
         written: list[str] = []
         # csv quotes a field with a CR only if the line end has one
-        form = _format(self._target) | {"lineterminator": "\r\n"}
+        form = _format(self.target) | {"lineterminator": "\r\n"}
         writer = csv.writer(SimpleNamespace(write=written.append), **form)
         try:
             writer.writerows(rows)
@@ -142,10 +154,7 @@ class Translation:
             ) from None
         longest = max(map(len, written), default=0)
         if longest > LONGEST_RECORD:
-            raise BadInput(
-                f"{self._name}, line {self._lines.began}: "
-                f"the record is longer than {LONGEST_RECORD:,} bytes."
-            )
+            raise BadInput(f"{self.place}: the record is longer than {LONGEST_RECORD:,} bytes.")
         return "".join([f"{line[:-2]}\n" for line in written])
 
     def _fault(self, otherwise: str) -> BadInput:

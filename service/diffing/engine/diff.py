@@ -20,6 +20,7 @@ from diffing.core.spec import DiffSpec
 from diffing.csvfiles.alignment import Irreducible
 from diffing.csvfiles.archives import Copies
 from diffing.csvfiles.csv_file import CsvFile
+from diffing.csvfiles.notation import with_plain_numbers
 from diffing.csvfiles.open import is_missing_or_empty, open_csv, without_rows
 from diffing.csvfiles.rewrite import rewrite
 from diffing.csvfiles.split import CUTTING, PIECES, Cutting, Pieces
@@ -105,7 +106,7 @@ class Diff:
             reporter = _Reporter(on_progress)
             reporter.stage("checking")
             old, new = self._opened(scratch)
-            written = Written.of(parts, (old, new), scratch)
+            written = Written.of(parts, (old, new), len(self._comparison.value), scratch)
             place = _Place(written.plain, scratch, reporter)
             counts = self._counts((old, new), place)
             if isinstance(counts, CsvRefused):
@@ -157,15 +158,18 @@ class Diff:
 
     def _open(self, original: InputFile, scratch: Path, dialect: Dialect) -> CsvFile:
         wanted = [*self._comparison.key, *self._comparison.value]
-        most = self._limits.max_unpacked_bytes
+        copies = Copies(scratch, self._limits.max_unpacked_bytes)
         if not is_parquet(original.path):
-            return open_csv(original, scratch, wanted, most, dialect)
+            file = open_csv(original, scratch, wanted, copies.most, dialect)
+            if file.dialect.has_plain_numbers:
+                return file
+            return with_plain_numbers(file, original, self._comparison.value, copies)
 
         def connect(files: Sequence[AbstractFileSystem]) -> Session:
             self._session = OrderedSession(self._limits, scratch, (), files, self._interrupted)
             return self._session
 
-        return open_parquet(original, Copies(scratch, most), wanted, connect)
+        return open_parquet(original, copies, wanted, connect)
 
     def _counts(self, files: tuple[CsvFile, CsvFile], place: "_Place") -> Counts | CsvRefused:
         """Compare the rows that the files do not share, or the whole files."""
@@ -335,8 +339,8 @@ def _result_summary(parts: Outputs, counts: Counts) -> ResultSummary:
 
 def _columns_summary(old: CsvFile, new: CsvFile) -> ColumnsSummary:
     return ColumnsSummary(
-        only_old=tuple(name for name in old.columns if name not in new.columns),
-        only_new=tuple(name for name in new.columns if name not in old.columns),
+        only_old=tuple(name for name in old.own_columns if name not in new.own_columns),
+        only_new=tuple(name for name in new.own_columns if name not in old.own_columns),
     )
 
 

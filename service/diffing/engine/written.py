@@ -1,7 +1,7 @@
 """Writes the outputs of a diff in the dialects of its files."""
 
 import codecs
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from io import BufferedReader
 from itertools import chain
@@ -11,6 +11,7 @@ from diffing.core.dialect import PLAIN, FullDialect
 from diffing.core.errors import BadInput
 from diffing.csvfiles.archives import Room
 from diffing.csvfiles.csv_file import CsvFile
+from diffing.csvfiles.notation import restored
 from diffing.csvfiles.translate import Translation
 from diffing.files.results import DIALECTS, OutputName, Outputs
 
@@ -23,14 +24,18 @@ class Written:
         parts: the files to write.
         plain: the files that SQL writes: the same, or copies in the scratch folder.
         files: the old and the new file.
+        values: the number of value columns.
     """
 
     parts: Outputs
     plain: Outputs
     files: tuple[CsvFile, CsvFile]
+    values: int
 
     @classmethod
-    def of(cls, parts: Outputs, files: tuple[CsvFile, CsvFile], scratch: Path) -> "Written":
+    def of(
+        cls, parts: Outputs, files: tuple[CsvFile, CsvFile], values: int, scratch: Path
+    ) -> "Written":
         """The outputs of a diff of these files."""
         old, new = files
         dialects = {"old_dialect": old.dialect, "new_dialect": new.dialect}
@@ -39,7 +44,7 @@ class Written:
             for name, side in DIALECTS.items()
             if getattr(parts, name) and not dialects[side].is_written_as_it_is
         }
-        return cls(parts, replace(parts, **copies), files)
+        return cls(parts, replace(parts, **copies), files, values)
 
     def finish(self) -> None:
         """Translate the copies.
@@ -57,10 +62,16 @@ class Written:
     def _translate(self, plain: Path, part: Path, output: OutputName) -> None:
         old, new = self.files
         file = old if DIALECTS[output] == "old_dialect" else new
+        olds = self.values if output == "detail" else 0
         room = Room(part.parent, file.name)
         with plain.open("rb") as source, part.open("wb") as target:
+            text = Translation(source, output, PLAIN, file.dialect)
+            columns = text.columns or []
+            kept, alter = restored(columns, file, olds)
+            if not file.dialect.has_plain_numbers:
+                text.alter = alter
             try:
-                for block in translated(source, output, PLAIN, file.dialect):
+                for block in _encoded(text, [columns[place] for place in kept]):
                     room.require(len(block))
                     target.write(block)
             except UnicodeEncodeError as error:
@@ -88,5 +99,9 @@ def translated(
         UnicodeEncodeError: the encoding of the other dialect lacks a character.
     """
     text = Translation(source, name, dialect, target)
-    encode: Callable[[str], bytes] = codecs.getincrementalencoder(target.encoding)().encode
-    return map(encode, chain([f"{text.header}\n"], text.chunks()))
+    return _encoded(text, text.columns or [])
+
+
+def _encoded(text: Translation, columns: list[str]) -> Iterator[bytes]:
+    encoder = codecs.getincrementalencoder(text.target.encoding)()
+    return map(encoder.encode, chain([f"{text.line_of(columns)}\n"], text.chunks()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from diffing.core.dialect import FullDialect
+from diffing.core.dialect import NAMES, FullDialect
 from diffing.files.publish import published
 
 # the result last: when it exists, the others do
@@ -31,10 +31,11 @@ def dialect_of(summary: Mapping[str, Any], output: OutputName) -> FullDialect:
     """The dialect of an output.
 
     Args:
-        summary: of the diff, as JSON values; one of an earlier release names no dialect.
+        summary: of the diff, as JSON values; that of another release may have other fields.
         output: its field in `Outputs`.
     """
-    return FullDialect.model_validate(summary.get(DIALECTS[output], {}))
+    found = summary.get(DIALECTS[output], {})
+    return FullDialect.model_validate({name: found[name] for name in NAMES if name in found})
 
 
 @dataclass(frozen=True)
