@@ -7,6 +7,10 @@
 --             key, value          lists of columns; other columns are not compared
 --             rel_tol, abs_tol    tolerances of every value column; rel_tol is NULL if it is not set
 --             rel_tols, abs_tols  maps of other tolerances, by the name of a value column
+--             texts, times        lists of value columns that are compared as such
+--             time_tol            interval, the tolerance of times
+--             trim_blanks, nocase whether to ignore blanks and case
+--             empty               list of words that mean an empty field
 -- columns     the columns of new
 -- order       the order of new
 --
@@ -19,11 +23,11 @@
 -- anti_join --
 
 -- The columns of a table by role, in the order of the table `model`, because the texts of two tables
--- are compared by position.
-create or replace temp macro packed_rows(model, name, key, value) as table
+-- are compared by position; as they are compared.
+create or replace temp macro packed_rows(model, name, key, value, has_trim, has_nocase, empty_words) as table
     select
-        struct_pack(*columns(key)) as row_key,
-        [*columns(value)] as texts,
+        compared_fields([*columns(key)], has_trim, has_nocase, empty_words) as row_key,
+        compared_fields([*columns(value)], has_trim, has_nocase, empty_words) as texts,
         struct_keys(struct_pack(*columns(value))) as names,
         struct_pack(*columns(*)) as fields,
         row_number() over () as row
@@ -31,15 +35,20 @@ create or replace temp macro packed_rows(model, name, key, value) as table
 
 create or replace temp macro anti_join(
     old, new, key, value, rel_tol := null, abs_tol := 0,
-    rel_tols := map([]::varchar[], []::double[]), abs_tols := map([]::varchar[], []::double[])
+    rel_tols := map([]::varchar[], []::double[]), abs_tols := map([]::varchar[], []::double[]),
+    texts := []::varchar[], times := []::varchar[], time_tol := interval 0 second,
+    trim_blanks := false, nocase := false, empty := []::varchar[]
 ) as table
     select unnest(new_rows.fields)
-    from packed_rows(new, new, key, value) as new_rows
-    anti join packed_rows(new, old, key, value) as old_rows
+    from packed_rows(new, new, key, value, trim_blanks, nocase, empty) as new_rows
+    anti join packed_rows(new, old, key, value, trim_blanks, nocase, empty) as old_rows
         on new_rows.row_key is not distinct from old_rows.row_key
-        and all_values_equal(
-            new_rows.texts, old_rows.texts, numbers_in(new_rows.texts), numbers_in(old_rows.texts),
+        and all_values_equal_by_kind(
+            new_rows.texts, old_rows.texts,
+            numbers_of_columns(new_rows.texts, new_rows.names, texts || times),
+            numbers_of_columns(old_rows.texts, new_rows.names, texts || times),
             [coalesce(rel_tols[name], rel_tol) for name in new_rows.names],
-            [coalesce(abs_tols[name], abs_tol) for name in new_rows.names]
+            [coalesce(abs_tols[name], abs_tol) for name in new_rows.names],
+            time_tols_of_columns(new_rows.names, times, time_tol)
         )
     order by new_rows.row;

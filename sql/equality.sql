@@ -129,14 +129,16 @@ create or replace temp macro any_wholes_differ(a, b, numbers_a, numbers_b) as
         false
     );
 
+-- Whether two values are equal, given their texts and numbers.
+create or replace temp macro texts_equal(text_a, text_b, a, b, rel_tol, abs_tol) as
+    text_a is not distinct from text_b
+    or coalesce(numbers_equal(text_a, text_b, a, b, rel_tol, abs_tol), false);
+
 -- Whether all values are equal, given lists of texts, numbers and tolerances, one for each value column.
 -- The caller casts the numbers, because DuckDB would repeat a cast in here.
 create or replace temp macro all_values_equal(a, b, numbers_a, numbers_b, rel_tol, abs_tol) as
     list_bool_and([
-        pair[1] is not distinct from pair[2]
-        or coalesce(
-            numbers_equal(pair[1], pair[2], pair[3], pair[4], pair[5], pair[6]), false
-        )
+        texts_equal(pair[1], pair[2], pair[3], pair[4], pair[5], pair[6])
         for pair in list_zip(a, b, numbers_a, numbers_b, rel_tol, abs_tol)
     ]);
 
@@ -144,3 +146,134 @@ create or replace temp macro numbers_in(texts) as numbers_of(texts, doubles_in(t
 
 create or replace temp macro values_equal(a, b, rel_tol, abs_tol) as
     all_values_equal([a], [b], [number_in(a)], [number_in(b)], [rel_tol], [abs_tol]);
+
+-- Fields without the blanks around them: Unicode's white space, U+200B and U+FEFF.
+create or replace temp macro trimmed(field) as
+    regexp_replace(
+        field,
+        '^[\pZ\t-\r\x{85}\x{200b}\x{feff}]+|[\pZ\t-\r\x{85}\x{200b}\x{feff}]+$',
+        '', 'g'
+    );
+
+-- Fields without their case, as Unicode folds it. Of the letters that it replaces by several, only 'ß' and
+-- 'İ' are. `lower` leaves the letters of the lists.
+create or replace temp macro folded(field) as
+    if(
+        strlen(field) = length(field), -- ASCII
+        lower(field),
+        replace(
+            translate(
+                lower(replace(field, 'İ', 'i' || chr(775))),
+                chr(837) || chr(8126) || 'µſςϐϑϕϖϰϱϵᲀᲁᲂᲃᲄᲅᲆᲇᲈẛ',
+                'ιιμsσβθφπκρεвдосттъѣꙋṡ'
+            ),
+            'ß', 'ss'
+        )
+    );
+
+create or replace temp macro without_blanks_and_case(field, has_trim, has_nocase) as
+    case
+        when has_trim and has_nocase then folded(trimmed(field))
+        when has_trim then trimmed(field)
+        when has_nocase then folded(field)
+        else field
+    end;
+
+-- The text that is compared in place of a field. The rules are a struct:
+--
+--   trim    whether blanks around a field are ignored
+--   nocase  whether case is ignored
+--   empty   words that mean an empty field, themselves without blanks and case by these rules
+create or replace temp macro compared(field, rules) as
+    [
+        if(list_contains(rules['empty'], text), '', text)
+        for text in [without_blanks_and_case(field, rules['trim'], rules['nocase'])]
+    ][1];
+
+-- The microseconds of a zone such as '+05:30', without its sign.
+create or replace temp macro offset_in(zone) as
+    (60 * zone[2:3]::bigint + rpad(replace(zone[4:], ':', ''), 2, '0')::bigint) * 60000000;
+
+-- The time in a text of ISO 8601, in microseconds, or NULL. A date is its midnight. Further digits of a
+-- second are cut off. With a zone, 2^61 is added, so no tolerance reaches a time without one.
+create or replace temp macro time_in(field) as [
+    epoch_us(
+        try_strptime(
+            replace(part.date, '-', '') || rpad(left(replace(part.clock, ':', ''), 6), 6, '0'),
+            '%Y%m%d%H%M%S'
+        )
+    )
+    + rpad(left(part.fraction, 6), 6, '0')::bigint
+    + case part.zone[1]
+        when '' then 0
+        when '+' then 2305843009213693952 - offset_in(part.zone)
+        when '-' then 2305843009213693952 + offset_in(part.zone)
+        else 2305843009213693952
+    end
+    for part in [
+        regexp_extract(
+            field,
+            '^([0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8})'
+            || '(?:[Tt ]([0-9]{2}(?::?[0-9]{2})?|(?:[0-9]{2}:[0-9]{2}:[0-9]{2}|[0-9]{6})(?:[.,]([0-9]+))?)'
+            || '([Zz]|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)?)?$',
+            ['date', 'clock', 'fraction', 'zone']
+        )
+    ]
+][1];
+
+-- texts_equal by kind of column: time_tol is the tolerance of times in microseconds; NULL for other kinds.
+create or replace temp macro texts_equal_by_kind(text_a, text_b, a, b, rel_tol, abs_tol, time_tol) as
+    text_a is not distinct from text_b
+    or coalesce(
+        if(
+            time_tol is null,
+            numbers_equal(text_a, text_b, a, b, rel_tol, abs_tol),
+            abs(time_in(text_a) - time_in(text_b)) <= time_tol
+        ),
+        false
+    );
+
+-- all_values_equal by kind of column: time_tols has the tolerance of each column of times in microseconds,
+-- and NULL for other columns. Columns of texts and times have no numbers.
+create or replace temp macro all_values_equal_by_kind(
+    a, b, numbers_a, numbers_b, rel_tol, abs_tol, time_tols
+) as
+    list_bool_and([
+        texts_equal_by_kind(pair[1], pair[2], pair[3], pair[4], pair[5], pair[6], pair[7])
+        for pair in list_zip(a, b, numbers_a, numbers_b, rel_tol, abs_tol, time_tols)
+    ]);
+
+-- For the macros of the shell and the specification, in which an empty field is NULL:
+
+-- Fields as they are compared by trim, nocase and empty.
+create or replace temp macro compared_fields(fields, has_trim, has_nocase, empty_words) as
+    if(
+        has_trim or has_nocase or len(empty_words) > 0,
+        [
+            nullif(
+                compared(
+                    field,
+                    {
+                        'trim': has_trim,
+                        'nocase': has_nocase,
+                        'empty': [
+                            without_blanks_and_case(word, has_trim, has_nocase) for word in empty_words
+                        ]
+                    }
+                ),
+                ''
+            )
+            for field in fields
+        ],
+        fields
+    );
+
+-- The numbers of columns that are not named as others.
+create or replace temp macro numbers_of_columns(texts, names, others) as
+    numbers_in([
+        if(list_contains(others, pair[2]), null, pair[1]) for pair in list_zip(texts, names)
+    ]);
+
+-- The tolerances of times in microseconds; NULL for other columns.
+create or replace temp macro time_tols_of_columns(names, times, time_tol) as
+    [if(list_contains(times, name), epoch_us(time_tol), null) for name in names];

@@ -44,8 +44,9 @@ create or replace temp macro csv_fields(file varchar) as table
 
 -- The same, packed at once, so no column of the file can hide another name.
 --
--- columns  row_key  struct of the key columns
---          texts    list of the values
+-- columns  row_key  list of the key columns, as they are compared
+--          row_texts  list of the values, as they are compared
+--          names    list of the value columns
 --          before   struct of the values
 --          fields   struct of all columns
 --          row      number in the file, from 1
@@ -53,11 +54,12 @@ create or replace temp macro csv_fields(file varchar) as table
 -- The columns have the order of the file `model`, because the texts of two files are compared by
 -- position, and columns(…) returns them in the order of its table.
 create or replace temp macro csv_rows_like(
-    model varchar, file varchar, key varchar[], value varchar[]
+    model varchar, file varchar, key varchar[], value varchar[], has_trim, has_nocase, empty_words
 ) as table
     select
-        struct_pack(*columns(key)) as row_key,
-        [*columns(value)] as texts,
+        compared_fields([*columns(key)], has_trim, has_nocase, empty_words) as row_key,
+        compared_fields([*columns(value)], has_trim, has_nocase, empty_words) as row_texts,
+        struct_keys(struct_pack(*columns(value))) as names,
         struct_pack(*columns(value)) as before,
         struct_pack(*columns(*)) as fields,
         row_number() over () as row
@@ -73,6 +75,10 @@ create or replace temp macro csv_rows_like(
 --             key, value        lists of columns; other columns are not compared
 --             rel_tol, abs_tol  tolerances of every value column; without rel_tol it is 1e-9, but whole
 --                               numbers must be the same
+--             texts, times      lists of value columns that are compared as such
+--             time_tol          interval, the tolerance of times
+--             trim_blanks, nocase  whether to ignore blanks and case
+--             empty             list of words that mean an empty field
 -- columns     _change        added, changed or removed
 --             …              the columns of new; a removed row has its fields of old there, but
 --                            NULL for values
@@ -82,18 +88,20 @@ create or replace temp macro csv_rows_like(
 -- order       added and changed rows in the order of new, then removed rows in the order of old
 create or replace temp macro diff(
     old varchar, new varchar, key varchar[], value varchar[],
-    rel_tol double := null, abs_tol double := 0
+    rel_tol double := null, abs_tol double := 0,
+    texts := []::varchar[], times := []::varchar[], time_tol := interval 0 second,
+    trim_blanks := false, nocase := false, empty := []::varchar[]
 ) as table
     with
     -- distinct: a key may repeat 100,000 times on each side, with few values
     old_values as (
-        select row_key, texts, any_value(before) as before, min(row) as row
-        from csv_rows_like(new, old, key, value)
-        group by row_key, texts
+        select row_key, row_texts, arg_min(before, row) as before, min(row) as row
+        from csv_rows_like(new, old, key, value, trim_blanks, nocase, empty)
+        group by row_key, row_texts
     ),
     -- one row per key, so the join below cannot multiply rows
     old_keys as (
-        select row_key, list(texts) as candidates, arg_min(before, row) as before
+        select row_key, list(row_texts) as candidates, arg_min(before, row) as before
         from old_values
         group by row_key
     ),
@@ -102,11 +110,14 @@ create or replace temp macro diff(
             case
                 when row is null then 'removed'
                 when candidates is null then 'added'
-                when list_contains(candidates, texts) then 'unchanged'
+                when list_contains(candidates, row_texts) then 'unchanged'
                 when list_bool_or([
-                    all_values_equal(
-                        texts, candidate, numbers_in(texts), numbers_in(candidate),
-                        [rel_tol for _ in value], [abs_tol for _ in value]
+                    all_values_equal_by_kind(
+                        row_texts, candidate,
+                        numbers_of_columns(row_texts, names, texts || times),
+                        numbers_of_columns(candidate, names, texts || times),
+                        [rel_tol for _ in value], [abs_tol for _ in value],
+                        time_tols_of_columns(names, times, time_tol)
                     )
                     for candidate in candidates
                 ]) then 'unchanged'
@@ -116,7 +127,7 @@ create or replace temp macro diff(
             fields,
             old_keys.before,
             old_keys.row_key as old_key
-        from csv_rows_like(new, new, key, value) as new_rows
+        from csv_rows_like(new, new, key, value, trim_blanks, nocase, empty) as new_rows
         -- only on the key: with another condition, 1.5 would compare all pairs of rows
         full join old_keys on new_rows.row_key is not distinct from old_keys.row_key
     ),
@@ -126,13 +137,19 @@ create or replace temp macro diff(
     -- without a model: a column that old lacks must be an error
     old_rows as (
         select
-            struct_pack(*columns(key)) as row_key,
+            compared_fields([*columns(key)], trim_blanks, nocase, empty) as row_key,
             struct_pack(*columns(value)) as before,
             struct_pack(
                 *columns(lambda name: not list_contains([lower(v) for v in value], lower(name)))
             ) as others,
             row_number() over () as row
-        from csv_fields(old)
+        from (
+            (select columns(key) from csv_fields(new) limit 0) -- for the order of the keys
+            union all by name
+            (select columns(key) from csv_fields(old) limit 0) -- an error if one is missing
+            union all by name
+            from csv_fields(old)
+        )
     ),
     removed as (
         select row, others, before

@@ -16,7 +16,7 @@ OLD = "id,note,value\n1,a,10\n2,,20\n,c,30\n5,e,50\n"
 NEW = "id,note,value\n9,x,90\n2,new note,20.000000000001\n,c,31\n1,a,10\n"
 CHANGED = "id,note,value\n9,x,90\n,c,31\n"
 REMOVED = "id,note,value\n5,e,50\n"
-DIFF = ("diff", "--old", "old.csv", "--new", "new.csv", "--key", "id", "--value", "value")
+DIFF = ("diff", "--old", "old.csv", "-q", "--new", "new.csv", "--key", "id", "--value", "value")
 
 Done = subprocess.CompletedProcess[str]
 

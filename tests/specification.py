@@ -12,6 +12,7 @@ from diffing.csvfiles.open import open_csv
 from diffing.csvfiles.rewrite import rewrite
 from diffing.engine.sql import query
 from tests.reference import Row, Tolerances
+from tests.rules import PLAIN, Rules
 
 # as they are, even where a test breaks the queries of a diff
 _SECTIONS = tuple(query(name) for name in ("equality", "read", "anti_join"))
@@ -22,7 +23,9 @@ ASKED = """
 from anti_join(
     'old', 'new', $key, $value, rel_tol := $rel_tol, abs_tol := $abs_tol,
     rel_tols := map($own_rel::varchar[], $rel_tols::double[]),
-    abs_tols := map($own_abs::varchar[], $abs_tols::double[])
+    abs_tols := map($own_abs::varchar[], $abs_tols::double[]),
+    texts := $texts::varchar[], times := $times::varchar[], time_tol := $time_tol::interval,
+    trim_blanks := $trim, nocase := $nocase, empty := $empty::varchar[]
 )
 """
 
@@ -33,6 +36,7 @@ def emitted(
     value: Sequence[str],
     tolerances: tuple[float | None, float, Tolerances | None],
     scratch: Path,
+    rules: Rules = PLAIN,
 ) -> list[Row]:
     """The added and changed rows, in the order of new.
 
@@ -42,6 +46,7 @@ def emitted(
         value: the value columns.
         tolerances: `rel_tol`, `abs_tol`, and those of single columns.
         scratch: a folder for copies.
+        rules: the kinds of columns, and the rules of all fields.
     """
     with connected() as connection:
         for side, path in zip(("old", "new"), paths, strict=True):
@@ -49,7 +54,7 @@ def emitted(
             folder.mkdir()
             file = rewrite(open_csv(InputFile.given(path), folder), folder)
             load(connection, side, file, roles_of(file, key, value))
-        return rows_of(connection, parameters(key, value, tolerances))
+        return rows_of(connection, parameters(key, value, tolerances, rules))
 
 
 def connected() -> duckdb.DuckDBPyConnection:
@@ -78,6 +83,7 @@ def parameters(
     key: Sequence[str],
     value: Sequence[str],
     tolerances: tuple[float | None, float, Tolerances | None],
+    rules: Rules = PLAIN,
 ) -> dict[str, Any]:
     rel_tol, abs_tol, own = tolerances
     by_role = {f"value_{i}": (own or {}).get(name, {}) for i, name in enumerate(value)}
@@ -91,6 +97,12 @@ def parameters(
         "rel_tols": list(own_rel.values()),
         "own_abs": list(own_abs),
         "abs_tols": list(own_abs.values()),
+        "texts": [f"value_{value.index(name)}" for name in rules.text],
+        "times": [f"value_{value.index(name)}" for name in rules.time],
+        "time_tol": rules.tolerance_of_times,
+        "trim": rules.trim,
+        "nocase": rules.nocase,
+        "empty": list(rules.empty),
     }
 
 

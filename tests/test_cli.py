@@ -44,13 +44,19 @@ def test_the_summary_tells_what_was_compared_and_counted(folder: Path) -> None:
         "rel_tol": None,
         "abs_tol": 0.5,
         "tolerance": {},
+        "text": [],
+        "time": [],
+        "time_tol": None,
+        "trim": False,
+        "nocase": False,
+        "empty": [],
         "duplicates": "allow",
         "first": "error",
         "old_dialect": PLAIN.model_dump(),
         "new_dialect": PLAIN.model_dump(),
         "old": {"name": "old.csv", "rows": 4, "bytes": len(OLD), "fingerprint": None},
         "new": {"name": "new.csv", "rows": 4, "bytes": len(NEW), "fingerprint": None},
-        "columns": {"only_old": [], "only_new": []},
+        "columns": {"only_old": [], "only_new": [], "changed": {"value": 1}},
         "added": 1,
         "changed": 1,
         "removed": 1,
@@ -73,7 +79,7 @@ def test_detail_adds_what_each_row_was(folder: Path) -> None:
 
     assert (0, "") == (done.returncode, done.stderr)
     assert (
-        "id,note,value,_change,_old_value\n9,x,90,added,\n,c,31,changed,30\n"
+        "id,note,value,_change,_changed,_old_value\n9,x,90,added,,\n,c,31,changed,value,30\n"
         == done.stdout
         == reference.diff(OLD, NEW, ["id"], ["value"]).detail_csv
     )
@@ -144,7 +150,7 @@ def test_a_memory_limit_is_kept_to_and_changes_no_answer(folder: Path) -> None:
             folder, "diff", "--metric", "c-revenue", *files, "--summary", "s.json",
             DIFFING_EXACT_KEYS="true", DIFFING_THREADS="2", **limit,
         )  # fmt: skip
-        assert (0, "") == (done.returncode, done.stderr)
+        assert 0 == done.returncode
         return dict(json.loads((folder / "s.json").read_text()))
 
     free, limited = summary(), summary(DIFFING_MEMORY_LIMIT="200MB")
@@ -162,6 +168,26 @@ def test_repeated_keys_are_an_error_when_asked_for(folder: Path) -> None:
     said = "new.csv: 3 rows repeat the key of an earlier row"
     assert_refused(done, said, folder)
     assert "for example id='9' (2 rows); id=NULL (3 rows). " in done.stderr
+
+
+def test_kinds_of_columns_and_rules_of_fields_are_options(folder: Path) -> None:
+    (folder / "old.csv").write_text("id,code,at\nA,0042,2026-11-27\nb,7,2026-11-27\n-,1,x\n")
+    (folder / "new.csv").write_text(
+        'id,code,at\n a,42,2026-11-27\nB,7,"2026-11-27T00:00:01"\n"a,b",1,x\n'
+    )
+    columns = ("--key", "id", "--value", "code", "--value", "at")
+    kinds = ("--text", "code", "--time", "at", "--time-tol", "1s")
+    rules = ("--trim", "--nocase", "--empty", "-", "--empty", "a,b")
+    files = ("--old", "old.csv", "--new", "new.csv")
+
+    done = diffing(folder, "diff", *files, *columns, *kinds, *rules, "--summary", "s.json")
+
+    summary = json.loads((folder / "s.json").read_text())
+    assert (0, "id,code,at\n a,42,2026-11-27\n", "") == (done.returncode, done.stdout, done.stderr)
+    assert 2 == summary["within_tolerance"]
+    assert (["code"], ["at"], "1s", True, True, ["-", "a,b"]) == tuple(
+        summary[name] for name in ("text", "time", "time_tol", "trim", "nocase", "empty")
+    )
 
 
 def test_a_metric_brings_its_columns_and_files(folder: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from diffing import diff as python_diff
 from diffing.core.dialect import PLAIN, FullDialect
 from diffing.core.input_file import InputFile
 from diffing.csvfiles.open import open_csv
@@ -18,7 +19,7 @@ from diffing.engine.written import translated
 from tests.command_line import diffing, refused_by, run_here
 from tests.service_under_test import Client, Service
 
-KEY = ("--key", "id", "--value", "value")
+KEY = ("--key", "id", "--value", "value", "-q")
 OUT = ("--old", "old.csv", "--new", "new.csv", *KEY, "--output", "out.csv", "--summary", "s.json")
 
 OLD = "id;name;value\n1;Ärmel;10\n2;Öse;20\n3;x;30\n"
@@ -133,7 +134,8 @@ class TestRealExports:
         result = diff(tmp_path, *own, "--removed", "removed.csv", "--detail")
 
         assert (
-            "id;name;value;_change;_old_value\n2;Öse;25;changed;20\n4;Preis € 5;40;added;\n"
+            "id;name;value;_change;_changed;_old_value\n"
+            "2;Öse;25;changed;value;20\n4;Preis € 5;40;added;;\n"
         ).encode("cp1252") == result
         assert b"id,name,value\n3,x,30\n" == (tmp_path / "removed.csv").read_bytes()
 
@@ -180,7 +182,7 @@ class TestNumbers:
             found["within_tolerance"],
             found["not_numbers"],
         )
-        assert {"only_old": [], "only_new": []} == found["columns"]
+        assert {"only_old": [], "only_new": [], "changed": {"value": 3}} == found["columns"]
 
     def test_old_values_are_written_as_in_new(self, tmp_path: Path) -> None:
         put(tmp_path, "id,value\n1,1234.5\n2,v1.5\n", "id;value\n1;1.234,6\n2;x\n")
@@ -189,7 +191,8 @@ class TestNumbers:
         result = diff(tmp_path, *of_new, "--detail")
 
         assert (
-            b"id;value;_change;_old_value\n1;1.234,6;changed;1234,5\n2;x;changed;v1.5\n"
+            b"id;value;_change;_changed;_old_value\n"
+            b"1;1.234,6;changed;value;1234,5\n2;x;changed;value;v1.5\n"
         ) == result
 
     def test_of_old_alone(self, tmp_path: Path) -> None:
@@ -197,7 +200,7 @@ class TestNumbers:
 
         result = diff(tmp_path, "--old-decimal", ",", "--old-thousands", ".", "--detail")
 
-        assert b"id,value,_change,_old_value\n2,0.6,changed,0.5\n" == result
+        assert b"id,value,_change,_changed,_old_value\n2,0.6,changed,value,0.5\n" == result
 
     @pytest.mark.parametrize("sign", ["'", " ", "\u202f", ","])
     def test_have_any_sign_between_thousands(self, tmp_path: Path, sign: str) -> None:
@@ -232,7 +235,7 @@ class TestNumbers:
 
         done = run_here(
             tmp_path,
-            *("diff", "--old", "old.csv", "--new", "new.csv", "--key", "id"),
+            *("diff", "-q", "--old", "old.csv", "--new", "new.csv", "--key", "id"),
             *("--value", "val\nue", "--output", "out.csv", *GERMAN),
         )
 
@@ -257,6 +260,81 @@ class TestNumbers:
         put(tmp_path, *(f"id;value;t\n{''.join(r)}" for r in (rows, changed)))
 
         assert f"id;value;t\n{changed[33_333]}".encode() == diff(tmp_path, *GERMAN)
+
+
+class TestOtherFormats:
+    """What is converted or shown was written as plain CSV, and numbers keep their text."""
+
+    OLD = "id;value;note\n1;1.234,5;0,5\n2;2;x\n"
+    NEW = "id;value;note\n1;1.234,6;0,5\n2;2,0;x\n"
+
+    def test_json_and_removed_rows_as_csv(self, tmp_path: Path) -> None:
+        put(tmp_path, self.OLD + "3;7,5;ä\n", self.NEW)
+        names = ("--output", "out.json", "--removed", "removed.csv", "--detail")
+
+        done = run_here(tmp_path, "diff", *OUT[:4], *KEY, *GERMAN, *names)
+
+        assert (0, "") == (done.returncode, done.stderr)
+        [row] = json.loads((tmp_path / "out.json").read_text())
+        assert ("1.234,6", "1234,5", "0,5") == (row["value"], row["_old_value"], row["note"])
+        assert ["id", "value", "note", "_change", "_changed", "_old_value"] == list(row)
+        assert "id;value;note\n3;7,5;ä\n" == (tmp_path / "removed.csv").read_text()
+
+    def test_only_changed_columns(self, tmp_path: Path) -> None:
+        put(tmp_path, self.OLD, self.NEW)
+        done = run_here(
+            tmp_path,
+            *("diff", *OUT[:4], "-q", "-k", "id", "-v", "note,value", *GERMAN, "--detail"),
+            *("--only-changed-columns", "--output", "out.csv"),
+        )
+
+        assert (0, "") == (done.returncode, done.stderr)
+        assert ("id;value;_change;_changed;_old_value\n1;1.234,6;changed;value;1234,5\n") == (
+            tmp_path / "out.csv"
+        ).read_text()
+
+    def test_columns_of_text_are_not_numbers(self, tmp_path: Path) -> None:
+        put(tmp_path, self.OLD, self.OLD.replace("1.234,5", "1234,5"))
+
+        result = diff(tmp_path, *GERMAN, "--text", "value", "--detail")
+
+        assert result.endswith(b"\n1;1234,5;0,5;changed;value;1.234,5\n")
+
+    def test_from_python(self, tmp_path: Path) -> None:
+        put(tmp_path, OLD, NEW.encode("cp1252"))
+        found = python_diff(
+            tmp_path / "old.csv",
+            tmp_path / "new.csv",
+            "id",
+            "value",
+            delimiter=";",
+            new_dialect={"encoding": "cp1252"},
+        )
+
+        with found:
+            assert [("2", "Öse", "25"), ("4", "Preis € 5", "40")] == found.rows.fetchall()
+        assert "cp1252" == found.summary.new_dialect.encoding
+
+    def test_a_comma_separates_columns_unless_a_file_has_the_name(self, tmp_path: Path) -> None:
+        put(tmp_path, "a,b;v\n1;1\n", "a,b;v\n1;2\n")
+
+        done = run_here(
+            tmp_path,
+            "diff",
+            *OUT[:4],
+            "-q",
+            "-k",
+            "a,b",
+            "-v",
+            "v",
+            "--delimiter",
+            ";",
+            "--output",
+            "out.csv",
+        )
+
+        assert (0, "") == (done.returncode, done.stderr)
+        assert "a,b;v\n1;2\n" == (tmp_path / "out.csv").read_text()
 
 
 class TestRefusals:
@@ -511,8 +589,10 @@ def test_a_result_in_another_dialect_is_converted_like_any_other(client: Client)
     parquet = client.get(f"/api/diffing/job/{job_id}/removed?format=parquet&wait=60")
 
     assert [
-        {"id": "2", "name": "Öse", "value": "25", "_change": "changed", "_old_value": "20"},
-        {"id": "4", "name": "Preis € 5", "value": "40", "_change": "added", "_old_value": None},
+        {"id": "2", "name": "Öse", "value": "25"}
+        | {"_change": "changed", "_changed": "value", "_old_value": "20"},
+        {"id": "4", "name": "Preis € 5", "value": "40"}
+        | {"_change": "added", "_changed": None, "_old_value": None},
     ] == answer.json()
     assert parquet.content.startswith(b"PAR1")
 
@@ -560,7 +640,7 @@ def test_a_metric_names_the_dialects_of_its_files(tmp_path: Path) -> None:
         'delimiter = ";"\nnew_dialect = {encoding = "cp1252"}\n'
     )
     put(tmp_path, OLD, NEW.encode("cp1252"))
-    arguments = ("diff", "--metric", "sales", "--old", "old.csv", "--new", "new.csv")
+    arguments = ("diff", "-q", "--metric", "sales", "--old", "old.csv", "--new", "new.csv")
     variables = {"DIFFING_METRICS": str(tmp_path / "metrics.toml")}
 
     done = diffing(tmp_path, *arguments, "--output", "out.csv", **variables)

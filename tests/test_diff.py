@@ -26,6 +26,7 @@ from diffing.sandbox.limits import Limits
 from tests import reference, specification
 from tests.bench.pairs import wide_pair
 from tests.conftest import AS_LARGE, DiffTexts, Outcome, examples, spec_of
+from tests.rules import Rules
 
 COUNTS = (
     *("added", "changed", "removed", "unchanged"),
@@ -432,9 +433,31 @@ def test_a_comparison_that_makes_no_sense_is_refused(
         Comparison.of(**given_)
 
 
+KINDS: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    [
+        *({}, {}, {"text": ["value"]}, {"text": ["value 2", "value"]}, {"time": ["value"]}),
+        {"time": ["value 2"], "time_tol": "1s", "text": ["value"]},
+        {"time": ["value", "value 2"], "time_tol": "1us"},
+    ]
+)
+RULES: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries(
+        {
+            "trim": st.booleans(),
+            "nocase": st.booleans(),
+            "empty": st.sampled_from([[], ["NULL", "-"], [" null"]]),
+        }
+    ),
+)
 FIELDS = st.one_of(
     st.sampled_from(["", "0", "1", "1.0", "1.0000000001", "-0", "nan", "inf", "-inf", "1e400"]),
     st.sampled_from(["1764200000", "1764200001", "1764200001.0", "1E400", "9007199254740993"]),
+    st.sampled_from(["null", "-", "\u00a01 ", "ß", "SS", "Σ", "ς", "42", "0042", "4_2", "\ufeffA"]),
+    st.sampled_from(["2026-11-27", "20261127T00", "2026-11-27 00:00", "2026-11-27T00:00:01"]),
+    st.sampled_from(
+        ["2026-11-27T00:00Z", "2026-11-27t01:00+01:00", "2026-11-26T23:59:59,9999999z"]
+    ),
     st.sampled_from(["a", "A", " a", "007", "7", "NULL", 'q"q', "a,b", "a\nb", "é", "+-1"]),
     st.floats().map(repr),
     st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), max_size=4),
@@ -445,7 +468,7 @@ FIELDS = st.one_of(
 def files(draw: st.DrawFn, columns: tuple[str, ...]) -> str:
     """A CSV file of those columns in any order: few keys, so that they meet and repeat."""
     header = draw(st.permutations(columns))
-    keys = st.sampled_from(["", "1", "2", "a", "1.0"])
+    keys = st.sampled_from(["", "1", "2", "a", "1.0", "A ", "NULL"])
     rows = draw(
         st.lists(
             st.tuples(*(keys if name.startswith("key") else FIELDS for name in header)), max_size=12
@@ -468,6 +491,8 @@ def files(draw: st.DrawFn, columns: tuple[str, ...]) -> str:
     abs_tol=st.sampled_from([0.0, 1e-9, 1.0]),
     tolerance=st.sampled_from([{}, {"value": {"abs_tol": 0.5}}, {"value 2": {"rel_tol": 0.0}}]),
     value=st.permutations(["value", "value 2"]),
+    kinds=KINDS,
+    rules=RULES,
     threads=st.sampled_from([1, 4]),
     exact_keys=st.booleans(),
 )
@@ -480,14 +505,19 @@ def test_any_pair_of_files_gives_what_the_reference_and_the_anti_join_give(
     abs_tol: float,
     tolerance: reference.Tolerances,
     value: list[str],
+    kinds: dict[str, Any],
+    rules: dict[str, Any],
     threads: int,
     exact_keys: bool,
 ) -> None:
     arguments = (old, new, ["key", "key 2"], value, rel_tol, abs_tol)
+    if set(tolerance) & {*kinds.get("text", []), *kinds.get("time", [])}:
+        tolerance = {}
+    rules = kinds | rules
 
-    outcome = diff_texts(*arguments, threads, exact_keys=exact_keys, tolerance=tolerance)
+    outcome = diff_texts(*arguments, threads, exact_keys=exact_keys, tolerance=tolerance, **rules)
 
-    assert_agrees(reference.diff(*arguments, tolerance), outcome)
+    assert_agrees(reference.diff(*arguments, tolerance, Rules(**rules)), outcome)
     with TemporaryDirectory(dir=tmp_path) as scratch:
         specified = specification.emitted(
             (tmp_path / "old.csv", tmp_path / "new.csv"),
@@ -495,6 +525,7 @@ def test_any_pair_of_files_gives_what_the_reference_and_the_anti_join_give(
             value,
             (rel_tol, abs_tol, tolerance),
             Path(scratch),
+            Rules(**rules),
         )
     assert specified == reference.rows_of(outcome.result.decode())[1:]
 

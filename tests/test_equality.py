@@ -6,8 +6,10 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
+from diffing.core.durations import microseconds
 from diffing.engine.sql import query
 from tests import reference
+from tests.rules import Rules, are_close, instant
 
 SPECIAL = (
     *("0", "-0", "0.0", "1", "1.0", "-1", "1e0", "+1", ".5", "5.", " 1 ", "1_000", "007", "7"),
@@ -62,6 +64,59 @@ def test_values_are_equal_exactly_when_math_isclose_says_so(
 
     expected = [reference.equal(a, b, rel_tol, abs_tol) for a, b in pairs]
     assert expected == [row[0] for row in said]
+
+
+DAYS = (
+    *("2026-11-27", "20261127", "2024-02-29", "2026-02-29"),
+    *("0000-01-01", "0001-01-01", "9999-12-31"),
+)
+CLOCKS = (
+    *("", "T", "T09", " 0900", "t09:00", "T09:00:00", "T09:00:59.9999999", " 090000,5"),
+    *("T24:00", "T09:60", "T09:00:60", "T0900:00", "T09:00.5", "T9:00", " 09:00:00 "),
+    *("T09:00:00.", "T23:59:59.999999"),
+)
+ZONES = ("", "Z", "z", "+01", "-01:30", "+0530", "+24:00", "-00:60", "+1")
+TIMES = (
+    *(f"{DAYS[0]}{clock}{zone}" for clock in CLOCKS for zone in ZONES),
+    *(f"{day}{rest}" for day in DAYS for rest in ("", "T00:00Z", " 235959.000001")),
+    *("", "x", "2026-W48-5", "2026-331", "2026-11", "1764234000", "2026-11-27T", "٢026-11-27"),
+)
+
+
+@pytest.mark.parametrize("tolerance", ["0s", "1us", "90s", "1d"])
+def test_times_are_equal_exactly_when_the_reference_says_so(
+    connection: duckdb.DuckDBPyConnection, tolerance: str
+) -> None:
+    pairs = list(itertools.product(TIMES, repeat=2))
+
+    said = connection.execute(
+        "select coalesce(abs(time_in(pair[1]) - time_in(pair[2])) <= $tolerance, false)"
+        " from (select unnest($pairs::varchar[][]) as pair)",
+        {"tolerance": microseconds(tolerance), "pairs": [list(pair) for pair in pairs]},
+    ).fetchall()
+
+    within = Rules(time_tol=tolerance).tolerance_of_times
+    times = {text: instant(text) for text in TIMES}
+    assert [are_close(times[a], times[b], within) for a, b in pairs] == [row[0] for row in said]
+
+
+CHARACTERS = [chr(code) for code in (*range(1, 0x3000), 0x3000, 0xFEFF, 0xFF21, 0xFB01)]
+
+
+def test_blanks_and_case_are_those_of_the_reference(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    said = connection.execute(
+        "select trimmed(character), folded(character)"
+        " from (select unnest($characters::varchar[]) as character)",
+        {"characters": CHARACTERS},
+    ).fetchall()
+
+    trim, nocase = Rules(trim=True), Rules(nocase=True)
+    assert [trim.form(text) for text in CHARACTERS] == [row[0] for row in said]
+    # letters whose capital is the folded form are as good
+    folds = [nocase.form(text) for text in CHARACTERS]
+    assert [fold.lower() for fold in folds] == [row[1] for row in said]
 
 
 def test_null_equals_null_and_nothing_else(connection: duckdb.DuckDBPyConnection) -> None:

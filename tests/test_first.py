@@ -33,7 +33,7 @@ def test_every_row_of_new_is_added(folder: Path, content: bytes | None) -> None:
         summary[name] for name in ("added", "changed", "removed", "unchanged")
     )
     assert ("old.csv", 0, 0) == tuple(summary["old"][name] for name in ("name", "rows", "bytes"))
-    assert {"only_old": [], "only_new": []} == summary["columns"]
+    assert {"only_old": [], "only_new": [], "changed": {"value": 0}} == summary["columns"]
 
 
 def test_detail_says_that_they_were_added(folder: Path) -> None:
@@ -42,7 +42,10 @@ def test_detail_says_that_they_were_added(folder: Path) -> None:
     done = diffing(folder, *FIRST, "--detail")
 
     lines = NEW.splitlines()
-    expected = [f"{lines[0]},_change,_old_value", *(f"{line},added," for line in lines[1:])]
+    expected = [
+        f"{lines[0]},_change,_changed,_old_value",
+        *(f"{line},added,," for line in lines[1:]),
+    ]
     assert expected == done.stdout.splitlines()
 
 

@@ -141,7 +141,15 @@ class TestParquet:
         write_parquet(folder / "old.parquet", f"from (values {rows}) v(id, note, value)")
 
         done = run_here(
-            folder, *DIFF[:2], "old.parquet", *DIFF[3:], "--output", "out.csv", "--removed", "r.csv"
+            folder,
+            *DIFF[:2],
+            "old.parquet",
+            *DIFF[3:],
+            "-q",
+            "--output",
+            "out.csv",
+            "--removed",
+            "r.csv",
         )
 
         assert (0, "") == (done.returncode, done.stderr)
@@ -154,7 +162,7 @@ class TestParquet:
         write_parquet(tmp_path / "new.parquet", query.format(" + i % 2"))
         files = ("--old", "old.parquet", "--new", "new.parquet")
 
-        done = run_here(tmp_path, "diff", *files, *DIFF[5:], "--output", "out.csv")
+        done = run_here(tmp_path, "diff", *files, *DIFF[6:], "-q", "--output", "out.csv")
 
         assert (0, "") == (done.returncode, done.stderr)
         rows = (tmp_path / "out.csv").read_text().splitlines()[1:]

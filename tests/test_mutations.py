@@ -4,7 +4,7 @@ Where the result is broken, the specification (`sql/anti_join.sql`, as it is) ha
 
 Not among them are changes that change no answer: `=` for `is not distinct from` between structs of
 keys (structs with NULL fields are equal to their like either way), and what only saves work: the
-`distinct` in 6_duplicates.sql (test_plan.py holds it) and all of sample.sql (test_diff.py).
+grouping by value in 6_duplicates.sql (test_plan.py holds it) and all of sample.sql (test_diff.py).
 """
 
 from dataclasses import dataclass
@@ -138,11 +138,32 @@ MUTANTS = [
         "abs(a)",
         "values_whole_numbers_around_a_billion",
     ),
-    Mutant(
-        "equality", "), false\n        )", "), true\n        )", "values_all_columns_must_be_equal"
-    ),
+    Mutant("equality", "abs_tol), false);", "abs_tol), true);", "values_all_columns_must_be_equal"),
     Mutant("number", "text <> '' and number", "number", "values_null"),
     Mutant("equality", "list_bool_and", "list_bool_or", "values_all_columns_must_be_equal"),
+    # kinds of columns, and rules of fields
+    Mutant("equality", "693952 - offset_in", "693952 + offset_in", "kinds_time"),
+    Mutant("equality", "else 2305843009213693952\n", "else 0\n", "kinds_time"),
+    Mutant("equality", "rpad(left(part.fraction, 6), 6, '0')::bigint", "0", "kinds_time"),
+    Mutant("equality", "<= time_tol", "< time_tol", "kinds_time_within_a_tolerance"),
+    Mutant("equality", "^[\\pZ", "^[ ", "kinds_keys_by_rules"),
+    Mutant("equality", "'ß', 'ss'", "'ß', 'ß'", "kinds_keys_by_rules"),
+    Mutant("key", "['of_fields'], list_concat", "['of_kinds'], list_concat", "kinds_keys_by_rules"),
+    Mutant(
+        "key",
+        "without_blanks_and_case(word, $trim, $nocase)",
+        "word",
+        "kinds_values_by_rules",
+    ),
+    Mutant("number", "if(pair[2] = 'number', pair[1], '')", "pair[1]", "kinds_text"),
+    Mutant("duplicates", "time_tol is not null and", "false and", "kinds_duplicates_by_rules"),
+    Mutant("duplicates", "time / greatest(time_tol, 1000)", "time", "kinds_duplicates_by_rules"),
+    Mutant(
+        "counts",
+        "exact_key_of(struct_pack(*columns('^key_[0-9]+$')), [*columns('^key_[0-9]+$')])",
+        "struct_pack(*columns('^key_[0-9]+$'))",
+        "kinds_duplicates_by_rules",
+    ),
     # how a file is read
     Mutant(
         "reordered",
@@ -171,14 +192,14 @@ MUTANTS = [
     ),
     Mutant(
         "number",
-        "relative(pair[3]), pair[4]), pair[1] is null and pair[2] is null",
-        "relative(pair[3]), pair[4]), false",
+        "relative(rel_tol), abs_tol), a is null and b is null",
+        "relative(rel_tol), abs_tol), false",
         "values_numbers_with_their_own_tolerances",
     ),
     Mutant(
         "number",
-        "relative(pair[3]), pair[4]), pair[1] is null and pair[2] is null",
-        "relative(pair[3]), pair[4]), true",
+        "relative(rel_tol), abs_tol), a is null and b is null",
+        "relative(rel_tol), abs_tol), true",
         "values_numbers_with_their_own_tolerances",
     ),
     Mutant(
@@ -343,8 +364,8 @@ MUTANTS = [
     ),
     Mutant(
         "duplicates",
-        "and all_values_equal(",
-        "or all_values_equal(",
+        "and all_equal_by_rules(",
+        "or all_equal_by_rules(",
         "duplicates_near_but_not_within_tolerance",
     ),
     Mutant("counts", "- added_keys.keys", "", "duplicates_added_and_removed"),
@@ -365,7 +386,32 @@ MUTANTS = [
     Mutant("write", "order by row", "order by row desc", "rows_in_the_order_of_new"),
     Mutant("write", "nullstr e'\\n', ", "", "values_null"),
     Mutant("result", "('added', 'changed')", "('added')", "rows_in_the_order_of_new"),
-    Mutant("write_reordered", "|^kind$", "", "output_detail_shows_old_values"),
+    Mutant(
+        "number",
+        "null,\n                pair[8]",
+        "pair[8],\n                null",
+        "values_all_columns_must_be_equal",
+    ),
+    Mutant(
+        "number",
+        "pair[4]), null, pair[5])",
+        "pair[4]), pair[5], null)",
+        "values_numbers_with_their_own_tolerances",
+    ),
+    Mutant(
+        "outcome_of_any", "kind = 'changed' and", "false and", "values_all_columns_must_be_equal"
+    ),
+    Mutant(
+        "outcome_of_numbers",
+        "kind = 'changed' and",
+        "false and",
+        "values_numbers_with_their_own_tolerances",
+    ),
+    Mutant("duplicates", "arg_min(", "arg_max(", "duplicates_all_values_of_one_row"),
+    Mutant("duplicates", "min(old", "max(old", "duplicates_changed_from_the_first"),
+    Mutant("changed_columns", "count(*)", "1", "values_all_columns_must_be_equal"),
+    Mutant("detail", "then ''", "then 'x'", "rows_in_the_order_of_new"),
+    Mutant("detail", "[1]\n            else", "[2]\n            else", "rows_in_the_order_of_new"),
     Mutant(
         "detail",
         "coalesce(old_values[1], getvariable('blanks'))",

@@ -20,6 +20,7 @@ from diffing.api.openapi import DOCS, load_document
 from diffing.core.catalogue import load_catalogue
 from diffing.core.comparison import Comparison
 from diffing.core.errors import DiffingError
+from diffing.core.option_texts import LISTS
 from diffing.core.settings import Settings
 from diffing.engine.summary import Summary
 from diffing.store.api_keys import ApiKeys
@@ -203,7 +204,7 @@ def test_the_tolerances_of_a_one_off_diff_are_those_of_a_comparison(name: str) -
     assert Comparison.model_fields["rel_tol"].default is None
     assert usual == {
         field: Comparison.model_fields[field].default
-        for field in ("abs_tol", "duplicates", "first")
+        for field in ("abs_tol", "trim", "nocase", "duplicates", "first")
     }
 
 
@@ -212,7 +213,7 @@ def test_a_form_has_a_field_for_each_column() -> None:
         "multipart/form-data"
     ]
 
-    assert {"key": True, "value": True} == {
+    assert dict.fromkeys(LISTS, True) == {
         name: encoding["explode"] for name, encoding in form["encoding"].items()
     }
 

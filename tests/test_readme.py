@@ -21,6 +21,7 @@ API_KEY = r"\b[0-9a-f]{12}\b"
 # what differs from run to run
 VARIABLE = (
     (r"in \d+\.\d s \(\d+\.\d s with the queue\), \d+ MB", "in SECONDS, MEMORY"),
+    (r"   \d+\.\d s(?=\n|$)", "   SECONDS"),
     (r'"seconds": [0-9.]+', '"seconds": SECONDS'),
     (r'"peak_rss_bytes": \d+', '"peak_rss_bytes": MEMORY'),
     (r"(?<=  )\d{4}-\d\d-\d\d(?=  )", "TODAY"),
@@ -156,11 +157,38 @@ def test_every_session_is_as_shown(document: str, service: Service) -> None:
     typed_in(document, service)
 
 
+def test_the_python_of_the_readmes_works(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path)
+    for command, _ in sessions("README.md"):
+        if command.startswith("printf"):
+            terminal.output_of(command)
+    blocks = [
+        block
+        for document in ("README.md", "service/README.md")
+        for block in re.findall(
+            r"^```python\n(.*?)^```", (ROOT / document).read_text(encoding="utf-8"), re.M | re.S
+        )
+    ]
+
+    end = "assert 1 == found.summary.changed; print(changed)"
+    script = "\n".join([*blocks, end])
+    (tmp_path / "script.py").write_text(script)
+    assert "[(None, 'c', '31', 'changed', 'value', '30')]" == terminal.output_of(
+        f"{sys.executable} script.py"
+    )
+    assert 2 == len(blocks)
+
+
 def test_the_sessions_show_what_users_do() -> None:
     shown = [command for document in DOCUMENTS for command, _ in sessions(document)]
 
     assert RUN in shown
-    for word, number in (("curl ", 18), ("diffing diff ", 3), ("diffing keys ", 3), ("duckdb ", 1)):
+    for word, number in (
+        ("curl ", 18),
+        ("diffing old.csv ", 3),
+        ("diffing keys ", 3),
+        ("duckdb ", 1),
+    ):
         assert number <= sum(word in command for command in shown), word
 
 

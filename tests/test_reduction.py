@@ -168,6 +168,31 @@ def test_keys_that_only_shared_rows_repeat_are_counted(diffed: DiffRows) -> None
     assert {"old": 30, "new": 30} == summary["duplicate_keys"]
 
 
+def test_texts_and_times_are_reduced_and_count_no_missing_numbers(diffed: DiffRows) -> None:
+    old = numbered(2_000)
+    new = [*old[:100], *old[103:]]
+    new[50:52] = [(id_, f"{name} ", "0", note) for id_, name, _, note in new[50:52]]
+    old[7] = new[7] = ("7", "n", "n/a", "")
+    kinds = {"text": ["name"], "time": ["note"]}
+
+    files = text_of(old), text_of(new)
+    reduced = assert_same(diffed, *files, value=["name", "value", "note"], **kinds)
+    _, (summary, _) = diffed(*files, value=["name", "value", "note"], **kinds)
+
+    assert reduced
+    assert {"old": 1, "new": 1} == summary["not_numbers"]
+
+
+@pytest.mark.parametrize("rule", [{"trim": True}, {"nocase": True}, {"empty": ["gone"]}])
+def test_keys_that_differ_in_their_bytes_are_compared_as_a_whole(
+    diffed: DiffRows, rule: dict[str, object]
+) -> None:
+    old = [*numbered(1_000), ("Abc", "x", "1", ""), ("gone", "x", "1", "")]
+    new = [*numbered(1_000), (" abc", "x", "1", ""), ("", "x", "1", "")]
+
+    assert not assert_same(diffed, text_of(old), text_of(new), **rule)
+
+
 def test_repeated_keys_are_refused_either_way(diffed: DiffRows) -> None:
     old = [*numbered(300), *numbered(3)]
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -66,6 +67,8 @@ def literal(value: object) -> str:
         return "null"
     if isinstance(value, str | Path):
         return "'" + str(value).replace("'", "''") + "'"
+    if isinstance(value, timedelta):
+        return f"interval '{value / timedelta(microseconds=1):.0f} microseconds'"
     if isinstance(value, Sequence):
         return f"[{', '.join(map(literal, value))}]"
     return repr(value)
@@ -147,6 +150,15 @@ BEYOND = {
 }
 
 
+def rules_of(case: Case) -> dict[str, object]:
+    """The rules of a case, as the macros name them."""
+    named: dict[str, object] = {"texts": case.text, "times": case.time, "empty": case.empty}
+    named |= {"trim_blanks": case.trim, "nocase": case.nocase}
+    if case.time_tol:
+        named["time_tol"] = case.rules.tolerance_of_times
+    return {name: rule for name, rule in named.items() if rule}
+
+
 def test_what_is_beyond_the_macros_has_a_case() -> None:
     assert set() == set(BEYOND) - {case.name for case in CASES}
 
@@ -169,6 +181,7 @@ def test_a_diff_says_what_the_case_expects(ask: Ask, case: Case) -> None:
             value=case.value,
             rel_tol=case.rel_tol,
             abs_tol=case.abs_tol,
+            **rules_of(case),
         )
     )
 

@@ -87,6 +87,18 @@ def test_tolerances_given_stand_over_those_of_the_metric(client: Client) -> None
     assert reference.diff(OLD, NEW, KEY, ["value"], rel_tol=0, abs_tol=1).csv == out != RESULT
 
 
+def test_kinds_and_rules_reach_the_service(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,n,at\nA,1,2026-11-27\nB,01,2026-11-27\nC,2,\n")
+    (tmp_path / "b.csv").write_text("id,n,at\na ,1,2026-11-28\nB,1,2026-11-27\nC,2,a b\n")
+    columns = ("--key", "id", "--value", "n", "--value", "at", "--text", "n", "--time", "at")
+    rules = ("--time-tol", "1d", "--trim", "--nocase", "--empty", "a B")
+    files = ("--old", tmp_path / "a.csv", "--new", tmp_path / "b.csv")
+
+    status, out, _ = submitted(client, *files, *columns, *rules, "--wait")
+
+    assert (0, "id,n,at\nB,1,2026-11-27\n") == (status, out)
+
+
 def test_the_warnings_of_a_result_are_shown_with_it(client: Client, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("id,n\nA,1\n")
     (tmp_path / "b.csv").write_text("id,n\na,1\n")
@@ -110,12 +122,47 @@ def test_files_are_sent_and_compared_as_a_one_off(client: Client, tmp_path: Path
     assert (0, "id,n\n2,3\n", f"job {client.newest_job()}\n") == ended
 
 
+def test_letters_and_files_are_those_of_diff(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,sub,n\n1,1,1\n2,2,2\n")
+    (tmp_path / "b.csv").write_text("id,sub,n\n1,1,1\n2,2,3\n")
+
+    said = submitted(
+        client, tmp_path / "a.csv", tmp_path / "b.csv", "-k", "id,sub", "-v", "n", "--wait", "-q"
+    )
+
+    assert (0, "id,sub,n\n2,2,3\n", "") == said
+
+
+def test_a_pipe_is_sent(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "b.csv").write_text("id,n\n1,1\n2,3\n")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    submit = started(client, pipe, tmp_path / "b.csv", "-k", "id", "-v", "n", "--wait", "-q")
+    pipe.write_text("id,n\n1,1\n2,2\n")
+
+    assert (0, "id,n\n2,3\n", "") == ended(submit)
+
+
+def test_without_an_old_file_every_row_is_added(client: Client, tmp_path: Path) -> None:
+    new = "id,n\n1,1\n2,3\n"
+    (tmp_path / "b.csv").write_text(new)
+    files = (tmp_path / "missing.csv", tmp_path / "b.csv")
+    columns = ("-k", "id", "-v", "n", "--wait", "-q")
+
+    status, out, error = submitted(client, *files, *columns, "--old-may-be-missing")
+    refused, _, why = submitted(client, *files, *columns)
+
+    warning = "missing.csv is missing or empty, so every row of b.csv is added.\n"
+    assert (0, new, f"diffing: warning: {warning}") == (status, out, error)
+    assert (2, True) == (refused, why.endswith("Missing file " + str(files[0]) + ".\n"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["revenu", "--wait"], "Unknown metric revenu. Did you mean revenue?"),
         (["../../etc", "--wait"], "Not Found: POST /api/diffing/new/../../etc"),
-        ([], "Give METRIC, or --old, --new, --key and --value"),
+        ([], "Give METRIC, or two files, OLD and NEW, with --key and --value"),
         (["revenue", "--key", "id"], "not both"),
         (["revenue", "--old", "old.csv"], "Give both --old and --new"),
         (["revenue", "--old", "not.csv", "--new", "there.csv"], "Missing file not.csv"),

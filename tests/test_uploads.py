@@ -140,6 +140,48 @@ def test_the_fields_of_a_form_take_the_place_of_what_the_metric_says(working: Cl
     assert answer(rel_tol=0, abs_tol=50).csv.encode() == working.result_of(job_id)
 
 
+KINDS_OLD = 'id,code,at,note\nA,0042,2026-11-27T09:00Z,"a,b"\nb,7,2026-11-27,-\n'
+KINDS_NEW = "id,code,at,note\n a,42,2026-11-27T10:00+01:00,\nB,7,2026-11-27T00:00:01,\n"
+KINDS = {
+    "text": ["code"],
+    "time": ["at"],
+    "time_tol": "1s",
+    "trim": True,
+    "nocase": True,
+    "empty": ["a,b", "-"],
+}
+
+
+@pytest.mark.parametrize("as_form", [True, False])
+def test_kinds_of_columns_come_as_a_form_or_as_json(
+    working: Client, working_service: Service, as_form: bool
+) -> None:
+    columns = {"key": ["id"], "value": ["code", "at", "note"]}
+    if as_form:
+        files = {"old": ("o.csv", KINDS_OLD), "new": ("n.csv", KINDS_NEW)}
+        fields = KINDS | columns | {"trim": "true", "nocase": "true", "empty": ['"a,b"', "-"]}
+        response = working.post("/api/diffing/new", files=files, data=fields)
+    else:
+        working_service.write("o.csv", KINDS_OLD)
+        working_service.write("n.csv", KINDS_NEW)
+        names = {"old": "o.csv", "new": "n.csv"}
+        response = working.post("/api/diffing/new", json=KINDS | columns | names)
+    job_id = accepted(response)
+    working.wait_for_success(job_id)
+    summary = working.get(f"/api/diffing/job/{job_id}/summary").json()
+
+    assert KINDS == {name: summary[name] for name in KINDS}
+    assert (1, 1) == (summary["changed"], summary["within_tolerance"])
+    assert b"id,code,at,note\n a,42,2026-11-27T10:00+01:00,\n" == working.result_of(job_id)
+
+
+@pytest.mark.parametrize("field", [{"trim": "yes"}, {"nocase": ""}, {"trim": ["true", "true"]}])
+def test_what_is_neither_true_nor_false_in_a_form_is_a_422(
+    idle: Client, field: dict[str, Any]
+) -> None:
+    assert_problem(idle.post(REVENUE, files=FILES, data=field), 422, next(iter(field)))
+
+
 def test_a_part_of_a_form_may_name_several_columns(working: Client) -> None:
     names = ["id", "a,b", 'c"d', "two\nlines", *(f"v{i}" for i in range(300))]
     old = reference.csv_of([tuple(names), ("1", *"x" * (len(names) - 1))])
@@ -452,6 +494,13 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "tolerance that there is not": ({"tolerance": {"value": {"x": 1}}}, "tolerance.value.x"),
     "duplicates": ({"duplicates": "some"}, "duplicates"),
     "first": ({"first": "removed"}, "first"),
+    "text of no value column": ({"text": ["stat"]}, "text names stat"),
+    "text for a list": ({"time": "value"}, "time"),
+    "text for true": ({"trim": "true"}, "trim"),
+    "number for true": ({"nocase": 1}, "nocase"),
+    "tolerance of no time": ({"time_tol": "1s"}, "no column is a time"),
+    "tolerance without a unit": ({"time": ["value"], "time_tol": "1"}, "time_tol"),
+    "words that are numbers": ({"empty": [0]}, "empty.0"),
     "number for a name": ({"old": 1}, "old"),
 }
 

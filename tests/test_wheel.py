@@ -18,6 +18,12 @@ from diffing.store.job import Submission
 from diffing.store.jobs import Jobs
 print(Jobs(open_file(Path("jobs.sqlite3"))).create(Submission("revenue")).id)
 """
+DIFF_IN_PYTHON = """
+from diffing import diff
+with diff("data/input/revenue_old.csv", "data/input/revenue_new.csv",
+          key=["date", "segment_field", "segment_value_id", "stat"], value="value") as found:
+    print(found.rows.columns[0], len(found.rows) == found.summary.emitted > 0)
+"""
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 PINNED = {
     **os.environ,
@@ -53,6 +59,7 @@ def assert_works(folder: Path) -> None:
 
     diffed = output_of(folder, diffing, "diff", "--metric", "revenue")
     assert diffed.startswith("date,segment_field,")
+    assert "date True\n" == output_of(folder, python, "-c", DIFF_IN_PYTHON)
     assert "1\n" == output_of(folder, python, "-c", MAKE_A_JOB)
     where = output_of(folder, python, "-c", "import diffing; print(diffing.__file__)")
     assert where.startswith(str(folder))

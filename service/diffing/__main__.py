@@ -10,6 +10,8 @@ import signal
 import sys
 from types import FrameType
 
+from diffing.cli.typed import with_command
+
 # Loading modules makes many objects and little garbage. By default, Python would look for garbage
 # every 700 objects.
 gc.set_threshold(50_000)
@@ -19,7 +21,8 @@ def main() -> None:
     """Run the command line."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
-    match sys.argv[1:]:
+    words = with_command(sys.argv[1:])
+    match words:
         case ["health"]:  # runs every few seconds, so it skips the rest of the command line
             from diffing.cli import health
 
@@ -34,7 +37,7 @@ def main() -> None:
             short_memory.survive_short_memory()
     from diffing.cli.main import run
 
-    if sys.argv[1:2] not in (["serve"], ["api"], ["worker"]):  # these set their own handlers
+    if words[:1] not in (["serve"], ["api"], ["worker"]):  # these set their own handlers
         signal.signal(signal.SIGINT, signal.default_int_handler)
     run()
 

@@ -2,8 +2,48 @@
 
 -- key --
 
+-- The rules of a comparison, for all queries; without rules, DuckDB omits them.
+--
+-- of_fields  whether trim, nocase or empty is set
+-- of_kinds   whether a value column is text or a time
+-- trim, nocase, empty  as `compared` of equality.sql takes them
+-- kinds      list of number, text or time, one for each value column
+-- time_tols  list of the tolerances of times in microseconds; NULL for other value columns
+set variable rules = {
+    'of_fields': $trim or $nocase or len($empty) > 0,
+    'of_kinds': $of_kinds,
+    'trim': $trim,
+    'nocase': $nocase,
+    'empty': [without_blanks_and_case(word, $trim, $nocase) for word in $empty::varchar[]]
+};
+set variable kinds = $kinds;
+set variable time_tols = $time_tols::bigint[];
+
+-- The texts that are compared in place of fields.
+create temp macro all_compared(texts) as
+    if(
+        getvariable('rules')['of_fields'],
+        [compared(text, getvariable('rules')) for text in texts],
+        texts
+    );
+
+-- The texts of a row, of which all are the same in unchanged rows. If keys with other texts may be equal, the
+-- key columns come first.
+create temp macro texts_of(key_texts, value_texts) as
+    if(getvariable('rules')['of_fields'], list_concat(key_texts, value_texts), value_texts);
+
+-- The values in such a list, as they are compared.
+create temp macro compared_values(texts) as
+    if(
+        getvariable('rules')['of_fields'],
+        all_compared(texts[-len(getvariable('kinds')):]),
+        texts
+    );
+
 -- parameters  fields  struct of the key columns
+--             texts   list of the same columns
 --             text    the same columns, joined by a character that no key contains
+--             salt    the first part of `text`
 --             keys    'hashed' or 'exact'; only that one is computed
 --
 -- hashed  128 bits of MD5, so keys of any length take 16 bytes. The diff would confuse two keys with the
@@ -11,7 +51,20 @@
 --         million. Each diff draws a random salt, so nobody can prepare such keys. DuckDB's hash() is
 --         unsuitable: its 64 bits are the same for many texts that differ in two places eight apart (2.0.0).
 -- exact   the fields
-create temp macro key_of(fields, text, keys) as {'hashed': md5_number(text), 'exact': fields}[keys];
+-- by rules  the same of the texts that are compared
+create temp macro key_of(fields, texts, text, salt, keys) as
+    {
+        'hashed': md5_number(text),
+        'exact': fields,
+        'hashed by rules':
+            md5_number(salt || e'\x1f' || array_to_string(all_compared(texts), e'\x1f')),
+        'exact by rules': all_compared(texts)
+    }[keys || if(getvariable('rules')['of_fields'], ' by rules', '')];
+
+-- The whole key, even if keys are hashed.
+create temp macro exact_key_of(fields, texts) as
+    {'exact': fields, 'exact by rules': all_compared(texts)}
+    ['exact' || if(getvariable('rules')['of_fields'], ' by rules', '')];
 
 -- The rows of a file with their key.
 --
@@ -21,7 +74,9 @@ create temp macro keyed_rows(rows_of_file, keys, salt) as table
     select
         key_of(
             struct_pack(*columns('^key_[0-9]+$')),
+            [*columns('^key_[0-9]+$')],
             concat_ws(e'\x1f', salt, *columns('^key_[0-9]+$')),
+            salt,
             keys
         ) as key,
         *
@@ -32,16 +87,20 @@ create temp macro keyed_rows(rows_of_file, keys, salt) as table
 -- columns  key
 --          value   a single value. coalesce(*columns(…)) is the first column that is not NULL. With a single
 --                  value column, as in most metrics, it is that column.
---          texts   list of the values
+--          texts   list of the values, as texts_of makes it
 --          mark    64 bits, the same for equal texts of values, and almost always different for others
 --          fields  struct of the row in the file
 --          row
 create temp macro compact_rows(rows_of_file, keys, salt) as table
-    select
-        key,
-        coalesce(*columns('^value_[0-9]+$')) as value,
-        [*columns('^value_[0-9]+$')] as texts,
-        hash(*columns('^value_[0-9]+$')) as mark,
-        struct_pack(*columns('^(key|value|rest)_[0-9]+$')) as fields,
-        row
-    from keyed_rows(rows_of_file, keys, salt);
+    select key, value, texts_of(key_texts, value_texts) as texts, mark, fields, row
+    from (
+        select
+            key,
+            [*columns('^key_[0-9]+$')] as key_texts,
+            coalesce(*columns('^value_[0-9]+$')) as value,
+            [*columns('^value_[0-9]+$')] as value_texts,
+            hash(*columns('^value_[0-9]+$')) as mark,
+            struct_pack(*columns('^(key|value|rest)_[0-9]+$')) as fields,
+            row
+        from keyed_rows(rows_of_file, keys, salt)
+    );

@@ -30,6 +30,26 @@ create temp macro any_needs_text(texts, numbers, exact_from) as
         false
     );
 
+-- The values of columns of numbers; '' for the values of other columns.
+create temp macro in_number_columns(texts) as
+    if(
+        getvariable('rules')['of_kinds'],
+        [if(pair[2] = 'number', pair[1], '') for pair in list_zip(texts, getvariable('kinds'))],
+        texts
+    );
+
+create temp macro maybe_numbers(texts) as in_number_columns(compared_values(texts));
+
+-- all_values_equal by the kinds of the columns, given the texts that are compared.
+create temp macro all_equal_by_rules(a, b, numbers_a, numbers_b, rel_tols, abs_tols) as
+    if(
+        getvariable('rules')['of_kinds'],
+        all_values_equal_by_kind(
+            a, b, numbers_a, numbers_b, rel_tols, abs_tols, getvariable('time_tols')
+        ),
+        all_values_equal(a, b, numbers_a, numbers_b, rel_tols, abs_tols)
+    );
+
 -- The number of texts that are neither empty nor a number.
 create temp macro not_numbers_in(texts, numbers) as
     case
@@ -39,14 +59,14 @@ create temp macro not_numbers_in(texts, numbers) as
 
 create temp macro not_number(text, number) as (text <> '' and number is null)::utinyint;
 
--- all_values_equal for lists of numbers, in which NULL is an empty field. With a tolerance, equal texts
--- are equal numbers.
+-- texts_equal for numbers, in which NULL is an empty field. With a tolerance, equal texts are equal numbers.
+create temp macro both_close(a, b, rel_tol, abs_tol) as
+    coalesce(numbers_close(a, b, relative(rel_tol), abs_tol), a is null and b is null);
+
+-- all_values_equal for lists of such numbers.
 create temp macro all_numbers_close(a, b, rel_tols, abs_tols) as
     list_bool_and([
-        coalesce(
-            numbers_close(pair[1], pair[2], relative(pair[3]), pair[4]), pair[1] is null and pair[2] is null
-        )
-        for pair in list_zip(a, b, rel_tols, abs_tols)
+        both_close(pair[1], pair[2], pair[3], pair[4]) for pair in list_zip(a, b, rel_tols, abs_tols)
     ]);
 
 -- The same with one tolerance for all columns, a third faster.
@@ -66,6 +86,33 @@ create temp macro any_whole_numbers_differ(a, b) as
         list_bool_or([whole_numbers_differ(pair[1], pair[2]) for pair in list_zip(a, b)]), false
     );
 
+-- The places of the values that differ, from 1, given what all_equal_by_rules takes.
+create temp macro values_that_differ(a, b, numbers_a, numbers_b, rel_tols, abs_tols) as
+    list_filter(
+        [
+            if(
+                texts_equal_by_kind(pair[1], pair[2], pair[3], pair[4], pair[5], pair[6], pair[7]),
+                null,
+                pair[8]
+            )
+            for pair in list_zip(
+                a, b, numbers_a, numbers_b, rel_tols, abs_tols, getvariable('time_tols'),
+                range(1, len(a) + 1)::usmallint[]
+            )
+        ],
+        lambda place: place is not null
+    );
+
+-- The same for numbers, given what all_numbers_close takes.
+create temp macro numbers_that_differ(a, b, rel_tols, abs_tols) as
+    list_filter(
+        [
+            if(both_close(pair[1], pair[2], pair[3], pair[4]), null, pair[5])
+            for pair in list_zip(a, b, rel_tols, abs_tols, range(1, len(a) + 1)::usmallint[])
+        ],
+        lambda place: place is not null
+    );
+
 -- The rows of a file, with the columns that a join needs. DuckDB computes only the columns that a query
 -- names. Casts are here, below the join: above it, a filter would cast again.
 --
@@ -78,14 +125,15 @@ create temp macro any_whole_numbers_differ(a, b) as
 create temp macro rows_of_any(rows_of_file, keys, salt, single) as table
     select
         *,
-        if(single, not_number(value, number), not_numbers_in(texts, numbers))::usmallint as not_numbers
+        if(single, not_number(value, number), not_numbers_in(maybe_numbers(texts), numbers))::usmallint
+            as not_numbers
     from (
         select
             * exclude (double, doubles),
             number_of(value, double) as number,
-            numbers_of(texts, doubles) as numbers
+            numbers_of(maybe_numbers(texts), doubles) as numbers
         from (
-            select *, double_in(value) as double, doubles_in(texts) as doubles
+            select *, double_in(value) as double, doubles_in(maybe_numbers(texts)) as doubles
             from compact_rows(rows_of_file, keys, salt)
         )
     );

@@ -10,6 +10,8 @@
 --                           ambiguous: the key repeats in old, so 6_duplicates.sql must decide
 --          row              number of an added, changed or ambiguous row, in the order of new
 --          fields           that row of new, in a list
+--          differs          places of the values of a changed row that differ, from 1; NULL if there is only
+--                           one value column
 --          removed_key      key of removed rows, as key_of makes it
 --          joined           number of rows of the join in this row
 --          copies           number of removed rows of old
@@ -20,6 +22,7 @@ select
     null::varchar as kind,
     null::bigint as row,
     [fields] as fields,
+    null::usmallint[] as differs,
     key as removed_key,
     null::bigint as joined,
     null::bigint as copies,
@@ -58,6 +61,8 @@ classified as (
     select
         row,
         fields,
+        numbers,
+        old_numbers,
         old_key,
         if($grouped, copies, 1) as copies,
         case
@@ -90,6 +95,11 @@ select
     kind,
     if(kind = 'removed', null, row) as row,
     if(kind in ('removed', 'within_tolerance_whole'), null, [fields]) as fields,
+    if(
+        kind = 'changed' and not $single,
+        numbers_that_differ(numbers, old_numbers, $rel_tols, $abs_tols),
+        null
+    ) as differs,
     if(kind = 'removed', old_key, null) as removed_key,
     1 as joined,
     if(kind = 'removed', copies, 0) as copies,
@@ -100,7 +110,8 @@ where kind <> 'within_tolerance';
 
 -- outcome_of_any --
 
--- Any values. It leaves out rows whose texts are unchanged, and all numbers.
+-- Any values. It leaves out rows whose texts are unchanged, and all numbers. A row that is equal by a rule
+-- alone is within tolerance, also one whose key has another text.
 --
 -- parameters  old_side  name of the old side: old_once or old_grouped
 --             grouped   whether it has one row per key
@@ -128,13 +139,13 @@ cast_once as (
             when same then not_numbers
             when old_key is null then 0
             when $single then not_number(old_value, old_number)
-            else not_numbers_in(old_texts, old_numbers)
+            else not_numbers_in(maybe_numbers(old_texts), old_numbers)
         end as old_not_numbers
     from (
         select
             *,
             if(same, null, number_in(old_value)) as old_number,
-            if(same, null, numbers_in(old_texts)) as old_numbers
+            if(same, null, numbers_in(maybe_numbers(old_texts))) as old_numbers
         from compared
     )
 ),
@@ -142,6 +153,10 @@ classified as (
     select
         row,
         fields,
+        texts,
+        old_texts,
+        numbers,
+        old_numbers,
         old_key,
         if($grouped, copies, 1) as copies,
         not_numbers as new_not_numbers,
@@ -154,12 +169,17 @@ classified as (
             when if(
                 $single,
                 numbers_equal(value, old_value, number, old_number, $rel_tols[1], $abs_tols[1]),
-                all_values_equal(texts, old_texts, numbers, old_numbers, $rel_tols, $abs_tols)
+                all_equal_by_rules(
+                    compared_values(texts), compared_values(old_texts), numbers, old_numbers,
+                    $rel_tols, $abs_tols
+                )
             ) then if(
                 if(
                     $single,
                     wholes_differ(value, old_value, number, old_number),
-                    any_wholes_differ(texts, old_texts, numbers, old_numbers)
+                    any_wholes_differ(
+                        maybe_numbers(texts), maybe_numbers(old_texts), numbers, old_numbers
+                    )
                 ),
                 'within_tolerance_whole',
                 'within_tolerance'
@@ -175,10 +195,24 @@ select
     kind,
     if(kept, row, null) as row,
     if(kept, [fields], null) as fields,
+    differs,
     if(kind = 'removed', old_key, null) as removed_key,
     count(*) as joined,
     sum(if(kind = 'removed', copies, 0)) as copies,
     sum(new_not_numbers) as new_not_numbers,
     sum(old_not_numbers) as old_not_numbers
-from (select *, kind in ('added', 'changed', 'ambiguous') as kept from classified)
+from (
+    select
+        *,
+        kind in ('added', 'changed', 'ambiguous') as kept,
+        if(
+            kind = 'changed' and not $single,
+            values_that_differ(
+                compared_values(texts), compared_values(old_texts), numbers, old_numbers,
+                $rel_tols, $abs_tols
+            ),
+            null
+        ) as differs
+    from classified
+)
 group by all;

@@ -1,19 +1,20 @@
 -- Decides the ambiguous rows: a row of new is unchanged if any row of old with its key is equal.
 --
--- parameters  old_rows, rel_tols, abs_tols
--- changes     outcome: ambiguous becomes another kind
+-- parameters  old_rows, rel_tols, abs_tols, single
+-- changes     outcome: ambiguous becomes another kind. A changed row differs from the first row of its key.
 --
 -- A key may repeat 100,000 times on each side, so no step compares all pairs of its rows. Instead, distinct
 -- values are joined by their shape and a bucket, which equal values always share.
 
 -- duplicates --
 
--- A text that equal values share. Numbers with a tolerance all have the same; other values have their
--- exact value.
-create temp macro shape_of(field, rel_tol, abs_tol) as
+-- A text that equal values share. Times, and numbers with a tolerance, all have the same; other values have
+-- their exact value. `numeral` is the field, or '' if its column is not one of numbers.
+create temp macro shape_of(field, numeral, rel_tol, abs_tol, time_tol) as
     case
-        when number_in(field) is null then 'text ' || field
-        when rel_tol = 0 and abs_tol = 0 then 'decimal ' || decimal_in(field)
+        when time_tol is not null and time_in(field) is not null then 'time'
+        when number_in(numeral) is null then 'text ' || field
+        when rel_tol = 0 and abs_tol = 0 then 'decimal ' || decimal_in(numeral)
         else 'number'
     end;
 
@@ -31,6 +32,9 @@ create temp macro place_of(number, rel_tol, abs_tol) as
             / greatest(rel_tol, 1e-12)
     end;
 
+-- The same for times. Doubles are exact to 512 microseconds here.
+create temp macro place_of_time(time, time_tol) as time / greatest(time_tol, 1000);
+
 -- Far wider than the tolerance, so few numbers are near a border and need two buckets.
 create temp macro bucket_of(place) as floor(place / 64);
 
@@ -42,38 +46,62 @@ create temp macro buckets_near(place) as
     );
 
 update outcome
-set kind = verdict.kind
+set kind = verdict.kind, differs = verdict.differs
 from (
     with
     candidates as (
-        select row, struct_pack(*columns('^key_[0-9]+$')) as key, [*columns('^value_[0-9]+$')] as value
-        from (select row, unnest(fields[1]) from outcome where kind = 'ambiguous')
-    ),
-    old_values as materialized (
-        select distinct old_rows.*
+        select
+            row,
+            exact_key_of(key, key_texts) as key,
+            texts_of(key_texts, value_texts) as texts
         from (
             select
+                row,
                 struct_pack(*columns('^key_[0-9]+$')) as key,
-                [*columns('^value_[0-9]+$')] as value
-            from query_table($old_rows)
-            where row > 0 -- makes one thread read a piece, as in 4_old.sql
+                [*columns('^key_[0-9]+$')] as key_texts,
+                [*columns('^value_[0-9]+$')] as value_texts
+            from (select row, unnest(fields[1]) from outcome where kind = 'ambiguous')
+        )
+    ),
+    old_values as materialized (
+        select old_rows.key, old_rows.texts, min(old_rows.row) as row
+        from (
+            select
+                exact_key_of(key, key_texts) as key,
+                texts_of(key_texts, value_texts) as texts,
+                row
+            from (
+                select
+                    struct_pack(*columns('^key_[0-9]+$')) as key,
+                    [*columns('^key_[0-9]+$')] as key_texts,
+                    [*columns('^value_[0-9]+$')] as value_texts,
+                    row
+                from query_table($old_rows)
+                where row > 0 -- makes one thread read a piece, as in 4_old.sql
+            )
         ) as old_rows
         semi join candidates on old_rows.key is not distinct from candidates.key
+        group by old_rows.key, old_rows.texts
+    ),
+    firsts as (
+        select key, compared_values(arg_min(texts, row)) as value from old_values group by key
     ),
     same_text as materialized (
         select row
         from candidates
         semi join old_values
             on candidates.key is not distinct from old_values.key
-            and candidates.value is not distinct from old_values.value
+            and candidates.texts is not distinct from old_values.texts
     ),
     others as materialized (
-        select * from candidates anti join same_text on candidates.row = same_text.row
+        select candidates.row, key, compared_values(texts) as value
+        from candidates
+        anti join same_text on candidates.row = same_text.row
     ),
     values_to_place as (
         select distinct true as is_new, key, value from others
         union all
-        select false, old_values.key, old_values.value
+        select false, old_values.key, compared_values(old_values.texts)
         from old_values
         semi join others on old_values.key is not distinct from others.key
     ),
@@ -81,12 +109,20 @@ from (
         select
             *,
             [
-                shape_of(field[1], field[2], field[3])
-                for field in list_zip(value, $rel_tols, $abs_tols)
+                shape_of(field[1], field[2], field[3], field[4], field[5])
+                for field in list_zip(
+                    value, in_number_columns(value), $rel_tols, $abs_tols, getvariable('time_tols')
+                )
             ] as shapes,
             [
-                place_of(number_in(field[1]), relative(field[2]), field[3])
-                for field in list_zip(value, $rel_tols, $abs_tols)
+                if(
+                    field[5] is null,
+                    place_of(number_in(field[2]), relative(field[3]), field[4]),
+                    place_of_time(time_in(field[1]), field[5])
+                )
+                for field in list_zip(
+                    value, in_number_columns(value), $rel_tols, $abs_tols, getvariable('time_tols')
+                )
             ] as places
         from values_to_place
     ),
@@ -118,8 +154,9 @@ from (
             new_buckets.value,
             bool_and(
                 any_wholes_differ(
-                    new_buckets.value, old_buckets.value,
-                    numbers_in(new_buckets.value), numbers_in(old_buckets.value)
+                    in_number_columns(new_buckets.value), in_number_columns(old_buckets.value),
+                    numbers_in(in_number_columns(new_buckets.value)),
+                    numbers_in(in_number_columns(old_buckets.value))
                 )
             ) as whole
         from new_buckets
@@ -127,14 +164,15 @@ from (
             on new_buckets.key is not distinct from old_buckets.key
             and new_buckets.shapes is not distinct from old_buckets.shapes
             and new_buckets.bucket is not distinct from old_buckets.bucket
-            and all_values_equal(
+            and all_equal_by_rules(
                 new_buckets.value, old_buckets.value,
-                numbers_in(new_buckets.value), numbers_in(old_buckets.value),
+                numbers_in(in_number_columns(new_buckets.value)),
+                numbers_in(in_number_columns(old_buckets.value)),
                 $rel_tols, $abs_tols
             )
         group by new_buckets.key, new_buckets.value
     )
-    select row, 'unchanged' as kind
+    select row, 'unchanged' as kind, null as differs
     from same_text
     union all
     select
@@ -143,8 +181,19 @@ from (
             when close_values.key is null then 'changed'
             when close_values.whole then 'within_tolerance_whole'
             else 'within_tolerance'
-        end
+        end,
+        if(
+            close_values.key is null and not $single,
+            values_that_differ(
+                others.value, firsts.value,
+                numbers_in(in_number_columns(others.value)),
+                numbers_in(in_number_columns(firsts.value)),
+                $rel_tols, $abs_tols
+            ),
+            null
+        )
     from others
+    join firsts on others.key is not distinct from firsts.key
     left join close_values
         on others.key is not distinct from close_values.key
         and others.value is not distinct from close_values.value

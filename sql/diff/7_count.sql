@@ -13,7 +13,10 @@
 with
 -- the keys of added rows
 added_keys as (
-    select count(distinct struct_pack(*columns('^key_[0-9]+$'))) as keys
+    select
+        count(
+            distinct exact_key_of(struct_pack(*columns('^key_[0-9]+$')), [*columns('^key_[0-9]+$')])
+        ) as keys
     from (select unnest(fields[1]) from outcome where kind = 'added')
 ),
 kinds as (
@@ -46,6 +49,19 @@ select
     ambiguous::bigint as ambiguous
 from added_keys, kinds;
 
+-- changed_columns --
+
+-- The values that differ in changed rows; a single row. Only for several value columns.
+--
+-- reads       outcome
+-- columns     columns  list of place, from 1, and the number of rows in which that value differs
+select coalesce(list({'place': place, 'rows': rows}), []) as columns
+from (
+    select place, count(*) as rows
+    from (select unnest(differs) as place from outcome)
+    group by place
+);
+
 -- old_not_numbers --
 
 -- The values of old that are neither empty nor a number; a single row. Only for files in which keys of
@@ -63,11 +79,16 @@ where row > 0; -- as 4_old.sql has it
 --
 -- parameters  rows_of_file  $old_rows or $new_rows of others
 -- columns     examples  list of key (a struct) and copies (rows with that key), at most five
-select list({'key': key, 'copies': copies} order by first_row) as examples
+select list({'key': fields, 'copies': copies} order by first_row) as examples
 from (
-    select key, count(*) as copies, min(row) as first_row
+    select arg_min(fields, row) as fields, count(*) as copies, min(row) as first_row
     from (
-        select struct_pack(*columns('^key_[0-9]+$')) as key, row
+        select
+            struct_pack(*columns('^key_[0-9]+$')) as fields,
+            exact_key_of(
+                struct_pack(*columns('^key_[0-9]+$')), [*columns('^key_[0-9]+$')]
+            ) as key,
+            row
         from query_table($rows_of_file)
     )
     group by key

@@ -29,7 +29,9 @@ wanted as (
     select
         key_of(
             struct_pack(*columns('^key_[0-9]+$')),
+            [*columns('^key_[0-9]+$')],
             concat_ws(e'\x1f', $salt, *columns('^key_[0-9]+$')),
+            $salt,
             $keys
         )
     from (select unnest(fields[1]) from outcome where $with_detail and kind = 'changed')
@@ -44,9 +46,11 @@ semi join wanted on old_rows.key is not distinct from wanted.key;
 -- values are those of its first row.
 --
 -- parameters  keys, salt
+--             names   list of the value columns, each quoted as in CSV
 --             blanks  struct of old_value_0 … as empty texts, for added rows
 -- reads       outcome, old_kept
 set variable blanks = $blanks;
+set variable names = $names;
 set variable keys = $keys;
 set variable salt = $salt;
 create temp view detail_rows as
@@ -65,23 +69,39 @@ changes as (
         row,
         kind,
         fields,
+        differs,
         if(
             kind = 'changed',
             key_of(
                 struct_pack(*columns('^key_[0-9]+$')),
+                [*columns('^key_[0-9]+$')],
                 concat_ws(e'\x1f', getvariable('salt'), *columns('^key_[0-9]+$')),
+                getvariable('salt'),
                 getvariable('keys')
             ),
             null
         ) as key
     from (
         select *, unnest(fields)
-        from (select row, kind, fields[1] as fields from outcome where kind in ('added', 'changed'))
+        from (
+            select row, kind, fields[1] as fields, differs
+            from outcome
+            where kind in ('added', 'changed')
+        )
     )
 )
-select row, unnest(fields), kind, unnest(old_fields)
+select row, unnest(fields), kind, changed, unnest(old_fields)
 from (
-    select row, kind, fields, coalesce(old_values[1], getvariable('blanks')) as old_fields
+    select
+        row,
+        kind,
+        fields,
+        case
+            when kind = 'added' then ''
+            when differs is null then getvariable('names')[1]
+            else array_to_string(list_select(getvariable('names'), differs), ',')
+        end as changed,
+        coalesce(old_values[1], getvariable('blanks')) as old_fields
     from changes
     left join before on changes.key is not distinct from before.key
 );
@@ -102,11 +122,12 @@ semi join (select removed_key from outcome where kind = 'removed') as gone
 -- The rows with their columns in the order of the file.
 --
 -- parameters  rows    name of the view
+--             wanted  pattern of its columns
 --             prefix  first line of the file, with the names. A union of names and rows in one query
 --                     would need memory for all rows, because its sort cannot spill.
 --             output  file to write
 copy (
-    select columns('^(key|value|rest|old_value)_[0-9]+$|^kind$')
+    select columns($wanted)
     from query_table($rows)
     order by row
 ) to $output (
@@ -118,9 +139,9 @@ copy (
 -- The same if the views of 1_read.sql are reordered.
 --
 -- parameters  header  struct with the roles of the output's columns, in their order
---             rows, prefix, output
+--             rows, wanted, prefix, output
 copy (
-    select columns('^(key|value|rest|old_value)_[0-9]+$|^kind$')
+    select columns($wanted)
     from (
         select 0 as row, unnest($header) -- for their order
         where false

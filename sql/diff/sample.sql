@@ -21,7 +21,9 @@ from (
         select
             key_of(
                 struct_pack(*columns('^key_[0-9]+$')),
+                [*columns('^key_[0-9]+$')],
                 concat_ws(e'\x1f', $salt, *columns('^key_[0-9]+$')),
+                $salt,
                 $keys
             ) as key,
             [*columns('^value_[0-9]+$')] as texts

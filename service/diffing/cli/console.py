@@ -1,16 +1,37 @@
 """Messages of the commands to people, on standard error, and their exit status."""
 
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
+from typer.exceptions import TyperException
 
 from diffing.core.errors import BadArgument, DiffingError
+from diffing.core.text import shown
+from diffing.engine.summary import Summary
 
 to_people = Console(stderr=True, soft_wrap=True, highlight=False)
+
+_MOST_COLUMNS = 5
+# the words of typer, and ours
+_PLAINLY = (
+    (r"^No such option: (\S+) \(Possible options: (.*)\)$", r"Unknown option \1. Did you mean \2?"),
+    (r"^No such option: (\S+)$", r"Unknown option \1"),
+    (r"^No such command '(.+?)'", r"No command or file is named \1"),
+    (r"^Invalid value for '(.*?)': (?:Value error, )?", r"Invalid \1: "),
+    (r"^Option '(\S+)' requires an argument$", r"Give a value to \1"),
+    (r"^Missing (?:argument|option) '(.+?)'$", r"Give \1"),
+)
+
+
+def examples(*lines: str) -> str:
+    """The end of a help text, with commands to type."""
+    listed = "\n".join(f"  {line}" for line in lines)
+    return f"\b\nExamples:\n{listed}"  # \b keeps the line ends
 
 
 def standard_output() -> Path:
@@ -22,6 +43,56 @@ def standard_output() -> Path:
     if sys.stdout is None:
         raise BadArgument("Standard output is closed. Name a file with --output.")
     return Path("/dev/stdout")
+
+
+def target_of(output: Path | None) -> Path:
+    """The path to write to: standard output for `-`, or if none is given.
+
+    Raises:
+        BadArgument: standard output is closed.
+    """
+    return standard_output() if output is None or output == Path("-") else output
+
+
+@contextmanager
+def progress(stage: str, *, quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """Show a stage on a terminal, while the block runs.
+
+    Yields:
+        A function that shows the next stage.
+    """
+    if quiet:
+        yield lambda _: None
+        return
+    with to_people.status(stage) as status:
+        yield status.update
+
+
+def is_terminal() -> bool:
+    """Whether standard output is a terminal."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def show_summary(found: Summary) -> None:
+    """Show the counts of a diff, and the columns that changed most, on standard error."""
+    within = f", {found.within_tolerance:,} of them within tolerance" * (found.within_tolerance > 0)
+    with suppress(OSError):
+        to_people.print(
+            f"{found.added:,} added · {found.changed:,} changed · {found.removed:,} removed · "
+            f"{found.unchanged:,} unchanged{within}   {found.seconds:.1f} s"
+        )
+        if len(found.value) > 1 and found.changed:
+            to_people.print(f"changed most: {_most_changed(found)}", markup=False)
+
+
+def _most_changed(found: Summary) -> str:
+    """The value columns that differ in most rows, with their counts."""
+    counts = sorted(found.columns.changed.items(), key=lambda item: -item[1])
+    counts = [(name, rows) for name, rows in counts if rows]
+    listed = [f"{shown(name)} {rows:,}" for name, rows in counts[:_MOST_COLUMNS]]
+    others = len(counts) - len(listed)
+    more = [f"{others:,} more {'column' if others == 1 else 'columns'}"] if others else []
+    return " · ".join([*listed, *more])
 
 
 def warn(detail: str) -> None:
@@ -43,10 +114,22 @@ def readable_errors() -> Iterator[None]:
     except DiffingError as error:
         cause = f" ({str(error.__cause__).splitlines()[0]})" if error.__cause__ else ""
         _exit(f"{error.detail}{cause}")
+    except TyperException as error:
+        _exit(_usage(error))
     except BrokenPipeError:
         _exit(None)
     except OSError as error:
         _exit(f"{error.filename or 'Cannot write standard output'}: {error.strerror}.")
+
+
+def _usage(error: TyperException) -> str:
+    """An error of the arguments, in one line."""
+    text = " ".join(error.format_message().split()).rstrip(".")
+    for pattern, plain in _PLAINLY:
+        text = re.sub(pattern, plain, text)
+    context = getattr(error, "ctx", None)
+    end = "" if text.endswith("?") else "."
+    return f"{text}{end} See {context.command_path if context else 'diffing'} -h."
 
 
 def _exit(fault: str | None) -> None:

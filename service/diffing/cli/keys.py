@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diffing.cli.console import to_people
+from diffing.cli.console import examples, to_people
+from diffing.cli.options import DataDir
 from diffing.core.settings import Settings, load_settings
 from diffing.core.text import shown
 from diffing.store.scopes import Scope
@@ -15,22 +16,23 @@ if TYPE_CHECKING:
 api_keys = typer.Typer(
     name="keys",
     help="Create, list and revoke API keys.",
-    no_args_is_help=True,
-    add_completion=False,
+    rich_markup_mode=None,
 )
 
 Scopes = Annotated[
     list[Scope] | None,
-    typer.Option("--scope", help="A scope; repeat for more (default: read and submit)."),
+    typer.Option("--scope", help="A scope; repeat for more. [default: read and submit]"),
 ]
 
 
-@api_keys.command()
+@api_keys.command(epilog=examples("diffing keys create nightly --scope read --scope submit"))
 def create(
-    name: Annotated[str, typer.Argument(help="A name for the API key.")], scope: Scopes = None
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name for the API key.")],
+    scope: Scopes = None,
+    data_dir: DataDir = None,
 ) -> None:
     """Create an API key, and print its token, once, to standard output."""
-    settings = load_settings()
+    settings = load_settings(data_dir=data_dir)
     api_key, token = _table(settings).create(name, {*(scope or (Scope.READ, Scope.SUBMIT))})
     to_people.print(
         f"Created API key {api_key.id} with the scopes {_scopes_of(api_key)}. Send its token as "
@@ -44,10 +46,10 @@ def create(
     typer.echo(token)
 
 
-@api_keys.command(name="list")
-def list_api_keys() -> None:
+@api_keys.command(name="list", epilog=examples("diffing keys list"))
+def list_api_keys(data_dir: DataDir = None) -> None:
     """List the API keys: id, scopes, date, state, name."""
-    for api_key in _table(load_settings()).all():
+    for api_key in _table(load_settings(data_dir=data_dir)).all():
         revoked = f"revoked {api_key.revoked_at:%Y-%m-%d}" if api_key.revoked_at else "valid"
         made = f"{api_key.created_at:%Y-%m-%d}"
         typer.echo(
@@ -55,14 +57,15 @@ def list_api_keys() -> None:
         )
 
 
-@api_keys.command()
+@api_keys.command(epilog=examples("diffing keys revoke 0123456789ab"))
 def revoke(
     api_key_id: Annotated[
         str, typer.Argument(metavar="ID", help="The id that `diffing keys list` prints.")
     ],
+    data_dir: DataDir = None,
 ) -> None:
     """Revoke an API key."""
-    api_key = _table(load_settings()).revoke(api_key_id)
+    api_key = _table(load_settings(data_dir=data_dir)).revoke(api_key_id)
     to_people.print(f"Revoked API key {api_key.id} ({shown(api_key.name)}).", markup=False)
 
 

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,21 +14,61 @@ from diffing.core.option_texts import read_options
 Tolerances = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="[COLUMN=]NUMBER", help="As in math.isclose; COLUMN= sets one value column."
+        metavar="[COLUMN=]NUMBER",
+        help="As in math.isclose; COLUMN= sets one value column. "
+        "[default: 1e-9 relative, but 0 between whole numbers; 0 absolute]",
     ),
+]
+
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Only warnings and errors on standard error.")
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Folder of the service. [DIFFING_DATA_DIR; default: data]"),
+]
+Metrics = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The catalogue, a TOML file. [DIFFING_METRICS]"),
 ]
 
 
 def _given(  # noqa: PLR0913 - typer makes an option of each
-    key: Annotated[list[str] | None, typer.Option(help="A key column; repeat for more.")] = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--key", "-k", metavar="A,B", help="Columns that identify a row. [required or a metric]"
+        ),
+    ] = None,
     value: Annotated[
-        list[str] | None, typer.Option(help="A value column; repeat for more.")
+        list[str] | None,
+        typer.Option(
+            "--value", "-v", metavar="A,B", help="Columns to compare. [required or a metric]"
+        ),
     ] = None,
     rel_tol: Tolerances = None,
     abs_tol: Tolerances = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option(metavar="A,B", help="Value columns to compare by character."),
+    ] = None,
+    time: Annotated[
+        list[str] | None,
+        typer.Option(metavar="A,B", help="Value columns of ISO 8601 times."),
+    ] = None,
+    time_tol: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Tolerance of times, such as 500ms or 1s."),
+    ] = None,
+    trim: Annotated[bool, typer.Option("--trim", help="Ignore blanks around fields.")] = False,
+    nocase: Annotated[bool, typer.Option("--nocase", help="Ignore case.")] = False,
+    empty: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORD", help="A word that means an empty field; repeatable."),
+    ] = None,
     duplicates: Annotated[
         Duplicates | None,
-        typer.Option(help="error: refuse files that repeat a key."),
+        typer.Option(help="error: refuse files that repeat a key. [default: allow]"),
     ] = None,
     old_may_be_missing: Annotated[
         bool,
@@ -42,6 +83,12 @@ def _given(  # noqa: PLR0913 - typer makes an option of each
     chosen = {
         "key": key,
         "value": value,
+        "text": text,
+        "time": time,
+        "time_tol": time_tol,
+        "trim": trim,
+        "nocase": nocase,
+        "empty": empty,
         "duplicates": duplicates,
         "first": "added" if old_may_be_missing else None,
     }
@@ -54,7 +101,7 @@ def with_comparison(command: Callable[..., None]) -> Callable[..., None]:
     Args:
         command: gets them as `options`: given fields of `Comparison`.
     """
-    own = [p for p in inspect.signature(command).parameters.values() if p.name != "options"]
+    first, *own = (p for p in inspect.signature(command).parameters.values() if p.name != "options")
     of_comparison = list(inspect.signature(_given).parameters.values())
 
     @wraps(command)
@@ -63,7 +110,7 @@ def with_comparison(command: Callable[..., None]) -> Callable[..., None]:
         options = _given(**{p.name: arguments.pop(p.name) for p in of_comparison})
         command(**arguments, options=others | options)
 
-    parameters = [*own, *of_comparison]
+    parameters = [first, *of_comparison, *own]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in parameters}
     return run

@@ -1,61 +1,86 @@
 """The command `diffing submit`: starts a diff on a service."""
 
-from collections.abc import Mapping, Sequence
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import typer
 
-from diffing.cli.console import standard_output, to_people, warn
+from diffing.cli.console import progress, target_of, to_people, warn
 from diffing.cli.dialects import with_dialects
-from diffing.cli.options import with_comparison
+from diffing.cli.files import pair, require_columns, require_files, with_columns
+from diffing.cli.options import Quiet, with_comparison
 from diffing.core.errors import BadArgument
+from diffing.core.input_file import InputFile
 from diffing.core.settings import load_client_settings
 from diffing.csvfiles.recognise import address
-from diffing.files.publish import require_apart
+from diffing.files.publish import require_apart, scratch_folder
+from diffing.files.spool import taken
+from diffing.files.uploads import SIDES
 
-Files = Annotated[
-    Path | None, typer.Option(help="A CSV file to send (default: that of the metric).")
-]
+EXAMPLES = (
+    "diffing submit revenue --wait -o revenue_diff.csv",
+    "diffing submit old.csv new.csv -k id -v price --wait",
+)
 
 
 @with_dialects
 @with_comparison
 def submit(  # noqa: PLR0913 - typer makes an option of each
-    metric: Annotated[
-        str | None, typer.Argument(help="A metric of the service; else give files and columns.")
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="METRIC | OLD NEW",
+            help="A metric of the service, or two files to send; - is standard input. [required]",
+        ),
     ] = None,
-    old: Files = None,
-    new: Files = None,
+    metric: Annotated[str | None, typer.Option(metavar="M", help="A metric, as an option.")] = None,
+    old: Annotated[Path | None, typer.Option(metavar="FILE", help="OLD, as an option.")] = None,
+    new: Annotated[Path | None, typer.Option(metavar="FILE", help="NEW, as an option.")] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for the result, and write it.")
     ] = False,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="CSV file to write (default: standard output)."),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="CSV file to write. [default: standard output]"
+        ),
     ] = None,
-    url: Annotated[str | None, typer.Option(help="Address of the service [DIFFING_URL].")] = None,
+    quiet: Quiet = False,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Address of the service. [DIFFING_URL; default: http://127.0.0.1:8000]",
+        ),
+    ] = None,
     *,
     options: dict[str, Any],
 ) -> None:
     """Start a diff on a service: print its job id, or with --wait its result."""
     if output and not wait:
         raise BadArgument("Give --wait with --output.")
-    files = [path for path in (old, new) if path]
-    _require_sense(metric, options, files)
-    target = output or standard_output()
-    require_apart(files, [target])
+    order = _Order.of(words or [], metric, old, new)
+    order.require_sense(options)
+    target = target_of(output)
+    require_apart(order.files, [target])
     settings = load_client_settings(url=url)
     # imported here: the other commands speak no HTTP
     from diffing.cli.client import Client
 
     token = settings.token.get_secret_value() if settings.token else None
-    with Client(settings.url, token) as client:
-        with to_people.status("sending") as progress:
-            job_id = client.submit(metric, options, files, lambda now: progress.update(str(now)))
+    # else SIGTERM would leave temporary files
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with Client(settings.url, token) as client, scratch_folder() as folder:
+        with progress("sending", quiet=quiet) as report:
+            members, files = order.request(options, folder)
+            job_id = client.submit(order.metric, members, files, lambda now: report(str(now)))
             if wait:
-                to_people.print(f"job {job_id}")
-                client.wait(job_id, lambda now: progress.update(str(now)))
+                if not quiet:
+                    to_people.print(f"job {job_id}")
+                client.wait(job_id, lambda now: report(str(now)))
         if not wait:
             typer.echo(job_id)
         else:
@@ -63,21 +88,82 @@ def submit(  # noqa: PLR0913 - typer makes an option of each
                 warn(warning)
 
 
-def _require_sense(
-    metric: str | None, options: Mapping[str, object], files: Sequence[Path]
-) -> None:
-    """Check the arguments.
+@dataclass(frozen=True)
+class _Order:
+    """The metric or the files of a request, as the user named them."""
 
-    Raises:
-        BadArgument: two arguments contradict each other, or a file is missing.
-    """
-    columns = [name in options for name in ("key", "value")]
-    if len(files) == 1:
-        raise BadArgument("Give both --old and --new, or neither.")
-    if metric and any(columns):
-        raise BadArgument("Give METRIC, or --key and --value, not both.")
-    if not metric and not (files and all(columns)):
-        raise BadArgument("Give METRIC, or --old, --new, --key and --value.")
-    for path in files:
-        if not path.is_file():
-            raise BadArgument(address(str(path)) or f"Missing file {path}.")
+    metric: str | None
+    old: Path | None
+    new: Path | None
+
+    @classmethod
+    def of(cls, words: list[str], metric: str | None, old: Path | None, new: Path | None) -> Self:
+        """An order from words and options. A single word is a metric, unless it names a file.
+
+        Raises:
+            BadArgument: they contradict each other.
+        """
+        if len(words) == 1 and not metric and not _is_file(words[0]):
+            (metric,), words = words, []
+        return cls(metric, *pair([*map(Path, words)], old, new))
+
+    @property
+    def files(self) -> list[Path]:
+        """The files to send."""
+        return [path for path in (self.old, self.new) if path]
+
+    def require_sense(self, options: Mapping[str, object]) -> None:
+        """Check the arguments.
+
+        Raises:
+            BadArgument: two arguments contradict each other, or one is missing.
+        """
+        if self.metric and {"key", "value"} & options.keys():
+            raise BadArgument("Give METRIC, or --key and --value, not both.")
+        if self.metric and len(self.files) == 1:
+            raise BadArgument("Give both --old and --new, or neither.")
+        if not self.metric and not self.files:
+            raise BadArgument("Give METRIC, or two files, OLD and NEW, with --key and --value.")
+        if not self.metric:
+            require_files(self.old, self.new)
+        for path in self.files:
+            may_be_missing = path == self.old and options.get("first") == "added"
+            if path != Path("-") and not path.exists() and not may_be_missing:
+                raise BadArgument(address(str(path)) or f"Missing file {path}.")
+            if path.is_dir():
+                raise BadArgument(f"{path}: is a folder. Name a CSV file.")
+
+    def request(
+        self, options: Mapping[str, Any], folder: Path
+    ) -> tuple[dict[str, Any], list[Path]]:
+        """The members and files of the request.
+
+        Args:
+            options: given fields of `Comparison`.
+            folder: for copies of streams, and for an empty file in place of a missing one.
+
+        Raises:
+            BadArgument: columns are missing.
+            BadInput, OutOfDisk: a stream cannot be copied.
+        """
+        sides = zip(self.files, SIDES, strict=False)
+        files = [_existing(taken(path, side, folder), side, folder) for path, side in sides]
+        if self.metric:
+            return dict(options), [file.path for file in files]
+        require_columns(options, files[1])
+        return with_columns(options, files), [file.path for file in files]
+
+
+def _is_file(word: str) -> bool:
+    path = Path(word)
+    return word == "-" or bool(path.suffix) or path.is_file()
+
+
+def _existing(file: InputFile, side: str, folder: Path) -> InputFile:
+    """The file; in place of a missing one, an empty file."""
+    if file.path.exists():
+        return file
+    empty = folder / side / file.path.name
+    empty.parent.mkdir()
+    empty.touch()
+    return InputFile(empty, file.name)

@@ -1,4 +1,4 @@
-"""The comparison: key and value columns, and the tolerances of values."""
+"""The comparison: key and value columns, their kinds, and the tolerances of values."""
 
 import math
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from diffing.core.dialect import SIDES, Dialect, by_side
+from diffing.core.durations import microseconds
 from diffing.core.errors import BadArgument
 from diffing.core.text import faults, shown
 
@@ -24,9 +25,20 @@ def _not_negative(number: float) -> float:
     return number
 
 
+def _duration(text: str) -> str:
+    microseconds(text)
+    return text
+
+
+# each field is compared with each word
+_MOST_WORDS = 100
+
 Duplicates = Literal["allow", "error"]
 First = Literal["error", "added"]
 Tolerance = Annotated[float, Field(strict=True), AfterValidator(_not_negative)]
+Flag = Annotated[bool, Field(strict=True)]
+Duration = Annotated[str, AfterValidator(_duration)]
+Kind = Literal["number", "text", "time"]
 Columns = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
@@ -48,6 +60,12 @@ class Options(BaseModel):
         abs_tol: absolute tolerance, as in `math.isclose`. If both are 0, numbers are compared as
             decimals.
         tolerance: tolerances of single value columns.
+        text: value columns that are compared by character.
+        time: value columns that are compared as dates and times of ISO 8601.
+        time_tol: tolerance of times, such as "1s".
+        trim: ignore blanks around keys and values.
+        nocase: ignore the case of keys and values.
+        empty: keys and values that mean an empty field.
         duplicates: "error" refuses a file that repeats a key.
         first: "added" takes an old file that is missing or empty as one without rows.
         old_dialect, new_dialect: of the files. Their fields are taken as options, too, and then
@@ -59,6 +77,12 @@ class Options(BaseModel):
     rel_tol: Tolerance | None = None
     abs_tol: Tolerance = 0.0
     tolerance: dict[str, ColumnTolerance] = {}
+    text: tuple[str, ...] = ()
+    time: tuple[str, ...] = ()
+    time_tol: Duration | None = None
+    trim: Flag = False
+    nocase: Flag = False
+    empty: Annotated[tuple[str, ...], Field(max_length=_MOST_WORDS)] = ()
     duplicates: Duplicates = "allow"
     first: First = "error"
     old_dialect: Dialect = Dialect()
@@ -99,6 +123,35 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
     def compares_decimals(self) -> bool:
         """Whether both tolerances of a value column are 0, so its numbers are compared exactly."""
         return any(rel_tol == abs_tol == 0 for rel_tol, abs_tol in self.tolerances)
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kind of each value column."""
+        return tuple(
+            "text" if column in self.text else "time" if column in self.time else "number"
+            for column in self.value
+        )
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The value columns of numbers."""
+        return tuple(c for c, kind in zip(self.value, self.kinds, strict=True) if kind == "number")
+
+    @property
+    def time_tols(self) -> tuple[int | None, ...]:
+        """The tolerance of each value column of times in microseconds; None for other columns."""
+        tolerance = microseconds(self.time_tol) if self.time_tol else 0
+        return tuple(tolerance if kind == "time" else None for kind in self.kinds)
+
+    @property
+    def has_rules_of_fields(self) -> bool:
+        """Whether fields with different texts may be equal, even those of a key."""
+        return self.trim or self.nocase or bool(self.empty)
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether values are compared otherwise than as numbers."""
+        return self.has_rules_of_fields or bool(self.text or self.time)
 
     @property
     def old_may_be_missing(self) -> bool:
@@ -153,4 +206,27 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
             names = ", ".join(map(shown, others))
             are = "is not a value column" if len(others) == 1 else "are not value columns"
             raise ValueError(f"tolerance set for {names}, which {are}")
+        return self
+
+    @model_validator(mode="after")
+    def _kinds_are_of_value_columns(self) -> Self:
+        for name, columns in (("text", self.text), ("time", self.time)):
+            if others := sorted(set(columns) - set(self.value)):
+                names = ", ".join(map(shown, others))
+                are = "is not a value column" if len(others) == 1 else "are not value columns"
+                raise ValueError(f"{name} names {names}, which {are}")
+        if both := sorted(set(self.text) & set(self.time)):
+            raise ValueError(f"column in both text and time: {', '.join(map(shown, both))}")
+        return self
+
+    @model_validator(mode="after")
+    def _tolerances_fit_the_kinds(self) -> Self:
+        for kind, columns in (("text", self.text), ("time", self.time)):
+            if toleranced := sorted(set(self.tolerance) & set(columns)):
+                names = ", ".join(map(shown, toleranced))
+                are = f"is a {kind} column" if len(toleranced) == 1 else f"are {kind} columns"
+                hint = "; time_tol is the tolerance of times" if kind == "time" else ""
+                raise ValueError(f"tolerance set for {names}, which {are}{hint}")
+        if self.time_tol is not None and not self.time:
+            raise ValueError("time_tol is set, but no column is a time")
         return self

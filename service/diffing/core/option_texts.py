@@ -10,8 +10,8 @@ from diffing.core.csv_record import fields_of, line_of
 from diffing.core.errors import BadArgument
 from diffing.core.text import shown
 
-_TRUTHS = {"true": True, "false": False}
 TOLERANCES = ("rel_tol", "abs_tol")
+FLAGS = ("trim", "nocase")
 OF_DIALECTS = {
     **{name: ("", name) for name in dialect.NAMES},
     **{f"{side[:3]}_{name}": (side, name) for side in dialect.SIDES for name in dialect.NAMES},
@@ -52,7 +52,7 @@ def read_options(texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
             target = options.setdefault(side, {}) if side else options
             target[field] = _of_dialect(name, field, given[0])
         else:
-            options[name] = given[0]
+            options[name] = _flag(name, given[0]) if name in FLAGS else given[0]
     return options
 
 
@@ -77,12 +77,16 @@ def _number(label: str, text: str) -> float:
     return number
 
 
+def _flag(name: str, text: str) -> bool:
+    if text not in ("true", "false"):
+        raise BadArgument(f"{name} must be true or false, not {shown(text)}.")
+    return text == "true"
+
+
 def _of_dialect(name: str, field: str, text: str) -> Any:
     """The value of a field of a dialect; the text itself if it is one."""
     if field == "sniff":
-        if text not in _TRUTHS:
-            raise BadArgument(f"{name} must be true or false, not {shown(text)}.")
-        return _TRUTHS[text]
+        return _flag(name, text)
     if field in ("skip_lines", "skip_footer"):
         if not (text.isascii() and text.isdigit()):
             raise BadArgument(f"{name} must be a number of lines, 0 or more, not {shown(text)}.")

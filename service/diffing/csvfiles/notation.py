@@ -104,25 +104,32 @@ def with_plain_numbers(
     return rewrite(found, copies.scratch) if "\n" in line_of(names) else found
 
 
-def restored(columns: Sequence[str], file: CsvFile, olds: int) -> tuple[list[int], Restoring]:
+def restored(
+    columns: Sequence[str], file: CsvFile, values: Sequence[str] = ()
+) -> tuple[list[int], Restoring]:
     """How the rows of an output get the texts of a file again.
 
     Args:
         columns: of the output: those of the file, and others behind them.
         file: from `with_plain_numbers`, or any other.
-        olds: the number of last columns that have old values.
+        values: columns of the comparison, if the last columns have their old values.
 
     Returns:
         The places of the columns that stay, and a function that alters a row.
     """
-    notation, end = Notation(file.dialect), len(columns) - olds
-    texts = {columns.index(name): columns.index(text) for name, text in file.originals.items()}
-    kept = [place for place in range(len(columns)) if place not in texts.values()]
+    notation, places = Notation(file.dialect), {name: i for i, name in enumerate(columns)}
+    # a detail may leave out value columns
+    texts = {places[n]: places[text] for n, text in file.originals.items() if n in places}
+    compared = [name for name in values if name in places]
+    olds = zip(compared, range(len(columns) - len(compared), len(columns)), strict=True)
+    numbers = [place for name, place in olds if name in file.originals]
+    dropped = {places[text] for text in file.originals.values()}
+    kept = [place for place in range(len(columns)) if place not in dropped]
 
     def alter(fields: list[str]) -> list[str]:
         for place, text in texts.items():
             fields[place] = fields[text]
-        for place in range(end, len(columns)):
+        for place in numbers:
             fields[place] = notation.written(fields[place])
         return [fields[place] for place in kept]
 

@@ -131,6 +131,21 @@ def _text_below(file: BufferedReader, dialect: FullDialect) -> bytes:
     return text.split("\n", dialect.skip_lines)[-1].encode(errors="replace")
 
 
+def columns_of(original: InputFile, dialect: Dialect = _USUAL) -> tuple[str, ...]:
+    """The names in the header of a file; none if it cannot be read, which `open_csv` reports."""
+    name = original.name
+    try:
+        with opened(original.path, name) as file:
+            found = dialect_of(file, own_name(name), dialect, ()).dialect
+            file.seek(0)
+            if not found.is_read_as_it_is:
+                return tuple(Translation(file, name, found, PLAIN).columns or ())
+            header = _read_header(file, name)
+    except (BadInput, OSError, ValueError):
+        return ()
+    return header.columns if header else ()
+
+
 def is_missing_or_empty(original: InputFile) -> bool:
     """Whether a file does not exist, or has no header. Addresses and folders are neither."""
     path, name = original.path, original.name

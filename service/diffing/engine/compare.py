@@ -21,6 +21,8 @@ _FEW_IN_COMMON = 0.1
 # The part of the keys expected in both samples that a rule must match.
 _MATCHED = 0.2
 
+_ANY_ROLE = "^(key|value|rest|old_value)_[0-9]+$|^kind$|^changed$"
+
 
 @dataclass(frozen=True)
 class Differing:
@@ -41,6 +43,7 @@ class Counts:
     """The numbers of rows and values, by kind.
 
     Args:
+        changed_columns: for each value column, the changed rows in which it differs.
         differing: how keys seem to differ; None if unknown, or if many are in common.
     """
 
@@ -56,6 +59,7 @@ class Counts:
     unchanged: int
     within_tolerance: int
     within_tolerance_whole: int
+    changed_columns: tuple[int, ...]
     differing: Differing | None = None
 
     @property
@@ -123,11 +127,13 @@ def _named(plan: Plan) -> dict[str, Any]:
 def _sampled(session: Session, bound: dict[str, Any], work: Work) -> Plan:
     """The plan that samples of the files suggest."""
     found = [_sample_of(session, bound, side) for side in work.sides]
+    comparison = work.comparison
     numbers = all(sample["numbers"] for sample in found)
+    any_value = comparison.compares_decimals or comparison.has_rules
     return Plan(
         keys=bound["keys"],
         old="grouped" if any(sample["repeats"] for sample in found) else "once",
-        values="numbers" if numbers and not work.comparison.compares_decimals else "any",
+        values="numbers" if numbers and not any_value else "any",
     )
 
 
@@ -172,7 +178,7 @@ class _Try:
         if found["ambiguous"]:
             self.session.run("duplicates", bound)
             found |= self.session.run("counts", bound)
-        counts = _counts(found, *rows)
+        counts = _counts(found | {"changed_columns": self._changed_columns(found)}, *rows)
         if counts.new_surplus and counts.old_not_numbers:
             cells = self.session.run("old_not_numbers", bound)["cells"]
             counts = replace(counts, old_not_numbers=cells)
@@ -234,6 +240,15 @@ class _Try:
             raise DiffFailed("The rows of new do not add up; this is a fault of the service.")
         return Misfit.REPEATED_KEY
 
+    def _changed_columns(self, found: dict[str, Any]) -> tuple[int, ...]:
+        """The changed rows by the value column that differs."""
+        columns = self.work.comparison.value
+        if len(columns) == 1:
+            return (found["changed"],)
+        counted = self.session.run("changed_columns")["columns"]
+        rows = {column["place"]: column["rows"] for column in counted}
+        return tuple(rows.get(place, 0) for place in range(1, len(columns) + 1))
+
     def _differing(self, counts: Counts) -> Differing | None:
         """How the keys of both files seem to differ, from a sample of them."""
         self.session.run("key_forms")
@@ -270,21 +285,40 @@ class _Try:
         if outputs.removed or outputs.detail:
             self.session.run("old_kept", bound)
         write = "write_reordered" if self.work.is_reordered else "write"
+        detail = bound["new_header"] | bound["extra_header"]
+        if leaves_out := outputs.only_changed_columns and 0 in counts.changed_columns:
+            detail = _of_changed_columns(detail, counts.changed_columns)
         for name, path, header, rows in (
             ("result", outputs.result, bound["new_header"], emitted),
-            ("detail", outputs.detail, bound["new_header"] | bound["extra_header"], emitted),
+            ("detail", outputs.detail, detail, emitted),
             ("removed", outputs.removed, bound["old_header"], counts.removed),
         ):
             if path:
                 # DuckDB writes line ends between rows, but not after the prefix
                 prefix = line_of(header.values()) + ("\n" if rows else "")
-                output = {"rows": f"{name}_rows", "output": str(path), "prefix": prefix}
+                output = {
+                    "rows": f"{name}_rows",
+                    "wanted": f"^({'|'.join(header)})$" if leaves_out else _ANY_ROLE,
+                    "output": str(path),
+                    "prefix": prefix,
+                }
                 self.session.run(name, bound)
                 written = self.session.run(write, bound | output | {"header": header})
                 if written["Count"] != rows:
                     raise DiffFailed(
                         f"The rows of {name} do not add up; this is a fault of the service."
                     )
+
+
+def _of_changed_columns(header: dict[str, str], counted: Sequence[int]) -> dict[str, str]:
+    """The roles of detail without the value columns in which no row changed."""
+    left_out = {
+        f"{prefix}value_{place}"
+        for place, rows in enumerate(counted)
+        for prefix in ("", "old_")
+        if not rows
+    }
+    return {role: name for role, name in header.items() if role not in left_out}
 
 
 def _counts(found: dict[str, Any], old_rows: int, new_rows: int) -> Counts:

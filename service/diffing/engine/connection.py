@@ -104,7 +104,7 @@ class Session:
             Interrupted: `interrupt` was called.
         """
         *_, result = self._executed(name, parameters)
-        with _translated():
+        with translated():
             row = result.fetchone()
         return dict(zip((column[0] for column in result.description), row or (), strict=False))
 
@@ -132,7 +132,7 @@ class Session:
             if self._interrupted.is_set():
                 raise Interrupted("The diff was interrupted.")
             bound = {p: (parameters or {})[p] for p in statement.named_parameters}
-            with _translated():
+            with translated():
                 result = self._connection.execute(statement, bound)
             yield result
 
@@ -153,7 +153,7 @@ def as_pattern(path: Path) -> Path:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Translate DuckDB's errors to ours, without SQL and paths."""
     try:
         yield

@@ -55,30 +55,52 @@ def convert(
         ConversionFailed: the source is damaged.
         OutOfMemory, OutOfDisk, DiffFailed: the machine failed.
     """
-    csv.field_size_limit(sys.maxsize)
     with outputs.parts() as parts, _source(spec, parts.paths[0].parent) as source:
         on_ready(parts)
         (part,) = parts.paths
-        try:
-            source.make_plain(spec)
-            if part.suffix == ".json":
-                written = _write_json(source, part)
-            else:
-                written = _write_parquet(source, part, limits)
-        except DiffFailed:
-            if spec.source.exists():
-                raise
-            raise ResultGone("The result was removed. Start a new job.") from None
-        except MemoryError as error:
-            raise OutOfMemory(
-                f"The conversion needs more memory than {limits.memory}. {_HINT}"
-            ) from error
-        except (BadInput, csv.Error, ValueError) as error:
-            raise ConversionFailed("The result is damaged. Start a new job.") from error
-        if written != spec.rows:
-            raise DiffFailed(
-                f"{written:,} of {spec.rows:,} rows were converted; this is a fault of the service."
-            )
+        _write(part.suffix.removeprefix("."), spec, source, part, limits)
+
+
+def write_as(wanted: str, spec: ConversionSpec, target: Path, limits: Limits) -> None:
+    """Write the rows of a plain CSV to an existing file.
+
+    Args:
+        wanted: the format: `json`, `jsonl` or `parquet`.
+        spec: the order.
+        target: the file.
+        limits: threads, memory and disk.
+
+    Raises:
+        NotAcceptable, ResultGone, ConversionFailed: as from `convert`.
+        OutOfMemory, OutOfDisk, DiffFailed: the machine failed.
+    """
+    _write(wanted, spec, _Source(spec.source, None), target, limits)
+
+
+def _write(
+    wanted: str, spec: ConversionSpec, source: "_Source", target: Path, limits: Limits
+) -> None:
+    csv.field_size_limit(sys.maxsize)
+    try:
+        source.make_plain(spec)
+        if wanted == "parquet":
+            written = _write_parquet(source, target, limits)
+        else:
+            written = _write_json(source, target, in_array=wanted == "json")
+    except DiffFailed:
+        if spec.source.exists():
+            raise
+        raise ResultGone("The result was removed. Start a new job.") from None
+    except MemoryError as error:
+        raise OutOfMemory(
+            f"The conversion needs more memory than {limits.memory}. {_HINT}"
+        ) from error
+    except (BadInput, csv.Error, ValueError) as error:
+        raise ConversionFailed("The result is damaged. Start a new job.") from error
+    if written != spec.rows:
+        raise DiffFailed(
+            f"{written:,} of {spec.rows:,} rows were converted; this is a fault of the service."
+        )
 
 
 @dataclass(frozen=True)
@@ -130,18 +152,19 @@ def _existing(source: Path) -> io.BufferedReader:
         raise ResultGone("The result was removed. Start a new job.") from None
 
 
-def _write_json(source: _Source, target: Path) -> int:
-    """Write an array with one object per line, and return their number."""
+def _write_json(source: _Source, target: Path, *, in_array: bool) -> int:
+    """Write one object per line, with or without an array around them. Return their number."""
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    begin, between, end = ("[\n", ",\n", "\n]\n") if in_array else ("", "\n", "\n")
     rows = 0
     with source.opened() as file, target.open("w", encoding="utf-8", newline="") as out:
         records = csv.reader(file, strict=True)
         names = next(records)
-        out.write("[")
         for rows, fields in enumerate(records, start=1):
             named = zip(names, (field or None for field in fields), strict=True)
-            out.write(f"{',' if rows > 1 else ''}\n{encode(dict(named))}")
-        out.write("\n]\n")
+            out.write(f"{between if rows > 1 else begin}{encode(dict(named))}")
+        if rows or in_array:
+            out.write(end if rows else "[\n]\n")
     return rows
 
 
@@ -153,7 +176,7 @@ def _write_parquet(source: _Source, target: Path, limits: Limits) -> int:
         as_pattern,
     )
 
-    names = _names_for_parquet(source)
+    names = _names(source)
     copies = [OneFile(source.copy.fileno(), "source")] if source.copy else []
     files = [source.path, target, as_pattern(source.path), as_pattern(target)]
     try:
@@ -180,7 +203,16 @@ def _write_parquet(source: _Source, target: Path, limits: Limits) -> int:
     return int(written)
 
 
-def _names_for_parquet(source: _Source) -> list[str]:
+def names_for_duckdb(source: Path) -> list[str]:
+    """The column names of a plain CSV.
+
+    Raises:
+        NotAcceptable: DuckDB or Parquet would change a name.
+    """
+    return _names(_Source(source, None))
+
+
+def _names(source: _Source) -> list[str]:
     with source.opened() as file:
         names = next(csv.reader(file, strict=True))
     fault = None

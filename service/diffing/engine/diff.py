@@ -106,7 +106,7 @@ class Diff:
             reporter = _Reporter(on_progress)
             reporter.stage("checking")
             old, new = self._opened(scratch)
-            written = Written.of(parts, (old, new), len(self._comparison.value), scratch)
+            written = Written.of(parts, (old, new), self._comparison.value, scratch)
             place = _Place(written.plain, scratch, reporter)
             counts = self._counts((old, new), place)
             if isinstance(counts, CsvRefused):
@@ -130,7 +130,7 @@ class Diff:
             metric=self._spec.metric,
             old=inputs[0],
             new=inputs[1],
-            columns=_columns_summary(old, new),
+            columns=self._columns(old, new, counts),
             added=counts.added,
             changed=counts.changed,
             removed=counts.removed,
@@ -163,7 +163,7 @@ class Diff:
             file = open_csv(original, scratch, wanted, copies.most, dialect)
             if file.dialect.has_plain_numbers:
                 return file
-            return with_plain_numbers(file, original, self._comparison.value, copies)
+            return with_plain_numbers(file, original, self._comparison.numbers, copies)
 
         def connect(files: Sequence[AbstractFileSystem]) -> Session:
             self._session = OrderedSession(self._limits, scratch, (), files, self._interrupted)
@@ -173,8 +173,10 @@ class Diff:
 
     def _counts(self, files: tuple[CsvFile, CsvFile], place: "_Place") -> Counts | CsvRefused:
         """Compare the rows that the files do not share, or the whole files."""
-        if not any(file.rewritten for file in files) and all(
-            file.path.stat().st_size >= self._cutting.shared / 2 for file in files
+        if (
+            not self._comparison.has_rules_of_fields  # the reduction compares keys by their bytes
+            and not any(file.rewritten for file in files)
+            and all(file.path.stat().st_size >= self._cutting.shared / 2 for file in files)
         ):
             place.reporter.stage("comparing")
             if counts := self._compare_reduced(files, place):
@@ -249,6 +251,13 @@ class Diff:
             fingerprint=fingerprint(given.path)
             if self._spec.fingerprint and given.path.exists()
             else None,
+        )
+
+    def _columns(self, old: CsvFile, new: CsvFile, counts: Counts) -> ColumnsSummary:
+        return ColumnsSummary(
+            only_old=tuple(name for name in old.own_columns if name not in new.own_columns),
+            only_new=tuple(name for name in new.own_columns if name not in old.own_columns),
+            changed=dict(zip(self._comparison.value, counts.changed_columns, strict=True)),
         )
 
     @contextmanager
@@ -334,13 +343,6 @@ def _result_summary(parts: Outputs, counts: Counts) -> ResultSummary:
     assert path, "run checks it"  # noqa: S101
     return ResultSummary(
         rows=counts.added + counts.changed, bytes=path.stat().st_size, sha256=sha256(path)
-    )
-
-
-def _columns_summary(old: CsvFile, new: CsvFile) -> ColumnsSummary:
-    return ColumnsSummary(
-        only_old=tuple(name for name in old.own_columns if name not in new.own_columns),
-        only_new=tuple(name for name in new.own_columns if name not in old.own_columns),
     )
 
 

@@ -41,7 +41,7 @@ class Shape:
     Args:
         layout: of the file.
         keys: the key columns, as spans of first and last column.
-        values: the value columns.
+        values: the value columns of numbers.
     """
 
     layout: Layout
@@ -58,7 +58,7 @@ class Shape:
             header: its first line.
             columns: the names in it.
             key: the key columns.
-            value: the value columns.
+            value: the value columns of numbers.
         """
         keys: list[tuple[int, int]] = []
         for number in sorted(map(columns.index, key)):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from diffing.core.comparison import Comparison
+from diffing.core.csv_record import line_of
 from diffing.csvfiles.csv_file import CsvFile
 from diffing.csvfiles.split import Pieces
 from diffing.files.results import Outputs
@@ -83,19 +84,33 @@ def parameters(work: Work) -> dict[str, Any]:
         **_views(work),
         "salt": secrets.token_urlsafe(6),
         "keys": "exact" if work.exact_keys else "hashed",
-        "single": len(comparison.value) == 1,
+        "single": len(comparison.value) == 1 and not comparison.has_rules,
         "rel_tols": [rel_tol for rel_tol, _ in comparison.tolerances],
         "abs_tols": [abs_tol for _, abs_tol in comparison.tolerances],
         "alike": len(set(comparison.tolerances)) == 1,
+        **_rules(comparison),
         "exact_from": _exact_from(comparison),
         "wholes_close": _wholes_close(comparison),
         "with_detail": outputs.detail is not None,
         "with_removed": outputs.removed is not None,
         "old_header": old_roles,
         "new_header": new_roles,
-        "extra_header": {"kind": extra[0]}
-        | {f"old_value_{i}": name for i, name in enumerate(extra[1:])},
+        "extra_header": {"kind": extra[0], "changed": extra[1]}
+        | {f"old_value_{i}": name for i, name in enumerate(extra[2:])},
+        "names": [line_of([name]) for name in comparison.value],
         "blanks": {f"old_value_{i}": "" for i in range(len(comparison.value))},
+    }
+
+
+def _rules(comparison: Comparison) -> dict[str, Any]:
+    """The rules that 2_key.sql sets."""
+    return {
+        "trim": comparison.trim,
+        "nocase": comparison.nocase,
+        "empty": list(comparison.empty),
+        "of_kinds": bool(comparison.text or comparison.time),
+        "kinds": list(comparison.kinds),
+        "time_tols": list(comparison.time_tols),
     }
 
 
@@ -114,14 +129,14 @@ def _wholes_close(comparison: Comparison) -> bool:
 
 
 def extra_columns(columns: Sequence[str], value: Sequence[str]) -> list[str]:
-    """Names for the columns that detail adds: the change, and each old value.
+    """Names for the columns that detail adds: the change, what changed, and each old value.
 
     Args:
         columns: the existing columns. A name among them gets an additional leading underscore.
         value: the value columns.
     """
     taken, names = set(columns), []
-    for wanted in ["_change", *(f"_old_{column}" for column in value)]:
+    for wanted in ["_change", "_changed", *(f"_old_{column}" for column in value)]:
         name = wanted
         while name in taken:
             name = f"_{name}"

@@ -216,7 +216,7 @@ class Reducer:
 
     def _read(self, file: CsvFile, header: bytes) -> Reading:
         keys, means = _keys(), self.means
-        shape = keys.Shape.of(header, file.columns, self.comparison.key, self.comparison.value)
+        shape = keys.Shape.of(header, file.columns, self.comparison.key, self.comparison.numbers)
         reading: Reading = keys.Reading(
             file.path, shape, means.cutting.blocks, means.limits.threads, means.stop
         )

@@ -34,10 +34,11 @@ class ResultSummary(_Part):
 
 
 class ColumnsSummary(_Part):
-    """Columns in only one of the files."""
+    """Columns in only one of the files, and changed rows by the value column that differs."""
 
     only_old: tuple[str, ...]
     only_new: tuple[str, ...]
+    changed: dict[str, int]
 
 
 class SideCounts(_Part):
@@ -67,7 +68,8 @@ class Summary(Comparison):
     Args:
         metric: id in the catalogue; None for a comparison given by arguments.
         old, new: the inputs.
-        columns: in only one of the files.
+        columns: in only one of the files; and for each value column, the changed rows in which it
+            differs.
         added: rows of new whose key is not in old.
         changed: rows of new whose key is in old, but without equal values.
         removed: rows of old whose key is not in new.
@@ -102,3 +104,8 @@ class Summary(Comparison):
     seconds: float
     peak_rss_bytes: int
     engine: str
+
+    @property
+    def has_differences(self) -> bool:
+        """Whether a row was added, changed or removed."""
+        return self.added + self.changed + self.removed > 0

@@ -1,13 +1,14 @@
 """Writes the outputs of a diff in the dialects of its files."""
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import BufferedReader
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
-from diffing.core.dialect import PLAIN, FullDialect
+from diffing.core.dialect import PLAIN, SIDES, FullDialect
 from diffing.core.errors import BadInput
 from diffing.csvfiles.archives import Room
 from diffing.csvfiles.csv_file import CsvFile
@@ -24,27 +25,37 @@ class Written:
         parts: the files to write.
         plain: the files that SQL writes: the same, or copies in the scratch folder.
         files: the old and the new file.
-        values: the number of value columns.
+        values: the value columns.
     """
 
     parts: Outputs
     plain: Outputs
     files: tuple[CsvFile, CsvFile]
-    values: int
+    values: Sequence[str]
 
     @classmethod
     def of(
-        cls, parts: Outputs, files: tuple[CsvFile, CsvFile], values: int, scratch: Path
+        cls, parts: Outputs, files: tuple[CsvFile, CsvFile], values: Sequence[str], scratch: Path
     ) -> "Written":
         """The outputs of a diff of these files."""
-        old, new = files
-        dialects = {"old_dialect": old.dialect, "new_dialect": new.dialect}
-        copies = {
+        written = cls(parts, parts, files, values)
+        copies: dict[str, Any] = {
             name: scratch / f"plain-{name}.csv"
-            for name, side in DIALECTS.items()
-            if getattr(parts, name) and not dialects[side].is_written_as_it_is
+            for name in DIALECTS
+            if getattr(parts, name) and not written.dialect(name).is_written_as_it_is
         }
-        return cls(parts, replace(parts, **copies), files, values)
+        return replace(written, plain=replace(parts, **copies))
+
+    def dialect(self, output: OutputName) -> FullDialect:
+        """The dialect of an output."""
+        dialect = self._file(output).dialect
+        if output not in self.parts.plain:
+            return dialect
+        return FullDialect(decimal=dialect.decimal, thousands=dialect.thousands)
+
+    def _file(self, output: OutputName) -> CsvFile:
+        """The file whose dialect an output has."""
+        return self.files[SIDES.index(DIALECTS[output])]
 
     def finish(self) -> None:
         """Translate the copies.
@@ -61,14 +72,13 @@ class Written:
 
     def _translate(self, plain: Path, part: Path, output: OutputName) -> None:
         old, new = self.files
-        file = old if DIALECTS[output] == "old_dialect" else new
-        olds = self.values if output == "detail" else 0
+        file, dialect = self._file(output), self.dialect(output)
         room = Room(part.parent, file.name)
         with plain.open("rb") as source, part.open("wb") as target:
-            text = Translation(source, output, PLAIN, file.dialect)
+            text = Translation(source, output, PLAIN, dialect)
             columns = text.columns or []
-            kept, alter = restored(columns, file, olds)
-            if not file.dialect.has_plain_numbers:
+            kept, alter = restored(columns, file, self.values if output == "detail" else ())
+            if not dialect.has_plain_numbers:
                 text.alter = alter
             try:
                 for block in _encoded(text, [columns[place] for place in kept]):
@@ -78,7 +88,7 @@ class Written:
                 character = error.object[error.start]
                 raise BadInput(
                     f"{old.name}: an old value has {character!r} (U+{ord(character):04X}), which "
-                    f"{file.dialect.encoding} lacks, the encoding of {new.name}. "
+                    f"{dialect.encoding} lacks, the encoding of {new.name}. "
                     f"Export {new.name} as UTF-8, or leave out the detail."
                 ) from None
 

@@ -85,6 +85,16 @@ def scratch_folder() -> Iterator[Path]:
         yield Path(name)
 
 
+def new_scratch_folder() -> Path:
+    """A folder for temporary files, which the caller removes.
+
+    Raises:
+        BadSetting: no folder for temporary files is usable.
+    """
+    with _needs_temporary_files():
+        return Path(tempfile.mkdtemp(prefix="diffing-"))
+
+
 def is_part(name: str) -> bool:
     """Whether a name is that of an unfinished file."""
     return name.startswith(".")

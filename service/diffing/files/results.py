@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -46,11 +46,15 @@ class Outputs:
         result: the added and changed rows, with the columns of new, in its order.
         detail: the same, with columns for the change and the old values.
         removed: the rows of old whose key is not in new, with the columns of old, in its order.
+        only_changed_columns: leave out of `detail` the value columns in which no row changed.
+        plain: the files that are CSV with commas in UTF-8, whatever the dialect of their rows.
     """
 
     result: Path | None = None
     detail: Path | None = None
     removed: Path | None = None
+    only_changed_columns: bool = False
+    plain: frozenset[OutputName] = frozenset()
 
     @classmethod
     def of_attempt(cls, folder: Path, job_id: int, attempt: int) -> Self:
@@ -75,7 +79,13 @@ class Outputs:
         """
         names = [name for name in _PUBLISHED if getattr(self, name)]
         with published([getattr(self, name) for name in names]) as parts:
-            yield type(self)(**dict(zip(names, parts, strict=True)))
+            found = dict(zip(names, parts, strict=True))
+            yield replace(
+                self,
+                result=found.get("result"),
+                detail=found.get("detail"),
+                removed=found.get("removed"),
+            )
 
     @staticmethod
     def attempt_of(name: str) -> tuple[int, int] | None:

@@ -1,0 +1,168 @@
+"""The command `diffing diff`: compares two files in this process."""
+
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from diffing.cli.console import is_terminal, progress, show_summary, target_of, warn
+from diffing.cli.dialects import with_dialects
+from diffing.cli.files import pair, require_columns, require_files, with_columns
+from diffing.cli.options import DataDir, Metrics, Quiet, with_comparison
+from diffing.cli.outputs import Format, Wanted
+from diffing.core.catalogue import Metric, load_catalogue
+from diffing.core.comparison import Comparison
+from diffing.core.errors import BadArgument
+from diffing.core.input_file import InputFile
+from diffing.core.settings import Settings, load_settings
+from diffing.core.spec import DiffSpec
+from diffing.files.inputs import find_inputs
+from diffing.files.publish import require_apart, scratch_folder
+from diffing.files.spool import taken
+from diffing.files.uploads import SIDES
+from diffing.sandbox.limits import Limits
+
+EXAMPLES = (
+    "diffing old.csv new.csv -k id -v price,stock",
+    "diffing old.csv new.csv -k id -v price --detail -o changes.parquet",
+    "zcat old.csv.gz | diffing - new.csv -k id -v price --abs-tol 0.005",
+)
+
+
+@with_dialects
+@with_comparison
+def diff(  # noqa: PLR0913 - typer makes an option of each
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="OLD NEW", help="Two files: CSV, packed CSV or Parquet; - is standard input."
+        ),
+    ] = None,
+    old: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="OLD, as an option.", show_default=False)
+    ] = None,
+    new: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="NEW, as an option.", show_default=False)
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(metavar="M", help="A metric of the catalogue: columns, tolerances and files."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="File to write. [default: standard output, on a terminal a table]",
+        ),
+    ] = None,
+    output_format: Annotated[
+        Format | None,
+        typer.Option(
+            "--format", help="Format of the result. [default: by the suffix of --output, else csv]"
+        ),
+    ] = None,
+    detail: Annotated[
+        bool, typer.Option("--detail", help="Add the columns _change, _changed, _old_<column>.")
+    ] = False,
+    only_changed_columns: Annotated[
+        bool,
+        typer.Option(
+            "--only-changed-columns",
+            help="With --detail: leave out value columns in which no row changed.",
+        ),
+    ] = False,
+    removed: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="File for the rows of OLD whose key is not in NEW."),
+    ] = None,
+    summary: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="JSON file for the summary.")
+    ] = None,
+    fingerprint: Annotated[
+        bool, typer.Option("--fingerprint", help="Add a fingerprint of each input to the summary.")
+    ] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 1 if there are differences.")
+    ] = False,
+    quiet: Quiet = False,
+    data_dir: DataDir = None,
+    metrics: Metrics = None,
+    *,
+    options: dict[str, Any],
+) -> None:
+    """Write the rows of NEW that were added or really changed.
+
+    Exit status: 0, or 2 after an error; with --exit-code, 1 if rows were added, changed or removed.
+    """
+    settings = load_settings(data_dir=data_dir, metrics=metrics)
+    entry = load_catalogue(settings.metrics).find(metric) if metric else None
+    paths = pair(files or [], old, new)
+    if entry and {"key", "value"} & options.keys():
+        raise BadArgument("Give --metric, or --key and --value, not both.")
+    if entry and len(files or []) == 1:
+        raise BadArgument("Name the file with --old or --new, beside --metric.")
+    if not entry:
+        require_files(*paths)
+    # imported here: the API and the worker need no DuckDB
+    from diffing.engine.diff import Diff
+    from diffing.engine.interruptible import run
+
+    # else SIGTERM would leave temporary files
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with scratch_folder() as folder:
+        is_shown = output is None and output_format is None and is_terminal()
+        wanted = Wanted(
+            folder / "shown.csv" if is_shown else target_of(output),
+            output_format,
+            removed and target_of(removed),
+            summary and target_of(summary),
+            detail=detail,
+            only_changed_columns=only_changed_columns,
+            table=folder / "table.csv" if is_shown else None,
+        )
+        spec = _spec(settings, entry, paths, options, folder)
+        spec = replace(spec, fingerprint=spec.fingerprint or fingerprint)
+        require_apart(spec.inputs, wanted.paths)
+        with progress("starting", quiet=quiet) as report:
+            limits = Limits.of(settings, folder)
+            work = Diff(spec, limits)
+            found = wanted.written(
+                lambda outputs: run(work, outputs, lambda now: report(str(now))), limits
+            )
+        if wanted.table:
+            from diffing.cli import table  # only a terminal needs it
+
+            table.show(wanted.table, found, Console(highlight=False))
+    if not quiet:
+        show_summary(found)
+    for warning in found.warnings:
+        warn(warning.detail)
+    if exit_code and found.has_differences:
+        raise typer.Exit(1)
+
+
+def _spec(
+    settings: Settings,
+    entry: Metric | None,
+    paths: tuple[Path | None, Path | None],
+    options: dict[str, Any],
+    folder: Path,
+) -> DiffSpec:
+    """The order for the diff: the given files, or those of the metric."""
+    given = [path and taken(path, side, folder) for path, side in zip(paths, SIDES, strict=True)]
+    if entry:
+        comparison = entry.with_options(options)
+        if not all(given):
+            found = find_inputs(entry, settings.input_dir, comparison.old_may_be_missing)
+            of_metric = [InputFile(path, path.name) for path in found]
+            given = [mine or other for mine, other in zip(given, of_metric, strict=True)]
+        old, new = (file for file in given if file)
+        return DiffSpec(old, new, comparison, entry.id, entry.fingerprint)
+    old, new = (file for file in given if file)
+    require_columns(options, new)
+    return DiffSpec(old, new, Comparison.of(**with_columns(options, [old, new])))

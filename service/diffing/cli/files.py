@@ -1,0 +1,119 @@
+"""The files and columns that a user names, on the command line."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from diffing.core.csv_record import fields_of
+from diffing.core.dialect import SIDES, Dialect, by_side
+from diffing.core.errors import BadArgument
+from diffing.core.input_file import InputFile
+from diffing.core.text import shown
+from diffing.csvfiles.open import columns_of
+from diffing.files.spool import STANDARD_INPUT
+
+_LISTS = ("key", "value", "text", "time")
+_MEANINGS = {"key": "the columns that identify a row", "value": "the columns to compare"}
+_EXAMPLE = "such as diffing old.csv new.csv -k id -v price"
+
+
+def pair(
+    named: Sequence[Path], old: Path | None, new: Path | None
+) -> tuple[Path | None, Path | None]:
+    """The old and the new file.
+
+    Args:
+        named: files without an option: both, or the one that has no option.
+        old: the file of `--old`.
+        new: the file of `--new`.
+
+    Raises:
+        BadArgument: there are too many, or both are standard input.
+    """
+    free = [side for side, path in enumerate((old, new)) if path is None]
+    if len(named) > len(free):
+        surplus = shown(str(named[len(free)]))
+        raise BadArgument(
+            f"Give two files, OLD and NEW: {surplus} is a third. "
+            "Name columns with --key and --value."
+        )
+    paths = [old, new]
+    for side, path in zip(free, named, strict=False):
+        paths[side] = path
+    if paths[0] == paths[1] == STANDARD_INPUT:
+        raise BadArgument("Only one of OLD and NEW can be -, standard input.")
+    return paths[0], paths[1]
+
+
+def require_files(old: Path | None, new: Path | None) -> None:
+    """Check that both files are given.
+
+    Raises:
+        BadArgument: one is missing.
+    """
+    if not old and not new:
+        raise BadArgument(f"Give two files, OLD and NEW, {_EXAMPLE}; or a metric.")
+    if not new:
+        raise BadArgument(f"Give NEW, the second file, {_EXAMPLE}.")
+    if not old:
+        raise BadArgument(f"Give OLD, the first file, {_EXAMPLE}.")
+
+
+def require_columns(options: Mapping[str, object], new: InputFile) -> None:
+    """Check that key and value columns are given.
+
+    Raises:
+        BadArgument: some are missing. The text lists the columns that the new file has.
+    """
+    for name, meaning in _MEANINGS.items():
+        if name not in options:
+            columns = columns_of(new, _dialects(options)[1])
+            example = columns[0 if name == "key" else -1] if columns else "A,B"
+            known = f" {new.name} has {_listed(columns)}." if columns else ""
+            raise BadArgument(
+                f"Give --{name}: {meaning}, such as -{name[0]} {shown(example)}.{known}"
+            )
+
+
+def with_columns(options: Mapping[str, Any], files: Sequence[InputFile]) -> dict[str, Any]:
+    """The options, in which `a,b` names two columns, unless a file has a column of that name.
+
+    Args:
+        options: given fields of `Comparison`; each name of a column is a text as typed.
+        files: whose headers count.
+    """
+    lists = {name: options[name] for name in _LISTS if name in options}
+    if not any("," in text for texts in lists.values() for text in texts):
+        return dict(options)
+    pairs = zip(files, _dialects(options), strict=True)
+    known = {column for file, dialect in pairs for column in columns_of(file, dialect)}
+    return {**options, **{name: _split(texts, known) for name, texts in lists.items()}}
+
+
+def _dialects(options: Mapping[str, Any]) -> list[Dialect]:
+    """The dialects of old and new."""
+    try:
+        given = by_side(options)
+        return [Dialect.model_validate(given.get(side, {})) for side in SIDES]
+    except ValueError:  # the comparison reports it
+        return [Dialect(), Dialect()]
+
+
+def _split(texts: Sequence[str], known: set[str]) -> list[str]:
+    names: list[str] = []
+    for text in texts:
+        parts = [text] if text in known or "," not in text else _fields(text)
+        names += [name if name in known else name.strip() or name for name in parts]
+    return names
+
+
+def _fields(text: str) -> list[str]:
+    try:
+        return fields_of(text)
+    except ValueError:
+        return text.split(",")
+
+
+def _listed(names: Sequence[str], most: int = 20) -> str:
+    listed = ", ".join(map(shown, names[:most]))
+    return listed if len(names) <= most else f"{listed} and {len(names) - most:,} more"

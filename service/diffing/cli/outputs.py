@@ -1,0 +1,152 @@
+"""The files that `diffing diff` writes, in the formats that the user wants."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from diffing.core.errors import BadArgument
+from diffing.core.spec import ConversionSpec
+from diffing.engine.summary import ResultSummary, Summary
+from diffing.files.checksums import sha256
+from diffing.files.publish import published
+from diffing.files.results import OutputName, Outputs
+from diffing.sandbox.limits import Limits
+
+Format = Literal["csv", "json", "jsonl", "parquet"]
+_OF_SUFFIX: dict[str, Format] = {
+    "": "csv",
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".tsv": "csv",
+    ".txt": "csv",
+}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The outputs that a user wants.
+
+    Args:
+        result: where to write the result.
+        chosen: its format; None to go by its suffix.
+        removed: where to write the removed rows.
+        summary: where to write the summary.
+        detail: whether the result has columns for the change and the old values.
+        only_changed_columns: whether detail leaves out the value columns in which no row changed.
+        table: a file for the detail, to be shown in place of writing the result.
+
+    Raises:
+        BadArgument: a suffix is unknown, or two options contradict each other.
+    """
+
+    result: Path
+    chosen: Format | None = None
+    removed: Path | None = None
+    summary: Path | None = None
+    detail: bool = field(default=False, kw_only=True)
+    only_changed_columns: bool = field(default=False, kw_only=True)
+    table: Path | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.only_changed_columns and not self.detail:
+            raise BadArgument("Give --detail with --only-changed-columns.")
+        self._formats()
+
+    @property
+    def paths(self) -> list[Path]:
+        """All files to write."""
+        result = None if self.table else self.result
+        return [path for path in (self.removed, result, self.summary) if path]
+
+    def written(self, run: Callable[[Outputs], Summary], limits: Limits) -> Summary:
+        """Write all files. They appear only when all of them are complete.
+
+        Args:
+            run: runs the diff, and writes CSV.
+            limits: threads, memory and disk; its folder is for the CSV of other formats.
+
+        Raises:
+            NotAcceptable: the format cannot store the column names.
+            BadArgument, CannotWrite, OutOfDisk, BadSetting, BrokenPipeError: as from `published`.
+        """
+        if set(self._formats().values()) == {"csv"}:
+            with published([self.summary] if self.summary else []) as parts:
+                found = run(self._csv(self.result, self.removed))
+                for part in parts:
+                    _write_summary(found, part)
+            return found
+        with published(self.paths) as parts:
+            target = dict(zip(self.paths, parts, strict=True))
+            folder = limits.temp_folder
+            removed = folder / "removed.csv" if self.removed else None
+            found = run(self._csv(folder / "result.csv", removed))
+            if not self.table:
+                found = self._converted(found, folder / "result.csv", target[self.result], limits)
+            if self.removed and removed:
+                spec = ConversionSpec(removed, found.removed)
+                _write(spec, target[self.removed], self._formats()[self.removed], limits)
+            if self.summary:
+                _write_summary(found, target[self.summary])
+        return found
+
+    def _csv(self, result: Path, removed: Path | None) -> Outputs:
+        plain = self._converted_ones()
+        if self.table:
+            return Outputs(result if self.summary else None, self.table, removed, plain=plain)
+        if self.detail:
+            return Outputs(None, result, removed, self.only_changed_columns, plain)
+        return Outputs(result, None, removed, plain=plain)
+
+    def _converted_ones(self) -> frozenset[OutputName]:
+        """The outputs that are converted, or shown."""
+        formats, plain = self._formats(), set[OutputName]()
+        if self.table or formats[self.result] != "csv":
+            plain |= {"detail"} if self.table else {"result", "detail"}
+        if self.removed and formats[self.removed] != "csv":
+            plain.add("removed")
+        return frozenset(plain)
+
+    def _converted(self, found: Summary, source: Path, target: Path, limits: Limits) -> Summary:
+        """Write the result, and summarize the file."""
+        rows = found.result.rows
+        _write(ConversionSpec(source, rows), target, self._formats()[self.result], limits)
+        size = target.stat().st_size
+        result = ResultSummary(rows=rows, bytes=size, sha256=sha256(target))
+        return found.model_copy(update={"result": result})
+
+    def _formats(self) -> dict[Path, Format]:
+        """The format of each file with rows."""
+        formats: dict[Path, Format] = {}
+        if not self.table:
+            formats[self.result] = self.chosen or _format_of(self.result)
+        if self.removed:
+            no_suffix = not self.removed.suffix and self.chosen
+            formats[self.removed] = no_suffix or _format_of(self.removed)
+        return formats
+
+
+def _format_of(path: Path) -> Format:
+    suffix = path.suffix.lower()
+    # pipes and devices have names of their own
+    if suffix in _OF_SUFFIX or (path.exists() and not path.is_file()):
+        return _OF_SUFFIX.get(suffix, "csv")
+    known = ", ".join(filter(None, _OF_SUFFIX))
+    raise BadArgument(f"{path}: unknown suffix {path.suffix}. Use {known}; or choose a --format.")
+
+
+def _write(spec: ConversionSpec, target: Path, wanted: Format, limits: Limits) -> None:
+    if wanted == "csv":
+        shutil.copyfile(spec.source, target)
+        return
+    from diffing.engine.convert import write_as  # only these formats need it
+
+    write_as(wanted, spec, target, limits)
+
+
+def _write_summary(found: Summary, target: Path) -> None:
+    target.write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")

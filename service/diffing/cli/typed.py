@@ -1,0 +1,33 @@
+"""The words that a user types: which command they mean. Loads no other module of ours."""
+
+import os
+from collections.abc import Sequence
+
+COMMANDS = (
+    "diff",
+    "submit",
+    "metrics",
+    "sample",
+    "serve",
+    "api",
+    "worker",
+    "demo",
+    "keys",
+    "health",
+    "version",
+)
+_OWN_OPTIONS = ("-h", "--help", "-V", "--version", "--install-completion", "--show-completion")
+
+
+def with_command(words: Sequence[str]) -> list[str]:
+    """The words, with `diff` first if they name files or options instead of a command."""
+    first, *others = words or ["help"]
+    if first == "help":
+        return [*others[:1], "--help"]
+    if first == "keys" and not others:
+        return ["keys", "--help"]
+    if first in COMMANDS or first in _OWN_OPTIONS:
+        return list(words)
+    # pathlib loads slowly
+    is_file = "/" in first or "." in first or os.path.exists(first)  # noqa: PTH110
+    return ["diff", *words] if is_file or first.startswith("-") else list(words)

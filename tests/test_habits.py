@@ -1,0 +1,322 @@
+"""What people type by habit: each habit works, or one line says what to type instead."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from diffing.cli.main import app
+from diffing.cli.typed import COMMANDS, with_command
+from tests.command_line import CHANGED, DIFF, NEW, OLD, refused_by
+from tests.service_under_test import PATIENCE_SECONDS
+
+COUNTS = "1 added · 1 changed · 1 removed · 2 unchanged, 1 of them within tolerance   "
+GOOD = "-k id -v value"
+DETAIL = "id,note,value,_change,_changed,_old_value\n9,x,90,added,,\n,c,31,changed,value,30\n"
+TWO = "id,note,value\n9,x,90\n2,new note,20.000000000001\n,c,31\n"
+JSON_LINES = '{"id":"9","note":"x","value":"90"}\n{"id":null,"note":"c","value":"31"}\n'
+JSON = '[\n{"id":"9","note":"x","value":"90"},\n{"id":null,"note":"c","value":"31"}\n]\n'
+
+
+@pytest.fixture
+def typed(folder: Path) -> "Typed":
+    return Typed(folder)
+
+
+class Typed:
+    """A shell in the folder of the small pair."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, line: str) -> subprocess.CompletedProcess[str]:
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("DIFFING_")}
+        return subprocess.run(
+            ["/bin/bash", "-c", line],
+            cwd=self.folder,
+            env={**inherited, "PATH": path, "TMPDIR": str(self.folder)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+        )
+
+
+WORKS = [
+    (f"diffing diff old.csv new.csv {GOOD}", CHANGED),
+    (f"diffing old.csv new.csv {GOOD}", CHANGED),
+    (f"diffing {GOOD} old.csv new.csv", CHANGED),
+    (f"diffing ./old.csv $PWD/new.csv {GOOD}", CHANGED),
+    ("diffing diff --old old.csv --new new.csv --key id --value value", CHANGED),
+    (f"diffing --old old.csv new.csv {GOOD}", CHANGED),
+    ("diffing old.csv new.csv --key=id --value=value", CHANGED),
+    ("diffing old.csv new.csv -kid -vvalue", CHANGED),
+    ("diffing old.csv new.csv -k id -v note,value", TWO),
+    ("diffing old.csv new.csv -k id -v 'note, value'", TWO),
+    ("diffing old.csv new.csv -k id -v note -v value", TWO),
+    (f"diffing old.csv new.csv {GOOD} --detail", DETAIL),
+    (f"cat old.csv | diffing - new.csv {GOOD}", CHANGED),
+    (f"diffing old.csv - {GOOD} < new.csv", CHANGED),
+    (f"gzip -c old.csv | diffing - new.csv {GOOD}", CHANGED),
+    (f"gzip old.csv; diffing <(zcat old.csv.gz) <(cat new.csv) {GOOD}", CHANGED),
+    (f"diffing old.csv /dev/stdin {GOOD} < new.csv", CHANGED),
+    (f"mkfifo pipe; cat new.csv > pipe & diffing old.csv pipe {GOOD}", CHANGED),
+    (f"diffing old.csv new.csv {GOOD} -o -", CHANGED),
+    (f"diffing old.csv new.csv {GOOD} -o out.csv; cat out.csv", CHANGED),
+    (f"diffing old.csv new.csv {GOOD} --format json", JSON),
+    (f"diffing old.csv new.csv {GOOD} -o out.json; cat out.json", JSON),
+    (f"diffing old.csv new.csv {GOOD} -o x.jsonl; cat x.jsonl", JSON_LINES),
+    (f"diffing old.csv new.csv {GOOD} --format jsonl | cat", JSON_LINES),
+    (f"diffing old.csv new.csv {GOOD} -q --removed - -o out.csv", "id,note,value\n5,e,50\n"),
+    ("diffing version", "diffing 0.1.0\n"),
+    ("diffing -V", "diffing 0.1.0\n"),
+    ("diffing --version", "diffing 0.1.0\n"),
+]
+
+
+@pytest.mark.parametrize(("line", "said"), WORKS, ids=[line for line, _ in WORKS])
+def test_a_habit_works(typed: Typed, line: str, said: str) -> None:
+    done = typed(line)
+
+    assert (0, said) == (done.returncode, done.stdout), done.stderr
+    assert 1 >= done.stderr.count("\n")
+    assert [] == [path.name for path in typed.folder.glob("diff*")]
+
+
+HELP = [
+    "diffing",
+    "diffing -h",
+    "diffing --help",
+    "diffing help",
+    "diffing keys",
+    "diffing help diff",
+]
+
+
+@pytest.mark.parametrize("line", HELP)
+def test_help_is_given_whichever_way_it_is_asked_for(typed: Typed, line: str) -> None:
+    done = typed(line)
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert done.stdout.startswith("Usage: diffing")
+
+
+SAYS = [
+    ("diffing old.csv new.csv", "Give --key: the columns that identify a row, such as -k id."),
+    ("diffing old.csv new.csv", "new.csv has id, note, value."),
+    ("diffing old.csv new.csv -k id", "Give --value: the columns to compare, such as -v value."),
+    ("diffing old.csv", "Give NEW, the second file"),
+    ("diffing --new new.csv -k id", "Give OLD, the first file"),
+    ("diffing diff", "Give two files, OLD and NEW, such as diffing old.csv new.csv -k id -v price"),
+    ("diffing old.csv new.csv id value", "id is a third. Name columns with --key and --value."),
+    (f"diffing - - {GOOD}", "Only one of OLD and NEW can be -"),
+    ("diffing old.csv new.csv --kye id", "Unknown option --kye. Did you mean --key"),
+    ("diffing old.csv new.csv -x", "Unknown option -x. See diffing diff -h."),
+    ("diffing dif old.csv new.csv", "No command or file is named dif. Did you mean 'diff'?"),
+    ("diffing old.csv new.csv -k", "Give a value to -k."),
+    (
+        f"diffing old.csv new.csv {GOOD} --format xml",
+        "Invalid --format: 'xml' is not one of 'csv',",
+    ),
+    (f"diffing old.csv new.csv {GOOD} -o x.xlsx", "x.xlsx: unknown suffix .xlsx. Use .csv, .json"),
+    (f"diffing old.csv new.csv {GOOD} -o x.csv.gz", "unknown suffix .gz. Use .csv"),
+    (f"diffing nope.csv new.csv {GOOD}", "nope.csv: no such file."),
+    (f"diffing old.csv new.csv {GOOD} --duplicates no", "Invalid --duplicates: 'no' is not one of"),
+    ("diffing old.csv new.csv -k ID -v value", "no column 'ID'. Did you mean 'id'?"),
+    ("diffing old.csv new.csv -k id,nope -v value", "no column 'nope'."),
+    ("diffing old.csv --metric revenue", "Name the file with --old or --new, beside --metric."),
+    (f": | diffing - new.csv {GOOD}", "standard input: the file is empty."),
+    (f"printf 'id,value\\n1\\n' | diffing - new.csv {GOOD}", "standard input, line 2"),
+    ("diffing keys create", "Give NAME. See diffing keys create -h."),
+    ("diffing submit", "Give METRIC, or two files, OLD and NEW"),
+    ("diffing submit old.csv", "Give NEW, the second file"),
+    ("diffing submit old.csv new.csv -v value", "Give --key: the columns that identify a row"),
+]
+
+
+@pytest.mark.parametrize(("line", "said"), SAYS, ids=[line for line, _ in SAYS])
+def test_what_does_not_work_says_what_to_type_in_one_line(
+    typed: Typed, line: str, said: str
+) -> None:
+    program, *words = shlex.split(line)
+    in_shell = program != "diffing" or "|" in words or "-" in words
+    done = typed(line) if in_shell else refused_by(typed.folder, *words)
+
+    assert (2, "") == (done.returncode, done.stdout)
+    assert done.stderr.startswith("diffing: ")
+    assert said in done.stderr
+    assert 1 == done.stderr.count("\n")
+    assert [] == [path.name for path in typed.folder.glob("diff*")]
+
+
+def test_a_column_whose_name_has_a_comma_is_one_column(typed: Typed) -> None:
+    for name, text in (("old.csv", "1,2,3,4"), ("new.csv", "1,2,3,5")):
+        (typed.folder / name).write_text(f'"a,b",a,b,v\n{text}\n')
+
+    done = typed("diffing old.csv new.csv -k a,b -v v --summary s.json")
+    quoted = typed("diffing old.csv new.csv -k '\"a,b\",a' -v v --summary q.json")
+
+    assert (0, 0) == (done.returncode, quoted.returncode)
+    assert '"key": [\n    "a,b"\n  ]' in (typed.folder / "s.json").read_text()
+    assert '"key": [\n    "a,b",\n    "a"\n  ]' in (typed.folder / "q.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "status"), [(OLD, OLD, 0), (OLD, NEW, 1), (OLD, OLD[:-7], 1), (OLD, "x\n1\n", 2)]
+)
+def test_the_exit_status_can_tell_of_differences(
+    typed: Typed, old: str, new: str, status: int
+) -> None:
+    (typed.folder / "old.csv").write_text(old)
+    (typed.folder / "new.csv").write_text(new)
+
+    assert status == typed(f"diffing old.csv new.csv {GOOD} --exit-code").returncode
+    assert status // 2 * 2 == typed(f"diffing old.csv new.csv {GOOD}").returncode
+
+
+def test_the_counts_are_shown_unless_it_is_to_be_quiet(typed: Typed) -> None:
+    loud, quiet = (typed(f"diffing old.csv new.csv {GOOD} {option}") for option in ("", "-q"))
+
+    assert loud.stderr.startswith(COUNTS)
+    assert loud.stderr.endswith(" s\n")
+    assert "" == quiet.stderr
+    assert loud.stdout == quiet.stdout
+
+
+def test_the_columns_that_changed_most_are_named(typed: Typed) -> None:
+    names = [f"c{place}" for place in range(7)]
+    for side in ("old", "new"):
+        rows = [[row, *(side if row <= place else "" for place in range(7))] for row in range(7)]
+        text = "\n".join(",".join(map(str, row)) for row in rows)
+        (typed.folder / f"{side}.csv").write_text(f"id,{','.join(names)}\n{text}\n")
+
+    done = typed(f"diffing old.csv new.csv -k id -v {','.join(names)} -o out.csv")
+
+    said = "changed most: c6 7 · c5 6 · c4 5 · c3 4 · c2 3 · 2 more columns"
+    assert said == done.stderr.splitlines()[1]
+
+
+def test_detail_can_leave_out_columns_that_did_not_change(typed: Typed) -> None:
+    (typed.folder / "old.csv").write_text("c,b,id,a,rest\n1,1,x,1,p\n1,1,y,1,p\n1,1,z,1,p\n")
+    (typed.folder / "new.csv").write_text("c,b,id,a,rest\n1,2,x,1,q\n1,1,y,1.5,q\n7,7,w,7,q\n")
+    line = "diffing old.csv new.csv -k id -v a,b,c --abs-tol a=0.7 -q"
+
+    few = typed(f"{line} --detail --only-changed-columns")
+    without = typed(f"{line} --only-changed-columns")
+
+    header = "b,id,rest,_change,_changed,_old_b\n"
+    assert f"{header}2,x,q,changed,b,1\n7,w,q,added,,\n" == few.stdout
+    assert "diffing: Give --detail with --only-changed-columns.\n" == without.stderr
+
+
+def at_a_terminal(folder: Path, *words: str) -> str:
+    """What a command prints to a terminal, without its standard error."""
+    ours, theirs = os.openpty()
+    with open(ours, "rb", buffering=0) as terminal:  # noqa: PTH123 - a descriptor
+        started = subprocess.Popen(
+            [sys.executable, "-m", "diffing", *words],
+            cwd=folder,
+            env={**os.environ, "COLUMNS": "90", "LINES": "40", "TERM": "xterm", "NO_COLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(theirs)
+        said = b""
+        try:
+            while block := terminal.read(65_536):
+                said += block
+        except OSError:  # Linux tells so of a terminal without writers
+            pass
+        assert 0 == started.wait(PATIENCE_SECONDS)
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said.decode()).replace("\r\n", "\n")
+
+
+def test_a_terminal_shows_old_and_new_of_the_first_rows(folder: Path) -> None:
+    said = at_a_terminal(folder, "old.csv", "new.csv", "-k", "id", "-v", "note,value")
+
+    table = [" ".join(line.split()) for line in said.splitlines()]
+    assert [
+        "id note value",
+        "+ 9 x 90",
+        "~ 2 (empty) → new note 20.000000000001",
+        "~ c 30 → 31",
+    ] == table
+
+
+def test_a_terminal_shows_few_of_many_rows_and_columns_and_how_to_get_all(folder: Path) -> None:
+    names = [f"c{place:02}" for place in range(30)]
+    for side, changed in (("old", 1), ("new", 2)):
+        rows = "".join(f"{row},{','.join(['5'] * 29)},{changed}\n" for row in range(100))
+        (folder / f"{side}.csv").write_text(f"id,{','.join(names)}\n{rows}")
+
+    said = at_a_terminal(folder, "old.csv", "new.csv", "-k", "id", "-v", ",".join(names))
+
+    lines = [" ".join(line.split()) for line in said.splitlines()]
+    assert "id c29" == lines[0]
+    assert "~ 0 1 → 2" == lines[1]
+    hidden = "The first 20 of 100 rows, 29 columns hidden. Write all with -o changes.csv."
+    assert hidden == lines[-1]
+    assert 22 == len(lines)
+
+
+def test_a_terminal_gets_csv_where_it_is_asked_for(folder: Path) -> None:
+    assert CHANGED == at_a_terminal(folder, *DIFF[:-2], "--value", "value", "-o", "-")
+
+
+def test_parquet_is_written_for_its_suffix(typed: Typed) -> None:
+    done = typed(
+        f"diffing old.csv new.csv {GOOD} -o x.parquet --removed gone.jsonl --summary s.json"
+    )
+    import duckdb
+
+    with duckdb.connect() as connection:
+        rows = connection.sql(f"from '{typed.folder}/x.parquet'").fetchall()
+    assert (0, "") == (done.returncode, done.stdout)
+    assert [("9", "x", "90"), (None, "c", "31")] == rows
+    assert '{"id":"5","note":"e","value":"50"}\n' == (typed.folder / "gone.jsonl").read_text()
+    size = (typed.folder / "x.parquet").stat().st_size
+    assert f'"bytes": {size},' in (typed.folder / "s.json").read_text()
+
+
+def test_settings_are_options_too(typed: Typed) -> None:
+    (typed.folder / "there").mkdir()
+    (typed.folder / "there/mine.toml").write_text(
+        '[metric.mine]\nold = "o.csv"\nnew = "n.csv"\nkey = ["id"]\nvalue = ["value"]\n'
+    )
+    (typed.folder / "there/input").mkdir()
+    (typed.folder / "old.csv").rename(typed.folder / "there/input/o.csv")
+    (typed.folder / "new.csv").rename(typed.folder / "there/input/n.csv")
+
+    done = typed("diffing diff --metric mine --data-dir there --metrics there/mine.toml")
+
+    assert (0, CHANGED) == (done.returncode, done.stdout)
+
+
+def test_each_command_shows_an_example(typed: Typed) -> None:
+    for command in sorted(COMMANDS):
+        words = ["keys", "create"] if command == "keys" else [command]
+        said = typed(f"diffing {' '.join(words)} -h").stdout
+        assert f"Examples:\n    diffing {' '.join(words)}" in said or command == "diff", command
+        assert "Examples:\n    diffing " in said
+
+
+def test_every_command_is_known_before_typer_is_loaded() -> None:
+    import typer.main
+
+    assert set(COMMANDS) == set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    assert ["diff", "a.csv"] == with_command(["a.csv"])
+
+
+def test_completion_knows_the_commands_and_options(typed: Typed) -> None:
+    script = typed("diffing --show-completion bash")
+    words = typed("_DIFFING_COMPLETE=complete_bash COMP_WORDS='diffing s' COMP_CWORD=1 diffing")
+
+    assert 0 == script.returncode
+    assert "_DIFFING_COMPLETE" in script.stdout
+    assert ["sample", "serve", "submit"] == sorted(words.stdout.split())
