@@ -7,6 +7,7 @@
 --             temp_limit      most bytes to spill
 --             threads         number of threads
 --             temp_folder     folder to which the diff spills
+--             in_order        whether COPY keeps the order of rows that have no number
 --             files           list of the files it may reach: paths to write, and names of
 --                             pieces, which are read-only
 
@@ -23,7 +24,9 @@ set enable_progress_bar = false;
 -- not the keys of old. join_filter_pushdown may silently lose rows of joins that spill (duckdb#25702).
 set disabled_optimizers = 'type_pushdown, build_side_probe_side, join_filter_pushdown';
 -- queries number the rows where needed, and write all files in the order of the numbers
-set preserve_insertion_order = false;
+set preserve_insertion_order = $in_order;
+-- Parquet has times in UTC, and their text must not depend on the machine
+set TimeZone = 'UTC';
 -- the counts of rows per operator prove a diff
 set enable_profiling = 'no_output';
 set profiling_coverage = 'ALL';

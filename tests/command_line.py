@@ -36,6 +36,11 @@ def diffing(folder: Path, *arguments: str, **variables: str) -> Done:
 
 def refused_by(folder: Path, *arguments: str) -> Done:
     """Run a command that is to be refused, in this process: to start one takes longer than all."""
+    return run_here(folder, *arguments)
+
+
+def run_here(folder: Path, *arguments: str) -> Done:
+    """Run a command in this process. What it writes to files counts, not to standard output."""
     said, told, on_sigterm = StringIO(), StringIO(), signal.getsignal(signal.SIGTERM)
     with (
         chdir(folder),

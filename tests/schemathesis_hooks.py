@@ -6,17 +6,31 @@ import schemathesis
 from schemathesis import Case, HookContext
 from schemathesis.transport.serialization import Binary
 
+_KINDS = {
+    side + name: kind
+    for side in ("", "old_", "new_")
+    for name, kind in {
+        **dict.fromkeys(("delimiter", "quote", "encoding", "decimal", "thousands"), str),
+        **dict.fromkeys(("skip_lines", "skip_footer"), int),
+        "sniff": bool,
+    }.items()
+}
+
 
 @schemathesis.hook
 def filter_case(_: HookContext, case: Case[Any]) -> bool:
     """Leave out forms that are wrong only until they are sent.
 
     A column that is no text is a name like any other then, such as `{}`, and a file that is no
-    bytes is a file.
+    bytes is a file. The number 5 is a delimiter, and the text "5" is a number.
     """
     if case.media_type != "multipart/form-data" or not isinstance(case.body, dict):
         return True
     columns = [case.body[name] for name in ("key", "value") if name in case.body]
+    if not all(
+        isinstance(case.body[name], kind) for name, kind in _KINDS.items() if name in case.body
+    ):
+        return False
     files = [case.body[name] for name in ("old", "new") if name in case.body]
     return all(
         isinstance(names, list) and all(isinstance(name, str) for name in names)

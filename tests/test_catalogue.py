@@ -84,7 +84,7 @@ tolerance = { w = { rel_tol = 0 }, x = { rel_tol = 0.1, abs_tol = 0 } }
         (GOOD + "tolerance.v.abs = 1\n", r"metric sales: tolerance\.v\.abs"),
         (GOOD + "tolerance.id.abs_tol = 1\n", "tolerance set for id, which is not a value column"),
         (GOOD.replace("a.csv", "../a.csv"), "metric sales: old"),
-        (GOOD.replace("a.csv", "a.parquet"), "metric sales: old"),
+        (GOOD.replace("a.csv", "a.xlsx"), "metric sales: old"),
         (GOOD.replace("a.csv", "a.zst"), "metric sales: old"),
         (GOOD.replace("sales", '"a b"'), "metric a b: id"),
         (GOOD + GOOD.replace("sales", "other"), "name s belongs to two metrics"),
@@ -104,8 +104,10 @@ def test_a_catalogue_that_is_not_there_is_one_line(tmp_path: Path) -> None:
         load_catalogue(tmp_path / "none.toml")
 
 
-@pytest.mark.parametrize("name", ["b.csv", "b.csv.gz", "b.csv.zst"])
-def test_an_input_is_a_csv_file_that_may_be_compressed(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["b.csv", "b.csv.gz", "b.tsv.zst", "b.txt.xz", "b.csv.bz2", "b.zip", "b.parquet"]
+)
+def test_an_input_is_a_file_that_may_be_packed(tmp_path: Path, name: str) -> None:
     (tmp_path / "metrics.toml").write_text(GOOD.replace("b.csv.gz", name))
 
     assert name == load_catalogue(tmp_path / "metrics.toml").find("s").new

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import xxhash
 
+from diffing.core.dialect import PLAIN
 from diffing.engine.samples import write_sample
 from tests import reference
 from tests.command_line import CHANGED, DIFF, NEW, OLD, REMOVED, Done, diffing, refused_by
@@ -51,6 +52,8 @@ def test_the_summary_tells_what_was_compared_and_counted(folder: Path) -> None:
         "empty": [],
         "duplicates": "allow",
         "first": "error",
+        "old_dialect": PLAIN.model_dump(),
+        "new_dialect": PLAIN.model_dump(),
         "old": {"name": "old.csv", "rows": 4, "bytes": len(OLD), "fingerprint": None},
         "new": {"name": "new.csv", "rows": 4, "bytes": len(NEW), "fingerprint": None},
         "columns": {"only_old": [], "only_new": [], "changed": {"value": 1}},

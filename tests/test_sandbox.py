@@ -692,7 +692,7 @@ def test_an_archive_is_unpacked_up_to_a_limit(tmp_path: Path, scratch: Path, suf
     path = tmp_path / f"data.csv{suffix}"
     path.write_bytes(PACK[suffix](b"k,v\n" + b"1,2\n" * 10_000_000))
 
-    with allocating_at_most(10_000_000), pytest.raises(BadInput) as caught:
+    with allocating_at_most(20_000_000), pytest.raises(BadInput) as caught:
         open_csv(named(path), scratch, most=20_000_000)
     assert caught.value.detail == (
         f"data.csv{suffix}: contains more than 20,000,000 bytes of CSV. "

@@ -283,13 +283,13 @@ def test_a_text_of_several_columns_counts_as_a_file(roomy: Roomy) -> None:
 
 
 def test_a_bad_upload_says_what_it_is(working: Client) -> None:
-    files = {**FILES, "new": ("b.csv", b"PAR1\x15\x04" + b"\0" * 99)}
+    files = {**FILES, "new": ("b.csv", b"SQLite format 3\0" + b"\0" * 99)}
     error = working.wait_for_failure(accepted(working.post(REVENUE, files=files)))["error"]
 
     assert {
         "type": "urn:diffing:bad-input",
         "title": "Invalid input file",
-        "detail": "b.csv: is Parquet. Export it as CSV.",
+        "detail": "b.csv: is an SQLite database. Export it as CSV.",
     } == error
 
 

@@ -20,7 +20,7 @@ from diffing.core.text import shown
 from diffing.csvfiles.open import columns_of
 from diffing.engine.summary import Summary
 from diffing.files.publish import new_scratch_folder
-from diffing.files.results import Outputs
+from diffing.files.results import DIALECTS, Outputs
 from diffing.files.spool import taken
 from diffing.sandbox.limits import Limits
 
@@ -107,13 +107,23 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
     detail: bool = False,
     only_changed_columns: bool = False,
     fingerprint: bool = False,
+    delimiter: str | None = None,
+    quote: str | None = None,
+    encoding: str | None = None,
+    skip_lines: int | None = None,
+    skip_footer: int | None = None,
+    decimal: str | None = None,
+    thousands: str | None = None,
+    sniff: bool | None = None,
+    old_dialect: Mapping[str, Any] | None = None,
+    new_dialect: Mapping[str, Any] | None = None,
 ) -> Difference:
     """Compare two CSV files, as `diffing diff` does.
 
     The settings, such as `DIFFING_MEMORY_LIMIT`, come from the environment.
 
     Args:
-        old: the old file: `.csv`, `.csv.gz`, `.csv.zst`, or a pipe.
+        old: the old file: CSV, packed CSV, Parquet, or a pipe.
         new: the new file.
         key: the columns that identify a row: a name, or a list of names.
         value: the columns to compare: a name, or a list of names.
@@ -132,6 +142,16 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
         detail: give `rows` the columns `_change`, `_changed` and `_old_<column>`.
         only_changed_columns: leave out of the detail the value columns in which no row changed.
         fingerprint: take a fingerprint of each input.
+        delimiter: between fields, in both files.
+        quote: around fields; "none" without quotes.
+        encoding: such as "cp1252".
+        skip_lines: lines above the header to ignore.
+        skip_footer: lines at the end to ignore.
+        decimal: the decimal sign of values.
+        thousands: the sign between thousands of values.
+        sniff: find in the files what is not given. A warning in the summary says what was found.
+        old_dialect: the last eight for old alone, such as `{"delimiter": ";"}`.
+        new_dialect: the same for new.
 
     Raises:
         BadArgument: an argument is invalid.
@@ -142,6 +162,19 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
     if only_changed_columns and not detail:
         raise BadArgument("Give detail=True with only_changed_columns=True.")
     columns = {"key": _names(key), "value": _names(value)}
+    given = {
+        "delimiter": delimiter,
+        "quote": quote,
+        "encoding": encoding,
+        "skip_lines": skip_lines,
+        "skip_footer": skip_footer,
+        "decimal": decimal,
+        "thousands": thousands,
+        "sniff": sniff,
+        "old_dialect": old_dialect,
+        "new_dialect": new_dialect,
+    }
+    dialects = {name: option for name, option in given.items() if option is not None}
     limits = Limits.of(load_settings(), Path(tempfile.gettempdir()))
     with ExitStack() as failed:
         folder = new_scratch_folder()
@@ -161,6 +194,7 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
             empty=_names(empty),
             duplicates=duplicates,
             first="added" if old_may_be_missing else "error",
+            **dialects,
         )
         from diffing.engine.diff import Diff
         from diffing.engine.interruptible import run
@@ -170,6 +204,7 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
             result=None if detail else rows,
             detail=rows if detail else None,
             only_changed_columns=only_changed_columns,
+            plain=frozenset(DIALECTS),
         )
         spec = DiffSpec(files[0], files[1], comparison, fingerprint=fingerprint)
         summary = run(Diff(spec, limits), outputs)

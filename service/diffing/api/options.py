@@ -8,10 +8,11 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from diffing.core.catalogue import Metric
 from diffing.core.comparison import Comparison, Options
 from diffing.core.errors import BadArgument, Unprocessable
+from diffing.core.input_file import ENDINGS
 from diffing.core.text import faults, shown
 from diffing.csvfiles.recognise import address
 
-# a name has at most 255 bytes, including a possible .gz or .zst
+# a name has at most 255 bytes, including a possible suffix such as .zst
 _LONGEST_NAME = 250
 _LONGEST_FAULTS = 500
 
@@ -19,9 +20,9 @@ _LONGEST_FAULTS = 500
 def _input_name(name: str) -> str:
     if (refusal := address(name)) and not name.startswith("file:"):
         raise ValueError(refusal.rstrip("."))
-    usual = re.fullmatch(r"[^/\\.\x00-\x1f][^/\\\x00-\x1f]*\.csv(\.gz|\.zst)?", name)
+    usual = re.fullmatch(rf"[^/\\.\x00-\x1f][^/\\\x00-\x1f]*{ENDINGS}", name)
     if not usual or len(name.encode()) > _LONGEST_NAME:
-        raise ValueError("must name a .csv, .csv.gz or .csv.zst file, without a folder")
+        raise ValueError("must name a .csv, .tsv, .txt, .zip or .parquet file, without a folder")
     return name
 
 

@@ -16,15 +16,17 @@ from diffing.api.backend import Backend
 from diffing.api.http.downloads import Download, Files
 from diffing.api.jobs import awaited, not_yet, seconds_to_wait
 from diffing.core.errors import BadArgument, ResultGone
-from diffing.files.results import Outputs
+from diffing.files.results import Outputs, dialect_of
 from diffing.store.counters import ONE_OFF
 from diffing.store.job import Job, Status
 
 _MEDIA_TYPES = {
-    "csv": "text/csv; charset=utf-8",
+    "csv": "text/csv",
     "json": "application/json",
     "parquet": "application/vnd.apache.parquet",
 }
+# the names of encodings that IANA does not have
+_CHARSETS = {"utf-8-sig": "utf-8", "cp1252": "windows-1252", "latin-1": "iso-8859-1"}
 # for a conversion, unless ?wait= says otherwise
 _WAIT_SECONDS = 30
 
@@ -96,12 +98,19 @@ class Results:
         download = Download(
             file,
             _digest(job, output, suffix, file),
-            _MEDIA_TYPES[suffix],
+            _media_type(suffix, job, output),
             f"{job.metric or ONE_OFF}_{output.word}_{job.id}.{suffix}",
             job.finished_at or job.created_at,
             packs=suffix != "parquet",
         )
         return self._files.answer(request, download)
+
+
+def _media_type(suffix: str, job: Job, output: _Output) -> str:
+    if suffix != "csv":
+        return _MEDIA_TYPES[suffix]
+    encoding = dialect_of(job.summary or {}, output.field).encoding
+    return f"{_MEDIA_TYPES[suffix]}; charset={_CHARSETS.get(encoding, encoding)}"
 
 
 def _digest(job: Job, output: _Output, suffix: str, file: BinaryIO) -> str:

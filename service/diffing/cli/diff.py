@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from diffing.cli.console import is_terminal, progress, show_summary, target_of, warn
+from diffing.cli.dialects import with_dialects
 from diffing.cli.files import pair, require_columns, require_files, with_columns
 from diffing.cli.options import DataDir, Metrics, Quiet, with_comparison
 from diffing.cli.outputs import Format, Wanted
@@ -31,12 +32,13 @@ EXAMPLES = (
 )
 
 
+@with_dialects
 @with_comparison
 def diff(  # noqa: PLR0913 - typer makes an option of each
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="OLD NEW", help="Two CSV files, .csv.gz or .csv.zst; - is standard input."
+            metavar="OLD NEW", help="Two files: CSV, packed CSV or Parquet; - is standard input."
         ),
     ] = None,
     old: Annotated[

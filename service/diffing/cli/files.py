@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from diffing.core.csv_record import fields_of
+from diffing.core.dialect import SIDES, Dialect, by_side
 from diffing.core.errors import BadArgument
 from diffing.core.input_file import InputFile
 from diffing.core.text import shown
@@ -66,7 +67,7 @@ def require_columns(options: Mapping[str, object], new: InputFile) -> None:
     """
     for name, meaning in _MEANINGS.items():
         if name not in options:
-            columns = columns_of(new)
+            columns = columns_of(new, _dialects(options)[1])
             example = columns[0 if name == "key" else -1] if columns else "A,B"
             known = f" {new.name} has {_listed(columns)}." if columns else ""
             raise BadArgument(
@@ -84,8 +85,18 @@ def with_columns(options: Mapping[str, Any], files: Sequence[InputFile]) -> dict
     lists = {name: options[name] for name in _LISTS if name in options}
     if not any("," in text for texts in lists.values() for text in texts):
         return dict(options)
-    known = {column for file in files for column in columns_of(file)}
+    pairs = zip(files, _dialects(options), strict=True)
+    known = {column for file, dialect in pairs for column in columns_of(file, dialect)}
     return {**options, **{name: _split(texts, known) for name, texts in lists.items()}}
+
+
+def _dialects(options: Mapping[str, Any]) -> list[Dialect]:
+    """The dialects of old and new."""
+    try:
+        given = by_side(options)
+        return [Dialect.model_validate(given.get(side, {})) for side in SIDES]
+    except ValueError:  # the comparison reports it
+        return [Dialect(), Dialect()]
 
 
 def _split(texts: Sequence[str], known: set[str]) -> list[str]:

@@ -106,8 +106,9 @@ def with_comparison(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run(**arguments: Any) -> None:
+        others = arguments.pop("options", {})
         options = _given(**{p.name: arguments.pop(p.name) for p in of_comparison})
-        command(**arguments, options=options)
+        command(**arguments, options=others | options)
 
     parameters = [first, *of_comparison, *own]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from diffing.core.spec import ConversionSpec
 from diffing.engine.summary import ResultSummary, Summary
 from diffing.files.checksums import sha256
 from diffing.files.publish import published
-from diffing.files.results import Outputs
+from diffing.files.results import OutputName, Outputs
 from diffing.sandbox.limits import Limits
 
 Format = Literal["csv", "json", "jsonl", "parquet"]
@@ -22,6 +22,8 @@ _OF_SUFFIX: dict[str, Format] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".parquet": "parquet",
+    ".tsv": "csv",
+    ".txt": "csv",
 }
 
 
@@ -93,11 +95,21 @@ class Wanted:
         return found
 
     def _csv(self, result: Path, removed: Path | None) -> Outputs:
+        plain = self._converted_ones()
         if self.table:
-            return Outputs(result if self.summary else None, self.table, removed)
+            return Outputs(result if self.summary else None, self.table, removed, plain=plain)
         if self.detail:
-            return Outputs(None, result, removed, self.only_changed_columns)
-        return Outputs(result, None, removed)
+            return Outputs(None, result, removed, self.only_changed_columns, plain)
+        return Outputs(result, None, removed, plain=plain)
+
+    def _converted_ones(self) -> frozenset[OutputName]:
+        """The outputs that are converted, or shown."""
+        formats, plain = self._formats(), set[OutputName]()
+        if self.table or formats[self.result] != "csv":
+            plain |= {"detail"} if self.table else {"result", "detail"}
+        if self.removed and formats[self.removed] != "csv":
+            plain.add("removed")
+        return frozenset(plain)
 
     def _converted(self, found: Summary, source: Path, target: Path, limits: Limits) -> Summary:
         """Write the result, and summarize the file."""

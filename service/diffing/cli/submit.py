@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 import typer
 
 from diffing.cli.console import progress, target_of, to_people, warn
+from diffing.cli.dialects import with_dialects
 from diffing.cli.files import pair, require_columns, require_files, with_columns
 from diffing.cli.options import Quiet, with_comparison
 from diffing.core.errors import BadArgument
@@ -25,6 +26,7 @@ EXAMPLES = (
 )
 
 
+@with_dialects
 @with_comparison
 def submit(  # noqa: PLR0913 - typer makes an option of each
     words: Annotated[

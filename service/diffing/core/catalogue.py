@@ -9,12 +9,13 @@ from pydantic import Field, ValidationError
 
 from diffing.core.comparison import Comparison
 from diffing.core.errors import BadCatalogue, UnknownMetric, remedy
+from diffing.core.input_file import ENDINGS
 from diffing.core.text import faults, shown
 
 BUNDLED = Path(__file__).parent.with_name("metrics.toml")
 
 MetricId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-FileName = Annotated[str, Field(pattern=r"^[^/\\]+\.csv(\.gz|\.zst)?$")]
+FileName = Annotated[str, Field(pattern=rf"^[^/\\]+{ENDINGS}$")]
 
 
 class Metric(Comparison):

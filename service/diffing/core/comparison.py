@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from diffing.core.dialect import SIDES, Dialect, by_side
 from diffing.core.durations import microseconds
 from diffing.core.errors import BadArgument
 from diffing.core.text import faults, shown
@@ -67,6 +68,8 @@ class Options(BaseModel):
         empty: keys and values that mean an empty field.
         duplicates: "error" refuses a file that repeats a key.
         first: "added" takes an old file that is missing or empty as one without rows.
+        old_dialect, new_dialect: of the files. Their fields are taken as options, too, and then
+            count for both files.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -82,6 +85,13 @@ class Options(BaseModel):
     empty: Annotated[tuple[str, ...], Field(max_length=_MOST_WORDS)] = ()
     duplicates: Duplicates = "allow"
     first: First = "error"
+    old_dialect: Dialect = Dialect()
+    new_dialect: Dialect = Dialect()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _dialects_by_side(cls, given: Any) -> Any:
+        return by_side(given) if isinstance(given, Mapping) else given
 
 
 class _Columns(BaseModel):
@@ -163,7 +173,8 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
     def with_options(self, options: Mapping[str, Any]) -> "Comparison":
         """The same comparison, with some options replaced.
 
-        A column in `tolerance` gets those tolerances in place of both of its present ones.
+        A column in `tolerance` gets those tolerances in place of both of its present ones. Of a
+        dialect, the given fields are replaced.
 
         Args:
             options: values by the names of the fields.
@@ -172,8 +183,12 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
             BadArgument: an option is invalid, or does not match the columns.
         """
         own = self.model_dump(include=set(Comparison.model_fields))
-        tolerance = own["tolerance"] | options.get("tolerance", {})
-        return Comparison.of(**{**own, **options, "tolerance": tolerance})
+        try:
+            given = by_side(options)
+        except ValueError as error:
+            raise BadArgument(f"{error}.") from None
+        merged = {name: own[name] | given.get(name, {}) for name in ("tolerance", *SIDES)}
+        return Comparison.of(**{**own, **given, **merged})
 
     @model_validator(mode="after")
     def _columns_are_named_once(self) -> Self:

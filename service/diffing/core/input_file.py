@@ -5,6 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+PACKED = (".gz", ".zst", ".bz2", ".xz", ".zip")
+"""The suffixes of packed files."""
+
+ENDINGS = r"\.(?:(?:csv|tsv|txt)(?:\.(?:gz|zst|bz2|xz|zip))?|zip|parquet)"
+"""A regular expression of the ends of names that a file of the service may have."""
+
 
 @dataclass(frozen=True)
 class InputFile:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, get_origin
 
+from diffing.core import dialect
 from diffing.core.comparison import Comparison
 from diffing.core.csv_record import fields_of, line_of
 from diffing.core.errors import BadArgument
@@ -11,8 +12,17 @@ from diffing.core.text import shown
 
 TOLERANCES = ("rel_tol", "abs_tol")
 FLAGS = ("trim", "nocase")
-# "tolerance" is part of `rel_tol` and `abs_tol` here
-NAMES = tuple(name for name in Comparison.model_fields if name != "tolerance")
+OF_DIALECTS = {
+    **{name: ("", name) for name in dialect.NAMES},
+    **{f"{side[:3]}_{name}": (side, name) for side in dialect.SIDES for name in dialect.NAMES},
+}
+"""The options of dialects, each with the field of a side, and the field in it."""
+
+# "tolerance" is part of `rel_tol` and `abs_tol` here, and a dialect is several options
+NAMES = (
+    *(name for name in Comparison.model_fields if name not in ("tolerance", *dialect.SIDES)),
+    *OF_DIALECTS,
+)
 LISTS = tuple(
     name for name, field in Comparison.model_fields.items() if get_origin(field.annotation) is tuple
 )
@@ -37,6 +47,10 @@ def read_options(texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
             options[name] = [item for text in given for item in _record(name, text)]
         elif len(given) > 1:
             raise _twice(name)
+        elif given and name in OF_DIALECTS:
+            side, field = OF_DIALECTS[name]
+            target = options.setdefault(side, {}) if side else options
+            target[field] = _of_dialect(name, field, given[0])
         elif given:
             options[name] = _flag(name, given[0]) if name in FLAGS else given[0]
     return options
@@ -69,6 +83,17 @@ def _flag(name: str, text: str) -> bool:
     return text == "true"
 
 
+def _of_dialect(name: str, field: str, text: str) -> Any:
+    """The value of a field of a dialect; the text itself if it is one."""
+    if field == "sniff":
+        return _flag(name, text)
+    if field in ("skip_lines", "skip_footer"):
+        if not (text.isascii() and text.isdigit()):
+            raise BadArgument(f"{name} must be a number of lines, 0 or more, not {shown(text)}.")
+        return int(text)
+    return text
+
+
 def _record(name: str, text: str) -> list[str]:
     try:
         return fields_of(text)
@@ -85,7 +110,11 @@ def _twice(label: str) -> BadArgument:
 
 def option_texts(options: Mapping[str, Any]) -> dict[str, list[str]]:
     """The texts that `read_options` reads as these options."""
-    texts = {name: _texts(name, option) for name, option in options.items() if name != "tolerance"}
+    apart = ("tolerance", *dialect.SIDES)
+    texts = {name: _texts(name, option) for name, option in options.items() if name not in apart}
+    for side in dialect.SIDES:
+        for name, option in options.get(side, {}).items():
+            texts[f"{side[:3]}_{name}"] = _texts(name, option)
     for column, tolerances in options.get("tolerance", {}).items():
         for name, number in tolerances.items():
             texts.setdefault(name, []).append(f"{column}={number!r}")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from diffing.core.comparison import Comparison
+from diffing.core.dialect import PLAIN, FullDialect
 from diffing.core.input_file import InputFile
 
 
@@ -38,14 +39,16 @@ class ConversionSpec:
     """The order for a conversion.
 
     Args:
-        source: CSV that a diff wrote: header, LF, UTF-8, quotes only where needed.
+        source: CSV that a diff wrote: header, LF, quotes only where needed.
         rows: data rows that the source must have.
+        dialect: of the source.
     """
 
     word: ClassVar = "conversion"
 
     source: Path
     rows: int
+    dialect: FullDialect = PLAIN
 
     @property
     def inputs(self) -> list[Path]:

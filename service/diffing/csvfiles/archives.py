@@ -1,26 +1,36 @@
 """Unpacks compressed files. DuckDB could, but does not notice a truncated or damaged file."""
 
 import gzip
+import math
 import os
 import shutil
 import sys
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 from typing import cast
 
 from diffing.core.errors import BadInput, OutOfDisk
 from diffing.core.input_file import own_name
-from diffing.csvfiles.recognise import GZIP, LOOKED_AT, ZSTD, binary_kind, text_kind
+from diffing.csvfiles.recognise import BZIP2, GZIP, LOOKED_AT, XZ, ZIP, ZSTD, binary_kind, text_kind
 
 _BLOCK = 1024 * 1024
 
 _Opener = Callable[[Path], BufferedIOBase]
 _Errors = tuple[type[Exception], ...]
+
+
+class Damaged(Exception):
+    """A packed file is damaged."""
+
+
+class Unreadable(Exception):
+    """A packed file cannot be unpacked. The text has the reason, for the user."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +61,32 @@ def _zstd_reader() -> tuple[_Opener, _Errors]:
     return zstd.open, (EOFError, zstd.ZstdError)
 
 
+def _bzip2_reader() -> tuple[_Opener, _Errors]:
+    from diffing.csvfiles.packed import open_bzip2
+
+    return open_bzip2, (EOFError, Damaged)
+
+
+def _xz_reader() -> tuple[_Opener, _Errors]:
+    from diffing.csvfiles.packed import open_xz
+
+    return open_xz, (EOFError, Damaged)
+
+
+def _zip_reader() -> tuple[_Opener, _Errors]:
+    import zipfile
+
+    from diffing.csvfiles.packed import open_zip
+
+    return open_zip, (EOFError, zipfile.BadZipFile, zlib.error)
+
+
 _PACKINGS = {
     ".gz": _Packing("gzip", GZIP, _gzip_reader),
     ".zst": _Packing("zstd", ZSTD, _zstd_reader),
+    ".bz2": _Packing("bzip2", BZIP2, _bzip2_reader),
+    ".xz": _Packing("xz", XZ, _xz_reader),
+    ".zip": _Packing("zip", ZIP, _zip_reader),
 }
 
 
@@ -102,8 +135,86 @@ def opened(path: Path, name: str) -> Iterator[BufferedReader]:
     try:
         with unpacking(path) as unpacked:
             yield cast("BufferedReader", unpacked)
+    except Unreadable as error:
+        raise BadInput(f"{name}: {error}") from None
     except errors as error:
         raise BadInput(f"{name}: {_fault(path, name, packing, error)}") from error
+
+
+@dataclass
+class Growth:
+    """Bounds a copy while it grows.
+
+    Args:
+        name: of the copied file, for errors.
+        room: of the folder of copies.
+        most: bytes of the copy at most.
+
+    Attributes:
+        size: bytes so far.
+        fault: the error that was raised.
+    """
+
+    name: str
+    room: Room
+    most: float
+    size: int = 0
+    fault: BadInput | OutOfDisk | None = None
+
+    def add(self, size: int) -> None:
+        """Check that a copy may grow by so many bytes.
+
+        Raises:
+            BadInput: the content is too large.
+            OutOfDisk: too little space is free.
+        """
+        self.size += size
+        try:
+            if self.size > self.most:
+                raise BadInput(
+                    f"{self.name}: contains more than {self.most:,} bytes of CSV. "
+                    "Compare a part of it, or raise DIFFING_MAX_UNPACKED_BYTES."
+                )
+            self.room.require(size)
+        except (BadInput, OutOfDisk) as error:
+            self.fault = error
+            raise
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Copies of files for SQL to read.
+
+    Args:
+        scratch: an existing folder for them.
+        most: bytes of a copy at most.
+    """
+
+    scratch: Path
+    most: float = math.inf
+
+    def growth(self, name: str) -> Growth:
+        """The bounds of a copy of the file of this name."""
+        return Growth(name, Room(self.scratch, name), self.most)
+
+    def write(self, name: str, chunks: Iterable[str | bytes]) -> Path:
+        """Write a copy.
+
+        Args:
+            name: of the copied file, for errors.
+            chunks: the content.
+
+        Raises:
+            BadInput: the content is too large.
+            OutOfDisk: too little space is free.
+        """
+        growth = self.growth(name)
+        with kept_if_whole(self.scratch) as copy, copy.open("wb") as plain:
+            for chunk in chunks:
+                block = chunk.encode() if isinstance(chunk, str) else chunk
+                growth.add(len(block))
+                plain.write(block)
+        return copy
 
 
 def plain_copy(path: Path, name: str, scratch: Path, most: float) -> Path:
@@ -121,18 +232,8 @@ def plain_copy(path: Path, name: str, scratch: Path, most: float) -> Path:
     """
     if path.suffix.lower() not in _PACKINGS:
         return path
-    room, size = Room(scratch, name), 0
-    with opened(path, name) as packed, kept_if_whole(scratch) as copy, copy.open("wb") as plain:
-        while block := packed.read(_BLOCK):
-            size += len(block)
-            if size > most:
-                raise BadInput(
-                    f"{name}: contains more than {most:,} bytes of CSV. "
-                    "Compare a part of it, or raise DIFFING_MAX_UNPACKED_BYTES."
-                )
-            room.require(len(block))
-            plain.write(block)
-    return copy
+    with opened(path, name) as packed:
+        return Copies(scratch, most).write(name, iter(partial(packed.read, _BLOCK), b""))
 
 
 @contextmanager

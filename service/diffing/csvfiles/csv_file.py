@@ -1,10 +1,11 @@
 """A CSV file that SQL may read, with its known properties."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from diffing.core.dialect import PLAIN, FullDialect
 from diffing.core.errors import BadInput, is_disk_full, of_os, remedy
 from diffing.csvfiles.scan import PORTIONS, Contents, Portions, count_rows
 
@@ -22,6 +23,9 @@ class CsvFile:
             `contents_of`.
         rewritten: `path` is a copy by `rewrite`, with a blank line in place of the header. DuckDB
             must read it with `parallel = false`: only then, records of several lines are safe.
+        dialect: of the original.
+        originals: for columns whose numbers were rewritten, the column with the original text.
+        sniffed: what was found out about it, in words; empty if nothing was.
     """
 
     name: str
@@ -30,6 +34,14 @@ class CsvFile:
     columns: tuple[str, ...]
     rows: int | None = None
     rewritten: bool = False
+    dialect: FullDialect = PLAIN
+    sniffed: str = ""
+    originals: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def own_columns(self) -> tuple[str, ...]:
+        """The columns of the original."""
+        return self.columns[: len(self.columns) - len(self.originals)]
 
 
 def contents_of(

@@ -9,13 +9,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BufferedReader
+from itertools import chain
 from pathlib import Path
 
 from diffing.core.csv_record import line_of
+from diffing.core.dialect import PLAIN, Dialect, FullDialect
 from diffing.core.errors import BadInput
 from diffing.core.input_file import InputFile, own_name
-from diffing.csvfiles.archives import opened, plain_copy
+from diffing.csvfiles.archives import Copies, opened, plain_copy
 from diffing.csvfiles.csv_file import CsvFile, contents_of, reading
+from diffing.csvfiles.encodings import beginning
 from diffing.csvfiles.recognise import (
     CTRL_Z,
     CTRL_Z_AT_THE_END,
@@ -26,9 +29,13 @@ from diffing.csvfiles.recognise import (
 )
 from diffing.csvfiles.records import BOM, Records
 from diffing.csvfiles.rewrite import rewrite
+from diffing.csvfiles.sniff import dialect_of
+from diffing.csvfiles.translate import Translation
 
 MOST_COLUMNS = 4_000
 """Most columns of a file. The time that DuckDB needs grows with their square, and faster."""
+
+_USUAL = Dialect()
 
 
 @dataclass(frozen=True)
@@ -47,15 +54,20 @@ class _Header:
 
 
 def open_csv(
-    original: InputFile, scratch: Path, wanted: Sequence[str] = (), most: float = math.inf
+    original: InputFile,
+    scratch: Path,
+    wanted: Sequence[str] = (),
+    most: float = math.inf,
+    dialect: Dialect = _USUAL,
 ) -> CsvFile:
-    """Unpack a CSV file, `.csv`, `.csv.gz` or `.csv.zst`, and check it where DuckDB is unreliable.
+    """Unpack and translate a CSV file, and check it where DuckDB is unreliable.
 
     Args:
         original: the file.
         scratch: an existing folder for copies.
         wanted: the columns that a comparison needs.
-        most: bytes of an unpacked file at most.
+        most: bytes of a copy at most.
+        dialect: of the file, as far as it is given.
 
     Returns:
         A file that DuckDB reads correctly or refuses, or that `contents_of` detects: see `rewrite`.
@@ -67,34 +79,68 @@ def open_csv(
     """
     path, name = original.path, original.name
     with reading(name):
-        size = _size_of(path, name)
-        if not size:
-            raise _empty(name)
+        size = size_of(path, name)
         # before unpacking: a file without a header must not fill the disk
         with opened(path, name) as file:
             start = file.read(LOOKED_AT)
             if kind := binary_kind(start, own_name(name)):
                 raise BadInput(f"{name}: {kind}")
+            found = dialect_of(file, own_name(name), dialect, wanted)
+            if not found.dialect.is_read_as_it_is:
+                translated = _translated(file, name, found.dialect, wanted, Copies(scratch, most))
+                return replace(translated, bytes=size, sniffed=found.guessed)
             with _explained(start, wanted, name):
                 header = _read_header(file, name)
         if header is None:
             raise _empty(name)
         plain = plain_copy(path, name, scratch, most)
         _refuse_ctrl_z(plain, name)
-    found = CsvFile(name, plain, size, header.columns)
+    plain_file = CsvFile(
+        name, plain, size, header.columns, dialect=found.dialect, sniffed=found.guessed
+    )
     with _explained(start, wanted, name):
         if not header.is_line or any("\ufffd" in column for column in header.columns):
-            contents_of(found)  # to report the place that is not UTF-8
-        _require_columns(header, wanted, name)
+            contents_of(plain_file)  # to report the place that is not UTF-8
+        require_columns(header.columns, wanted, name, f"Line {header.line}")
         _refuse_repeated(header, name)
-    return found if header.is_line else rewrite(found, scratch)
+    return plain_file if header.is_line else rewrite(plain_file, scratch)
 
 
-def columns_of(original: InputFile) -> tuple[str, ...]:
+def _translated(
+    file: BufferedReader, name: str, dialect: FullDialect, wanted: Sequence[str], copies: Copies
+) -> CsvFile:
+    """A file of another dialect as a copy that DuckDB can read. All its faults are reported."""
+    start = _text_below(file, dialect)
+    with _explained(start, wanted, name, dialect):
+        file.seek(0)
+        text = Translation(file, name, dialect, PLAIN)
+        if text.columns is None:
+            raise _empty(name)
+        header = _checked(text.columns, text.line, name)
+        require_columns(header.columns, wanted, name, f"Line {header.line}")
+        _refuse_repeated(header, name)
+    copy = copies.write(name, chain([f"{text.header}\n"], text.chunks()))
+    found = CsvFile(name, copy, 0, header.columns, dialect=dialect)
+    return found if "\n" not in text.header else rewrite(found, copies.scratch)
+
+
+def _text_below(file: BufferedReader, dialect: FullDialect) -> bytes:
+    """The beginning of a text as UTF-8, from its header on."""
+    file.seek(0)
+    text = beginning(file.read(LOOKED_AT), dialect.encoding)
+    return text.split("\n", dialect.skip_lines)[-1].encode(errors="replace")
+
+
+def columns_of(original: InputFile, dialect: Dialect = _USUAL) -> tuple[str, ...]:
     """The names in the header of a file; none if it cannot be read, which `open_csv` reports."""
+    name = original.name
     try:
-        with opened(original.path, original.name) as file:
-            header = _read_header(file, original.name)
+        with opened(original.path, name) as file:
+            found = dialect_of(file, own_name(name), dialect, ()).dialect
+            file.seek(0)
+            if not found.is_read_as_it_is:
+                return tuple(Translation(file, name, found, PLAIN).columns or ())
+            header = _read_header(file, name)
     except (BadInput, OSError, ValueError):
         return ()
     return header.columns if header else ()
@@ -128,16 +174,19 @@ def without_rows(like: CsvFile, name: str, scratch: Path) -> CsvFile:
     path = scratch / "without-rows.csv"
     with reading(name):
         path.write_bytes(BOM + line_of(like.columns).encode() + b"\n")
-    return replace(open_csv(InputFile(path, name), scratch), bytes=0)
+    found = open_csv(InputFile(path, path.name), scratch)
+    return replace(found, name=name, bytes=0, dialect=like.dialect, originals=like.originals)
 
 
 @contextmanager
-def _explained(start: bytes, wanted: Sequence[str], name: str) -> Iterator[None]:
+def _explained(
+    start: bytes, wanted: Sequence[str], name: str, dialect: FullDialect = PLAIN
+) -> Iterator[None]:
     """A block that checks a header. A known reason for a fault replaces its error."""
     try:
         yield
     except BadInput:
-        if why := reason(start, wanted, own_name(name)):
+        if why := reason(start, wanted, own_name(name), dialect):
             raise BadInput(f"{name}: {why}") from None
         raise
 
@@ -148,25 +197,42 @@ def _read_header(file: BufferedReader, name: str) -> _Header | None:
     header = next(iter(records), None)
     if header is None:
         return None
-    if len(header) > MOST_COLUMNS:
+    columns = [column.encode("latin-1").decode(errors="replace") for column in header]
+    is_line = records.line == 1 and "\n" not in records.raw.rstrip("\r\n")
+    return _checked(columns, records.line, name, is_line)
+
+
+def _checked(columns: Sequence[str], line: int, name: str, is_line: bool = True) -> _Header:
+    if len(columns) > MOST_COLUMNS:
         raise BadInput(
-            f"{name}: the header names {len(header):,} columns; "
+            f"{name}: the header names {len(columns):,} columns; "
             f"at most {MOST_COLUMNS:,} can be compared. Export fewer."
         )
-    columns = tuple(column.encode("latin-1").decode(errors="replace") for column in header)
-    is_line = records.line == 1 and "\n" not in records.raw.rstrip("\r\n")
-    return _Header(columns, records.line, is_line)
+    return _Header(tuple(columns), line, is_line)
 
 
-def _require_columns(header: _Header, wanted: Sequence[str], name: str) -> None:
-    missing = [column for column in wanted if column not in header.columns]
+def require_columns(
+    columns: Sequence[str], wanted: Sequence[str], name: str, place: str = "It"
+) -> None:
+    """Check that a file has the wanted columns.
+
+    Args:
+        columns: of the file.
+        wanted: the columns.
+        name: of the file.
+        place: where the names are.
+
+    Raises:
+        BadInput: a column is missing.
+    """
+    missing = [column for column in wanted if column not in columns]
     if missing:
-        folded = {column.casefold(): column for column in header.columns}
+        folded = {column.casefold(): column for column in columns}
         close = difflib.get_close_matches(missing[0].casefold(), folded, n=1)
         hint = f" Did you mean {folded[close[0]]!r}?" if close else ""
         raise BadInput(
             f"{name}: no column {_listed(missing)}.{hint} "
-            f"Line {header.line} names the columns {_listed(header.columns)}."
+            f"{place} names the columns {_listed(columns)}."
         )
 
 
@@ -190,7 +256,12 @@ def _refuse_ctrl_z(plain: Path, name: str) -> None:
             raise BadInput(f"{name}: {CTRL_Z_AT_THE_END}")
 
 
-def _size_of(path: Path, name: str) -> int:
+def size_of(path: Path, name: str) -> int:
+    """The size of a regular file that is not empty.
+
+    Raises:
+        BadInput: the path is none. The text says what it is.
+    """
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: NUL in its name
@@ -199,6 +270,8 @@ def _size_of(path: Path, name: str) -> int:
         raise BadInput(f"{name}: is a folder. Name a CSV file.")
     if not stat.S_ISREG(status.st_mode):
         raise BadInput(f"{name}: is not a regular file. Copy the data into one.")
+    if not status.st_size:
+        raise _empty(name)
     return status.st_size
 
 

@@ -6,12 +6,15 @@ wanted columns is compared, whatever it looks like.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from diffing.core.dialect import PLAIN, FullDialect
 
 LOOKED_AT = 64 * 1024
 """Bytes at the beginning of a file that are enough to recognise it."""
@@ -20,6 +23,15 @@ GZIP = (b"\x1f\x8b",)
 """The first bytes of a file that is compressed with gzip."""
 ZSTD = (b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18")
 """The same for zstd. Files of pzstd begin with a skippable frame."""
+
+BZIP2 = (b"BZh",)
+"""The same for bzip2."""
+XZ = (b"\xfd7zXZ\x00",)
+"""The same for xz."""
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+"""The same for ZIP archives. The second one is of an empty archive."""
+PARQUET = b"PAR1"
+"""The same for Parquet."""
 
 CTRL_Z = b"\x1a"
 CTRL_Z_AT_THE_END = (
@@ -60,7 +72,6 @@ def _one_of(beginnings: Sequence[bytes]) -> bytes:
 
 
 _SAVE = "Save it as CSV UTF-8 with commas."
-_CONVERT = "Convert it: iconv -f {code} -t UTF-8 {{file}} > utf8.csv"
 _BINARY = (
     _Kind(
         _one_of(GZIP),
@@ -74,10 +85,14 @@ _BINARY = (
     ),
     _Kind(
         rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)",
-        "is compressed with bzip2",
-        unpack=("bunzip2", ".bz2"),
+        "is compressed with bzip2, but its name does not end in .bz2",
+        "Rename it: mv {file} {file}.bz2",
     ),
-    _Kind(rb"\xfd7zXZ\x00", "is compressed with xz", unpack=("unxz", ".xz")),
+    _Kind(
+        _one_of(XZ),
+        "is compressed with xz, but its name does not end in .xz",
+        "Rename it: mv {file} {file}.xz",
+    ),
     _Kind(rb"LZIP\x01", "is compressed with lzip", unpack=("lzip -d", ".lz")),
     _Kind(rb"\x04\x22\x4d\x18", "is compressed with lz4", unpack=("unlz4", ".lz4")),
     _Kind(rb"\x1f[\x9d\xa0]", "is compressed with compress", unpack=("uncompress", ".z")),
@@ -92,9 +107,18 @@ _BINARY = (
     _Kind(
         rb"PK\x03\x04.{26}mimetypeapplication/vnd\.oasis", "is an OpenDocument spreadsheet", _SAVE
     ),
-    _Kind(rb"PK\x03\x04|PK\x05\x06", "is a ZIP archive", "Unpack it first: unzip {file}"),
+    _Kind(
+        _one_of(ZIP),
+        "is a ZIP archive, but its name does not end in .zip",
+        "Rename it: mv {file} {file}.zip",
+    ),
     _Kind(rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is an old Excel workbook", _SAVE),
-    _Kind(rb"PAR[1E](?![ -~\r\n])", "is Parquet"),
+    _Kind(
+        rb"PAR1(?![ -~\r\n])",
+        "is Parquet, but its name does not end in .parquet",
+        "Rename it: mv {file} {file}.parquet",
+    ),
+    _Kind(rb"PARE(?![ -~\r\n])", "is encrypted Parquet"),
     _Kind(rb"ORC(?![ -~\r\n])", "is ORC"),
     _Kind(rb"Obj\x01", "is Avro"),
     _Kind(rb"ARROW1\x00|FEA1", "is an Arrow or Feather file"),
@@ -104,9 +128,8 @@ _BINARY = (
     _Kind(
         rb"\xff\xfe\x00\x00|\x00\x00\xfe\xff",
         "is UTF-32, not UTF-8",
-        _CONVERT.format(code="UTF-32"),
+        "Convert it: iconv -f UTF-32 -t UTF-8 {file} > utf8.csv",
     ),
-    _Kind(rb"\xff\xfe|\xfe\xff", "is UTF-16, not UTF-8", _CONVERT.format(code="UTF-16")),
     _Kind(
         rb"version https://git-lfs\.github\.com/spec/",
         "is a Git LFS pointer, not the data",
@@ -126,9 +149,9 @@ _TEXT = (
 
 # by the end of the name, if the content says nothing
 _SUFFIXES = (
-    *(".bz2", ".xz", ".lz4", ".zip", ".7z", ".rar", ".tar", ".tgz", ".z"),
-    *(".parquet", ".orc", ".avro", ".feather", ".arrow", ".xlsx", ".xls", ".ods"),
-    *(".json", ".jsonl", ".ndjson", ".html", ".htm", ".xml", ".pdf", ".sqlite", ".db", ".tsv"),
+    *(".lz4", ".7z", ".rar", ".tar", ".tgz", ".z"),
+    *(".orc", ".avro", ".feather", ".arrow", ".xlsx", ".xls", ".ods"),
+    *(".json", ".jsonl", ".ndjson", ".html", ".htm", ".xml", ".pdf", ".sqlite", ".db"),
 )
 
 _DELIMITERS = {
@@ -138,6 +161,7 @@ _DELIMITERS = {
     "~": "a tilde (~)",
     "\x01": "^A (Ctrl-A, 0x01)",
     "\x1f": "the unit separator (0x1F)",
+    ",": "a comma",
 }
 _SPACE = {" ": "a space"}
 
@@ -158,38 +182,100 @@ def binary_kind(start: bytes, file: str) -> str | None:
     return _kind_in(_BINARY, start, file)
 
 
+def suffix_of(start: bytes) -> str:
+    """The suffix that belongs to a packed file, or to Parquet; empty for other files.
+
+    Args:
+        start: the first bytes of the file.
+    """
+    sentence = _kind_in(_BINARY, start, "") or ""
+    found = re.search(r"its name does not end in (\.\w+)", sentence)
+    return found[1] if found else ""
+
+
 def text_kind(start: bytes, file: str) -> str | None:
     """The same for a text that is not CSV; None if it may be."""
-    if code := _utf16_in(start):
-        what = "is UTF-16 without a byte order mark, not UTF-8"
-        return _Kind(b"", what, _CONVERT.format(code=code)).sentence(file)
+    if code := utf16_in(start):
+        mark = "" if code == "utf-16" else " without a byte order mark"
+        return f"is UTF-16{mark}, not UTF-8. {give('encoding', code)}."
     if _has_json_lines(start):
         return _Kind(b"", "is JSON lines, an object in each line").sentence(file)
     return _kind_in(_TEXT, start, file)
 
 
-def reason(start: bytes, wanted: Sequence[str], file: str) -> str | None:
+def reason(
+    start: bytes, wanted: Sequence[str], file: str, dialect: FullDialect = PLAIN
+) -> str | None:
     """The probable reason why the header of a text is unusable, and a remedy.
 
     Args:
-        start: the first bytes of the file.
+        start: the first bytes of the text as UTF-8, from its header on.
         wanted: the columns that it must have.
         file: its name in a command.
+        dialect: in which it was read.
     """
     lines = _first_lines(start)
     return (
         text_kind(start, file)
-        or _instruction_in(lines, file)
-        or _other_delimiter(lines, wanted)
-        or _lines_before_header(lines, wanted, file)
-        or _missing_header(lines, wanted)
+        or _elsewhere(start, lines, wanted, dialect)
+        or _missing_header(lines, wanted, dialect)
         or _kind_by_name(file)
     )
 
 
-def other_delimiter(header: str) -> str | None:
+def header_in(
+    start: bytes, wanted: Sequence[str], dialect: FullDialect, signs: str = ""
+) -> tuple[int, str] | None:
+    """The number of the line that has all wanted columns, from 1, and its delimiter.
+
+    Args:
+        start: the first bytes of the text as UTF-8.
+        wanted: the columns.
+        dialect: in which it is read.
+        signs: possible delimiters; empty for all that are known.
+    """
+    lines = _first_lines(start)
+    for number, line in lines if wanted else ():
+        space = _SPACE if number == lines[0][0] else {}
+        for sign in signs or {dialect.delimiter: "", **_DELIMITERS, **space}:
+            if set(wanted) <= set(_fields(line, sign, dialect.quote)):
+                return number, sign
+    return None
+
+
+def instruction_in(start: bytes) -> tuple[int, str] | None:
+    """The number of the line `sep=;`, which must be the first one, and its delimiter.
+
+    Args:
+        start: the first bytes of the text as UTF-8.
+    """
+    number, line = _first_lines(start)[0]
+    found = re.fullmatch(r'"?sep=(.)"?[,;\t|]*', line, re.IGNORECASE)
+    return (number, found[1]) if found else None
+
+
+def other_delimiter(header: str, dialect: FullDialect = PLAIN) -> str | None:
     """The delimiter in a header of one column, and a remedy; None without one."""
-    return next((_delimited(word) for sign, word in _DELIMITERS.items() if sign in header), None)
+    sign = delimiter_in(header, dialect)
+    return sign and _delimited(sign, dialect)
+
+
+def delimiter_in(header: str, dialect: FullDialect) -> str | None:
+    """The delimiter in a header of one column; None without one."""
+    signs = (sign for sign in _DELIMITERS if sign != dialect.delimiter)
+    return next((sign for sign in signs if sign in header), None)
+
+
+def word_of(delimiter: str) -> str:
+    """A delimiter in words."""
+    return (_DELIMITERS | _SPACE).get(delimiter, f"{delimiter!r}")
+
+
+def give(option: str, value: object) -> str:
+    """The sentence that names an option."""
+    text = {"\t": "tab"}.get(str(value), str(value))
+    quoted = text if text[0].isalnum() else f"'{text}'" if text.isprintable() else f"${text!r}"
+    return f"Give --{option.replace('_', '-')} {quoted}"
 
 
 def address(name: str) -> str | None:
@@ -219,17 +305,19 @@ def _kind_in(kinds: Sequence[_Kind], start: bytes, file: str) -> str | None:
 
 def _kind_by_name(file: str) -> str | None:
     suffix = next((s for s in _SUFFIXES if file.lower().endswith(s)), None)
-    what = f"is not CSV with commas, and its name ends in {suffix}"
+    what = f"is not CSV, and its name ends in {suffix}"
     return f"{what}. Export it as CSV." if suffix else None
 
 
-def _utf16_in(start: bytes) -> str | None:
-    """The code of UTF-16 without a byte order mark: NULs at every other place."""
+def utf16_in(start: bytes) -> str | None:
+    """The encoding of UTF-16: its byte order mark, or NULs at every other place."""
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
     even, odd = start[::2].count(0), start[1::2].count(0)
-    if odd and not even and re.search(rb"[,\n]\x00", start):
-        return "UTF-16LE"
-    if even and not odd and re.search(rb"\x00[,\n]", start):
-        return "UTF-16BE"
+    if odd and not even and re.search(rb"[,;|\t\n]\x00", start):
+        return "utf-16-le"
+    if even and not odd and re.search(rb"\x00[,;|\t\n]", start):
+        return "utf-16-be"
     return None
 
 
@@ -248,48 +336,29 @@ def _first_lines(start: bytes) -> list[tuple[int, str]]:
     return [(number, line) for number, line in enumerate(lines, 1) if line][:_LINES] or [(1, "")]
 
 
-def _instruction_in(lines: _Lines, file: str) -> str | None:
-    """`sep=;` in the first line."""
-    number, line = lines[0]
-    found = re.fullmatch(r'"?sep=(.)"?,*', line, re.IGNORECASE)
-    if not found:
-        return None
-    what = f"line {number}, {line!r}, is an instruction to spreadsheets, not the header"
-    if found[1] == ",":
-        return f"{what}. Remove it: tail -n +{number + 1} {shlex.quote(file)} > plain.csv"
-    return f"{what}. Remove it, and export the file again with commas."
+def _elsewhere(
+    start: bytes, lines: _Lines, wanted: Sequence[str], dialect: FullDialect
+) -> str | None:
+    """Another delimiter that the header seems to have, or lines before it, such as a title."""
+    first, header = lines[0]
+    number, sign = header_in(start, wanted, dialect) or (first, dialect.delimiter)
+    if number > first:
+        remedy = give("skip_lines", dialect.skip_lines + number - 1)
+        if sign != dialect.delimiter:
+            remedy += give("delimiter", sign).replace("Give", " and")
+        return (
+            f"line {first}, {shown_line(header)}, is not the header; "
+            f"line {number} has the columns. {remedy}."
+        )
+    if sign != dialect.delimiter:
+        return _delimited(sign, dialect)
+    return None if dialect.delimiter in header else other_delimiter(header, dialect)
 
 
-def _other_delimiter(lines: _Lines, wanted: Sequence[str]) -> str | None:
-    """Another delimiter that the header seems to have."""
-    _, header = lines[0]
-    if wanted:
-        for sign, word in (_DELIMITERS | _SPACE).items():
-            if set(wanted) <= set(_fields(header, sign)):
-                return _delimited(word)
-    return None if "," in header else other_delimiter(header)
-
-
-def _lines_before_header(lines: _Lines, wanted: Sequence[str], file: str) -> str | None:
-    """Lines before the header, such as a title."""
-    for number, line in lines[1:] if wanted else ():
-        for sign, word in ({",": ""} | _DELIMITERS).items():
-            if set(wanted) <= set(_fields(line, sign)):
-                what = (
-                    f"line {lines[0][0]}, {shown_line(lines[0][1])}, is not the header; "
-                    f"line {number} has the columns"
-                )
-                if word:
-                    return f"{what}. Remove the lines above it, and export again with commas."
-                command = f"tail -n +{number} {shlex.quote(file)} > plain.csv"
-                return f"{what}. Remove the lines above it: {command}"
-    return None
-
-
-def _missing_header(lines: _Lines, wanted: Sequence[str]) -> str | None:
+def _missing_header(lines: _Lines, wanted: Sequence[str], dialect: FullDialect) -> str | None:
     """A first line that looks like a row."""
     number, line = lines[0]
-    names = _fields(line, ",")
+    names = _fields(line, dialect.delimiter, dialect.quote)
     if len(names) < len(wanted) or _folded(names) & _folded(wanted):
         return None
     like_a_row = sum(
@@ -312,12 +381,17 @@ def _folded(names: Sequence[str]) -> set[str]:
     return {name.strip().casefold() for name in names}
 
 
-def _fields(line: str, delimiter: str) -> list[str]:
+def _fields(line: str, delimiter: str, quote: str = '"') -> list[str]:
+    if not quote:
+        return line.split(delimiter)
     try:
-        return next(csv.reader([line], delimiter=delimiter), [])
-    except csv.Error:
+        return next(csv.reader([line], delimiter=delimiter, quotechar=quote), [])
+    except (csv.Error, ValueError, TypeError):
         return []
 
 
-def _delimited(word: str) -> str:
-    return f"the fields seem to be separated by {word}, not a comma. Export it again with commas."
+def _delimited(sign: str, dialect: FullDialect) -> str:
+    return (
+        f"the fields seem to be separated by {word_of(sign)}, not {word_of(dialect.delimiter)}. "
+        f"{give('delimiter', sign)}, or --sniff to apply what is found."
+    )

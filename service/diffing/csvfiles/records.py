@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from io import BufferedReader
 
 from diffing.core.errors import BadInput
+from diffing.csvfiles.recognise import CTRL_Z, CTRL_Z_AT_THE_END, shown_line, word_of
 
 LONGEST_RECORD = 16_000_000
 """Most bytes of a record. 1_read.sql sets the same bound for DuckDB (`max_line_size`)."""
@@ -18,8 +19,6 @@ csv.field_size_limit(LONGEST_RECORD)
 
 
 _BLANK_LINES = re.compile(rb"(?>(?:\r?\n)+)")
-_QUOTED_FIELD = re.compile(r'"[^"]*+(?>(?:""[^"]*+)*)"')
-_UNQUOTED_FIELD = re.compile(r"[^,\r\n]*+")
 
 
 class Records:
@@ -97,25 +96,28 @@ class Records:
     def _fault(self, otherwise: str) -> BadInput:
         """The error for the latest record; `otherwise` is the text for an unknown fault."""
         text = self.raw
-        place, what = _first_fault(text) or (0, f"{otherwise}. Export it again.")
+        place, what = first_fault(text) or (0, f"{otherwise}. Export it again.")
         line = self.line + text.count("\n", 0, place)
         begun = f" (the record begins in line {self.line})" if line > self.line else ""
         return BadInput(f"{self._name}, line {line}{begun}: {what}")
 
 
-def _first_fault(record: str) -> tuple[int, str] | None:
+def first_fault(record: str, delimiter: str = ",", quote: str = '"') -> tuple[int, str] | None:
     """The place of the first wrong quote or line end in a record, and a remedy."""
+    sign, mark = re.escape(delimiter), re.escape(quote or "\0")
+    quoted_field = re.compile(rf"{mark}[^{mark}]*+(?>(?:{mark}{mark}[^{mark}]*+)*){mark}")
+    unquoted_field = re.compile(rf"[^{sign}\r\n]*+")
     place = 0
     while True:
-        quoted = record.startswith('"', place)
-        field = (_QUOTED_FIELD if quoted else _UNQUOTED_FIELD).match(record, place)
+        quoted = bool(quote) and record.startswith(quote, place)
+        field = (quoted_field if quoted else unquoted_field).match(record, place)
         if field is None:
             return place, (
                 "the quote that opens here is not closed. "
                 "Close it, or double each quote that is part of a field."
             )
         end = field.end()
-        if record.startswith(",", end):
+        if record.startswith(delimiter, end):
             place = end + 1
         elif end == len(record) or record.startswith(("\n", "\r\n"), end):
             return None
@@ -131,3 +133,37 @@ def _first_fault(record: str) -> tuple[int, str] | None:
                 f"{record[end : end + 20].splitlines()[0]!r} follows a closing quote. "
                 "Double each quote that is part of a field."
             )
+
+
+def miscounted(
+    record: str, line: int, counts: tuple[int, int], following: str | None, delimiter: str = ","
+) -> str:
+    """The error for a record with another number of fields than the header.
+
+    Args:
+        record: its text, without its line end.
+        line: where it begins.
+        counts: the number of its fields, and that of the header.
+        following: the line after it; None at the end of the file.
+        delimiter: between its fields.
+    """
+    if record.strip(" ") == CTRL_Z.decode():
+        return CTRL_Z_AT_THE_END
+    found, expected = counts
+    fault = f"expected {_count(expected, 'field')} as in the header, found {found}"
+    if found > expected:
+        return f"{fault}. Quote fields that contain {word_of(delimiter)}."
+    if following is None:
+        return (
+            f"{fault}: {shown_line(record)}. It is the last line. Export the file again if it is "
+            "cut off, or remove the line."
+        )
+    number = line + record.count("\n") + 1
+    return (
+        f"{fault}: {shown_line(record)}. Line {number} follows: {shown_line(following)}. "
+        "Quote fields that contain a line end."
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -7,8 +7,8 @@ from pathlib import Path
 from diffing.core.errors import BadInput
 from diffing.csvfiles.archives import Room, kept_if_whole
 from diffing.csvfiles.csv_file import CsvFile, reading
-from diffing.csvfiles.recognise import CTRL_Z, CTRL_Z_AT_THE_END, other_delimiter, shown_line
-from diffing.csvfiles.records import LONGEST_RECORD, Records
+from diffing.csvfiles.recognise import other_delimiter
+from diffing.csvfiles.records import LONGEST_RECORD, Records, miscounted
 
 
 def rewrite(file: CsvFile, scratch: Path) -> CsvFile:
@@ -76,28 +76,14 @@ def _copy_rows(file: CsvFile, copy: Path, room: Room) -> int:
 
 def _miscounted(records: Records, fields: list[str], expected: int) -> str:
     """The error for a record with another number of fields than the header."""
-    record = _as_text(records.raw)
-    if record.strip(" \r\n") == CTRL_Z.decode():
-        return CTRL_Z_AT_THE_END
-    fault = f"expected {_count(expected, 'field')} as in the header, found {len(fields)}"
-    if len(fields) > expected:
-        return f"{fault}. Quote fields that contain a comma."
-    number = records.line + records.raw.count("\n")
-    following = records.next_line()
-    if following is None:
-        return (
-            f"{fault}: {shown_line(record)}. It is the last line. Export the file again if it is "
-            "cut off, or remove the line."
-        )
-    return (
-        f"{fault}: {shown_line(record)}. Line {number} follows: {shown_line(_as_text(following))}. "
-        "Quote fields that contain a line end."
+    following = records.next_line() if len(fields) < expected else None
+    return miscounted(
+        _as_text(records.raw),
+        records.line,
+        (len(fields), expected),
+        None if following is None else _as_text(following),
     )
 
 
 def _as_text(raw: str) -> str:
     return raw.rstrip("\r\n").encode("latin-1").decode(errors="replace")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

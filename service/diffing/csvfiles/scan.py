@@ -16,6 +16,7 @@ from io import BytesIO
 from pathlib import Path
 
 from diffing.core.errors import BadInput
+from diffing.csvfiles.encodings import remedy
 from diffing.csvfiles.records import LONGEST_RECORD
 
 SEPARATOR = b"\x1f"
@@ -227,7 +228,7 @@ def _refuse_other_encodings(chunk: bytes, offset: int, path: Path, name: str) ->
         line, place = _place_of(path, offset + error.start)
         raise BadInput(
             f"{name}, line {line}: byte {place} of the line (0x{chunk[error.start]:02X}) is not "
-            "UTF-8. Export it again as UTF-8."
+            f"UTF-8. {remedy('utf-8')}"
         ) from None
 
 

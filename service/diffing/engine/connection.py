@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Self
 
 import duckdb
+from fsspec.spec import AbstractFileSystem
 
 from diffing.core.errors import DiffFailed, DiffingError, Interrupted, OutOfDisk, OutOfMemory
-from diffing.csvfiles.split import Pieces
 from diffing.engine.query_profile import Profile
 from diffing.engine.sql import query
 from diffing.sandbox.limits import Limits
@@ -37,14 +37,19 @@ class Session:
         pieces: the files that it may read. It gets only the names of their pieces, because DuckDB
             may write to every path that it may read.
         interrupted: prevents further statements when set.
+
+    Attributes:
+        keeps_order: whether COPY keeps the order of rows that have no number.
     """
+
+    keeps_order = False
 
     def __init__(
         self,
         limits: Limits,
         scratch: Path,
         outputs: Iterable[Path],
-        pieces: Sequence[Pieces],
+        pieces: Sequence[AbstractFileSystem],
         interrupted: threading.Event,
     ) -> None:
         self._interrupted = interrupted
@@ -61,6 +66,7 @@ class Session:
                     "memory_limit": limits.memory_of_duckdb,
                     "operator_limit": limits.memory_of_operators,
                     "threads": limits.threads,
+                    "in_order": self.keeps_order,
                     "temp_folder": str(scratch),
                     "temp_limit": limits.temp or free,
                     "files": [
@@ -133,6 +139,12 @@ class Session:
     def interrupt(self) -> None:
         """Stop the running statement, from another thread."""
         self._connection.interrupt()
+
+
+class OrderedSession(Session):
+    """A session that copies rows in their order."""
+
+    keeps_order = True
 
 
 def as_pattern(path: Path) -> Path:

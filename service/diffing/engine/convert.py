@@ -2,14 +2,20 @@
 
 import contextlib
 import csv
+import io
 import json
+import os
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
+from diffing.core.dialect import PLAIN
 from diffing.core.errors import (
+    BadInput,
     ConversionFailed,
     DiffFailed,
     NotAcceptable,
@@ -18,6 +24,8 @@ from diffing.core.errors import (
     ResultGone,
 )
 from diffing.core.spec import ConversionSpec
+from diffing.csvfiles.one_file import OneFile
+from diffing.engine.written import translated
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 
@@ -47,14 +55,14 @@ def convert(
         ConversionFailed: the source is damaged.
         OutOfMemory, OutOfDisk, DiffFailed: the machine failed.
     """
-    with outputs.parts() as parts:
+    with outputs.parts() as parts, _source(spec, parts.paths[0].parent) as source:
         on_ready(parts)
         (part,) = parts.paths
-        write_as(part.suffix.removeprefix("."), spec, part, limits)
+        _write(part.suffix.removeprefix("."), spec, source, part, limits)
 
 
 def write_as(wanted: str, spec: ConversionSpec, target: Path, limits: Limits) -> None:
-    """Write the rows of a CSV to an existing file.
+    """Write the rows of a plain CSV to an existing file.
 
     Args:
         wanted: the format: `json`, `jsonl` or `parquet`.
@@ -66,12 +74,19 @@ def write_as(wanted: str, spec: ConversionSpec, target: Path, limits: Limits) ->
         NotAcceptable, ResultGone, ConversionFailed: as from `convert`.
         OutOfMemory, OutOfDisk, DiffFailed: the machine failed.
     """
+    _write(wanted, spec, _Source(spec.source, None), target, limits)
+
+
+def _write(
+    wanted: str, spec: ConversionSpec, source: "_Source", target: Path, limits: Limits
+) -> None:
     csv.field_size_limit(sys.maxsize)
     try:
+        source.make_plain(spec)
         if wanted == "parquet":
-            written = _write_parquet(spec.source, target, limits)
+            written = _write_parquet(source, target, limits)
         else:
-            written = _write_json(spec.source, target, in_array=wanted == "json")
+            written = _write_json(source, target, in_array=wanted == "json")
     except DiffFailed:
         if spec.source.exists():
             raise
@@ -80,7 +95,7 @@ def write_as(wanted: str, spec: ConversionSpec, target: Path, limits: Limits) ->
         raise OutOfMemory(
             f"The conversion needs more memory than {limits.memory}. {_HINT}"
         ) from error
-    except (csv.Error, ValueError) as error:
+    except (BadInput, csv.Error, ValueError) as error:
         raise ConversionFailed("The result is damaged. Start a new job.") from error
     if written != spec.rows:
         raise DiffFailed(
@@ -88,22 +103,61 @@ def write_as(wanted: str, spec: ConversionSpec, target: Path, limits: Limits) ->
         )
 
 
+@dataclass(frozen=True)
+class _Source:
+    """The CSV of a diff.
+
+    Args:
+        path: of the file.
+        copy: a file without a name for the same as plain CSV; None if it is plain.
+    """
+
+    path: Path
+    copy: BinaryIO | None
+
+    def make_plain(self, spec: ConversionSpec) -> None:
+        """Fill the copy."""
+        if self.copy:
+            with _existing(self.path) as source:
+                for block in translated(source, "result", spec.dialect, PLAIN):
+                    self.copy.write(block)
+            self.copy.flush()
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[TextIO]:
+        """The file as text."""
+        with _existing(self.path) if self.copy is None else self._reopened() as file:
+            yield io.TextIOWrapper(file, encoding="utf-8", newline="")
+
+    def _reopened(self) -> io.BufferedReader:
+        assert self.copy, "only a copy is reopened"  # noqa: S101
+        os.lseek(self.copy.fileno(), 0, os.SEEK_SET)
+        return os.fdopen(os.dup(self.copy.fileno()), "rb")
+
+
 @contextlib.contextmanager
-def _opened(source: Path) -> Iterator[TextIO]:
+def _source(spec: ConversionSpec, folder: Path) -> Iterator[_Source]:
+    """The source of a conversion. A copy must exist before the process is restricted."""
+    if spec.dialect.is_written_as_it_is:
+        yield _Source(spec.source, None)
+        return
+    with tempfile.TemporaryFile(dir=folder) as copy:
+        yield _Source(spec.source, copy)
+
+
+def _existing(source: Path) -> io.BufferedReader:
     try:
-        file = source.open(encoding="utf-8", newline="")
+        return source.open("rb")
     except FileNotFoundError:
         raise ResultGone("The result was removed. Start a new job.") from None
-    with file:
-        yield file
 
 
-def _write_json(source: Path, target: Path, *, in_array: bool) -> int:
+def _write_json(source: _Source, target: Path, *, in_array: bool) -> int:
     """Write one object per line, with or without an array around them. Return their number."""
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
     begin, between, end = ("[\n", ",\n", "\n]\n") if in_array else ("", "\n", "\n")
     rows = 0
-    with _opened(source) as file, target.open("w", encoding="utf-8", newline="") as out:
+    with source.opened() as file, target.open("w", encoding="utf-8", newline="") as out:
         records = csv.reader(file, strict=True)
         names = next(records)
         for rows, fields in enumerate(records, start=1):
@@ -114,7 +168,7 @@ def _write_json(source: Path, target: Path, *, in_array: bool) -> int:
     return rows
 
 
-def _write_parquet(source: Path, target: Path, limits: Limits) -> int:
+def _write_parquet(source: _Source, target: Path, limits: Limits) -> int:
     """Write Parquet, and return the number of rows. Column names must not change."""
     from diffing.engine.connection import (  # only Parquet needs DuckDB
         CsvRefused,
@@ -122,12 +176,13 @@ def _write_parquet(source: Path, target: Path, limits: Limits) -> int:
         as_pattern,
     )
 
-    names = names_for_duckdb(source)
-    files = [source, target, as_pattern(source), as_pattern(target)]
+    names = _names(source)
+    copies = [OneFile(source.copy.fileno(), "source")] if source.copy else []
+    files = [source.path, target, as_pattern(source.path), as_pattern(target)]
     try:
-        with Session(limits, limits.temp_folder, files, [], threading.Event()) as session:
+        with Session(limits, limits.temp_folder, files, copies, threading.Event()) as session:
             parameters = {
-                "file": str(as_pattern(source)),
+                "file": copies[0].name if copies else str(as_pattern(source.path)),
                 "file_columns": dict.fromkeys(names, "VARCHAR"),
                 "output": str(target),
             }
@@ -149,12 +204,16 @@ def _write_parquet(source: Path, target: Path, limits: Limits) -> int:
 
 
 def names_for_duckdb(source: Path) -> list[str]:
-    """The column names of a CSV.
+    """The column names of a plain CSV.
 
     Raises:
         NotAcceptable: DuckDB or Parquet would change a name.
     """
-    with _opened(source) as file:
+    return _names(_Source(source, None))
+
+
+def _names(source: _Source) -> list[str]:
+    with source.opened() as file:
         names = next(csv.reader(file, strict=True))
     fault = None
     if "" in names:

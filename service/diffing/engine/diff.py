@@ -9,23 +9,30 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Protocol
 
+from fsspec.spec import AbstractFileSystem
+
 from diffing.core.comparison import Comparison
+from diffing.core.dialect import SIDES, Dialect
 from diffing.core.errors import BadArgument, DiffFailed, DiffingError, Interrupted
 from diffing.core.input_file import InputFile, named_apart
 from diffing.core.progress import Progress
 from diffing.core.spec import DiffSpec
 from diffing.csvfiles.alignment import Irreducible
+from diffing.csvfiles.archives import Copies
 from diffing.csvfiles.csv_file import CsvFile
+from diffing.csvfiles.notation import with_plain_numbers
 from diffing.csvfiles.open import is_missing_or_empty, open_csv, without_rows
 from diffing.csvfiles.rewrite import rewrite
 from diffing.csvfiles.split import CUTTING, PIECES, Cutting, Pieces
 from diffing.csvfiles.verify import Inspection
 from diffing.engine.compare import Counts, compare
-from diffing.engine.connection import ENGINE, CsvRefused, Session
+from diffing.engine.connection import ENGINE, CsvRefused, OrderedSession, Session
 from diffing.engine.parameters import Side, Work
+from diffing.engine.parquet import is_parquet, open_parquet
 from diffing.engine.reduction import Means, Reducer
 from diffing.engine.summary import ColumnsSummary, InputSummary, ResultSummary, SideCounts, Summary
 from diffing.engine.warn import Facts, warnings_of
+from diffing.engine.written import Written
 from diffing.files.checksums import fingerprint, sha256
 from diffing.files.results import Outputs
 from diffing.files.versions import unchanged
@@ -39,7 +46,7 @@ class Diff:
     """One diff of two files.
 
     Args:
-        spec: the order; the files are `.csv`, `.csv.gz` or `.csv.zst`.
+        spec: the order; the files are CSV, perhaps packed, or Parquet.
         limits: threads, memory and disk.
         cutting: sizes of pieces and samples of the files.
 
@@ -99,7 +106,8 @@ class Diff:
             reporter = _Reporter(on_progress)
             reporter.stage("checking")
             old, new = self._opened(scratch)
-            place = _Place(parts, scratch, reporter)
+            written = Written.of(parts, (old, new), self._comparison.value, scratch)
+            place = _Place(written.plain, scratch, reporter)
             counts = self._counts((old, new), place)
             if isinstance(counts, CsvRefused):
                 # DuckDB is stricter than RFC 4180 in places. The rewrite reports the place of a
@@ -109,13 +117,16 @@ class Diff:
                 counts = self._compare((old, new), self._comparison, place)
             if isinstance(counts, CsvRefused):
                 raise counts
+            written.finish()
             result = _result_summary(parts, counts)
             inputs = (
                 self._input(old, self._spec.old, counts.old_rows),
                 self._input(new, self._spec.new, counts.new_rows),
             )
         return Summary(
-            **self._comparison.model_dump(),
+            **self._comparison.model_dump(exclude=set(SIDES)),
+            old_dialect=old.dialect,
+            new_dialect=new.dialect,
             metric=self._spec.metric,
             old=inputs[0],
             new=inputs[1],
@@ -138,14 +149,27 @@ class Diff:
 
     def _opened(self, scratch: Path) -> tuple[CsvFile, CsvFile]:
         """Both files; in place of a missing old one, a file without rows."""
-        if self._comparison.old_may_be_missing and is_missing_or_empty(self._old):
-            new = self._open(self._new, scratch)
+        dialects = self._comparison
+        if dialects.old_may_be_missing and is_missing_or_empty(self._old):
+            new = self._open(self._new, scratch, dialects.new_dialect)
             return without_rows(new, self._old.name, scratch), new
-        return self._open(self._old, scratch), self._open(self._new, scratch)
+        old = self._open(self._old, scratch, dialects.old_dialect)
+        return old, self._open(self._new, scratch, dialects.new_dialect)
 
-    def _open(self, original: InputFile, scratch: Path) -> CsvFile:
+    def _open(self, original: InputFile, scratch: Path, dialect: Dialect) -> CsvFile:
         wanted = [*self._comparison.key, *self._comparison.value]
-        return open_csv(original, scratch, wanted, self._limits.max_unpacked_bytes)
+        copies = Copies(scratch, self._limits.max_unpacked_bytes)
+        if not is_parquet(original.path):
+            file = open_csv(original, scratch, wanted, copies.most, dialect)
+            if file.dialect.has_plain_numbers:
+                return file
+            return with_plain_numbers(file, original, self._comparison.numbers, copies)
+
+        def connect(files: Sequence[AbstractFileSystem]) -> Session:
+            self._session = OrderedSession(self._limits, scratch, (), files, self._interrupted)
+            return self._session
+
+        return open_parquet(original, copies, wanted, connect)
 
     def _counts(self, files: tuple[CsvFile, CsvFile], place: "_Place") -> Counts | CsvRefused:
         """Compare the rows that the files do not share, or the whole files."""
@@ -231,8 +255,8 @@ class Diff:
 
     def _columns(self, old: CsvFile, new: CsvFile, counts: Counts) -> ColumnsSummary:
         return ColumnsSummary(
-            only_old=tuple(name for name in old.columns if name not in new.columns),
-            only_new=tuple(name for name in new.columns if name not in old.columns),
+            only_old=tuple(name for name in old.own_columns if name not in new.own_columns),
+            only_new=tuple(name for name in new.own_columns if name not in old.own_columns),
             changed=dict(zip(self._comparison.value, counts.changed_columns, strict=True)),
         )
 

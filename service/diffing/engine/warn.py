@@ -47,6 +47,17 @@ def _missing_old(facts: Facts) -> DiffWarning | None:
     )
 
 
+def _sniffed(facts: Facts) -> DiffWarning | None:
+    found = [f"{file.name}: {file.sniffed}" for file in (facts.old, facts.new) if file.sniffed]
+    if not found:
+        return None
+    return _warning(
+        "sniffed",
+        "Dialect found by a guess",
+        f"The files were read as sniff found them. {'; '.join(found)}.",
+    )
+
+
 def _few_keys_in_common(facts: Facts) -> DiffWarning | None:
     counts = facts.counts
     if not counts.has_few_keys_in_common:
@@ -128,6 +139,7 @@ def _warning(word: str, title: str, detail: str) -> DiffWarning:
 
 _CHECKS: tuple[Callable[[Facts], DiffWarning | None], ...] = (
     _missing_old,
+    _sniffed,
     _few_keys_in_common,
     _repeated_keys,
     _whole_numbers,

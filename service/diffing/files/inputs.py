@@ -4,9 +4,8 @@ from pathlib import Path
 
 from diffing.core.catalogue import Metric
 from diffing.core.errors import MissingInput
+from diffing.core.input_file import PACKED
 from diffing.core.text import shown
-
-_PACKED = (".gz", ".zst")
 
 
 def find_inputs(
@@ -55,7 +54,7 @@ def find_input(
 def _find(name: str, folder: Path, of_metric: str, may_be_missing: bool) -> Path:
     if (folder / name).is_file():
         return folder / name
-    packed = [path for suffix in _PACKED if (path := folder / f"{name}{suffix}").is_file()]
+    packed = [path for suffix in PACKED if (path := folder / f"{name}{suffix}").is_file()]
     if not packed and may_be_missing and not (folder / name).exists():
         return folder / name
     if not packed:

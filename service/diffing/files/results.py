@@ -1,12 +1,13 @@
 """The files that a diff writes."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Literal, Self
 
+from diffing.core.dialect import NAMES, FullDialect
 from diffing.files.publish import published
 
 # the result last: when it exists, the others do
@@ -15,6 +16,26 @@ _PUBLISHED = ("detail", "removed", "result")
 _OF_ATTEMPT = re.compile(
     r"(\.\d+-\d+-)?(\d{1,19})\.(\d{1,9})(\.detail|\.removed)?\.(csv|json|parquet)"
 )
+
+
+OutputName = Literal["result", "detail", "removed"]
+DIALECTS: dict[OutputName, Literal["old_dialect", "new_dialect"]] = {
+    "result": "new_dialect",
+    "detail": "new_dialect",
+    "removed": "old_dialect",
+}
+"""The file whose dialect an output has: rows of old keep that of old."""
+
+
+def dialect_of(summary: Mapping[str, Any], output: OutputName) -> FullDialect:
+    """The dialect of an output.
+
+    Args:
+        summary: of the diff, as JSON values; that of another release may have other fields.
+        output: its field in `Outputs`.
+    """
+    found = summary.get(DIALECTS[output], {})
+    return FullDialect.model_validate({name: found[name] for name in NAMES if name in found})
 
 
 @dataclass(frozen=True)
@@ -26,12 +47,14 @@ class Outputs:
         detail: the same, with columns for the change and the old values.
         removed: the rows of old whose key is not in new, with the columns of old, in its order.
         only_changed_columns: leave out of `detail` the value columns in which no row changed.
+        plain: the files that are CSV with commas in UTF-8, whatever the dialect of their rows.
     """
 
     result: Path | None = None
     detail: Path | None = None
     removed: Path | None = None
     only_changed_columns: bool = False
+    plain: frozenset[OutputName] = frozenset()
 
     @classmethod
     def of_attempt(cls, folder: Path, job_id: int, attempt: int) -> Self:

@@ -7,11 +7,10 @@ from pathlib import Path
 from diffing.core.errors import BadInput, OutOfDisk, is_disk_full
 from diffing.core.input_file import InputFile
 from diffing.csvfiles.archives import Room
-from diffing.csvfiles.recognise import GZIP, ZSTD
+from diffing.csvfiles.recognise import suffix_of
 
 STANDARD_INPUT = Path("-")
 _BLOCK = 1024 * 1024
-_SUFFIXES = {GZIP: ".gz", ZSTD: ".zst"}
 
 
 def taken(path: Path, side: str, folder: Path) -> InputFile:
@@ -68,5 +67,4 @@ def spooled(path: Path, folder: Path, side: str) -> InputFile:
         if is_disk_full(error):
             raise OutOfDisk(f"{name}: a copy would fill the disk. Free some space.") from error
         raise BadInput(f"{name}: cannot be read: {error.strerror}.") from None
-    suffix = next((end for begin, end in _SUFFIXES.items() if start.startswith(begin)), "")
-    return InputFile(copy.rename(f"{copy}{suffix}"), name)
+    return InputFile(copy.rename(f"{copy}{suffix_of(start)}"), name)

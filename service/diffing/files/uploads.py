@@ -13,20 +13,20 @@ from pathlib import Path
 from typing import BinaryIO
 
 from diffing.core.errors import DiskUnavailable, is_disk_full
-from diffing.csvfiles.recognise import GZIP, ZSTD
+from diffing.csvfiles.recognise import LOOKED_AT, suffix_of
 from diffing.files.publish import sync
 
 SIDES = ("old", "new")
 _NAME = re.compile(r"[0-9a-f]{32}")
-_SUFFIXES = {GZIP: ".gz", ZSTD: ".zst"}
 
 
 class Upload:
     """The files of one upload while they arrive. Closing removes them, unless they are kept.
 
     The server chooses all names: a random name for the folder, and `old.csv` and `new.csv` in it.
-    Compressed files get `.gz` or `.zst`, according to their first bytes. The folder is locked while
-    this is open; the kernel unlocks it if the process dies. `close` waits for a writing thread.
+    Packed files and Parquet get another suffix, according to their first bytes. The folder is
+    locked while this is open; the kernel unlocks it if the process dies. `close` waits for a
+    writing thread.
 
     Args:
         folder: of all uploads.
@@ -167,8 +167,7 @@ def _new_folder(parent: Path) -> tuple[Path, int]:
 
 def _suffix_of(path: Path) -> str:
     with path.open("rb") as file:
-        start = file.read(4)
-    return next((suffix for begin, suffix in _SUFFIXES.items() if start.startswith(begin)), "")
+        return suffix_of(file.read(LOOKED_AT))
 
 
 @contextmanager

@@ -3,12 +3,14 @@
 import logging
 
 from diffing.core import logs
-from diffing.core.errors import DatabaseUnavailable, DiffingError, Interrupted
+from diffing.core.dialect import PLAIN, FullDialect
+from diffing.core.errors import DatabaseUnavailable, DiffingError, Interrupted, UnknownJob
 from diffing.core.settings import Settings
 from diffing.core.spec import ConversionSpec
-from diffing.files.results import Outputs
+from diffing.files.results import OutputName, Outputs, dialect_of
 from diffing.sandbox.limits import Limits
 from diffing.store.conversions import Conversion, Conversions
+from diffing.store.jobs import Jobs
 from diffing.store.queue import CONVERSIONS, JobQueue
 from diffing.worker.claim import Claim
 from diffing.worker.reaper import Reaper
@@ -26,13 +28,20 @@ class Converter:
     Args:
         settings: all settings.
         conversions: the conversions table.
+        jobs: the jobs table.
         runner: starts the child processes.
         sweeper: removes files of ended attempts.
     """
 
     def __init__(
-        self, settings: Settings, conversions: Conversions, runner: Runner, sweeper: Sweeper
+        self,
+        settings: Settings,
+        conversions: Conversions,
+        jobs: Jobs,
+        runner: Runner,
+        sweeper: Sweeper,
     ) -> None:
+        self._jobs = jobs
         self._settings = settings
         self._conversions = conversions
         self._runner = runner
@@ -73,9 +82,21 @@ class Converter:
     def _task(self, conversion: Conversion) -> Task:
         target = self._settings.results_dir / conversion.name
         return Task(
-            spec=ConversionSpec(target.with_suffix(".csv"), conversion.rows),
+            spec=ConversionSpec(
+                target.with_suffix(".csv"), conversion.rows, self._dialect(conversion)
+            ),
             outputs=Outputs(target),
             limits=Limits(threads=1, memory=_MEMORY, temp_folder=target.parent, temp="0KB"),
             log=logs.Style(self._settings.log_level, self._settings.log_format),
             said={"conversion_id": conversion.id, "attempt": conversion.attempt},
         )
+
+    def _dialect(self, conversion: Conversion) -> FullDialect:
+        """The dialect of the CSV."""
+        job_id, _, output, *_ = conversion.name.split(".")
+        try:
+            summary = self._jobs.get(int(job_id)).summary or {}
+        except UnknownJob:  # the conversion reports that the file is gone
+            return PLAIN
+        names: dict[str, OutputName] = {"detail": "detail", "removed": "removed"}
+        return dialect_of(summary, names.get(output, "result"))

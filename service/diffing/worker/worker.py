@@ -74,7 +74,9 @@ class Worker:
         self._runner = Runner(beat_seconds, settings.job_timeout)
         self._sweeper = Sweeper(settings, self._jobs)
         self._reaper = Reaper(settings, self._jobs, self._queue, self._sweeper)
-        self._converter = Converter(settings, Conversions(engine, now), self._runner, self._sweeper)
+        self._converter = Converter(
+            settings, Conversions(engine, now), self._jobs, self._runner, self._sweeper
+        )
         self._stopping = threading.Event()
 
     def run(self) -> None:

@@ -1,0 +1,160 @@
+"""Numbers that are not written as in English, such as 1.234,50: compared as 1234.50."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
+from itertools import chain
+
+from diffing.core.csv_record import line_of
+from diffing.core.dialect import PLAIN, FullDialect
+from diffing.core.errors import BadInput
+from diffing.core.input_file import InputFile
+from diffing.core.text import shown
+from diffing.csvfiles.archives import Copies, opened
+from diffing.csvfiles.csv_file import CsvFile, reading
+from diffing.csvfiles.rewrite import rewrite
+from diffing.csvfiles.translate import Translation
+
+Restoring = Callable[[list[str]], list[str]]
+
+_POINT = re.compile(r"\s*[+-]?(?:[\d_]*\.[\d_]*)(?:[eE][+-]?[\d_]+)?\s*", re.ASCII)
+_NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*", re.ASCII)
+
+
+class Notation:
+    """How a file writes numbers.
+
+    Args:
+        dialect: of the file.
+    """
+
+    def __init__(self, dialect: FullDialect) -> None:
+        self.decimal, self.thousands = dialect.decimal, dialect.thousands
+
+    def plain(self, text: str) -> str:
+        """A number as SQL reads it; any other text as it is.
+
+        Raises:
+            ValueError: it would be read as another number than the file means.
+        """
+        if self._numbers.fullmatch(text):
+            if self.thousands:
+                text = text.replace(self.thousands, "")
+            return text.replace(self.decimal, ".")
+        if self.decimal != "." and _POINT.fullmatch(text) and any(map(str.isdigit, text)):
+            raise ValueError(text)
+        return text
+
+    def written(self, text: str) -> str:
+        """A number that SQL reads as the file writes it, without thousands separators."""
+        return text.replace(".", self.decimal) if _NUMBER.fullmatch(text) else text
+
+    @cached_property
+    def _numbers(self) -> re.Pattern[str]:
+        decimal, thousands = re.escape(self.decimal), re.escape(self.thousands)
+        grouped = rf"\d{{1,3}}(?:{thousands}\d{{3}})+(?:{decimal}\d*)?|" if thousands else ""
+        number = rf"(?:{grouped}\d+(?:{decimal}\d*)?|{decimal}\d+)"
+        return re.compile(rf"\s*[+-]?{number}(?:[eE][+-]?\d+)?\s*", re.ASCII)
+
+
+def with_plain_numbers(
+    file: CsvFile, original: InputFile, values: Sequence[str], copies: Copies
+) -> CsvFile:
+    """A copy of a file whose values are plain numbers. The last columns have the original texts.
+
+    Args:
+        file: a file, from `open_csv`.
+        original: the same.
+        values: the columns to compare.
+        copies: where the copy goes, and how large it may be.
+
+    Raises:
+        BadInput: a value is a number in English, but not in the notation of the file. The text
+            names the line.
+        OutOfDisk: too little space is free.
+    """
+    notation, places = Notation(file.dialect), [file.columns.index(name) for name in values]
+    names = [*file.columns, *_new_names(file.columns, values)]
+    with reading(file.name), opened(original.path, file.name) as source:
+        text = Translation(source, file.name, file.dialect, PLAIN)
+
+        def altered(fields: list[str]) -> list[str]:
+            texts = [fields[place] for place in places]
+            for place, value in zip(places, texts, strict=True):
+                try:
+                    fields[place] = notation.plain(value)
+                except ValueError:
+                    column = file.columns[place]
+                    raise _misread(text.place, value, column, notation) from None
+            return fields + texts
+
+        text.alter = altered
+        copy = copies.write(file.name, chain([f"{line_of(names)}\n"], text.chunks()))
+    if file.path != original.path:
+        file.path.unlink()
+    found = replace(
+        file,
+        path=copy,
+        columns=tuple(names),
+        rows=None,
+        rewritten=False,
+        originals=dict(zip(values, names[len(file.columns) :], strict=True)),
+    )
+    return rewrite(found, copies.scratch) if "\n" in line_of(names) else found
+
+
+def restored(
+    columns: Sequence[str], file: CsvFile, values: Sequence[str] = ()
+) -> tuple[list[int], Restoring]:
+    """How the rows of an output get the texts of a file again.
+
+    Args:
+        columns: of the output: those of the file, and others behind them.
+        file: from `with_plain_numbers`, or any other.
+        values: columns of the comparison, if the last columns have their old values.
+
+    Returns:
+        The places of the columns that stay, and a function that alters a row.
+    """
+    notation, places = Notation(file.dialect), {name: i for i, name in enumerate(columns)}
+    # a detail may leave out value columns
+    texts = {places[n]: places[text] for n, text in file.originals.items() if n in places}
+    compared = [name for name in values if name in places]
+    olds = zip(compared, range(len(columns) - len(compared), len(columns)), strict=True)
+    numbers = [place for name, place in olds if name in file.originals]
+    dropped = {places[text] for text in file.originals.values()}
+    kept = [place for place in range(len(columns)) if place not in dropped]
+
+    def alter(fields: list[str]) -> list[str]:
+        for place, text in texts.items():
+            fields[place] = fields[text]
+        for place in numbers:
+            fields[place] = notation.written(fields[place])
+        return [fields[place] for place in kept]
+
+    return kept, alter
+
+
+def _new_names(columns: Sequence[str], values: Sequence[str]) -> list[str]:
+    """Names for the columns of original texts that no other column has."""
+    taken, names = set(columns), []
+    for value in values:
+        name = f"{value} as written"
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def _misread(place: str, value: str, column: str, notation: Notation) -> BadInput:
+    remedy = (
+        "Write it with three digits after each separator of thousands."
+        if notation.thousands == "."
+        else "Give --thousands . if the point separates thousands."
+    )
+    return BadInput(
+        f"{place}: {shown(column)} is {value[:40]!r}, but the decimal sign is "
+        f"{notation.decimal!r}. {remedy}"
+    )

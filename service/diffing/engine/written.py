@@ -1,0 +1,117 @@
+"""Writes the outputs of a diff in the dialects of its files."""
+
+import codecs
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from io import BufferedReader
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from diffing.core.dialect import PLAIN, SIDES, FullDialect
+from diffing.core.errors import BadInput
+from diffing.csvfiles.archives import Room
+from diffing.csvfiles.csv_file import CsvFile
+from diffing.csvfiles.notation import restored
+from diffing.csvfiles.translate import Translation
+from diffing.files.results import DIALECTS, OutputName, Outputs
+
+
+@dataclass(frozen=True)
+class Written:
+    """The outputs of a diff, first as SQL writes them.
+
+    Args:
+        parts: the files to write.
+        plain: the files that SQL writes: the same, or copies in the scratch folder.
+        files: the old and the new file.
+        values: the value columns.
+    """
+
+    parts: Outputs
+    plain: Outputs
+    files: tuple[CsvFile, CsvFile]
+    values: Sequence[str]
+
+    @classmethod
+    def of(
+        cls, parts: Outputs, files: tuple[CsvFile, CsvFile], values: Sequence[str], scratch: Path
+    ) -> "Written":
+        """The outputs of a diff of these files."""
+        written = cls(parts, parts, files, values)
+        copies: dict[str, Any] = {
+            name: scratch / f"plain-{name}.csv"
+            for name in DIALECTS
+            if getattr(parts, name) and not written.dialect(name).is_written_as_it_is
+        }
+        return replace(written, plain=replace(parts, **copies))
+
+    def dialect(self, output: OutputName) -> FullDialect:
+        """The dialect of an output."""
+        dialect = self._file(output).dialect
+        if output not in self.parts.plain:
+            return dialect
+        return FullDialect(decimal=dialect.decimal, thousands=dialect.thousands)
+
+    def _file(self, output: OutputName) -> CsvFile:
+        """The file whose dialect an output has."""
+        return self.files[SIDES.index(DIALECTS[output])]
+
+    def finish(self) -> None:
+        """Translate the copies.
+
+        Raises:
+            BadInput: the dialect of new cannot represent an old value.
+            OutOfDisk: too little space is free.
+        """
+        for name in DIALECTS:
+            plain, part = getattr(self.plain, name), getattr(self.parts, name)
+            if plain != part:
+                self._translate(plain, part, name)
+                plain.unlink()
+
+    def _translate(self, plain: Path, part: Path, output: OutputName) -> None:
+        old, new = self.files
+        file, dialect = self._file(output), self.dialect(output)
+        room = Room(part.parent, file.name)
+        with plain.open("rb") as source, part.open("wb") as target:
+            text = Translation(source, output, PLAIN, dialect)
+            columns = text.columns or []
+            kept, alter = restored(columns, file, self.values if output == "detail" else ())
+            if not dialect.has_plain_numbers:
+                text.alter = alter
+            try:
+                for block in _encoded(text, [columns[place] for place in kept]):
+                    room.require(len(block))
+                    target.write(block)
+            except UnicodeEncodeError as error:
+                character = error.object[error.start]
+                raise BadInput(
+                    f"{old.name}: an old value has {character!r} (U+{ord(character):04X}), which "
+                    f"{dialect.encoding} lacks, the encoding of {new.name}. "
+                    f"Export {new.name} as UTF-8, or leave out the detail."
+                ) from None
+
+
+def translated(
+    source: BufferedReader, name: str, dialect: FullDialect, target: FullDialect
+) -> Iterator[bytes]:
+    """The bytes of a CSV file in another dialect, in blocks.
+
+    Args:
+        source: the file, opened at its beginning.
+        name: of the file, for errors.
+        dialect: of the file.
+        target: the other dialect.
+
+    Raises:
+        BadInput: the file is not valid, or cannot be written in the other dialect.
+        UnicodeEncodeError: the encoding of the other dialect lacks a character.
+    """
+    text = Translation(source, name, dialect, target)
+    return _encoded(text, text.columns or [])
+
+
+def _encoded(text: Translation, columns: list[str]) -> Iterator[bytes]:
+    encoder = codecs.getincrementalencoder(text.target.encoding)()
+    return map(encoder.encode, chain([f"{text.line_of(columns)}\n"], text.chunks()))
