@@ -28,6 +28,15 @@ $(BIN)/.tests: $(BIN)/.runs
 .PHONY: install
 install: $(BIN)/.tests ## make .venv with everything pinned, test tools too
 
+# The tests of the pages need a browser. Without one, and without root, they are skipped.
+.PHONY: browser
+browser: ## install Debian's package chromium, if there is no browser
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Debian's package chromium, for the tests of the pages"; \
+		apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium >/dev/null; \
+	else echo "No browser: the tests of the pages are skipped. Install chromium."; fi
+
 .PHONY: run
 run: $(BIN)/.runs ## do the main job on sample data, then serve on PORT (ONCE=1: exit when done)
 	@$(BIN)/diffing demo --port $(PORT) $(if $(ONCE),--once)
@@ -44,11 +53,11 @@ test test-all: export PYTHONDONTWRITEBYTECODE :=
 SIDE_BY_SIDE := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
-test: lint ## lint, types and the tests that take no more than seconds each
+test: lint browser ## lint, types and the tests that take no more than seconds each
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m 'not slow'
 
 .PHONY: test-all
-test-all: lint ## lint, types and every test, those that take long too
+test-all: lint browser ## lint, types and every test, those that take long too
 	EVERY_EXAMPLE=1 $(BIN)/pytest $(SIDE_BY_SIDE)
 
 .PHONY: lint

@@ -438,7 +438,7 @@ ODD: dict[str, tuple[bytes, set[int]]] = {
     "no HTTP": (b"hello\r\n\r\n", {400}),
     "TLS": (bytes.fromhex("1603010200010001fc0303") + b"\x00" * 300 + b"\r\n\r\n", {400}),
     "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400}),
-    "HTTP/9": (b"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n", {404}),
+    "HTTP/9": (b"GET /none HTTP/9.9\r\nHost: localhost\r\n\r\n", {404}),
     "no Host": (b"GET /health HTTP/1.1\r\nConnection: close\r\n\r\n", {400}),
     "two Hosts": (get(b"/health", b"Host: other"), {400}),
     "a Host that is none": (

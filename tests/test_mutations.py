@@ -159,12 +159,6 @@ MUTANTS = [
     Mutant("duplicates", "time_tol is not null and", "false and", "kinds_duplicates_by_rules"),
     Mutant("duplicates", "time / greatest(time_tol, 1000)", "time", "kinds_duplicates_by_rules"),
     Mutant(
-        "duplicates",
-        "in_number_columns(value), $rel_tols",
-        "value, $rel_tols",
-        "kinds_duplicates_of_texts",
-    ),
-    Mutant(
         "counts",
         "exact_key_of(struct_pack(*columns('^key_[0-9]+$')), [*columns('^key_[0-9]+$')])",
         "struct_pack(*columns('^key_[0-9]+$'))",

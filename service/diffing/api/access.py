@@ -5,10 +5,12 @@ import re
 import time
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.datastructures import URL, Headers
+from starlette.requests import Request, cookie_parser
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
@@ -17,6 +19,7 @@ from diffing.core.errors import CrossSite, NotAuthorized, ScopeLacking
 from diffing.store.api_keys import ApiKey, ApiKeys
 from diffing.store.job import Job
 from diffing.store.scopes import Scope
+from diffing.store.sessions import Sessions
 
 # An operation needs one of these scopes, or admin.
 Need = frozenset[Scope]
@@ -45,7 +48,26 @@ NEEDS: Final[dict[str, Need]] = {
     "GET /openapi.json": NOTHING,
     "GET /docs": NOTHING,
     "GET /docs/{name}": NOTHING,
+    "GET /static/{name}": NOTHING,
+    "GET /login": NOTHING,
+    "POST /login": NOTHING,
+    "POST /logout": NOTHING,
 }
+
+# The operations of pages. A browser without a session is led to the page that begins one.
+PAGES: Final[dict[str, Need]] = {
+    "GET ": ANY_API_KEY,
+    "GET /jobs": ANY_API_KEY,
+    "GET /jobs/{job_id}": ANY_API_KEY,
+    "POST /jobs/{job_id}/cancel": SUBMIT,
+    "GET /metrics/{metric_id}": ANY_API_KEY,
+    "POST /metrics/{metric_id}/diff": SUBMIT,
+    "POST /compare": SUBMIT,
+}
+
+# The cookie of a session. It counts for pages, and for reading from the API.
+SESSION: Final = "diffing_session"
+LOGIN: Final = "/login"
 
 _SECONDS_KNOWN = 1.0
 
@@ -57,10 +79,12 @@ class Caller:
     Args:
         owner: id of the API key; None without one.
         sees_all: whether every job is visible, not only those of the API key.
+        signed_in: whether it is a browser with a session.
     """
 
     owner: str | None
     sees_all: bool
+    signed_in: bool = False
 
     def sees(self, job: Job) -> bool:
         """Whether a job is visible to it."""
@@ -74,14 +98,14 @@ def caller_of(request: Request) -> Caller:
 
 
 class ApiKeyCache:
-    """Remembers each valid API key for a second.
+    """Remembers each valid API key, and each session, for a second.
 
     A query of the table takes about as long as the rest of a request. A revoked API key stays valid
     for one more second.
     """
 
-    def __init__(self, api_keys: ApiKeys) -> None:
-        self._api_keys = api_keys
+    def __init__(self, known: ApiKeys | Sessions) -> None:
+        self._known = known
         self._found: dict[bytes, tuple[float, ApiKey]] = {}
 
     async def find(self, token: str) -> ApiKey | None:
@@ -92,7 +116,7 @@ class ApiKeyCache:
         asked = time.monotonic()
         if asked < until:
             return known
-        api_key = await run_in_threadpool(self._api_keys.find, token)
+        api_key = await run_in_threadpool(self._known.find, token)
         if api_key:
             self._found[digest] = (asked + _SECONDS_KNOWN, api_key)
         else:
@@ -100,47 +124,78 @@ class ApiKeyCache:
         return api_key
 
 
-def guarded(route: BaseRoute, api_keys: ApiKeyCache | None) -> Route:
+@dataclass(frozen=True)
+class Doorkeepers:
+    """The API keys and sessions of which a request needs one."""
+
+    api_keys: ApiKeyCache
+    sessions: ApiKeyCache
+
+
+def guarded(route: BaseRoute, doorkeepers: Doorkeepers | None) -> Route:
     """The route, which now requires the scopes of its operations.
 
     Args:
         route: of the application.
-        api_keys: of which a request needs one; None allows everything.
+        doorkeepers: know who may come in; None allows everything.
 
     Raises:
         LookupError: one of its operations is not in NEEDS.
     """
     if not isinstance(route, Route) or not route.methods:
         raise LookupError(f"the operations of {route} cannot be determined")
-    needs = {
-        method: NEEDS[f"{'GET' if method == 'HEAD' else method} {route.path.rstrip('/')}"]
+    operations = {
+        method: f"{'GET' if method == 'HEAD' else method} {route.path.rstrip('/')}"
         for method in route.methods
     }
-    route.app = _Guarded(route.app, needs, api_keys)
+    is_page = all(operation in PAGES for operation in operations.values())
+    needs = {method: (PAGES if is_page else NEEDS)[name] for method, name in operations.items()}
+    route.app = _Guarded(route.app, needs, doorkeepers, is_page=is_page)
     return route
 
 
 class _Guarded:
     """An endpoint that requires a scope for each method."""
 
-    def __init__(self, app: ASGIApp, needs: dict[str, Need], api_keys: ApiKeyCache | None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        needs: dict[str, Need],
+        doorkeepers: Doorkeepers | None,
+        *,
+        is_page: bool,
+    ) -> None:
         self._app = app
         self._needs = needs
-        self._api_keys = api_keys
+        self._doorkeepers = doorkeepers
+        self._is_page = is_page
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         need, headers = self._needs[scope["method"]], Headers(scope=scope)
         if need == SUBMIT:
-            _refuse_other_sites(headers)
-        scope.setdefault("state", {})["caller"] = await self._caller(need, headers)
+            refuse_other_sites(headers)
+        try:
+            caller = await self._caller(need, headers)
+        except NotAuthorized:
+            if not self._is_page or "authorization" in headers:
+                raise
+            await _to_login(scope)(scope, receive, send)
+            return
+        scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)
 
     async def _caller(self, need: Need, headers: Headers) -> Caller:
-        if self._api_keys is None:
+        if self._doorkeepers is None:
             return Caller(None, sees_all=True)
         if not need:
             return Caller(None, sees_all=False)
-        api_key = await self._api_keys.find(_token_of(headers))
+        # sessions start and cancel nothing through the API
+        session = session_of(headers) if self._is_page or need != SUBMIT else None
+        signed_in = session is not None and "authorization" not in headers
+        if signed_in and session:
+            api_key = await self._doorkeepers.sessions.find(session)
+        else:
+            api_key = await self._doorkeepers.api_keys.find(_token_of(headers))
         if not api_key:
             raise NotAuthorized("Invalid or revoked API key.", given=True)
         if Scope.ADMIN not in api_key.scopes and not need & api_key.scopes:
@@ -148,7 +203,20 @@ class _Guarded:
                 f"This request needs an API key with the scope {' or '.join(sorted(need))}.",
                 min(need),
             )
-        return Caller(api_key.id, sees_all=Scope.ADMIN in api_key.scopes)
+        return Caller(api_key.id, Scope.ADMIN in api_key.scopes, signed_in)
+
+
+def session_of(headers: Headers) -> str | None:
+    """The token of a session in the cookies of a request; None without one."""
+    return cookie_parser(headers.get("cookie", "")).get(SESSION) or None
+
+
+def _to_login(scope: Connection) -> Response:
+    """The page that begins a session, which leads back to a page that was to be read."""
+    asked = URL(scope=scope)
+    back = f"{asked.path}?{asked.query}" if asked.query else asked.path
+    query = f"?{urlencode({'next': back})}" if scope["method"] == "GET" and back != "/" else ""
+    return RedirectResponse(f"{LOGIN}{query}", status_code=303)
 
 
 def _token_of(headers: Headers) -> str:
@@ -164,7 +232,7 @@ def _token_of(headers: Headers) -> str:
     return bearer[1]
 
 
-def _refuse_other_sites(headers: Headers) -> None:
+def refuse_other_sites(headers: Headers) -> None:
     """Keep pages of other sites from starting or cancelling jobs through a browser.
 
     Raises:

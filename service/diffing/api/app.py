@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
-from diffing.api.access import ApiKeyCache, guarded
+from diffing.api.access import ApiKeyCache, Doorkeepers, guarded
 from diffing.api.backend import Backend
 from diffing.api.catalogue import CatalogueViews
 from diffing.api.events import Events
@@ -21,6 +21,12 @@ from diffing.api.http.problems import (
 from diffing.api.jobs import JobViews
 from diffing.api.openapi import Document
 from diffing.api.operations import Operations
+from diffing.api.pages.actions import Actions
+from diffing.api.pages.jobs import JobPages
+from diffing.api.pages.login import Login
+from diffing.api.pages.metrics import MetricPage
+from diffing.api.pages.start import StartPage
+from diffing.api.pages.static_files import StaticFiles
 from diffing.api.results import Results
 from diffing.api.submissions import Submissions
 from diffing.core.catalogue import Catalogue
@@ -43,19 +49,30 @@ def make_app(
         LookupError: an operation of a route is not in `access.NEEDS`.
     """
     backend = Backend.of(settings, catalogue)
+    submissions = Submissions(backend)
     groups = (
-        Submissions(backend),
+        submissions,
         JobViews(backend),
         Results(backend),
         Events(backend),
         CatalogueViews(backend),
         Operations(backend),
         Document(ask_for_api_keys=ask_for_api_keys),
+        StartPage(backend),
+        JobPages(backend),
+        MetricPage(backend),
+        Actions(backend, submissions),
+        Login(backend, ask_for_api_keys=ask_for_api_keys),
+        StaticFiles(),
     )
-    api_keys = ApiKeyCache(backend.api_keys) if ask_for_api_keys else None
+    doorkeepers = (
+        Doorkeepers(ApiKeyCache(backend.api_keys), ApiKeyCache(backend.sessions))
+        if ask_for_api_keys
+        else None
+    )
     app = _Application(
         names_of(settings, ask_for_api_keys=ask_for_api_keys),
-        routes=[guarded(route, api_keys) for group in groups for route in group.routes()],
+        routes=[guarded(route, doorkeepers) for group in groups for route in group.routes()],
         exception_handlers={
             DiffingError: problem_of_error,
             HTTPException: problem_of_http,

@@ -14,6 +14,7 @@ from diffing.store.database import open_file
 from diffing.store.job import Job
 from diffing.store.jobs import Jobs
 from diffing.store.queue import CONVERSIONS, JobQueue
+from diffing.store.sessions import Sessions
 from diffing.store.statistics import Statistics
 
 
@@ -26,6 +27,7 @@ class Backend:
         catalogue: the metrics.
         jobs: the jobs table.
         api_keys: the API keys.
+        sessions: of browsers.
         queue: of job ids.
         statistics: figures of all jobs and workers.
         watch: follows jobs for waiting requests.
@@ -37,6 +39,7 @@ class Backend:
     catalogue: Catalogue
     jobs: Jobs
     api_keys: ApiKeys
+    sessions: Sessions
     queue: JobQueue
     statistics: Statistics
     watch: Watch[Job]
@@ -58,6 +61,7 @@ class Backend:
             catalogue=catalogue,
             jobs=jobs,
             api_keys=ApiKeys(engine),
+            sessions=Sessions(engine),
             queue=JobQueue(settings.queue_file),
             statistics=Statistics(engine, settings.stale_after),
             watch=Watch(jobs.of_ids, stopping, slots),

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from diffing.api.multipart import Form
 from diffing.core.errors import BadArgument, TooLarge, Unprocessable, UnsupportedBody
-from diffing.core.option_texts import NAMES, read_options
+from diffing.core.option_texts import LISTS, NAMES, read_options
 from diffing.core.settings import Settings
 from diffing.core.text import shown
 from diffing.files.uploads import Upload
@@ -144,6 +144,8 @@ async def _feed(form: Form, first: bytes, chunks: AsyncIterator[bytes]) -> None:
 
 def _body_of_form(form: Form, upload: Upload) -> Body:
     fields = form.finish()
+    for name in set(fields) - set(LISTS):  # browsers send empty fields, too
+        fields[name] = [text for text in fields[name] if text]
     try:
         members = read_options(fields)
     except BadArgument as error:

@@ -7,11 +7,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from diffing.api.access import caller_of
+from diffing.api.access import Caller, caller_of
 from diffing.api.backend import Backend
 from diffing.api.http.problems import problem
 from diffing.core.errors import BadArgument, ResultGone, UnknownJob, UnknownMetric
@@ -42,24 +43,16 @@ class JobViews:
     def jobs(self, request: Request) -> Response:
         """A page of jobs, newest first, with the cursor of the next page."""
         asked = request.query_params
-        statuses = [_status_in(text) for text in asked.getlist("status")]
-        most, before = _limit_in(asked.get("limit")), _id_in(asked.get("cursor"))
-        metric = asked.get("metric")
-        if metric is not None:
-            try:
-                metric = self._backend.catalogue.find(metric).id
-            except UnknownMetric as error:
-                return problem(error, metrics=list(self._backend.catalogue.metrics))
-        caller = caller_of(request)
-        owner = None if caller.sees_all else caller.owner
-        jobs = self._backend.jobs.page(most + 1, before, statuses, metric, owner)
-        following = _cursor_after(jobs[most - 1]) if len(jobs) > most else None
+        try:
+            jobs, following = page_of_jobs(self._backend, caller_of(request), asked)
+        except UnknownMetric as error:
+            return problem(error, metrics=list(self._backend.catalogue.metrics))
         headers = dict(NOT_STORED)
         if following:
             kept = [(name, value) for name, value in asked.multi_items() if name != "cursor"]
             query = urlencode([*kept, ("cursor", following)])
             headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
-        said = {"jobs": [status_of(job) for job in jobs[:most]], "next": following}
+        said = {"jobs": [status_of(job) for job in jobs], "next": following}
         return JSONResponse(said, headers=headers)
 
     def cancel(self, request: Request) -> Response:
@@ -79,6 +72,28 @@ class JobViews:
         if job.status is not Status.SUCCEEDED:
             return not_yet(job)
         return JSONResponse(job.summary)
+
+
+def page_of_jobs(
+    backend: Backend, caller: Caller, asked: QueryParams
+) -> tuple[list[Job], str | None]:
+    """The jobs that a query asks for, newest first, and the cursor of the next page.
+
+    Args:
+        backend: of the API.
+        caller: sees its own jobs, or all.
+        asked: `status`, `metric`, `limit` and `cursor`.
+
+    Raises:
+        BadArgument: a parameter is invalid.
+        UnknownMetric: the catalogue does not have the metric.
+    """
+    statuses = [_status_in(text) for text in asked.getlist("status")]
+    most, before = _limit_in(asked.get("limit")), _id_in(asked.get("cursor"))
+    metric = backend.catalogue.find(asked["metric"]).id if "metric" in asked else None
+    owner = None if caller.sees_all else caller.owner
+    jobs = backend.jobs.page(most + 1, before, statuses, metric, owner)
+    return jobs[:most], _cursor_after(jobs[most - 1]) if len(jobs) > most else None
 
 
 def job_of(request: Request, backend: Backend) -> Job:

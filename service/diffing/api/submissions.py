@@ -55,12 +55,9 @@ class Submissions:
         if idempotency_key is not None and not re.fullmatch(r"[\x21-\x7e]{1,255}", idempotency_key):
             raise BadArgument("The Idempotency-Key must be 1 to 255 ASCII characters, no spaces.")
         seconds = seconds_to_wait(request)
-        metric_id, settings = request.path_params.get("metric_id"), self._backend.settings
-        owner = caller_of(request).owner
+        metric_id = request.path_params.get("metric_id")
         try:
-            metric = await run_in_threadpool(self._welcome, metric_id, owner, idempotency_key)
-            async with body_of(request, settings, one_off=metric is None) as body:
-                job = await run_in_threadpool(self._requested, metric, owner, idempotency_key, body)
+            job = await self.submit(request, metric_id, idempotency_key)
         except NotFound as error:
             if metric_id is None:
                 raise
@@ -68,6 +65,26 @@ class Submissions:
         if seconds and job.status not in FINISHED:
             await self._backend.watch.until_end(job.id, request, seconds)
         return JSONResponse({"job_id": job.id}, status_code=202, headers=headers_of(job))
+
+    async def submit(
+        self, request: Request, metric_id: str | None, idempotency_key: str | None = None
+    ) -> Job:
+        """Record and queue the job of a request, or find that of the Idempotency-Key.
+
+        Args:
+            request: its body has options, or files.
+            metric_id: the metric; None for a one-off diff.
+            idempotency_key: from the client; None without one.
+
+        Raises:
+            NotFound: the metric is unknown, or an input file is missing.
+            BadArgument, Unprocessable, UnsupportedBody, TooLarge: the body is invalid.
+            QueueFull, KeyReused, DiskUnavailable, DatabaseUnavailable: it cannot be recorded.
+        """
+        owner, settings = caller_of(request).owner, self._backend.settings
+        metric = await run_in_threadpool(self._welcome, metric_id, owner, idempotency_key)
+        async with body_of(request, settings, one_off=metric is None) as body:
+            return await run_in_threadpool(self._requested, metric, owner, idempotency_key, body)
 
     def _welcome(
         self, metric_id: str | None, owner: str | None, idempotency_key: str | None

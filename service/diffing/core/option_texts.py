@@ -37,7 +37,7 @@ def read_options(texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
             options[name] = [item for text in given for item in _record(name, text)]
         elif len(given) > 1:
             raise _twice(name)
-        else:
+        elif given:
             options[name] = _flag(name, given[0]) if name in FLAGS else given[0]
     return options
 

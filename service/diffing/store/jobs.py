@@ -118,6 +118,14 @@ class Jobs:
                 )
         raise no_job(job_id)
 
+    def waiting_before(self, job_id: int) -> int:
+        """The number of waiting jobs that are older than a job."""
+        older = sa.select(sa.func.count()).where(
+            _jobs.c.status == Status.QUEUED, _jobs.c.id < job_id
+        )
+        with reading(self._engine) as connection:
+            return connection.execute(older).scalar_one()
+
     def page(
         self,
         most: int,

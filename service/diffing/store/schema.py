@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 # The newest revision in `migrations/versions`. A database that has it needs no migration.
-REVISION = "6"
+REVISION = "7"
 
 
 class _Utc(sa.TypeDecorator[datetime]):
@@ -89,6 +89,15 @@ api_keys = sa.Table(
     sa.Column("scopes", sa.String, nullable=False),
     sa.Column("created_at", _Utc, nullable=False),
     sa.Column("revoked_at", _Utc),
+)
+
+# Browsers that signed in with an API key: of each token, only its digest.
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("digest", sa.String, primary_key=True),
+    sa.Column("api_key", sa.String, nullable=False),
+    sa.Column("ends_at", _Utc, nullable=False),
 )
 
 # Workers that gave a sign of life. Each makes its own id: see `process_name`.

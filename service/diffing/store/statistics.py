@@ -47,6 +47,19 @@ class Crew:
 
 
 @dataclass(frozen=True)
+class Load:
+    """The jobs by state, and the workers.
+
+    Args:
+        jobs: number in the table, by state.
+        crew: the workers.
+    """
+
+    jobs: Mapping[Status, int]
+    crew: Crew
+
+
+@dataclass(frozen=True)
 class Figures:
     """All figures.
 
@@ -84,21 +97,22 @@ class Statistics:
             DatabaseUnavailable: the tables cannot be read.
         """
         with reading(self._engine) as connection:
-            by_status = {
-                row.status: row.number
-                for row in connection.execute(
-                    sa.select(jobs.c.status, sa.func.count().label("number")).group_by(
-                        jobs.c.status
-                    )
-                )
-            }
             return Figures(
-                jobs={status: by_status.get(status, 0) for status in Status},
+                jobs=_numbers(connection),
                 oldest_queued=_oldest_queued(connection),
                 crew=self._crew(connection),
                 totals=[Total(*row) for row in connection.execute(sa.select(totals))],
                 durations=_durations(connection),
             )
+
+    def load(self) -> Load:
+        """Read the number of jobs, and the figures of the workers.
+
+        Raises:
+            DatabaseUnavailable: the tables cannot be read.
+        """
+        with reading(self._engine) as connection:
+            return Load(_numbers(connection), self._crew(connection))
 
     def crew(self) -> Crew:
         """Read the figures of the workers.
@@ -129,6 +143,13 @@ class Statistics:
             )
         ).one()
         return Crew(*row)
+
+
+def _numbers(connection: sa.Connection) -> dict[Status, int]:
+    """The number of jobs in each state."""
+    query = sa.select(jobs.c.status, sa.func.count().label("number")).group_by(jobs.c.status)
+    found = {row.status: row.number for row in connection.execute(query)}
+    return {status: found.get(status, 0) for status in Status}
 
 
 def _oldest_queued(connection: sa.Connection) -> float | None:

@@ -58,14 +58,19 @@ def problem_of_error(_: Request, error: Exception) -> ProblemResponse:
 
 def problem(error: DiffingError, **members: object) -> ProblemResponse:
     """The problem of one of our own errors, with more members for the client."""
-    status = next(
-        (status for kind, status in _STATUSES.items() if isinstance(error, kind)),
-        HTTPStatus.SERVICE_UNAVAILABLE,
-    )
+    status = status_of_error(error)
     return ProblemResponse(
         {**error.failure.as_dict(), "status": status, **members},
         status_code=status,
         headers=_headers_of(error),
+    )
+
+
+def status_of_error(error: DiffingError) -> HTTPStatus:
+    """The HTTP status of one of our own errors."""
+    return next(
+        (status for kind, status in _STATUSES.items() if isinstance(error, kind)),
+        HTTPStatus.SERVICE_UNAVAILABLE,
     )
 
 

@@ -1,0 +1,42 @@
+"""The page of a metric: its files and its history."""
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from diffing.api.access import caller_of
+from diffing.api.backend import Backend
+from diffing.api.pages.frame import frame_of
+from diffing.api.pages.rendering import page, with_error_page
+from diffing.api.pages.start import metric_row
+
+_MOST_JOBS = 50
+
+
+class MetricPage:
+    """Shows a metric."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def routes(self) -> list[Route]:
+        """The routes of this page."""
+        return [Route("/metrics/{metric_id}", self.metric, include_in_schema=False)]
+
+    @with_error_page
+    async def metric(self, request: Request) -> Response:
+        """The metric with that id or alias."""
+        return await run_in_threadpool(self._metric, request)
+
+    def _metric(self, request: Request) -> Response:
+        caller, backend = caller_of(request), self._backend
+        owner = None if caller.sees_all else caller.owner
+        metric = backend.catalogue.find(request.path_params["metric_id"])
+        values = {
+            "frame": frame_of(backend, request, "metrics"),
+            "metric": metric,
+            "row": metric_row(backend, metric, owner),
+            "jobs": backend.jobs.page(_MOST_JOBS, metric=metric.id, owner=owner),
+        }
+        return page("metric", values)

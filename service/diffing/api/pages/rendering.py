@@ -1,0 +1,129 @@
+"""Templates, and the answers with them."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from diffing.api.http.problems import status_of_error
+from diffing.core.errors import DiffingError
+
+# Forms of the pages need a Referrer-Policy that sends Origin: with no-referrer, it would be "null".
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_UNITS = ("B", "KB", "MB", "GB", "TB")
+_NONE = "\u2013"  # a dash
+_AGES = (("day", 86_400), ("hour", 3_600), ("minute", 60))
+
+
+def shown_bytes(size: int | None) -> str:
+    """A size, such as 13.1 MB; a dash for None."""
+    if size is None:
+        return _NONE
+    number, unit = float(size), 0
+    while number >= 999.95 and unit < len(_UNITS) - 1:
+        number, unit = number / 1000, unit + 1
+    return f"{number:.0f} {_UNITS[unit]}" if unit == 0 else f"{number:.1f} {_UNITS[unit]}"
+
+
+def shown_number(number: float | None) -> str:
+    """A whole number with separators; a dash for None."""
+    return _NONE if number is None else f"{number:,}"
+
+
+def shown_share(part: float, whole: float) -> str:
+    """A share in percent, which is 0 % or 100 % only if it is exactly that."""
+    if not whole:
+        return _NONE
+    percent = 100 * part / whole
+    if 0 < percent < 0.1:
+        return "< 0.1 %"
+    if 99.9 < percent < 100:
+        return "> 99.9 %"
+    return f"{percent:.0f} %" if percent in (0, 100) else f"{percent:.1f} %"
+
+
+def shown_age(time: datetime | None) -> str:
+    """A time as its distance from now, such as `3 minutes ago`."""
+    if time is None:
+        return "never"
+    seconds = max((datetime.now(UTC) - time).total_seconds(), 0)
+    for unit, length in _AGES:
+        if seconds >= length:
+            number = int(seconds // length)
+            return f"{number} {unit}{'' if number == 1 else 's'} ago"
+    return "just now"
+
+
+def shown_time(time: datetime | None) -> str:
+    """A time to the second, in UTC."""
+    return f"{time:%d %B %Y, %H:%M:%S} UTC" if time else _NONE
+
+
+def shown_seconds(seconds: float | timedelta | None) -> str:
+    """A duration, such as `8.3 s` or `2 min 5 s`."""
+    if seconds is None:
+        return _NONE
+    if isinstance(seconds, timedelta):
+        seconds = seconds.total_seconds()
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
+
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("templates")),
+    autoescape=True,  # everywhere, not only in files of some suffixes
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters |= {
+    "number": shown_number,
+    "bytes": shown_bytes,
+    "age": shown_age,
+    "time": shown_time,
+    "seconds": shown_seconds,
+}
+_TEMPLATES.globals["share"] = shown_share
+
+
+def page(template: str, values: Mapping[str, Any], status: int = 200) -> Response:
+    """An HTML page.
+
+    Args:
+        template: its name, without the suffix.
+        values: by the names in the template.
+        status: of the answer.
+    """
+    html = _TEMPLATES.get_template(f"{template}.html").render(values)
+    return HTMLResponse(html, status_code=status, headers=_HEADERS)
+
+
+def with_error_page(
+    endpoint: Callable[[Any, Request], Awaitable[Response]],
+) -> Callable[[Any, Request], Awaitable[Response]]:
+    """An endpoint of a page, whose errors are pages, too."""
+
+    @wraps(endpoint)
+    async def run(self: Any, request: Request) -> Response:
+        try:
+            return await endpoint(self, request)
+        except DiffingError as error:
+            values = {"title": error.failure.title, "detail": error.detail, "frame": None}
+            return await run_in_threadpool(page, "error", values, status_of_error(error))
+
+    return run

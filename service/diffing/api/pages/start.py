@@ -1,0 +1,132 @@
+"""The start page: running jobs, the catalogue, and a form to compare two files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from diffing.api.access import caller_of
+from diffing.api.backend import Backend
+from diffing.api.pages.frame import frame_of
+from diffing.api.pages.rendering import page, with_error_page
+from diffing.core.catalogue import Metric
+from diffing.core.errors import MissingInput
+from diffing.files.inputs import find_input
+from diffing.store.job import UNFINISHED, Job, Status
+
+_MOST_METRICS = 100
+_MOST_RUNNING = 20
+_HISTORY = 14
+
+
+@dataclass(frozen=True)
+class InputState:
+    """A file that the next diff of a metric would read; without a size, it is missing."""
+
+    name: str
+    bytes: int | None = None
+    modified: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A diff in a chart of the last ones: heights in percent of the highest.
+
+    Args:
+        job: the diff.
+        changed, added: heights.
+    """
+
+    job: Job
+    changed: float
+    added: float
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """A metric on the start page.
+
+    Args:
+        metric: of the catalogue.
+        last: its newest job; None if it was never diffed.
+        bars: the last diffs that succeeded, oldest first.
+        old, new: the files.
+    """
+
+    metric: Metric
+    last: Job | None
+    bars: list[Bar]
+    old: InputState
+    new: InputState
+
+    @property
+    def may_start(self) -> bool:
+        """Whether both files are there."""
+        has_old = self.old.bytes is not None or self.metric.old_may_be_missing
+        return has_old and self.new.bytes is not None
+
+
+class StartPage:
+    """Shows the state of the service."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def routes(self) -> list[Route]:
+        """The routes of this page."""
+        return [Route("/", self.start, include_in_schema=False)]
+
+    @with_error_page
+    async def start(self, request: Request) -> Response:
+        """Running jobs, the catalogue, and the form."""
+        return await run_in_threadpool(self._start, request)
+
+    def _start(self, request: Request) -> Response:
+        caller, backend = caller_of(request), self._backend
+        owner = None if caller.sees_all else caller.owner
+        metrics = list(backend.catalogue.metrics.values())
+        values = {
+            "frame": frame_of(backend, request, "metrics"),
+            "running": backend.jobs.page(_MOST_RUNNING, statuses=UNFINISHED, owner=owner),
+            "rows": [metric_row(backend, metric, owner) for metric in metrics[:_MOST_METRICS]],
+            "more": max(len(metrics) - _MOST_METRICS, 0),
+        }
+        return page("start", values)
+
+
+def metric_row(backend: Backend, metric: Metric, owner: str | None) -> MetricRow:
+    """A metric with its last diffs and its files.
+
+    Args:
+        backend: of the API.
+        metric: of the catalogue.
+        owner: only jobs of that API key; None for all.
+    """
+    last = backend.jobs.page(1, metric=metric.id, owner=owner)
+    done = backend.jobs.page(_HISTORY, None, [Status.SUCCEEDED], metric.id, owner)
+    old, new = (_state_of(name, backend.settings.input_dir) for name in (metric.old, metric.new))
+    return MetricRow(metric, last[0] if last else None, _bars_of(done[::-1]), old, new)
+
+
+def _state_of(name: str, folder: Path) -> InputState:
+    try:
+        path = find_input(name, folder)
+        found = path.stat()
+    except (MissingInput, FileNotFoundError):
+        return InputState(name)
+    return InputState(path.name, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+
+
+def _bars_of(jobs: Sequence[Job]) -> list[Bar]:
+    """The bars of jobs that succeeded."""
+    counts = [(job, job.summary or {}) for job in jobs]
+    highest = max((s.get("emitted", 0) for _, s in counts), default=0) or 1
+    return [
+        Bar(job, 100 * s.get("changed", 0) / highest, 100 * s.get("added", 0) / highest)
+        for job, s in counts
+    ]

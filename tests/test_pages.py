@@ -1,0 +1,399 @@
+"""The pages, in a real browser: what they show, and that they need nothing but this service."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import sync_playwright as started
+
+from tests.browser import chromium
+from tests.service_under_test import Client, LargePair, Program, Service
+from tests.test_access import make_api_key
+
+WIDTHS = (360, 768, 1280)
+HOSTILE = '<img src=x onerror="fail()"><script>fail()</script>'
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with started() as programs:
+        browser = programs.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A client of a whole service with the files of revenue, and not of c-revenue."""
+    with Service(tmp_path_factory.mktemp("pages") / "data") as service:
+        service.write_small_pair()
+        client, _ = service.api_and_worker()
+        yield client
+
+
+class Visit:
+    """A browser that looks at the pages of a service, and what went wrong in it."""
+
+    def __init__(self, context: BrowserContext, base: str) -> None:
+        self.faults: list[str] = []
+        self._base = base
+        self.page: Page = context.new_page()
+        self.page.on("console", self._note)
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("request", self._watch)
+
+    def _note(self, message: ConsoleMessage) -> None:
+        # a browser reports each answer that is an error; those are tested by their status
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.faults.append(message.text)
+
+    def _watch(self, request: object) -> None:
+        url = str(getattr(request, "url", ""))
+        if not url.startswith((self._base, "data:", "blob:")):
+            self.faults.append(f"foreign request: {url}")
+
+    def goes_to(self, path: str) -> Page:
+        """The page there, once it is loaded."""
+        self.page.goto(f"{self._base}{path}")
+        return self.page
+
+
+def visits(browser: Browser, client: Client, **options: object) -> Iterator[Visit]:
+    with browser.new_context(**options) as context:  # type: ignore[arg-type]
+        visit = Visit(context, str(client.base_url).rstrip("/"))
+        yield visit
+        assert [] == visit.faults
+
+
+@pytest.fixture
+def visit(browser: Browser, client: Client) -> Iterator[Visit]:
+    yield from visits(browser, client)
+
+
+@pytest.fixture
+def without_scripts(browser: Browser, client: Client) -> Iterator[Visit]:
+    yield from visits(browser, client, java_script_enabled=False)
+
+
+@pytest.fixture(scope="module")
+def done(client: Client) -> int:
+    """A job of revenue that succeeded."""
+    job_id = client.new_job()
+    client.wait_for_success(job_id)
+    return job_id
+
+
+@pytest.fixture(scope="module")
+def failed(client: Client) -> int:
+    """A one-off job that failed."""
+    files = {"old": ("o.csv", "k,v\n1,2\n"), "new": ("n.csv", 'k,v\n1,2\n2,"\n')}
+    answer = client.post("/api/diffing/new", files=files, data={"key": "k", "value": "v"})
+    job_id: int = answer.json()["job_id"]
+    client.wait_for_failure(job_id)
+    return job_id
+
+
+def test_a_metric_is_diffed_from_the_start_page(visit: Visit) -> None:
+    page = visit.goes_to("/")
+
+    page.get_by_role("button", name="Diff now revenue", exact=True).click()
+
+    expect(page.get_by_role("heading", name="What changed in revenue")).to_be_visible()
+    expect(page.get_by_text("rows are in the result")).to_be_visible()
+
+
+def test_a_metric_is_diffed_without_scripts(without_scripts: Visit, client: Client) -> None:
+    page = without_scripts.goes_to("/")
+
+    page.get_by_role("button", name="Diff now revenue", exact=True).click()
+    client.wait_for_success(int(page.url.rpartition("/")[2]))
+    page.reload()
+
+    expect(page.get_by_role("heading", name="What changed in revenue")).to_be_visible()
+
+
+def test_a_missing_file_is_named_and_its_metric_cannot_be_diffed(visit: Visit) -> None:
+    page = visit.goes_to("/")
+
+    expect(page.get_by_text("new is missing: c_revenue_new.csv")).to_be_visible()
+    expect(page.get_by_role("button", name="Diff now c-revenue", exact=True)).to_be_disabled()
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
+def test_two_files_are_compared(
+    browser: Browser, client: Client, tmp_path: Path, scripts: bool
+) -> None:
+    (tmp_path / "before.csv").write_text("id,amount\n1,10\n2,20\n")
+    (tmp_path / "after.csv").write_text("id,amount\n1,10\n2,21\n3,30\n")
+    for visit in visits(browser, client, java_script_enabled=scripts):
+        page = visit.goes_to("/")
+        page.get_by_label("old").set_input_files(tmp_path / "before.csv")
+        page.get_by_label("new").set_input_files(tmp_path / "after.csv")
+        page.get_by_label("key columns").fill("id")
+        page.get_by_label("value columns").fill("amount")
+
+        with page.expect_navigation(url=re.compile("/jobs/")):
+            page.get_by_role("button", name="Compare").click()
+        client.wait_for_success(int(page.url.rpartition("/")[2]))
+        page.reload()
+
+        expect(page.locator(".sentence")).to_contain_text("1 added, 1 changed")
+
+
+def test_the_header_of_a_chosen_file_is_shown(visit: Visit, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text('id,"a, b",amount\n1,x,2\n')
+    page = visit.goes_to("/")
+
+    page.get_by_label("new").set_input_files(tmp_path / "new.csv")
+
+    expect(page.locator('[data-side="new"]')).to_have_text("new.csv, 23 B: id, a, b, amount")
+
+
+def test_a_refused_upload_says_why(visit: Visit, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,amount\n1,10\n")
+    page = visit.goes_to("/")
+    for side in ("old", "new"):
+        page.get_by_label(side).set_input_files(tmp_path / "a.csv")
+    page.get_by_label("key columns").fill("id")
+    page.get_by_label("value columns").fill("id")
+
+    page.get_by_role("button", name="Compare").click()
+
+    expect(page.locator(".upload")).to_contain_text("column named twice among key and value: id")
+
+
+def test_a_running_job_is_followed_to_its_result(
+    browser: Browser, large_pair: LargePair, tmp_path: Path
+) -> None:
+    with Service(tmp_path / "data") as service:
+        large_pair.put_into(service)
+        client, _ = service.api_and_worker()
+        for visit in visits(browser, client):
+            page = visit.goes_to("/")
+            page.get_by_role("button", name="Diff now revenue", exact=True).click()
+
+            expect(page.locator(".stage")).to_contain_text("read")
+
+            success = page.get_by_role("heading", name="What changed in revenue")
+            expect(success).to_be_visible(timeout=120_000)
+
+
+def test_a_waiting_job_is_cancelled(browser: Browser, tmp_path: Path) -> None:
+    with Service(tmp_path / "data") as service:
+        service.write_small_pair()
+        client = service.api()
+        for visit in visits(browser, client):
+            client.new_job()
+            page = visit.goes_to(f"/jobs/{client.new_job()}")
+            expect(page.get_by_text("1 job waits before this one.")).to_be_visible()
+            expect(page.get_by_text("No worker runs.")).to_be_visible()
+
+            page.get_by_role("button", name="Cancel").click()
+
+            expect(page.get_by_text("The job was cancelled.")).to_be_visible()
+
+
+def test_the_list_follows_a_job_to_its_end(browser: Browser, tmp_path: Path) -> None:
+    with Service(tmp_path / "data") as service:
+        service.write_small_pair()
+        client = service.api()
+        for visit in visits(browser, client):
+            client.new_job()
+            page = visit.goes_to("/jobs")
+            state = page.locator("tbody .state")
+            expect(state).to_have_text("queued")
+
+            service.worker()
+
+            expect(state).to_have_text("succeeded", timeout=120_000)
+
+
+def test_the_figures_of_a_job_are_those_of_its_summary(
+    visit: Visit, client: Client, done: int
+) -> None:
+    summary = client.get(f"/api/diffing/job/{done}/summary").json()
+    page = visit.goes_to(f"/jobs/{done}")
+
+    rows = page.locator("table.accounts tbody tr")
+    changed, unchanged, added, removed = (
+        summary[kind] for kind in ("changed", "unchanged", "added", "removed")
+    )
+    expect(rows.nth(0)).to_have_text(
+        re.compile(rf"old\s*{summary['old']['rows']}\s*{removed} removed, .*")
+    )
+    expect(rows.nth(1)).to_have_text(
+        re.compile(
+            rf"new\s*{summary['new']['rows']}\s*"
+            rf"{changed} changed, {unchanged} unchanged, {added} added"
+        )
+    )
+    expect(page.get_by_text(summary["result"]["sha256"])).to_be_visible()
+
+
+def test_a_result_is_downloaded(visit: Visit, client: Client, done: int) -> None:
+    page = visit.goes_to(f"/jobs/{done}")
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name=re.compile("Download CSV")).click()
+
+    assert client.result_of(done) == Path(download.value.path()).read_bytes()
+
+
+def test_a_failed_job_says_what_happened_and_where(visit: Visit, failed: int) -> None:
+    page = visit.goes_to(f"/jobs/{failed}")
+
+    expect(page.locator(".failed .detail")).to_contain_text("n.csv, line 3: the quote")
+
+
+def test_jobs_are_filtered(visit: Visit, done: int, failed: int) -> None:
+    page = visit.goes_to("/jobs")
+    page.get_by_label("status").select_option("failed")
+    page.get_by_role("button", name="Show").click()
+
+    expect(page.get_by_role("link", name=str(failed), exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name=str(done), exact=True)).not_to_be_visible()
+
+
+def test_the_history_of_a_metric_leads_to_its_jobs(visit: Visit, done: int) -> None:
+    page = visit.goes_to("/metrics/revenue")
+
+    page.get_by_role("row").get_by_role("link", name=str(done), exact=True).click()
+
+    assert page.url.endswith(f"/jobs/{done}")
+
+
+@pytest.mark.parametrize(("path", "status"), [("/jobs/999999", 404), ("/metrics/none", 404)])
+def test_an_unknown_page_is_an_error_page(
+    client: Client, visit: Visit, path: str, status: int
+) -> None:
+    page = visit.goes_to(path)
+
+    assert status == client.get(path).status_code
+    expect(page.get_by_role("heading", name="Unknown")).to_be_visible()
+
+
+def test_names_and_values_of_html_are_shown_as_text(visit: Visit, client: Client) -> None:
+    old, new = (f'id,"{HOSTILE.replace(chr(34), chr(34) * 2)}"\n1,{v}\n' for v in (1, 2))
+    files = {"old": (f"{HOSTILE}.csv", old), "new": (f"{HOSTILE}.csv", new)}
+    field = HOSTILE.replace('"', '""')
+    answer = client.post("/api/diffing/new", files=files, data={"key": "id", "value": f'"{field}"'})
+    job_id = answer.json()["job_id"]
+    client.wait_for_success(job_id)
+
+    page = visit.goes_to(f"/jobs/{job_id}")
+
+    expect(page.locator(".facts")).to_contain_text("<script>fail()</script>")
+    assert 0 == page.locator("main img, main script").count()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "path", ["/", "/jobs", "/jobs/{done}", "/jobs/{failed}", "/metrics/revenue"]
+)
+def test_everyone_can_use_a_page(
+    browser: Browser, client: Client, done: int, failed: int, path: str, scheme: str
+) -> None:
+    where = path.format(done=done, failed=failed)
+    for visit in visits(browser, client, color_scheme=scheme):
+        page = visit.goes_to(where)
+
+        found = Axe().run(page)
+
+        assert 0 == found.violations_count, found.generate_report()
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/jobs", "/jobs/{done}", "/jobs/{failed}", "/metrics/revenue"]
+)
+def test_no_page_needs_to_be_moved_sideways(
+    browser: Browser, client: Client, done: int, failed: int, path: str
+) -> None:
+    where = path.format(done=done, failed=failed)
+    for width in WIDTHS:
+        for visit in visits(browser, client, viewport={"width": width, "height": 700}):
+            page = visit.goes_to(where)
+
+            assert width >= page.evaluate("document.documentElement.scrollWidth")
+
+
+def test_a_page_is_used_with_the_keyboard_alone(visit: Visit) -> None:
+    page = visit.goes_to("/")
+
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent.trim()") == "Diff now revenue":
+            break
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("heading", name="What changed in revenue")).to_be_visible()
+
+
+# --- with API keys ---
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, str, Program]]:
+    """A client of a service that asks for API keys, the token of one, and the API."""
+    with Service(tmp_path_factory.mktemp("locked") / "data") as service:
+        service.write_small_pair()
+        token = make_api_key(service.folder, "read", "submit")
+        api = service.start("api", "--port", "0", API_KEYS="on")
+        yield service.client_of(api), token, api
+
+
+def test_a_browser_signs_in_and_out(browser: Browser, locked: tuple[Client, str, Program]) -> None:
+    client, token, _ = locked
+    for visit in visits(browser, client):
+        page = visit.goes_to("/jobs?status=failed")
+        page.get_by_label("token").fill("diffing_0")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("alert")).to_contain_text("invalid")
+
+        page.get_by_label("token").fill(token)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
+        assert page.url.endswith("/jobs?status=failed")
+
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_the_cookie_reads_and_neither_starts_nor_cancels_through_the_api(
+    locked: tuple[Client, str, Program],
+) -> None:
+    client, token, _ = locked
+    begun = client.post("/login", data={"token": token})
+    cookie = begun.headers["set-cookie"]
+    headers = {"Cookie": cookie.partition(";")[0]}
+
+    started = client.post("/metrics/revenue/diff", headers=headers)
+    address = started.headers["location"]
+
+    assert {"HttpOnly", "SameSite=strict"} <= {part.strip() for part in cookie.split(";")}
+    assert 303 == started.status_code
+    assert 200 == client.get("/api/diffing/jobs", headers=headers).status_code
+    assert 401 == client.get("/api/diffing/new/revenue", headers=headers).status_code
+    assert 401 == client.post("/api/diffing/new/revenue", headers=headers).status_code
+    assert (
+        401 == client.delete(f"/api/diffing{address[:4]}{address[5:]}", headers=headers).status_code
+    )
+    elsewhere = {**headers, "Origin": "https://elsewhere.example"}
+    assert 403 == client.post("/metrics/revenue/diff", headers=elsewhere).status_code
+
+
+@pytest.mark.parametrize(
+    "back", ["//elsewhere.example", "https://elsewhere.example", "/\\elsewhere"]
+)
+def test_signing_in_leads_to_this_service_alone(
+    locked: tuple[Client, str, Program], back: str
+) -> None:
+    client, token, _ = locked
+
+    begun = client.post("/login", data={"token": token, "next": back})
+
+    assert "/" == begun.headers["location"]
