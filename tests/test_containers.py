@@ -172,7 +172,8 @@ def diffing(prefix: list[str], *arguments: str, folder: Path) -> subprocess.Comp
 def write_pair(folder: Path) -> list[str]:
     (folder / "old.csv").write_text("id,value\n1,10\n2,20\n")
     (folder / "new.csv").write_text("id,value\n1,10\n2,21\n")
-    return [*("diff", "--old", "old.csv", "--new", "new.csv"), *("--key", "id", "--value", "value")]
+    files = ("--old", "old.csv", "--new", "new.csv")
+    return ["diff", *files, "--key", "id", "--value", "value", "-q"]
 
 
 def test_a_diff_that_the_kernel_kills_for_its_memory_says_so_in_one_line(
