@@ -14,6 +14,7 @@ import pytest
 import xxhash
 
 from diffing.core.catalogue import load_catalogue
+from diffing.core.dialect import PLAIN
 from diffing.core.errors import BadInput
 from diffing.core.progress import Progress
 from tests import reference
@@ -416,6 +417,8 @@ def test_the_summary_tells_what_was_compared_found_and_spent(working: Client, do
         "trim": False,
         "nocase": False,
         "empty": [],
+        "old_dialect": PLAIN.model_dump(),
+        "new_dialect": PLAIN.model_dump(),
         "duplicates": "allow",
         "first": "error",
         "old": {
@@ -762,7 +765,8 @@ def test_an_id_that_never_was_is_named(idle: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/api", "/api/diffing", "/api/diffing/job", "/api/diffing/job/1/rows", "/x%0ay"]
+    "path",
+    ["/none", "/api", "/api/diffing", "/api/diffing/job", "/api/diffing/job/1/rows", "/x%0ay"],
 )
 def test_a_path_that_leads_nowhere_is_a_404(idle: Client, path: str) -> None:
     assert_problem(idle.get(path), 404)

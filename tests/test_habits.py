@@ -336,7 +336,7 @@ def test_every_command_is_known_before_typer_is_loaded() -> None:
 
 
 def test_completion_knows_the_commands_and_options(typed: Typed) -> None:
-    script = typed("diffing --show-completion bash")
+    script = typed("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION=1 diffing --show-completion bash")
     words = typed("_DIFFING_COMPLETE=complete_bash COMP_WORDS='diffing s' COMP_CWORD=1 diffing")
 
     assert 0 == script.returncode

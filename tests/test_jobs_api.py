@@ -204,6 +204,8 @@ def test_the_metrics_are_described_in_their_order(listed: Service, client: Clien
         "trim": False,
         "nocase": False,
         "empty": [],
+        "old_dialect": {},
+        "new_dialect": {},
         "duplicates": "allow",
         "first": "error",
         "old": {"name": "revenue_old.csv", "there": True, "bytes": len(OLD.encode())},

@@ -175,7 +175,7 @@ def test_kinds_of_columns_come_as_a_form_or_as_json(
     assert b"id,code,at,note\n a,42,2026-11-27T10:00+01:00,\n" == working.result_of(job_id)
 
 
-@pytest.mark.parametrize("field", [{"trim": "yes"}, {"nocase": "1"}, {"trim": ["true", "true"]}])
+@pytest.mark.parametrize("field", [{"trim": "yes"}, {"nocase": ""}, {"trim": ["true", "true"]}])
 def test_what_is_neither_true_nor_false_in_a_form_is_a_422(
     idle: Client, field: dict[str, Any]
 ) -> None:

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from diffing.api.multipart import Form
 from diffing.core.errors import BadArgument, TooLarge, Unprocessable, UnsupportedBody
-from diffing.core.option_texts import LISTS, NAMES, read_options
+from diffing.core.option_texts import NAMES, read_options
 from diffing.core.settings import Settings
 from diffing.core.text import shown
 from diffing.files.uploads import Upload
@@ -54,13 +54,16 @@ class Body:
 
 
 @asynccontextmanager
-async def body_of(request: Request, settings: Settings, *, one_off: bool) -> AsyncIterator[Body]:
+async def body_of(
+    request: Request, settings: Settings, *, one_off: bool, from_page: bool = False
+) -> AsyncIterator[Body]:
     """The body of a request. At the end of the block its files are removed, unless kept.
 
     Args:
         request: the request. The body of a GET request is ignored.
         settings: the folder of uploads, and their largest size.
         one_off: whether the form may name columns.
+        from_page: whether empty fields count as not given, as browsers send them.
 
     Raises:
         BadArgument: the body is malformed, or ends too early.
@@ -92,7 +95,7 @@ async def body_of(request: Request, settings: Settings, *, one_off: bool) -> Asy
             names = [name for name in NAMES if one_off or name not in _COLUMNS]
             form = Form(options.get(b"boundary", b""), upload, names)
             await _feed(form, first, chunks)
-            yield await run_in_threadpool(_body_of_form, form, upload)
+            yield await run_in_threadpool(_body_of_form, form, upload, from_page=from_page)
         finally:
             try:
                 await run_in_threadpool(upload.close)
@@ -142,10 +145,10 @@ async def _feed(form: Form, first: bytes, chunks: AsyncIterator[bytes]) -> None:
     await run_in_threadpool(form.feed, b"".join(pieces))
 
 
-def _body_of_form(form: Form, upload: Upload) -> Body:
+def _body_of_form(form: Form, upload: Upload, *, from_page: bool) -> Body:
     fields = form.finish()
-    for name in set(fields) - set(LISTS):  # browsers send empty fields, too
-        fields[name] = [text for text in fields[name] if text]
+    if from_page:
+        fields = {name: texts for name, texts in fields.items() if any(texts)}
     try:
         members = read_options(fields)
     except BadArgument as error:

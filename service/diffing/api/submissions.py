@@ -67,7 +67,12 @@ class Submissions:
         return JSONResponse({"job_id": job.id}, status_code=202, headers=headers_of(job))
 
     async def submit(
-        self, request: Request, metric_id: str | None, idempotency_key: str | None = None
+        self,
+        request: Request,
+        metric_id: str | None,
+        idempotency_key: str | None = None,
+        *,
+        from_page: bool = False,
     ) -> Job:
         """Record and queue the job of a request, or find that of the Idempotency-Key.
 
@@ -75,6 +80,7 @@ class Submissions:
             request: its body has options, or files.
             metric_id: the metric; None for a one-off diff.
             idempotency_key: from the client; None without one.
+            from_page: whether it is a form of a page.
 
         Raises:
             NotFound: the metric is unknown, or an input file is missing.
@@ -83,7 +89,7 @@ class Submissions:
         """
         owner, settings = caller_of(request).owner, self._backend.settings
         metric = await run_in_threadpool(self._welcome, metric_id, owner, idempotency_key)
-        async with body_of(request, settings, one_off=metric is None) as body:
+        async with body_of(request, settings, one_off=metric is None, from_page=from_page) as body:
             return await run_in_threadpool(self._requested, metric, owner, idempotency_key, body)
 
     def _welcome(

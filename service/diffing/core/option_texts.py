@@ -47,11 +47,11 @@ def read_options(texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
             options[name] = [item for text in given for item in _record(name, text)]
         elif len(given) > 1:
             raise _twice(name)
-        elif given and name in OF_DIALECTS:
+        elif name in OF_DIALECTS:
             side, field = OF_DIALECTS[name]
             target = options.setdefault(side, {}) if side else options
             target[field] = _of_dialect(name, field, given[0])
-        elif given:
+        else:
             options[name] = _flag(name, given[0]) if name in FLAGS else given[0]
     return options
 

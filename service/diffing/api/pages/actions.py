@@ -40,7 +40,7 @@ class Actions:
     @with_error_page
     async def compare(self, request: Request) -> Response:
         """Start a diff of two uploaded files."""
-        return _at(await self._submissions.submit(request, None))
+        return _at(await self._submissions.submit(request, None, from_page=True))
 
     @with_error_page
     async def cancel(self, request: Request) -> Response:
