@@ -597,6 +597,21 @@ def test_a_result_in_another_dialect_is_converted_like_any_other(client: Client)
     assert parquet.content.startswith(b"PAR1")
 
 
+def test_a_result_of_a_file_with_skipped_lines_is_converted_whole(
+    shared: Service, client: Client
+) -> None:
+    shared.write("titled.csv", b"Report\nid;value\n1;2\n2;3\nin all;2\n")
+    lines = {"delimiter": ";", "skip_lines": 1, "skip_footer": 1}
+    shared.write("empty.csv", b"Report\nid;value\nin all;0\n")
+    files = {"old": "empty.csv", "new": "titled.csv", "old_dialect": lines, "new_dialect": lines}
+    job_id = started(client, **files)
+    client.wait_for_success(job_id)
+
+    answer = client.get(f"/api/diffing/job/{job_id}?format=json&wait=60")
+
+    assert [{"id": "1", "value": "2"}, {"id": "2", "value": "3"}] == answer.json()
+
+
 def test_a_form_has_a_field_for_each_option(client: Client) -> None:
     answer = client.post(
         "/api/diffing/new",

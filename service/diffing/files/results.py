@@ -28,14 +28,15 @@ DIALECTS: dict[OutputName, Literal["old_dialect", "new_dialect"]] = {
 
 
 def dialect_of(summary: Mapping[str, Any], output: OutputName) -> FullDialect:
-    """The dialect of an output.
+    """The dialect of an output, which has no lines to skip.
 
     Args:
         summary: of the diff, as JSON values; that of another release may have other fields.
         output: its field in `Outputs`.
     """
     found = summary.get(DIALECTS[output], {})
-    return FullDialect.model_validate({name: found[name] for name in NAMES if name in found})
+    names = set(NAMES) - {"skip_lines", "skip_footer"}
+    return FullDialect.model_validate({name: found[name] for name in names & set(found)})
 
 
 @dataclass(frozen=True)
