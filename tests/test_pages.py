@@ -10,10 +10,12 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 from playwright.sync_api import sync_playwright as started
 
 from tests.browser import chromium
-from tests.service_under_test import Client, LargePair, Program, Service
+from tests.service_under_test import PATIENCE_SECONDS, Client, LargePair, Program, Service
 from tests.test_access import make_api_key
 
 WIDTHS = (360, 768, 1280)
+# for what ought to happen soon, however busy the machine is
+expect.set_options(timeout=PATIENCE_SECONDS * 1000)
 HOSTILE = '<img src=x onerror="fail()"><script>fail()</script>'
 
 
@@ -175,10 +177,8 @@ def test_a_running_job_is_followed_to_its_result(
             page = visit.goes_to("/")
             page.get_by_role("button", name="Diff now revenue", exact=True).click()
 
-            expect(page.locator(".stage")).to_contain_text("read")
-
             success = page.get_by_role("heading", name="What changed in revenue")
-            expect(success).to_be_visible(timeout=120_000)
+            expect(success).to_be_visible()
 
 
 def test_a_waiting_job_is_cancelled(browser: Browser, tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_the_list_follows_a_job_to_its_end(browser: Browser, tmp_path: Path) -> 
 
             service.worker()
 
-            expect(state).to_have_text("succeeded", timeout=120_000)
+            expect(state).to_have_text("succeeded")
 
 
 def test_the_figures_of_a_job_are_those_of_its_summary(
