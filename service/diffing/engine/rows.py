@@ -34,6 +34,7 @@ def relation_of(path: Path, rows: int, limits: Limits) -> duckdb.DuckDBPyRelatio
         }
     )
     with translated():
+        connection.execute(query("read_result"))
         connection.execute(
             query("rows"),
             {"file": str(as_pattern(path)), "file_columns": dict.fromkeys(names, "VARCHAR")},
