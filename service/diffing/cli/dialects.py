@@ -2,11 +2,11 @@
 
 import inspect
 from collections.abc import Callable
-from functools import wraps
 from typing import Annotated, Any
 
 import typer
 
+from diffing.cli.options import with_parameters
 from diffing.core.dialect import ENCODINGS
 from diffing.core.option_texts import read_options
 
@@ -29,20 +29,13 @@ def with_dialects(command: Callable[..., None]) -> Callable[..., None]:
     Args:
         command: gets them among `options`, as fields of `Comparison`.
     """
-    own = list(inspect.signature(command).parameters.values())
-    of_dialects = [*_parameters()]
+    return with_parameters(command, _parameters(), _read)
 
-    @wraps(command)
-    def run(**arguments: Any) -> None:
-        given = {p.name: arguments.pop(p.name) for p in of_dialects}
-        sniff = {"sniff": True} if given.pop("sniff") else {}
-        texts = {name: [text] for name, text in given.items() if text is not None}
-        command(**arguments, options=read_options(texts) | sniff)
 
-    parameters = [*own, *of_dialects]
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {p.name: p.annotation for p in parameters}
-    return run
+def _read(given: dict[str, Any]) -> dict[str, Any]:
+    sniff = {"sniff": True} if given.pop("sniff") else {}
+    texts = {name: [text] for name, text in given.items() if text is not None}
+    return read_options(texts) | sniff
 
 
 def _parameters() -> list[inspect.Parameter]:

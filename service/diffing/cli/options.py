@@ -1,7 +1,7 @@
 """The options of a comparison, the same in each command that takes them."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -101,16 +101,34 @@ def with_comparison(command: Callable[..., None]) -> Callable[..., None]:
     Args:
         command: gets them as `options`: given fields of `Comparison`.
     """
-    first, *own = (p for p in inspect.signature(command).parameters.values() if p.name != "options")
     of_comparison = list(inspect.signature(_given).parameters.values())
+    return with_parameters(command, of_comparison, lambda given: _given(**given), place=1)
+
+
+def with_parameters(
+    command: Callable[..., None],
+    added: Sequence[inspect.Parameter],
+    read: Callable[[dict[str, Any]], dict[str, Any]],
+    place: int | None = None,
+) -> Callable[..., None]:
+    """A command that takes more parameters.
+
+    Args:
+        command: gets what `read` returns among `options`.
+        added: the parameters.
+        read: makes options of their values, which it gets by name.
+        place: number of parameters before them; None for all.
+    """
+    own = [p for p in inspect.signature(command).parameters.values() if p.name != "options"]
 
     @wraps(command)
     def run(**arguments: Any) -> None:
         others = arguments.pop("options", {})
-        options = _given(**{p.name: arguments.pop(p.name) for p in of_comparison})
+        options = read({p.name: arguments.pop(p.name) for p in added})
         command(**arguments, options=others | options)
 
-    parameters = [first, *of_comparison, *own]
+    place = len(own) if place is None else place
+    parameters = [*own[:place], *added, *own[place:]]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in parameters}
     return run
