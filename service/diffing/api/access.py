@@ -86,6 +86,11 @@ class Caller:
     sees_all: bool
     signed_in: bool = False
 
+    @property
+    def whose_jobs(self) -> str | None:
+        """The API key whose jobs it sees; None if it sees all."""
+        return None if self.sees_all else self.owner
+
     def sees(self, job: Job) -> bool:
         """Whether a job is visible to it."""
         return self.sees_all or (self.owner is not None and job.owner == self.owner)

@@ -11,8 +11,8 @@ from diffing.api.http.problems import problem
 from diffing.api.jobs import NOT_STORED
 from diffing.core.catalogue import Metric
 from diffing.core.comparison import Comparison
-from diffing.core.errors import MissingInput, UnknownMetric
-from diffing.files.inputs import find_input
+from diffing.core.errors import UnknownMetric
+from diffing.files.inputs import state_of_input
 
 
 class CatalogueViews:
@@ -53,8 +53,5 @@ class CatalogueViews:
 
     def _file(self, name: str) -> dict[str, Any]:
         """The file that a new job would read, and whether it exists; without its path."""
-        try:
-            path = find_input(name, self._backend.settings.input_dir)
-            return {"name": path.name, "there": True, "bytes": path.stat().st_size}
-        except (MissingInput, FileNotFoundError):
-            return {"name": name, "there": False, "bytes": None}
+        state = state_of_input(name, self._backend.settings.input_dir)
+        return {"name": state.name, "there": state.bytes is not None, "bytes": state.bytes}

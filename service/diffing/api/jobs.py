@@ -91,8 +91,7 @@ def page_of_jobs(
     statuses = [_status_in(text) for text in asked.getlist("status")]
     most, before = _limit_in(asked.get("limit")), _id_in(asked.get("cursor"))
     metric = backend.catalogue.find(asked["metric"]).id if "metric" in asked else None
-    owner = None if caller.sees_all else caller.owner
-    jobs = backend.jobs.page(most + 1, before, statuses, metric, owner)
+    jobs = backend.jobs.page(most + 1, before, statuses, metric, caller.whose_jobs)
     return jobs[:most], _cursor_after(jobs[most - 1]) if len(jobs) > most else None
 
 

@@ -1,11 +1,43 @@
 """Finds the files of a metric in the folder of inputs."""
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from diffing.core.catalogue import Metric
 from diffing.core.errors import MissingInput
 from diffing.core.input_file import PACKED
 from diffing.core.text import shown
+
+
+@dataclass(frozen=True)
+class InputState:
+    """A file that a new job would read; without a size, it is missing.
+
+    Args:
+        name: of the file, without its folder.
+        bytes: size on disk.
+        modified: time of the last change, in UTC.
+    """
+
+    name: str
+    bytes: int | None = None
+    modified: datetime | None = None
+
+
+def state_of_input(name: str, folder: Path) -> InputState:
+    """The state of an input file, which may be compressed even if its name is not.
+
+    Args:
+        name: of the file.
+        folder: of the inputs.
+    """
+    try:
+        path = find_input(name, folder)
+        found = path.stat()
+    except (MissingInput, FileNotFoundError):
+        return InputState(name)
+    return InputState(path.name, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
 
 def find_inputs(

@@ -30,8 +30,7 @@ class MetricPage:
         return await run_in_threadpool(self._metric, request)
 
     def _metric(self, request: Request) -> Response:
-        caller, backend = caller_of(request), self._backend
-        owner = None if caller.sees_all else caller.owner
+        owner, backend = caller_of(request).whose_jobs, self._backend
         metric = backend.catalogue.find(request.path_params["metric_id"])
         values = {
             "frame": frame_of(backend, request, "metrics"),

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -15,22 +13,12 @@ from diffing.api.backend import Backend
 from diffing.api.pages.frame import frame_of
 from diffing.api.pages.rendering import page, with_error_page
 from diffing.core.catalogue import Metric
-from diffing.core.errors import MissingInput
-from diffing.files.inputs import find_input
+from diffing.files.inputs import InputState, state_of_input
 from diffing.store.job import UNFINISHED, Job, Status
 
 _MOST_METRICS = 100
 _MOST_RUNNING = 20
 _HISTORY = 14
-
-
-@dataclass(frozen=True)
-class InputState:
-    """A file that the next diff of a metric would read; without a size, it is missing."""
-
-    name: str
-    bytes: int | None = None
-    modified: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -87,8 +75,7 @@ class StartPage:
         return await run_in_threadpool(self._start, request)
 
     def _start(self, request: Request) -> Response:
-        caller, backend = caller_of(request), self._backend
-        owner = None if caller.sees_all else caller.owner
+        owner, backend = caller_of(request).whose_jobs, self._backend
         metrics = list(backend.catalogue.metrics.values())
         values = {
             "frame": frame_of(backend, request, "metrics"),
@@ -109,17 +96,10 @@ def metric_row(backend: Backend, metric: Metric, owner: str | None) -> MetricRow
     """
     last = backend.jobs.page(1, metric=metric.id, owner=owner)
     done = backend.jobs.page(_HISTORY, None, [Status.SUCCEEDED], metric.id, owner)
-    old, new = (_state_of(name, backend.settings.input_dir) for name in (metric.old, metric.new))
+    old, new = (
+        state_of_input(name, backend.settings.input_dir) for name in (metric.old, metric.new)
+    )
     return MetricRow(metric, last[0] if last else None, _bars_of(done[::-1]), old, new)
-
-
-def _state_of(name: str, folder: Path) -> InputState:
-    try:
-        path = find_input(name, folder)
-        found = path.stat()
-    except (MissingInput, FileNotFoundError):
-        return InputState(name)
-    return InputState(path.name, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
 
 def _bars_of(jobs: Sequence[Job]) -> list[Bar]:
