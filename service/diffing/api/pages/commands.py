@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from diffing.core.option_texts import option_texts
+from diffing.core.comparison import Options
+from diffing.core.dialect import PLAIN, SIDES
+from diffing.core.option_texts import FLAGS, LISTS, TOLERANCES, option_texts
 from diffing.store.job import Job
 
 
@@ -17,12 +19,12 @@ class Commands:
     Args:
         curl: with the HTTP API.
         shell: on the command line.
-        sql: in the shell of DuckDB.
+        sql: in the shell of DuckDB; None if its macro does not take an option.
     """
 
     curl: str
     shell: str
-    sql: str
+    sql: str | None
 
 
 def commands_of(job: Job, base: str) -> Commands:
@@ -37,35 +39,41 @@ def commands_of(job: Job, base: str) -> Commands:
 
 
 def _curl(job: Job, summary: Mapping[str, Any], base: str) -> str:
-    if job.metric and not job.upload and not job.comparison:
-        return f"curl -s -X POST {shlex.quote(f'{base}/api/diffing/new/{job.metric}')}"
-    if job.upload or not job.metric:
-        fields = [f"old=@{summary['old']['name']}", f"new=@{summary['new']['name']}"]
-        chosen = {name: summary[name] for name in ("key", "value")} | _tolerances(summary)
-        for name, texts in option_texts(chosen).items():
-            fields += [f"{name}={text}" for text in texts]
-        parts = " ".join(f"-F {shlex.quote(field)}" for field in fields)
-        return f"curl -s {parts} {shlex.quote(f'{base}/api/diffing/new')}"
-    body = shlex.quote(json.dumps(_tolerances(summary)))
-    return f"curl -s --json {body} {shlex.quote(f'{base}/api/diffing/new/{job.metric}')}"
+    chosen = _chosen(summary)
+    if job.metric and not job.upload:
+        body = f"--json {shlex.quote(json.dumps(chosen))} " if job.comparison else "-X POST "
+        return f"curl -s {body}{shlex.quote(f'{base}/api/diffing/new/{job.metric}')}"
+    words = ["curl", "-s"]
+    for side in ("old", "new"):
+        words += ["-F", f"{side}=@{summary[side]['name']}"]
+    # with -F, curl would read signs such as ; and @ in a value
+    for name, texts in option_texts({**_columns(summary), **chosen}).items():
+        words += [word for text in texts for word in ("--form-string", f"{name}={text}")]
+    return shlex.join([*words, f"{base}/api/diffing/new"])
 
 
 def _shell(summary: Mapping[str, Any]) -> str:
     words = ["diffing", "diff", summary["old"]["name"], summary["new"]["name"]]
-    for name in ("key", "value"):
-        words += [word for column in summary[name] for word in (f"--{name}", column)]
-    for name, texts in option_texts(_tolerances(summary)).items():
+    chosen = _chosen(summary)
+    for name in [name for name in LISTS if name in {**_columns(summary), **chosen}]:
+        words += [word for item in summary[name] for word in (f"--{name}", item)]
+    words += [f"--{name}" for name in FLAGS if name in chosen]
+    if "first" in chosen:
+        words.append("--old-may-be-missing")
+    rest = {
+        name: option for name, option in chosen.items() if name not in (*LISTS, *FLAGS, "first")
+    }
+    for name, texts in option_texts(rest).items():
         words += [word for text in texts for word in (f"--{name.replace('_', '-')}", text)]
     return shlex.join(words)
 
 
-def _sql(summary: Mapping[str, Any]) -> str:
+def _sql(summary: Mapping[str, Any]) -> str | None:
+    chosen = _chosen(summary)
+    if not chosen.keys() <= set(TOLERANCES):
+        return None
     lists = {name: f"[{', '.join(map(_literal, summary[name]))}]" for name in ("key", "value")}
-    tolerances = "".join(
-        f", {name} := {number!r}"
-        for name, number in _tolerances(summary).items()
-        if name in ("rel_tol", "abs_tol")
-    )
+    tolerances = "".join(f", {name} := {number!r}" for name, number in chosen.items())
     old, new = (_literal(summary[side]["name"]) for side in ("old", "new"))
     return (
         f".read sql/shell.sql\nfrom diff({old}, {new}, key := {lists['key']}, "
@@ -73,17 +81,23 @@ def _sql(summary: Mapping[str, Any]) -> str:
     )
 
 
-def _tolerances(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """The tolerances that differ from the default ones."""
-    chosen: dict[str, Any] = {}
-    if summary["rel_tol"] is not None:
-        chosen["rel_tol"] = summary["rel_tol"]
-    if summary["abs_tol"]:
-        chosen["abs_tol"] = summary["abs_tol"]
-    if summary["tolerance"]:
+def _columns(summary: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: summary[name] for name in ("key", "value")}
+
+
+def _chosen(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that differ from the usual ones, as fields of `Comparison`."""
+    usual = Options().model_dump(mode="json") | dict.fromkeys(SIDES, PLAIN.model_dump())
+    chosen = {
+        name: summary[name] for name in usual if summary.get(name, usual[name]) != usual[name]
+    }
+    for side in set(SIDES) & set(chosen):
+        own = chosen[side].items()
+        chosen[side] = {name: sign for name, sign in own if sign != usual[side].get(name)}
+    if "tolerance" in chosen:
         chosen["tolerance"] = {
             column: {name: number for name, number in own.items() if number is not None}
-            for column, own in summary["tolerance"].items()
+            for column, own in chosen["tolerance"].items()
         }
     return chosen
 
