@@ -3,7 +3,8 @@
 import csv
 import io
 import math
-from collections.abc import Callable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -127,6 +128,85 @@ def not_numbers(rows: list[Row], kinds: Sequence[str]) -> int:
     )
 
 
+def place_of(text: str, rel_tol: float | None, abs_tol: float) -> tuple[bool, float, bool, Decimal]:
+    """Where a number is among others: by its double, and by its digits where they count."""
+    found = number(text)
+    assert found is not None
+    whole = rel_tol is None and abs(found) >= 1e9 and is_whole(text)
+    exact = math.isfinite(found) and (whole or rel_tol == abs_tol == 0)
+    of_nan = math.isnan(found)
+    return of_nan, 0.0 if of_nan else found, exact, Decimal(text) if exact else Decimal(0)
+
+
+@dataclass
+class Pairing:
+    """The rows of old that rows of new take: their texts equal, equal by rule or close, changed."""
+
+    same: dict[int, int] = field(default_factory=dict)
+    close: dict[int, int] = field(default_factory=dict)
+    changed: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def unchanged(self) -> dict[int, int]:
+        return self.same | self.close
+
+
+def first_that(
+    old: dict[int, Row], new: dict[int, Row], agree: Callable[[Row, Row], bool]
+) -> dict[int, int]:
+    """Each row of new takes the first that agrees, and that none took."""
+    found: dict[int, int] = {}
+    for i, here in new.items():
+        for j, there in old.items():
+            if j not in found.values() and agree(here, there):
+                found[i] = j
+                break
+    return found
+
+
+def without(rows: dict[int, Row], taken: Iterable[int]) -> dict[int, Row]:
+    left_out = set(taken)
+    return {i: row for i, row in rows.items() if i not in left_out}
+
+
+def pair_up(old: "Rows", new: "Rows", comparison: "Compared") -> Pairing:
+    """Pair the rows of one key."""
+    pairs = Pairing(same=first_that(old.texts, new.texts, operator.eq))
+    olds = without(old.values, pairs.same.values())
+    news = without(new.values, pairs.same)
+    pairs.close = first_that(olds, news, operator.eq)
+    olds, news = without(olds, pairs.close.values()), without(news, pairs.close)
+    if comparison.kinds == ["number"]:
+        pairs.close |= walk(olds, news, comparison)
+    else:
+        pairs.close |= first_that(olds, news, comparison.all_equal)
+    olds, news = without(olds, pairs.close.values()), without(news, pairs.close)
+    pairs.changed = dict(zip(news, olds, strict=False))
+    return pairs
+
+
+def walk(old: dict[int, Row], new: dict[int, Row], comparison: "Compared") -> dict[int, int]:
+    """Of two single numbers that are not close, the smaller one is left over."""
+    close: dict[int, int] = {}
+    heads = []
+    for side in (old, new):
+        places = {
+            j: place_of(text, *comparison.tolerances[0])
+            for j, (text,) in side.items()
+            if number(text) is not None
+        }
+        heads.append(sorted(places.items(), key=lambda item: (item[1], item[0])))
+    olds, news = heads
+    while olds and news:
+        (j, there), (i, here) = olds[0], news[0]
+        if comparison.all_equal(new[i], old[j]):
+            close[i] = j
+            del olds[0], news[0]
+        else:
+            del (news if here < there else olds)[0]
+    return close
+
+
 def free_name(wanted: str, taken: Row) -> str:
     while wanted in taken:
         wanted = "_" + wanted
@@ -137,21 +217,110 @@ def pick(header: Row, row: Row, names: list[str]) -> Row:
     return tuple(row[header.index(name)] for name in names)
 
 
-def equality(
-    rules: Rules, value: list[str], tolerances: list[tuple[float | None, float]]
-) -> Callable[[str, str, str], bool]:
-    """Whether two values of a column are equal, as they are compared."""
-    tolerance_of = dict(zip(value, tolerances, strict=True))
+@dataclass
+class Compared:
+    """How values are compared, column by column."""
 
-    def same(column: str, a: str, b: str) -> bool:
+    rules: Rules
+    value: list[str]
+    tolerances: list[tuple[float | None, float]]
+
+    @property
+    def kinds(self) -> list[str]:
+        return [self.rules.kind(name) for name in self.value]
+
+    def same(self, column: str, a: str, b: str) -> bool:
+        """Whether two values are equal, given the texts that are compared."""
         if a == b:
             return True
-        kind = rules.kind(column)
+        kind = self.rules.kind(column)
         if kind == "time":
-            return times_equal(a, b, rules.tolerance_of_times)
-        return kind == "number" and equal(a, b, *tolerance_of[column])
+            return times_equal(a, b, self.rules.tolerance_of_times)
+        tolerance = self.tolerances[self.value.index(column)]
+        return kind == "number" and equal(a, b, *tolerance)
 
-    return same
+    def all_equal(self, here: Row, there: Row) -> bool:
+        return all(map(self.same, self.value, here, there))
+
+    def differing(self, here: Row, there: Row) -> list[str]:
+        return [
+            name
+            for name, *pair in zip(self.value, here, there, strict=True)
+            if not self.same(name, *pair)
+        ]
+
+
+@dataclass
+class Rows:
+    """Rows of a file by their place: their fields and values as they are, and as compared."""
+
+    texts: dict[int, Row] = field(default_factory=dict)
+    values: dict[int, Row] = field(default_factory=dict)
+
+
+@dataclass
+class Side:
+    """The rows of a file; keys and values are as they are compared."""
+
+    rows: list[Row]
+    keys: list[Row]
+    values: list[Row]
+    texts: list[Row]
+    own_values: list[Row]
+
+    def by_key(self) -> dict[Row, Rows]:
+        found: dict[Row, Rows] = {}
+        for i, key in enumerate(self.keys):
+            rows = found.setdefault(key, Rows())
+            rows.texts[i], rows.values[i] = self.texts[i], self.values[i]
+        return found
+
+
+def side_of(rows: list[Row], header: Row, key: list[str], comparison: Compared) -> Side:
+    def compared(row: Row, names: list[str]) -> Row:
+        return tuple(map(comparison.rules.form, pick(header, row, names)))
+
+    return Side(
+        rows=rows,
+        keys=[compared(row, key) for row in rows],
+        values=[compared(row, comparison.value) for row in rows],
+        texts=[pick(header, row, key + comparison.value) for row in rows],
+        own_values=[pick(header, row, comparison.value) for row in rows],
+    )
+
+
+def count(answer: Answer, old: Side, new: Side, comparison: Compared) -> None:
+    """Fill in what `duplicates = "count"` gives: each row of new takes one row of old."""
+    pairs, olds = Pairing(), old.by_key()
+    for this_key, of_new in new.by_key().items():
+        found = pair_up(olds.get(this_key, Rows()), of_new, comparison)
+        pairs.same |= found.same
+        pairs.close |= found.close
+        pairs.changed |= found.changed
+    answer.unchanged = len(pairs.unchanged)
+    answer.within_tolerance = len(pairs.close)
+    answer.within_tolerance_whole = sum(
+        wholes_differ(new.values[i], old.values[j], comparison.kinds)
+        for i, j in pairs.close.items()
+    )
+    answer.changed = len(pairs.changed)
+    answer.added = len(new.rows) - answer.unchanged - answer.changed
+    for i, row in enumerate(new.rows):
+        if i in pairs.changed:
+            j = pairs.changed[i]
+            names = comparison.value
+            if len(names) > 1:
+                names = comparison.differing(new.values[i], old.values[j])
+            for name in names:
+                answer.changed_columns[name] += 1
+            answer.emitted.append(row)
+            answer.detail_rows.append((*row, "changed", record_of(names), *old.own_values[j]))
+        elif i not in pairs.unchanged:
+            answer.emitted.append(row)
+            answer.detail_rows.append((*row, "added", "", *[""] * len(comparison.value)))
+    taken = {*pairs.unchanged.values(), *pairs.changed.values()}
+    answer.removed_rows = [row for j, row in enumerate(old.rows) if j not in taken]
+    answer.removed = len(answer.removed_rows)
 
 
 def diff(
@@ -163,22 +332,19 @@ def diff(
     abs_tol: float = 0.0,
     tolerance: Tolerances | None = None,
     rules: Rules = PLAIN,
+    duplicates: str = "allow",
 ) -> Answer:
     old_header, *old_rows = rows_of(old)
     new_header, *new_rows = rows_of(new)
     own = [(tolerance or {}).get(name, {}) for name in value]
     tolerances = [(t.get("rel_tol", rel_tol), t.get("abs_tol", abs_tol)) for t in own]
 
-    kinds = [rules.kind(name) for name in value]
-
-    def compared(header: Row, row: Row, names: list[str]) -> Row:
-        return tuple(map(rules.form, pick(header, row, names)))
-
-    same = equality(rules, value, tolerances)
-    old_keys = [compared(old_header, row, key) for row in old_rows]
-    new_keys = [compared(new_header, row, key) for row in new_rows]
-    old_values = [compared(old_header, row, value) for row in old_rows]
-    new_values = [compared(new_header, row, value) for row in new_rows]
+    comparison = Compared(rules, value, tolerances)
+    kinds = comparison.kinds
+    old_side = side_of(old_rows, old_header, key, comparison)
+    new_side = side_of(new_rows, new_header, key, comparison)
+    old_keys, new_keys = old_side.keys, new_side.keys
+    old_values, new_values = old_side.values, new_side.values
     rows_of_key: dict[Row, list[tuple[Row, Row]]] = {}
     for this_key, values, row in zip(old_keys, old_values, old_rows, strict=True):
         rows_of_key.setdefault(this_key, []).append((values, row))
@@ -201,6 +367,9 @@ def diff(
         only_old=tuple(name for name in old_header if name not in new_header),
         only_new=tuple(name for name in new_header if name not in old_header),
     )
+    if duplicates == "count":
+        count(answer, old_side, new_side, comparison)
+        return answer
     for row, this_key, here in zip(new_rows, new_keys, new_values, strict=True):
         candidates = rows_of_key.get(this_key)
         if candidates is None:
@@ -211,7 +380,7 @@ def diff(
             pick(old_header, before, key + value) for _, before in candidates
         ]:
             answer.unchanged += 1
-        elif close := [there for there, _ in candidates if all(map(same, value, here, there))]:
+        elif close := [there for there, _ in candidates if comparison.all_equal(here, there)]:
             answer.unchanged += 1
             answer.within_tolerance += 1
             answer.within_tolerance_whole += all(
@@ -221,11 +390,7 @@ def diff(
             answer.changed += 1
             answer.emitted.append(row)
             first, before = candidates[0]
-            names = [
-                name
-                for name, *pair in zip(value, here, first, strict=True)
-                if not same(name, *pair)
-            ]
+            names = comparison.differing(here, first)
             for name in names:
                 answer.changed_columns[name] += 1
             was = pick(old_header, before, value)

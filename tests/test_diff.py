@@ -247,6 +247,48 @@ def test_keys_that_repeat_a_thousand_times_in_a_large_file_never_meet_one_by_one
     assert (200_000, 1_999) == (summary.unchanged, summary.duplicate_keys.old)
 
 
+HOT = 20_000
+
+
+@pytest.mark.parametrize(
+    ("values", "counts"),
+    [
+        ((["9.99"] * HOT, ["9.99"] * HOT), (0, HOT, 0)),
+        (
+            ([f"1.{i:015d}" for i in range(HOT)], [f"1.{i:015d}0" for i in range(HOT)]),
+            (0, HOT, HOT),
+        ),
+        ((list(range(HOT)), [f"{i}.5" for i in range(HOT)]), (HOT, 0, 0)),
+        (
+            ([10**9 + 2 * i for i in range(HOT)], [10**9 + 2 * i + 1 for i in range(HOT)]),
+            (HOT, 0, 0),
+        ),
+    ],
+    ids=["same texts", "all within tolerance", "all different", "ids"],
+)
+def test_the_rows_of_a_key_that_repeats_thousands_of_times_are_counted(
+    diff_texts: DiffTexts, values: tuple[list[object], list[object]], counts: tuple[int, ...]
+) -> None:
+    old, new = ("k,v\n" + "".join(f"hot,{value}\n" for value in side) for side in values)
+
+    summary = diff_texts(old, new, ["k"], ["v"], duplicates="count").summary
+
+    assert counts == (summary.changed, summary.unchanged, summary.within_tolerance)
+
+
+def test_the_numbers_of_a_long_chain_are_counted(diff_texts: DiffTexts) -> None:
+    random_ = random.Random(1)
+    old, new = (
+        "k,v,w\n" + "".join(f"hot,{random_.uniform(0, 300):.3f},1\n" for _ in range(500))
+        for _ in range(2)
+    )
+
+    for value in (["v"], ["w", "v"]):
+        arguments = (old, new, ["k"], value, None, 0.5)
+        expected = reference.diff(*arguments, duplicates="count")
+        assert_agrees(expected, diff_texts(*arguments, duplicates="count"))
+
+
 def test_a_text_and_a_repeated_key_that_no_sample_shows_change_no_answer(
     diff_texts: DiffTexts,
 ) -> None:
@@ -256,9 +298,12 @@ def test_a_text_and_a_repeated_key_that_no_sample_shows_change_no_answer(
     new = "\n".join(["id,value", *rows, "7,y", "a,n/b", "b,1"])
 
     for threads in (1, 2):
-        outcome = diff_texts(old, new, ["id"], ["value"], threads=threads, cutting=unseeing)
+        for way in ("allow", "count"):
+            options = {"threads": threads, "cutting": unseeing, "duplicates": way}
+            outcome = diff_texts(old, new, ["id"], ["value"], **options)
 
-        assert_agrees(reference.diff(old, new, ["id"], ["value"]), outcome)
+            expected = reference.diff(old, new, ["id"], ["value"], duplicates=way)
+            assert_agrees(expected, outcome)
 
 
 def test_fields_come_out_character_for_character(diff_texts: DiffTexts) -> None:
@@ -490,9 +535,10 @@ def files(draw: st.DrawFn, columns: tuple[str, ...]) -> str:
     rel_tol=st.sampled_from([None, 0.0, 1e-9, 0.1]),
     abs_tol=st.sampled_from([0.0, 1e-9, 1.0]),
     tolerance=st.sampled_from([{}, {"value": {"abs_tol": 0.5}}, {"value 2": {"rel_tol": 0.0}}]),
-    value=st.permutations(["value", "value 2"]),
+    value=st.sampled_from([["value", "value 2"], ["value 2", "value"], ["value"]]),
     kinds=KINDS,
     rules=RULES,
+    duplicates=st.sampled_from(["allow", "count"]),
     threads=st.sampled_from([1, 4]),
     exact_keys=st.booleans(),
 )
@@ -507,17 +553,29 @@ def test_any_pair_of_files_gives_what_the_reference_and_the_anti_join_give(
     value: list[str],
     kinds: dict[str, Any],
     rules: dict[str, Any],
+    duplicates: str,
     threads: int,
     exact_keys: bool,
 ) -> None:
     arguments = (old, new, ["key", "key 2"], value, rel_tol, abs_tol)
-    if set(tolerance) & {*kinds.get("text", []), *kinds.get("time", [])}:
+    kinds = {
+        name: [column for column in given if column in value] if name != "time_tol" else given
+        for name, given in kinds.items()
+    }
+    if duplicates == "count" or not kinds.get("time"):
+        kinds.pop("time_tol", None)
+    others = {*kinds.get("text", []), *kinds.get("time", [])}
+    if set(tolerance) & others:
         tolerance = {}
+    tolerance = {name: tolerance[name] for name in tolerance if name in value}
     rules = kinds | rules
+    options: dict[str, Any] = {"tolerance": tolerance, "duplicates": duplicates}
 
-    outcome = diff_texts(*arguments, threads, exact_keys=exact_keys, tolerance=tolerance, **rules)
+    outcome = diff_texts(*arguments, threads, exact_keys=exact_keys, **options, **rules)
 
-    assert_agrees(reference.diff(*arguments, tolerance, Rules(**rules)), outcome)
+    assert_agrees(reference.diff(*arguments, rules=Rules(**rules), **options), outcome)
+    if duplicates == "count":
+        return
     with TemporaryDirectory(dir=tmp_path) as scratch:
         specified = specification.emitted(
             (tmp_path / "old.csv", tmp_path / "new.csv"),

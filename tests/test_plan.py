@@ -28,6 +28,8 @@ NAMES = (
     "sample",
     "counts",
     "duplicates",
+    *("new_repeats", "counted_in_old_grouped_numbers", "counted_in_old_grouped"),
+    *("left_over", "close_groups", "chains", "multisets"),
     "old_not_numbers",
     "old_kept",
     "removed",
@@ -61,12 +63,13 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plans]:
     bound |= {"header": bound["new_header"] | bound["extra_header"], "wanted": "^key_0$"}
     bound |= {"old_rows": "old_in_four_pieces", "new_rows": "new_in_four_pieces"}
     bound |= {"new_count": 0, "old_held": 0, "within_tolerance": 0}
-    bound |= {"file": str(old), "side": bound["old"]}
+    bound |= {"file": str(old), "side": bound["old"], "paired_new": [], "paired_old": []}
     with duckdb.connect() as connection:
         for side in sides:
             connection.register_filesystem(side.pieces)
         connection.execute(OPTIMIZERS)
-        for name in ("equality", "read", "four_pieces", "views_of_four_pieces", "key", "number"):
+        reading = ("equality", "read", "four_pieces", "views_of_four_pieces")
+        for name in (*reading, "key", "number", "shapes"):
             explained(connection, name, bound)
         explained(connection, "outcome", bound)
         for view in ("old_once", "old_once_numbers"):
@@ -117,6 +120,7 @@ def test_the_keys_of_old_are_held_in_memory_not_the_rows_of_new(plans: Plans) ->
     [
         *("outcome_of_numbers", "outcome_of_numbers grouped", "old_grouped_numbers"),
         *("outcome_of_any", "outcome_of_any grouped", "old_grouped", "duplicates", "old_kept"),
+        *("new_repeats", "left_over"),
     ],
 )
 def test_each_piece_of_a_file_is_read_by_one_thread(plans: Plans, name: str) -> None:
@@ -136,7 +140,7 @@ def columns(plan: str, word: str) -> set[int]:
 
 @pytest.mark.parametrize(
     "name",
-    [*OLD_SIDES, "duplicates", "old_kept", "write"],
+    [*OLD_SIDES, "duplicates", "left_over", "close_groups", "multisets", "old_kept", "write"],
 )
 def test_rows_meet_in_hash_joins(plans: Plans, name: str) -> None:
     assert "HASH_JOIN" in plans[name]
@@ -155,6 +159,7 @@ def test_each_file_is_read_once_unless_a_key_stands_several_times(plans: Plans) 
     diff = {name: 4 if "grouped" in name else 8 for name in OLD_SIDES}
     diff |= {"old_grouped_numbers": 4, "old_grouped": 4}
     others = {"sample": 1, "duplicates": 4, "old_not_numbers": 4, "old_kept": 4}
+    others |= {"new_repeats": 4, "left_over": 4}
     assert diff | others == {name: count for name, count in read.items() if count}
 
 

@@ -206,6 +206,18 @@ def test_old_values_are_those_of_the_first_row_either_way(diffed: DiffRows) -> N
     assert assert_same(diffed, text_of(old), text_of(new), detail=True)
 
 
+def test_copies_are_counted_either_way(diffed: DiffRows) -> None:
+    copy = ("7", "name 7", "7.5", "")
+    old = [*numbered(300), copy, *numbered(300, 1_000), copy, *numbered(3)]
+    new = [*numbered(300), *numbered(300, 1_000), copy, *numbered(3)]
+
+    assert assert_same(diffed, text_of(old), text_of(new), duplicates="count", detail=True)
+    _, (summary, written) = diffed(text_of(old), text_of(new), duplicates="count")
+
+    assert (0, 0, 1) == (summary["added"], summary["changed"], summary["removed"])
+    assert text_of([copy]).encode() == written[1]
+
+
 @pytest.mark.parametrize("damage", ['"', ",", "\r", "\x1f", "\0"])
 @pytest.mark.parametrize("row", [3, 150])
 def test_damage_has_the_same_words_wherever_it_is(diffed: DiffRows, damage: str, row: int) -> None:
@@ -284,6 +296,7 @@ def edited(draw: st.DrawFn) -> tuple[str, str]:
     value=st.sampled_from([["value"], ["note", "value"]]),
     rel_tol=st.sampled_from([0.0, 1e-9]),
     detail=st.booleans(),
+    duplicates=st.sampled_from(["allow", "count"]),
 )
 def test_any_pair_gives_the_same_either_way(
     diffed: DiffRows,
@@ -292,8 +305,11 @@ def test_any_pair_gives_the_same_either_way(
     value: list[str],
     rel_tol: float,
     detail: bool,
+    duplicates: str,
 ) -> None:
-    assert_same(diffed, *pair, key, value, rel_tol=rel_tol, detail=detail)
+    options = {"rel_tol": rel_tol, "detail": detail, "duplicates": duplicates}
+
+    assert_same(diffed, *pair, key, value, **options)
 
 
 # --- what the walk finds ---

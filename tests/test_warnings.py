@@ -155,6 +155,15 @@ def test_both_sides_may_repeat_keys_and_have_none_in_common(diff_texts: DiffText
     )
 
 
+def test_copies_that_are_counted_are_no_reason_to_warn(diff_texts: DiffTexts) -> None:
+    old, new = file_of(["a"] * 100 + ["b"]), file_of(["a"] + ["b"] * 100)
+
+    outcome = diff_texts(old, new, ["id"], ["v"], duplicates="count")
+
+    assert (99, 99) == (outcome.summary.added, outcome.summary.removed)
+    assert [] == types(outcome)
+
+
 def test_a_job_shows_its_warnings_in_summary_and_status(service: Service) -> None:
     service.settings.make_folders()
     client, _ = service.api_and_worker()

@@ -2,6 +2,8 @@
 --
 -- columns  key              as key_of makes it
 --          copies           number of rows of old in this row
+--          counted          whether 6_multisets.sql decides the rows of this key: duplicates = 'count', and
+--                           the key repeats in one of the files
 --          of any values:   old_value, old_texts, and old_not_numbers, the number of values in those rows
 --                           that are neither empty nor a number; with old_once, 5_classify.sql counts them
 --          of numbers:      old_number, old_numbers, and old_mark, the mark of rows_of_numbers
@@ -23,7 +25,8 @@ select
     value as old_value,
     texts as old_texts,
     1::utinyint as copies,
-    0 as old_not_numbers
+    0 as old_not_numbers,
+    false as counted
 from compact_rows(getvariable('old_rows'), getvariable('keys'), getvariable('salt'))
 where row > 0;
 
@@ -42,7 +45,8 @@ select
     number as old_number,
     numbers as old_numbers,
     mark as old_mark,
-    1::utinyint as copies
+    1::utinyint as copies,
+    false as counted
 from
     rows_of_numbers(
         getvariable('old_rows'), getvariable('keys'), getvariable('salt'), getvariable('exact_from')
@@ -55,13 +59,15 @@ where row > 0;
 -- table needs more memory than a grouping within the join, but DuckDB can spill it.
 --
 -- parameters  old_rows, keys, salt, single
+--             counts  whether duplicates = 'count'
 create temp table old_grouped as
 select
     key,
     first(if($single, value, null)) as old_value,
     first(if($single, null, texts)) as old_texts,
     count(*) as copies,
-    sum(not_numbers)::bigint as old_not_numbers
+    sum(not_numbers)::bigint as old_not_numbers,
+    $counts and count(*) > 1 as counted
 from rows_of_any($old_rows, $keys, $salt, $single)
 where row > 0
 group by key;
@@ -70,14 +76,39 @@ group by key;
 
 -- Numbers; one row per key, with the numbers and the mark of one of its rows.
 --
--- parameters  old_rows, keys, salt, single
+-- parameters  old_rows, keys, salt, single, counts
 create temp table old_grouped_numbers as
 select
     key,
     first(if($single, number, null)) as old_number,
     first(if($single, null, numbers)) as old_numbers,
     first(mark) as old_mark,
-    count(*) as copies
+    count(*) as copies,
+    $counts and count(*) > 1 as counted
 from rows_of_numbers($old_rows, $keys, $salt, $exact_from)
 where row > 0
 group by key;
+
+-- new_repeats --
+
+-- The keys that repeat in new, for duplicates = 'count'.
+--
+-- parameters  new_rows, keys, salt
+create temp table new_repeats as
+select key
+from keyed_rows($new_rows, $keys, $salt)
+where row > 0
+group by key
+having count(*) > 1;
+
+-- counted_in_old_grouped --
+update old_grouped
+set counted = true
+from new_repeats
+where old_grouped.key is not distinct from new_repeats.key;
+
+-- counted_in_old_grouped_numbers --
+update old_grouped_numbers
+set counted = true
+from new_repeats
+where old_grouped_numbers.key is not distinct from new_repeats.key;

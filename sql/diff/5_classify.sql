@@ -7,7 +7,7 @@
 --
 -- columns  kind             added, changed, removed, unchanged, within_tolerance;
 --                           within_tolerance_whole: the same, but a whole number differs;
---                           ambiguous: the key repeats in old, so 6_duplicates.sql must decide
+--                           ambiguous: the key repeats, so 6_duplicates.sql or 6_multisets.sql decides
 --          row              number of an added, changed or ambiguous row, in the order of new
 --          fields           that row of new, in a list
 --          differs          places of the values of a changed row that differ, from 1; NULL if there is only
@@ -17,6 +17,8 @@
 --          copies           number of removed rows of old
 --          new_not_numbers, old_not_numbers  number of values in those rows that are neither empty nor a
 --                           number; of old, once for each joined row of new
+--          old_row          number of a row of old, if 6_multisets.sql decided: the removed row itself, or
+--                           the one that a row of new is paired with
 create temp table outcome as
 select
     null::varchar as kind,
@@ -27,7 +29,8 @@ select
     null::bigint as joined,
     null::bigint as copies,
     null::bigint as new_not_numbers,
-    null::bigint as old_not_numbers
+    null::bigint as old_not_numbers,
+    null::bigint as old_row
 from rows_of_any($new_rows, $keys, $salt, $single)
 where false;
 
@@ -42,7 +45,7 @@ where false;
 --             new_rows, keys, salt, rel_tols, abs_tols, single, alike
 --             exact_from    the least whole number that is compared by its text
 --             wholes_close  whether different whole numbers may be within tolerance
-insert into outcome
+insert into outcome by name
 with
 -- in this order, because DuckDB keeps the rows on the right in memory
 joined as (
@@ -53,7 +56,7 @@ joined as (
 compared as (
     select
         *,
-        row is not null and old_key is not null and mark = old_mark
+        row is not null and old_key is not null and not counted and mark = old_mark
         and if($single, number is not distinct from old_number, numbers = old_numbers) as same
     from joined
 ),
@@ -68,7 +71,7 @@ classified as (
         case
             when row is null then 'removed'
             when old_key is null then 'added'
-            when $grouped and copies > 1 then 'ambiguous'
+            when $grouped and (copies > 1 or counted) then 'ambiguous'
             when case
                 when $single
                     then numbers_close(number, old_number, relative($rel_tols[1]), $abs_tols[1])
@@ -116,7 +119,7 @@ where kind <> 'within_tolerance';
 -- parameters  old_side  name of the old side: old_once or old_grouped
 --             grouped   whether it has one row per key
 --             new_rows, keys, salt, rel_tols, abs_tols, single
-insert into outcome
+insert into outcome by name
 with
 joined as (
     select new_rows.* exclude (key), old_side.key as old_key, old_side.* exclude (key)
@@ -126,7 +129,7 @@ joined as (
 compared as (
     select
         *,
-        row is not null and old_key is not null
+        row is not null and old_key is not null and not counted
         and if($single, value = old_value, texts = old_texts) as same
     from joined
 ),
@@ -165,7 +168,7 @@ classified as (
             when row is null then 'removed'
             when old_key is null then 'added'
             when same then 'unchanged'
-            when $grouped and copies > 1 then 'ambiguous'
+            when $grouped and (copies > 1 or counted) then 'ambiguous'
             when if(
                 $single,
                 numbers_equal(value, old_value, number, old_number, $rel_tols[1], $abs_tols[1]),

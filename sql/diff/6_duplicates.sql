@@ -1,4 +1,5 @@
--- Decides the ambiguous rows: a row of new is unchanged if any row of old with its key is equal.
+-- Decides the ambiguous rows, unless duplicates = 'count': a row of new is unchanged if any row of old with its
+-- key is equal.
 --
 -- parameters  old_rows, rel_tols, abs_tols, single
 -- changes     outcome: ambiguous becomes another kind. A changed row differs from the first row of its key.
@@ -6,7 +7,7 @@
 -- A key may repeat 100,000 times on each side, so no step compares all pairs of its rows. Instead, distinct
 -- values are joined by their shape and a bucket, which equal values always share.
 
--- duplicates --
+-- shapes --
 
 -- A text that equal values share. Times, and numbers with a tolerance, all have the same; other values have
 -- their exact value. `numeral` is the field, or '' if its column is not one of numbers.
@@ -44,6 +45,8 @@ create temp macro buckets_near(place) as
         [bucket_of(place - 4), bucket_of(place + 4)],
         [bucket_of(place)]
     );
+
+-- duplicates --
 
 update outcome
 set kind = verdict.kind, differs = verdict.differs

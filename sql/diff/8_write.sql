@@ -43,7 +43,7 @@ semi join wanted on old_rows.key is not distinct from wanted.key;
 -- detail --
 
 -- The added and changed rows, in the order of new, with their old values. If the key repeats in old, the
--- values are those of its first row.
+-- values are those of its first row, or of the row that 6_multisets.sql paired it with.
 --
 -- parameters  keys, salt
 --             names   list of the value columns, each quoted as in CSV
@@ -55,13 +55,20 @@ set variable keys = $keys;
 set variable salt = $salt;
 create temp view detail_rows as
 with
+firsts as (
+    select key, min(row) as row from old_kept group by key
+),
 before as (
-    select key, [struct_pack(*columns('^old_value_[0-9]+$'))] as old_values
+    select row, [struct_pack(*columns('^old_value_[0-9]+$'))] as old_values
     from (
-        select key, columns('^value_([0-9]+)$') as 'old_value_\1'
+        select row, columns('^value_([0-9]+)$') as 'old_value_\1'
         from old_kept
-        semi join (select min(row) as row from old_kept group by key) as firsts
-            on old_kept.row = firsts.row
+        semi join (
+            select row from firsts
+            union all
+            select old_row from outcome where kind = 'changed'
+        ) as shown
+            on old_kept.row = shown.row
     )
 ),
 changes as (
@@ -70,6 +77,7 @@ changes as (
         kind,
         fields,
         differs,
+        old_row,
         if(
             kind = 'changed',
             key_of(
@@ -84,7 +92,7 @@ changes as (
     from (
         select *, unnest(fields)
         from (
-            select row, kind, fields[1] as fields, differs
+            select row, kind, fields[1] as fields, differs, old_row
             from outcome
             where kind in ('added', 'changed')
         )
@@ -93,7 +101,7 @@ changes as (
 select row, unnest(fields), kind, changed, unnest(old_fields)
 from (
     select
-        row,
+        changes.row,
         kind,
         fields,
         case
@@ -103,19 +111,29 @@ from (
         end as changed,
         coalesce(old_values[1], getvariable('blanks')) as old_fields
     from changes
-    left join before on changes.key is not distinct from before.key
+    left join firsts on changes.key is not distinct from firsts.key
+    left join before on coalesce(changes.old_row, firsts.row) = before.row
 );
 
 -- removed --
 
--- The rows of old whose key is not in new, in the order of old.
+-- The rows of old whose key is not in new, and those that 6_multisets.sql removed.
 --
 -- reads       outcome, old_kept
 create temp view removed_rows as
+with
+removed as (
+    select removed_key, old_row from outcome where kind = 'removed'
+)
 select old_kept.*
 from old_kept
-semi join (select removed_key from outcome where kind = 'removed') as gone
-    on old_kept.key is not distinct from gone.removed_key;
+semi join (select removed_key from removed where old_row is null) as gone
+    on old_kept.key is not distinct from gone.removed_key
+union all
+select old_kept.*
+from old_kept
+semi join (select old_row from removed where old_row is not null) as left_over
+    on old_kept.row = left_over.old_row;
 
 -- write --
 

@@ -68,7 +68,10 @@ def _given(  # noqa: PLR0913 - typer makes an option of each
     ] = None,
     duplicates: Annotated[
         Duplicates | None,
-        typer.Option(help="error: refuse files that repeat a key. [default: allow]"),
+        typer.Option(
+            help="count: rows of a repeated key pair one by one; error: refuse repeated keys."
+            " [default: allow]"
+        ),
     ] = None,
     old_may_be_missing: Annotated[
         bool,

@@ -33,7 +33,7 @@ def _duration(text: str) -> str:
 # each field is compared with each word
 _MOST_WORDS = 100
 
-Duplicates = Literal["allow", "error"]
+Duplicates = Literal["allow", "count", "error"]
 First = Literal["error", "added"]
 Tolerance = Annotated[float, Field(strict=True), AfterValidator(_not_negative)]
 Flag = Annotated[bool, Field(strict=True)]
@@ -66,7 +66,8 @@ class Options(BaseModel):
         trim: ignore blanks around keys and values.
         nocase: ignore the case of keys and values.
         empty: keys and values that mean an empty field.
-        duplicates: "error" refuses a file that repeats a key.
+        duplicates: "count" lets each row of new take one row of old; "error" refuses a file that
+            repeats a key.
         first: "added" takes an old file that is missing or empty as one without rows.
         old_dialect, new_dialect: of the files. Their fields are taken as options, too, and then
             count for both files.
@@ -229,4 +230,10 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
                 raise ValueError(f"tolerance set for {names}, which {are}{hint}")
         if self.time_tol is not None and not self.time:
             raise ValueError("time_tol is set, but no column is a time")
+        return self
+
+    @model_validator(mode="after")
+    def _counted_times_have_no_tolerance(self) -> Self:
+        if self.duplicates == "count" and any(self.time_tols):
+            raise ValueError('duplicates = "count" takes no time_tol; leave one of them out')
         return self

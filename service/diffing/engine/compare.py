@@ -10,6 +10,7 @@ from diffing.core.text import shown
 from diffing.csvfiles.borders import Borders
 from diffing.csvfiles.verify import Inspection
 from diffing.engine.connection import CsvRefused, Session
+from diffing.engine.multisets import decide
 from diffing.engine.parameters import Side, Work, parameters, reading_sections, roles
 from diffing.engine.plan import Misfit, Plan
 from diffing.engine.query_profile import Profile
@@ -20,6 +21,10 @@ _UNSAMPLED = {"repeats": True, "numbers": False}
 _FEW_IN_COMMON = 0.1
 # The part of the keys expected in both samples that a rule must match.
 _MATCHED = 0.2
+_KINDS = (
+    *("added", "changed", "removed", "unchanged"),
+    *("within_tolerance", "within_tolerance_whole"),
+)
 
 _ANY_ROLE = "^(key|value|rest|old_value)_[0-9]+$|^kind$|^changed$"
 
@@ -44,6 +49,7 @@ class Counts:
 
     Args:
         changed_columns: for each value column, the changed rows in which it differs.
+        old_alone, new_alone: rows whose key is not in the other file.
         differing: how keys seem to differ; None if unknown, or if many are in common.
     """
 
@@ -60,12 +66,15 @@ class Counts:
     within_tolerance: int
     within_tolerance_whole: int
     changed_columns: tuple[int, ...]
+    old_alone: int
+    new_alone: int
     differing: Differing | None = None
 
     @property
     def has_few_keys_in_common(self) -> bool:
         """Whether most rows of both files have a key of their own."""
-        new_in_common, old_in_common = self.new_rows - self.added, self.old_rows - self.removed
+        new_in_common = self.new_rows - self.new_alone
+        old_in_common = self.old_rows - self.old_alone
         return (
             min(self.old_rows, self.new_rows) > 0
             and new_in_common < _FEW_IN_COMMON * self.new_rows
@@ -173,11 +182,9 @@ class _Try:
             "within_tolerance": self._within_tolerance(profile),
         }
         found = self.session.run("counts", bound)
-        if misfit := self._misfit(profile.joined, found["joined"]):
+        if misfit := self._misfit(profile.joined, found):
             return misfit
-        if found["ambiguous"]:
-            self.session.run("duplicates", bound)
-            found |= self.session.run("counts", bound)
+        found |= self._decided(found, bound)
         counts = _counts(found | {"changed_columns": self._changed_columns(found)}, *rows)
         if counts.new_surplus and counts.old_not_numbers:
             cells = self.session.run("old_not_numbers", bound)["cells"]
@@ -195,7 +202,24 @@ class _Try:
     def _classified(self) -> Profile | None:
         """Make `outcome`; None if a supposed number is not a number."""
         self.session.run("outcome", self.bound)
-        return self.session.profiled([self.plan.old_side, self.plan.outcome], self.bound)
+        sections = [self.plan.old_side, self.plan.outcome]
+        if self.bound["counts"] and self.plan.old == "grouped":
+            self.session.run("new_repeats", self.bound)
+            sections.insert(1, self.plan.counted)
+        return self.session.profiled(sections, self.bound)
+
+    def _decided(self, found: dict[str, Any], bound: dict[str, Any]) -> dict[str, Any]:
+        """The counts that change when the rows are decided whose key repeats."""
+        alone = {"old_alone": found["removed"], "new_alone": found["added"]}
+        if not found["ambiguous"]:
+            return alone
+        if bound["counts"]:
+            decide(self.session, bound)
+        else:
+            for section in ("shapes", "duplicates"):
+                self.session.run(section, bound)
+        again = self.session.run("counts", bound)
+        return alone | {name: again[name] for name in _KINDS}
 
     def _rows_read(self, profile: Profile, side: Side) -> int:
         """The rows that DuckDB read of a file, checked by the count of the inspection."""
@@ -228,14 +252,15 @@ class _Try:
             ) from None
         return not_same - kept
 
-    def _misfit(self, joined: int, expected: int) -> Misfit | None:
+    def _misfit(self, joined: int, found: dict[str, Any]) -> Misfit | None:
         """The property of the files that contradicts the plan; None if they fit."""
         contents = [self.inspection.contents(side.file) for side in self.work.sides]
         hashed = self.plan.keys == "hashed" and len(self.work.comparison.key) > 1
         if hashed and any(content.has_separator for content in contents):
             return Misfit.SEPARATOR
-        if joined == expected:
-            return None
+        if joined == found["joined"]:
+            ungrouped = self.bound["counts"] and self.plan.old == "once"
+            return Misfit.REPEATED_KEY if ungrouped and found["new_surplus"] else None
         if self.plan.old == "grouped":
             raise DiffFailed("The rows of new do not add up; this is a fault of the service.")
         return Misfit.REPEATED_KEY

@@ -129,12 +129,20 @@ class Session:
         self, name: str, parameters: Mapping[str, Any] | None
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         for statement in self._connection.extract_statements(query(name)):
-            if self._interrupted.is_set():
-                raise Interrupted("The diff was interrupted.")
+            self.stop()
             bound = {p: (parameters or {})[p] for p in statement.named_parameters}
             with translated():
                 result = self._connection.execute(statement, bound)
             yield result
+
+    def stop(self) -> None:
+        """Stop if the diff was interrupted.
+
+        Raises:
+            Interrupted: it was.
+        """
+        if self._interrupted.is_set():
+            raise Interrupted("The diff was interrupted.")
 
     def interrupt(self) -> None:
         """Stop the running statement, from another thread."""

@@ -189,7 +189,9 @@ class Diff:
         def connect(pieces: Sequence[Pieces]) -> Session:
             return self._connect(place.scratch, (), pieces)
 
-        comparison = self._comparison.model_copy(update={"duplicates": "allow"})
+        comparison = self._comparison
+        if comparison.duplicates == "error":  # the whole files give the examples
+            comparison = comparison.model_copy(update={"duplicates": "allow"})
         means = Means(place.scratch, connect, self._limits, self._cutting, self._interrupted)
         reducer = Reducer(files, comparison, means)
         with place.reporter.watching([reducer]):

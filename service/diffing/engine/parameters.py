@@ -91,6 +91,7 @@ def parameters(work: Work) -> dict[str, Any]:
         **_rules(comparison),
         "exact_from": _exact_from(comparison),
         "wholes_close": _wholes_close(comparison),
+        "counts": comparison.duplicates == "count",
         "with_detail": outputs.detail is not None,
         "with_removed": outputs.removed is not None,
         "old_header": old_roles,

@@ -9,7 +9,7 @@ class Misfit(Enum):
     """A property of the files that contradicts a plan."""
 
     SEPARATOR = "a field that contains U+001F"
-    REPEATED_KEY = "a key that repeats in old"
+    REPEATED_KEY = "a key that repeats"
     NO_NUMBER = "a value that is not a number"
 
 
@@ -32,6 +32,11 @@ class Plan:
     def old_side(self) -> str:
         """The section of `4_old.sql` for the old side of the join, and the name of its table."""
         return _OLD_SIDES[self.old, self.values]
+
+    @property
+    def counted(self) -> str:
+        """The section of `4_old.sql` that marks keys that repeat in new; "grouped" only."""
+        return f"counted_in_{self.old_side}"
 
     @property
     def outcome(self) -> str:

@@ -14,7 +14,7 @@ Path = tuple[Operator, ...]
 
 @dataclass(frozen=True)
 class Profile:
-    """Counts of rows in the operators of queries with exactly one join.
+    """Counts of rows in the operators of queries, the last of which has exactly one join.
 
     Args:
         read: rows that were read, by the name of the file.
@@ -36,9 +36,9 @@ class Profile:
             DiffFailed: a profile has an unknown form.
         """
         try:
-            paths = [p for text in texts for p in _paths(json.loads(text)["operator"])]
-            operators = [path[-1] for path in paths]
-            ((*above, join),) = (path for path in paths if "JOIN" in path[-1]["type"])
+            queries = [list(_paths(json.loads(text)["operator"])) for text in texts]
+            operators = [path[-1] for paths in queries for path in paths]
+            ((*above, join),) = (path for path in queries[-1] if "JOIN" in path[-1]["type"])
             read = Counter[str]()
             for scan in operators:
                 if scan["type"] == "TABLE_SCAN" and "Filename(s)" in scan["extra_info"]:

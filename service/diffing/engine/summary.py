@@ -70,9 +70,10 @@ class Summary(Comparison):
         old, new: the inputs.
         columns: in only one of the files; and for each value column, the changed rows in which it
             differs.
-        added: rows of new whose key is not in old.
+        added: rows of new whose key is not in old, or whose key repeats more often than in old, if
+            duplicates are counted.
         changed: rows of new whose key is in old, but without equal values.
-        removed: rows of old whose key is not in new.
+        removed: rows of old whose key is not in new, or repeats less often.
         unchanged: rows of new with equal values in old.
         within_tolerance: unchanged rows whose text differs.
         within_tolerance_whole: those of them in which a whole number differs.

@@ -62,7 +62,7 @@ def _few_keys_in_common(facts: Facts) -> DiffWarning | None:
     counts = facts.counts
     if not counts.has_few_keys_in_common:
         return None
-    of_new = counts.new_rows - counts.added
+    of_new = counts.new_rows - counts.new_alone
     key = ", ".join(map(shown, facts.comparison.key))
     what = (
         f"{of_new:,} of {counts.new_rows:,} rows of {facts.new.name} have a key of "
@@ -116,7 +116,8 @@ def _repeated_keys(facts: Facts) -> DiffWarning | None:
         "repeated-keys",
         "Rows repeat their key",
         f"{' and '.join(parts)} repeat the key of an earlier row. The key {key} does not identify "
-        "a row, so lost and changed rows may be hidden. Add key columns.",
+        "a row, so lost and changed rows may be hidden. Add key columns, or pair the rows one by "
+        'one with duplicates = "count".',
     )
 
 
