@@ -176,6 +176,69 @@ create or replace temp macro diff(
     from named
     order by _change = 'removed', _diff_row;
 
+-- The bridge from old to new: what each group adds to the sums of the value columns. net is
+-- added - removed + up - down + other.
+--
+-- parameters  those of diff()
+--             by             list of key columns; rows with equal texts there are a group
+-- columns     column         the value column
+--             texts          list of the texts of a group, in the order of the file
+--             added, removed, up, down, other  sums; other is a change from or to a text, an empty field,
+--                            infinity or NaN
+--             added_rows, removed_rows, up_rows, down_rows, other_rows
+--             net
+-- order       most rows first, per column
+create or replace temp macro diff_bridge(
+    old varchar, new varchar, key varchar[], value varchar[],
+    "by" varchar[] := []::varchar[], rel_tol double := null, abs_tol double := 0
+) as table
+    with
+    found as (
+        select
+            _change as change,
+            [*columns(list_concat(['_change'], "by"))] as change_and_texts,
+            struct_keys(struct_pack(*columns(value))) as names,
+            [*columns(value)] as news,
+            [*columns([concat('_old_', name) for name in value])] as olds
+        from diff(old, new, key, value, rel_tol, abs_tol)
+    ),
+    cells as (
+        select
+            change, change_and_texts[2:] as texts,
+            unnest(range(1, len(names) + 1)) as nth,
+            unnest(names) as name, unnest(news) as new_text, unnest(olds) as old_text
+        from found
+    ),
+    moves as (
+        select
+            nth, name, texts,
+            case
+                when change <> 'changed' then change
+                when isfinite(new_number) and isfinite(old_number) and new_number > old_number then 'up'
+                when isfinite(new_number) and isfinite(old_number) and new_number < old_number then 'down'
+                else 'other'
+            end as part,
+            if(isfinite(new_number), new_number, 0) - if(isfinite(old_number), old_number, 0) as moved
+        from (select *, number_in(new_text) as new_number, number_in(old_text) as old_number from cells)
+        where change <> 'changed' or not values_equal(new_text, old_text, rel_tol, abs_tol)
+    )
+    select
+        name as column, texts,
+        count(*) filter (part = 'added') as added_rows,
+        coalesce(fsum(moved) filter (part = 'added'), 0) as added,
+        count(*) filter (part = 'removed') as removed_rows,
+        coalesce(fsum(-moved) filter (part = 'removed'), 0) as removed,
+        count(*) filter (part = 'up') as up_rows,
+        coalesce(fsum(moved) filter (part = 'up'), 0) as up,
+        count(*) filter (part = 'down') as down_rows,
+        coalesce(fsum(-moved) filter (part = 'down'), 0) as down,
+        count(*) filter (part = 'other') as other_rows,
+        coalesce(fsum(moved) filter (part = 'other'), 0) as other,
+        fsum(moved) as net
+    from moves
+    group by nth, name, texts
+    order by nth, count(*) desc, texts;
+
 -- The bundled metrics of service/diffing/metrics.toml.
 create or replace temp macro diff_revenue(old, new) as table
     from diff(

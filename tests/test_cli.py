@@ -321,3 +321,67 @@ def test_the_demo_makes_no_sample_in_the_place_of_a_file(
     assert 2 == done.returncode
     assert said in done.stderr
     assert dict.fromkeys(names, "mine") == {p.name: p.read_text() for p in inputs.iterdir()}
+
+
+def test_an_analysis_is_written_beside_all_other_outputs(folder: Path) -> None:
+    done = diffing(
+        folder, *DIFF, "--detail", "--removed", "r.csv", "--explain", "e.json", "--by", "id"
+    )
+
+    answer = reference.diff(OLD, NEW, ["id"], ["value"])
+    assert (0, answer.detail_csv, "") == (done.returncode, done.stdout, done.stderr)
+    assert answer.removed_csv == (folder / "r.csv").read_text()
+    document = json.loads((folder / "e.json").read_text())
+    assert [90.0, 1.0, -50.0] == [
+        step["net"]
+        for id_ in ("9", None, "5")
+        for step in document["bridge"]
+        if step["group"] == {"id": id_}
+    ]
+
+
+def test_the_rows_are_the_same_with_an_analysis(folder: Path) -> None:
+    assert CHANGED == diffing(folder, *DIFF, "--explain", "e.json").stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--explain", "e.json", "--by", "value"), "by: value is not a key column."),
+        (("--explain", "e.json", "--by", "id,id"), "by: id is named twice."),
+        (("--by", "id"), "--by groups the analysis. Give --explain, too."),
+        (("--explain", "new.csv"), "would overwrite an input"),
+    ],
+)
+def test_an_analysis_that_cannot_be_is_refused(
+    folder: Path, options: tuple[str, ...], said: str
+) -> None:
+    assert_refused(refused_by(folder, *DIFF, "--output", "out.csv", *options), said, folder)
+
+
+def test_an_analysis_reads_rows_of_any_dialect_with_all_their_columns(folder: Path) -> None:
+    (folder / "o.csv").write_text("id;t;v;w;u\nA ;007;1.000,5;1;x\nb;8;2,5;1;x\n", "cp1252")
+    (folder / "n.csv").write_text("id;t;v;w;u\na;7;1.001,5;1;é\nc;9;3,25;4;x\n", "cp1252")
+    options = ("-k", "id", "-v", "t,v,w", "--text", "t", "--trim", "--nocase", "--delimiter", ";")
+    notation = ("--decimal", ",", "--thousands", ".", "--encoding", "cp1252")
+    wanted = ("--detail", "--only-changed-columns", "-o", "d.csv")
+
+    alone = diffing(folder, "o.csv", "n.csv", *options, *notation, *wanted)
+    rows = (folder / "d.csv").read_bytes()
+    done = diffing(
+        folder, "o.csv", "n.csv", *options, *notation, *wanted, "--explain", "e.json", "--by", "id"
+    )
+
+    assert (0, 0) == (alone.returncode, done.returncode), done.stderr
+    assert rows == (folder / "d.csv").read_bytes()
+    bridge = json.loads((folder / "e.json").read_text())["bridge"]
+    assert {
+        ("t", "a"): (1, 0.0),
+        ("t", "b"): (0, 0.0),
+        ("t", "c"): (0, 0.0),
+        ("v", "a"): (0, 1.0),
+        ("v", "b"): (0, -2.5),
+        ("v", "c"): (0, 3.25),
+        ("w", "b"): (0, -1.0),
+        ("w", "c"): (0, 4.0),
+    } == {(s["column"], s["group"]["id"]): (s["other"]["rows"], s["net"]) for s in bridge}

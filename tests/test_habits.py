@@ -137,7 +137,7 @@ SAYS = [
     ("diffing diff", "Give two files, OLD and NEW, such as diffing old.csv new.csv -k id -v price"),
     ("diffing old.csv new.csv id value", "id is a third. Name columns with --key and --value."),
     (f"diffing - - {GOOD}", "Only one of OLD and NEW can be -"),
-    ("diffing old.csv new.csv --kye id", "Unknown option --kye. Did you mean --key"),
+    ("diffing old.csv new.csv --vallue id", "Unknown option --vallue. Did you mean --value"),
     ("diffing old.csv new.csv -x", "Unknown option -x. See diffing diff -h."),
     ("diffing dif old.csv new.csv", "No command or file is named dif. Did you mean 'diff'?"),
     ("diffing old.csv new.csv -k", "Give a value to -k."),

@@ -16,6 +16,7 @@ import pytest
 from diffing.core.catalogue import Metric, load_catalogue
 from diffing.engine.samples import write_sample
 from diffing.engine.sql import SQL_DIR
+from tests import analysis_reference as plain
 from tests import reference
 from tests.test_cases import CASES, Case
 
@@ -340,7 +341,8 @@ def test_each_bundled_metric_has_a_macro(ask: Ask) -> None:
         " where function_type = 'table_macro' and starts_with(function_name, 'diff_')"
     )
 
-    assert {macro_of(metric) for metric in METRICS} == {row["name"] for row in said}
+    metrics = {row["name"] for row in said} - {"diff_bridge"}
+    assert {macro_of(metric) for metric in METRICS} == metrics
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.id)
@@ -386,3 +388,35 @@ def test_the_specification_gives_the_rows_to_emit(ask: Ask, write_pair: WritePai
     answer = reference.diff(old, new, ["id", "note"], ["a", "value"], 0, 0, tolerance)
     assert ["9", "3", "2"] == [row["id"] for row in said]
     assert answer.emitted == [tuple(row.values()) for row in said]
+
+
+@pytest.mark.parametrize("by", [[], ["d"], ["id", "d"]])
+def test_the_bridge_is_that_of_the_plain_analysis(
+    ask: Ask, write_pair: WritePair, by: list[str]
+) -> None:
+    old = "w,id,d,v\n1,1,a,10\n2,2,b,20\n3,,a,30\n4,5,,0.25\n5,7,a,x\n1,8,,1\n"
+    new = "id,v,d,w\n9,90,a,1\n2,20.5,b,2\n,31,a,4\n1,inf,a,1\n7,,a,5\n8,-1,,2\n"
+    answer = reference.diff(old, new, ["id", "d"], ["w", "v"])
+    bridge = call("diff_bridge", *write_pair(old, new), key=["id", "d"], value=["w", "v"], by=by)
+
+    rows = ask(f"select * replace ([coalesce(t, '-') for t in texts] as texts) {bridge}")
+
+    said = {
+        (row["column"], row["texts"]): {
+            **{
+                part: {"rows": int(row[f"{part}_rows"]), "amount": float(row[part])}
+                for part in plain.PARTS
+            },
+            "net": float(row["net"]),
+        }
+        for row in rows
+    }
+    cells = plain.cells_of(answer, ["w", "v"], by, [(None, 0.0)] * 2)
+    assert len(rows) == len(said)
+    for (column, group), step in plain.bridge_of(cells).items():
+        del step["left_out"]
+        # the library writes a list as Python does, the shell as DuckDB does
+        texts = [text or "-" for text in group]
+        [key] = {(column, f"[{', '.join(texts)}]"), (column, str(texts))} & set(said)
+        assert step == said.pop(key)
+    assert {} == said

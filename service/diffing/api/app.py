@@ -8,6 +8,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
 from diffing.api.access import ApiKeyCache, Doorkeepers, guarded
+from diffing.api.analysis import Analyses
 from diffing.api.backend import Backend
 from diffing.api.catalogue import CatalogueViews
 from diffing.api.events import Events
@@ -54,6 +55,7 @@ def make_app(
         submissions,
         JobViews(backend),
         Results(backend),
+        Analyses(backend),
         Events(backend),
         CatalogueViews(backend),
         Operations(backend),

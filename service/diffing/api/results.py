@@ -28,7 +28,7 @@ _MEDIA_TYPES = {
 # the names of encodings that IANA does not have
 _CHARSETS = {"utf-8-sig": "utf-8", "cp1252": "windows-1252", "latin-1": "iso-8859-1"}
 # for a conversion, unless ?wait= says otherwise
-_WAIT_SECONDS = 30
+WAIT_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Results:
         suffix = request.query_params.get("format", "csv")
         if suffix not in _MEDIA_TYPES:
             raise BadArgument(f"format must be one of {', '.join(_MEDIA_TYPES)}.")
-        until = time.monotonic() + seconds_to_wait(request, _WAIT_SECONDS)
+        until = time.monotonic() + seconds_to_wait(request, WAIT_SECONDS)
         job = await awaited(request, self._backend)
         if job.status is not Status.SUCCEEDED or job.summary is None:
             return not_yet(job)
@@ -97,7 +97,7 @@ class Results:
             raise ResultGone(f"The result of job {job.id} was removed. Start a new job.") from None
         download = Download(
             file,
-            _digest(job, output, suffix, file),
+            digest_of(job, f"{output.field}.{suffix}", file),
             _media_type(suffix, job, output),
             f"{job.metric or ONE_OFF}_{output.word}_{job.id}.{suffix}",
             job.finished_at or job.created_at,
@@ -113,11 +113,14 @@ def _media_type(suffix: str, job: Job, output: _Output) -> str:
     return f"{_MEDIA_TYPES[suffix]}; charset={_CHARSETS.get(encoding, encoding)}"
 
 
-def _digest(job: Job, output: _Output, suffix: str, file: BinaryIO) -> str:
-    """A digest that identifies a file. It is the same in each process, and differs per database."""
+def digest_of(job: Job, name: str, file: BinaryIO) -> str:
+    """A digest that identifies a file of a job.
+
+    It is the same in each process, and differs per database.
+    """
     summary = job.summary or {}
     parts = (
         *(job.id, job.attempt, job.created_at.isoformat(), summary["result"]["sha256"]),
-        *(output.field, suffix, os.fstat(file.fileno()).st_size),
+        *(name, os.fstat(file.fileno()).st_size),
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]

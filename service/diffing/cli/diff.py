@@ -16,6 +16,7 @@ from diffing.cli.outputs import Format, Wanted
 from diffing.core.catalogue import Metric, load_catalogue
 from diffing.core.comparison import Comparison
 from diffing.core.errors import BadArgument
+from diffing.core.grouping import columns_in, places_of
 from diffing.core.input_file import InputFile
 from diffing.core.settings import Settings, load_settings
 from diffing.core.spec import DiffSpec
@@ -83,6 +84,16 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
     summary: Annotated[
         Path | None, typer.Option(metavar="FILE", help="JSON file for the summary.")
     ] = None,
+    explain: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="JSON file for an analysis: what moved, and by how much."
+        ),
+    ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="A,B", help="Key columns that group the analysis."),
+    ] = None,
     fingerprint: Annotated[
         bool, typer.Option("--fingerprint", help="Add a fingerprint of each input to the summary.")
     ] = False,
@@ -108,6 +119,8 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
         raise BadArgument("Name the file with --old or --new, beside --metric.")
     if not entry:
         require_files(*paths)
+    if by and not explain:
+        raise BadArgument("--by groups the analysis. Give --explain, too.")
     # imported here: the API and the worker need no DuckDB
     from diffing.engine.diff import Diff
     from diffing.engine.interruptible import run
@@ -124,9 +137,11 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
             detail=detail,
             only_changed_columns=only_changed_columns,
             table=folder / "table.csv" if is_shown else None,
+            explain=explain and target_of(explain),
         )
         spec = _spec(settings, entry, paths, options, folder)
         spec = replace(spec, fingerprint=spec.fingerprint or fingerprint)
+        wanted = replace(wanted, by=places_of(columns_in(by or ()), spec.comparison.key))
         require_apart(spec.inputs, wanted.paths)
         with progress("starting", quiet=quiet) as report:
             limits = Limits.of(settings, folder)

@@ -1,13 +1,18 @@
 """The files that `diffing diff` writes, in the formats that the user wants."""
 
+import csv
 import shutil
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from diffing.cli.explain import explanation, written_dialect
+from diffing.core.dialect import FullDialect
 from diffing.core.errors import BadArgument
 from diffing.core.spec import ConversionSpec
+from diffing.csvfiles.translate import Translation
 from diffing.engine.summary import ResultSummary, Summary
 from diffing.files.checksums import sha256
 from diffing.files.publish import published
@@ -38,6 +43,8 @@ class Wanted:
         summary: where to write the summary.
         detail: whether the result has columns for the change and the old values.
         only_changed_columns: whether detail leaves out the value columns in which no row changed.
+        explain: where to write the analysis.
+        by: places of the key columns that group it, from 1.
         table: a file for the detail, to be shown in place of writing the result.
 
     Raises:
@@ -51,6 +58,8 @@ class Wanted:
     detail: bool = field(default=False, kw_only=True)
     only_changed_columns: bool = field(default=False, kw_only=True)
     table: Path | None = field(default=None, kw_only=True)
+    explain: Path | None = field(default=None, kw_only=True)
+    by: tuple[int, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         if self.only_changed_columns and not self.detail:
@@ -61,7 +70,7 @@ class Wanted:
     def paths(self) -> list[Path]:
         """All files to write."""
         result = None if self.table else self.result
-        return [path for path in (self.removed, result, self.summary) if path]
+        return [path for path in (self.removed, result, self.summary, self.explain) if path]
 
     def written(self, run: Callable[[Outputs], Summary], limits: Limits) -> Summary:
         """Write all files. They appear only when all of them are complete.
@@ -74,7 +83,7 @@ class Wanted:
             NotAcceptable: the format cannot store the column names.
             BadArgument, CannotWrite, OutOfDisk, BadSetting, BrokenPipeError: as from `published`.
         """
-        if set(self._formats().values()) == {"csv"}:
+        if set(self._formats().values()) == {"csv"} and not self.explain:
             with published([self.summary] if self.summary else []) as parts:
                 found = run(self._csv(self.result, self.removed))
                 for part in parts:
@@ -83,8 +92,19 @@ class Wanted:
         with published(self.paths) as parts:
             target = dict(zip(self.paths, parts, strict=True))
             folder = limits.temp_folder
-            removed = folder / "removed.csv" if self.removed else None
-            found = run(self._csv(folder / "result.csv", removed))
+            removed = folder / "removed.csv" if self.removed or self.explain else None
+            outputs = self._csv(folder / "result.csv", removed)
+            if self.explain:
+                outputs = _for_analysis(outputs, folder)
+            found = run(outputs)
+            if self.explain:
+                text = explanation(found, outputs, self.by, limits)
+                target[self.explain].write_text(text, encoding="utf-8")
+                if self.only_changed_columns:
+                    assert outputs.detail, "detail is wanted"  # noqa: S101
+                    _leave_out_unchanged(
+                        outputs.detail, found, written_dialect(found, outputs, "detail")
+                    )
             if not self.table:
                 found = self._converted(found, folder / "result.csv", target[self.result], limits)
             if self.removed and removed:
@@ -113,10 +133,11 @@ class Wanted:
 
     def _converted(self, found: Summary, source: Path, target: Path, limits: Limits) -> Summary:
         """Write the result, and summarize the file."""
-        rows = found.result.rows
-        _write(ConversionSpec(source, rows), target, self._formats()[self.result], limits)
-        size = target.stat().st_size
-        result = ResultSummary(rows=rows, bytes=size, sha256=sha256(target))
+        rows, wanted = found.result.rows, self._formats()[self.result]
+        _write(ConversionSpec(source, rows), target, wanted, limits)
+        # the target may be standard output
+        file = source if wanted == "csv" else target
+        result = ResultSummary(rows=rows, bytes=file.stat().st_size, sha256=sha256(file))
         return found.model_copy(update={"result": result})
 
     def _formats(self) -> dict[Path, Format]:
@@ -137,6 +158,38 @@ def _format_of(path: Path) -> Format:
         return _OF_SUFFIX.get(suffix, "csv")
     known = ", ".join(filter(None, _OF_SUFFIX))
     raise BadArgument(f"{path}: unknown suffix {path.suffix}. Use {known}; or choose a --format.")
+
+
+def _for_analysis(outputs: Outputs, folder: Path) -> Outputs:
+    """The same outputs, and those that an analysis reads, with all columns."""
+    detail = outputs.detail or folder / "detail.csv"
+    return replace(outputs, detail=detail, only_changed_columns=False)
+
+
+def _leave_out_unchanged(detail: Path, found: Summary, dialect: FullDialect) -> None:
+    """Leave out of a detail the value columns in which no row changed."""
+    left_out = {name for name, rows in found.columns.changed.items() if not rows}
+    if not left_out:
+        return
+    csv.field_size_limit(sys.maxsize)
+    # outputs have only a header and rows
+    written = dialect.model_copy(update={"skip_lines": 0, "skip_footer": 0})
+    part = detail.with_suffix(".part")
+    with (
+        detail.open("rb") as source,
+        part.open("w", encoding=dialect.encoding, newline="") as target,
+    ):
+        text = Translation(source, "detail", written, written)
+        columns = text.columns or []
+        first_old = len(columns) - len(found.value)
+        of_new = columns[: first_old - 2]
+        dropped = {i for i, name in enumerate(of_new) if name in left_out}
+        dropped |= {first_old + i for i, name in enumerate(found.value) if name in left_out}
+        kept = [place for place in range(len(columns)) if place not in dropped]
+        text.alter = lambda fields: [fields[place] for place in kept]
+        target.write(f"{text.line_of([columns[place] for place in kept])}\n")
+        target.writelines(text.chunks())
+    part.replace(detail)
 
 
 def _write(spec: ConversionSpec, target: Path, wanted: Format, limits: Limits) -> None:

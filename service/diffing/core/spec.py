@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from diffing.core.comparison import Comparison
 from diffing.core.dialect import PLAIN, FullDialect
@@ -54,3 +54,30 @@ class ConversionSpec:
     def inputs(self) -> list[Path]:
         """The file that it reads."""
         return [self.source]
+
+
+@dataclass(frozen=True)
+class AnalysisSpec:
+    """The order for an analysis of a diff.
+
+    Args:
+        detail: CSV of added and changed rows with their old values, as a diff wrote it.
+        removed: CSV of the removed rows.
+        summary: of the diff, as JSON values.
+        by: places of the key columns by which to group, from 1.
+        detail_dialect, removed_dialect: of the two files.
+    """
+
+    word: ClassVar = "analysis"
+
+    detail: Path
+    removed: Path
+    summary: dict[str, Any]
+    by: tuple[int, ...] = ()
+    detail_dialect: FullDialect = PLAIN
+    removed_dialect: FullDialect = PLAIN
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The files that it reads."""
+        return [self.detail, self.removed]

@@ -100,15 +100,35 @@ def is_part(name: str) -> bool:
     return name.startswith(".")
 
 
+@contextmanager
+def locked_folder(path: Path) -> Iterator[Path]:
+    """A new folder, locked until the end, when it is removed with its content."""
+    while True:
+        path.mkdir(exist_ok=True)
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            # the sweeper may have removed it before it was locked
+            if path.exists():
+                yield path
+                return
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+            os.close(handle)
+
+
 def is_being_written(part: Path) -> bool:
-    """Whether the process that writes a part is alive, in this or another container."""
+    """Whether a process that writes a part, file or folder, is alive, in any container."""
     try:
-        with part.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        handle = os.open(part, os.O_RDONLY)
     except FileNotFoundError:
         return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
     return False
 
 

@@ -1,7 +1,7 @@
 """The files that a diff writes."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,8 @@ from diffing.files.publish import published
 _PUBLISHED = ("detail", "removed", "result")
 # names from `published` and `Outputs.of_attempt`
 _OF_ATTEMPT = re.compile(
-    r"(\.\d+-\d+-)?(\d{1,19})\.(\d{1,9})(\.detail|\.removed)?\.(csv|json|parquet)"
+    r"(\.\d+-\d+-)?(\d{1,19})\.(\d{1,9})(\.detail|\.removed|\.analysis((?:-\d{1,5})*))?"
+    r"\.(csv|json|parquet)"
 )
 
 
@@ -66,6 +67,12 @@ class Outputs:
             removed=folder / f"{job_id}.{attempt}.removed.csv",
         )
 
+    @staticmethod
+    def analysis(folder: Path, job_id: int, attempt: int, by: Sequence[int]) -> Path:
+        """The file of an analysis. Its name says by which key columns it is grouped."""
+        places = "".join(f"-{place}" for place in by)
+        return folder / f"{job_id}.{attempt}.analysis{places}.json"
+
     @property
     def paths(self) -> list[Path]:
         """The wanted files."""
@@ -93,3 +100,11 @@ class Outputs:
         """The job and attempt of a file, finished or not; None for other files."""
         found = _OF_ATTEMPT.fullmatch(name)
         return found and (int(found[2]), int(found[3]))
+
+    @staticmethod
+    def analysed_by(name: str) -> tuple[int, ...] | None:
+        """The places of the key columns in the name of an analysis; None for other files."""
+        found = _OF_ATTEMPT.fullmatch(name)
+        if not found or not (found[4] or "").startswith(".analysis"):
+            return None
+        return tuple(int(place) for place in found[5].split("-") if place)

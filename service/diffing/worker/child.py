@@ -1,4 +1,4 @@
-"""The child process of one diff or conversion."""
+"""The child process of one diff, conversion or analysis."""
 
 import logging
 from collections.abc import Callable
@@ -9,7 +9,8 @@ from typing import Any
 from diffing.core import logs
 from diffing.core.errors import DiffingError, OutOfMemory, of_os
 from diffing.core.progress import Progress
-from diffing.core.spec import DiffSpec
+from diffing.core.spec import AnalysisSpec, ConversionSpec, DiffSpec
+from diffing.engine.analysis.analyse import write_analysis
 from diffing.engine.convert import convert
 from diffing.engine.diff import Diff
 from diffing.engine.sql import SQL_DIR
@@ -58,7 +59,10 @@ def _done(task: Task, on_progress: Callable[[Progress], None]) -> dict[str, Any]
         return diff.run(task.outputs, on_progress=on_progress, on_ready=on_ready).model_dump(
             mode="json"
         )
-    convert(task.spec, task.outputs, task.limits, on_ready)
+    if isinstance(task.spec, AnalysisSpec):
+        write_analysis(task.spec, task.outputs, task.limits, on_ready)
+    else:
+        convert(task.spec, task.outputs, task.limits, on_ready)
     return {}
 
 
@@ -70,5 +74,5 @@ def _enclose(task: Task, parts: Outputs) -> None:
         read=[SQL_DIR, *(path for path in task.spec.inputs if path.is_file())],
         write=parts.paths,
         rename={path.parent for path in parts.paths},
-        own=[task.limits.temp_folder] if isinstance(task.spec, DiffSpec) else [],
+        own=[] if isinstance(task.spec, ConversionSpec) else [task.limits.temp_folder],
     )

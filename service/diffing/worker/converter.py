@@ -1,12 +1,22 @@
-"""Takes conversions from their queue, and runs each to its end."""
+"""Takes conversions and analyses from their queue, and runs each to its end."""
 
 import logging
+import os
+import threading
+from pathlib import Path
 
 from diffing.core import logs
 from diffing.core.dialect import PLAIN, FullDialect
-from diffing.core.errors import DatabaseUnavailable, DiffingError, Interrupted, UnknownJob
+from diffing.core.errors import (
+    DatabaseUnavailable,
+    DiffingError,
+    Interrupted,
+    ResultGone,
+    UnknownJob,
+)
 from diffing.core.settings import Settings
-from diffing.core.spec import ConversionSpec
+from diffing.core.spec import AnalysisSpec, ConversionSpec
+from diffing.files.publish import locked_folder
 from diffing.files.results import OutputName, Outputs, dialect_of
 from diffing.sandbox.limits import Limits
 from diffing.store.conversions import Conversion, Conversions
@@ -20,15 +30,17 @@ from diffing.worker.task import Task
 
 _log = logging.getLogger(__name__)
 _MEMORY = "512MB"
+# An analysis stays below 512 MB. DuckDB reserves more for each value column.
+_MB_OF_ANALYSIS, _COLUMNS_PER_MB = 400, 4
 
 
 class Converter:
-    """Writes results in other formats, each in a child process.
+    """Writes results in other formats, and analyses of them, each in a child process.
 
     Args:
         settings: all settings.
-        conversions: the conversions table.
         jobs: the jobs table.
+        conversions: the conversions table.
         runner: starts the child processes.
         sweeper: removes files of ended attempts.
     """
@@ -36,13 +48,13 @@ class Converter:
     def __init__(
         self,
         settings: Settings,
-        conversions: Conversions,
         jobs: Jobs,
+        conversions: Conversions,
         runner: Runner,
         sweeper: Sweeper,
     ) -> None:
-        self._jobs = jobs
         self._settings = settings
+        self._jobs = jobs
         self._conversions = conversions
         self._runner = runner
         self._sweeper = sweeper
@@ -63,11 +75,10 @@ class Converter:
             )
 
     def _run(self, conversion: Conversion) -> None:
-        task = self._task(conversion)
         try:
             # a worker that died before the record may have written it
-            if not task.outputs.paths[0].exists():
-                self._runner.run(task, Claim(self._conversions, conversion))
+            if not self._target(conversion).exists():
+                self._write(conversion)
         except Interrupted:
             self._sweeper.tidy(conversion)
             if self._conversions.give_back(conversion):
@@ -79,17 +90,50 @@ class Converter:
         else:
             self._conversions.succeed(conversion)
 
-    def _task(self, conversion: Conversion) -> Task:
-        target = self._settings.results_dir / conversion.name
+    def _target(self, conversion: Conversion) -> Path:
+        return self._settings.results_dir / conversion.name
+
+    def _write(self, conversion: Conversion) -> None:
+        claim, target = Claim(self._conversions, conversion), self._target(conversion)
+        by = Outputs.analysed_by(conversion.name)
+        if by is None:
+            limits = Limits(threads=1, memory=_MEMORY, temp_folder=target.parent, temp="0KB")
+            source = target.with_suffix(".csv")
+            spec = ConversionSpec(source, conversion.rows, self._dialect(conversion))
+            self._runner.run(self._task(conversion, spec, limits), claim)
+            return
+        analysis = self._analysis(conversion, by)
+        own = f".{os.getpid()}-{threading.get_ident()}-{conversion.name}"
+        with locked_folder(self._settings.tmp_dir / own) as folder:
+            memory = _MB_OF_ANALYSIS + len(analysis.summary["value"]) // _COLUMNS_PER_MB
+            limits = Limits(1, f"{memory}MB", folder, self._settings.temp_limit)
+            self._runner.run(self._task(conversion, analysis, limits), claim)
+
+    def _task(
+        self, conversion: Conversion, spec: ConversionSpec | AnalysisSpec, limits: Limits
+    ) -> Task:
         return Task(
-            spec=ConversionSpec(
-                target.with_suffix(".csv"), conversion.rows, self._dialect(conversion)
-            ),
-            outputs=Outputs(target),
-            limits=Limits(threads=1, memory=_MEMORY, temp_folder=target.parent, temp="0KB"),
+            spec=spec,
+            outputs=Outputs(self._target(conversion)),
+            limits=limits,
             log=logs.Style(self._settings.log_level, self._settings.log_format),
             said={"conversion_id": conversion.id, "attempt": conversion.attempt},
         )
+
+    def _analysis(self, conversion: Conversion, by: tuple[int, ...]) -> AnalysisSpec:
+        job_id, attempt = map(int, conversion.stem.split("."))
+        outputs = Outputs.of_attempt(self._settings.results_dir, job_id, attempt)
+        for job in self._jobs.of_ids([job_id]):
+            if job.summary and outputs.detail and outputs.removed:
+                return AnalysisSpec(
+                    outputs.detail,
+                    outputs.removed,
+                    job.summary,
+                    by,
+                    dialect_of(job.summary, "detail"),
+                    dialect_of(job.summary, "removed"),
+                )
+        raise ResultGone("The result was removed. Start a new job.")
 
     def _dialect(self, conversion: Conversion) -> FullDialect:
         """The dialect of the CSV."""

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from diffing.core.errors import DiffFailed, DiffingError, Failure, Interrupted, TimedOut
 from diffing.core.progress import Progress
-from diffing.core.spec import ConversionSpec, DiffSpec
+from diffing.core.spec import AnalysisSpec, ConversionSpec, DiffSpec
 from diffing.worker.task import Task
 
 # Each beat is a transaction. Jobs of a few milliseconds need not report all stages.
@@ -31,6 +31,7 @@ _END_SECONDS = 1
 _FASTER = {
     DiffSpec.word: "compare smaller files",
     ConversionSpec.word: "fetch the result as CSV",
+    AnalysisSpec.word: "fetch the result as CSV",
 }
 
 
@@ -113,7 +114,7 @@ class Runner:
         attempt: Attempt,
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> dict[str, Any]:
-        """Run a diff or a conversion.
+        """Run a diff, a conversion or an analysis.
 
         Args:
             task: the order.

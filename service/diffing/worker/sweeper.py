@@ -95,8 +95,9 @@ def _is_needed(path: Path, job: Job | None, attempt: int) -> bool:
     if job is None or job.attempt != attempt:
         return False
     if job.status is Status.SUCCEEDED:
-        # a conversion of its result may be running
-        return not path.is_dir() and (not is_part(path.name) or is_being_written(path))
+        # a conversion of its result, or its analysis, may be running
+        is_unfinished = path.is_dir() or is_part(path.name)
+        return not is_unfinished or is_being_written(path)
     return job.status is Status.PROCESSING
 
 

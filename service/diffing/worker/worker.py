@@ -75,7 +75,7 @@ class Worker:
         self._sweeper = Sweeper(settings, self._jobs)
         self._reaper = Reaper(settings, self._jobs, self._queue, self._sweeper)
         self._converter = Converter(
-            settings, Conversions(engine, now), self._jobs, self._runner, self._sweeper
+            settings, self._jobs, Conversions(engine, now), self._runner, self._sweeper
         )
         self._stopping = threading.Event()
 

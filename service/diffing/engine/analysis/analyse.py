@@ -1,0 +1,94 @@
+"""The analysis of a diff: reads its outputs within limits, and makes one JSON document."""
+
+import json
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from diffing.core.spec import AnalysisSpec
+from diffing.engine.analysis.document import document_of
+from diffing.engine.analysis.findings import IN_MEMORY, Finder
+from diffing.engine.connection import Session
+from diffing.files.results import Outputs
+from diffing.sandbox.limits import Limits
+from diffing.sandbox.malloc import limit_arenas
+
+
+class Analysis:
+    """The analysis of one diff.
+
+    Args:
+        spec: the order.
+        limits: memory and disk.
+        in_memory: bytes of the outputs, up to which their cells are kept in memory.
+    """
+
+    def __init__(self, spec: AnalysisSpec, limits: Limits, in_memory: int = IN_MEMORY) -> None:
+        self._spec = spec
+        self._in_memory = in_memory
+        self._limits = limits
+        self._session: Session | None = None
+        self._interrupted = threading.Event()
+
+    def interrupt(self) -> None:
+        """Stop `run` from another thread. `run` then raises Interrupted."""
+        self._interrupted.set()
+        if self._session:
+            self._session.interrupt()
+
+    def run(self) -> dict[str, Any]:
+        """The document, as JSON values.
+
+        Raises:
+            ResultGone: an output of the diff was removed.
+            OutOfMemory, OutOfDisk, DiffFailed: the machine failed.
+            Interrupted: `interrupt` was called.
+        """
+        limit_arenas(1)
+        with tempfile.TemporaryDirectory(
+            prefix="analysis-", dir=self._limits.temp_folder
+        ) as folder:
+            finder = Finder(
+                self._spec, Path(folder), self._limits, self._interrupted, self._in_memory
+            )
+            self._session = finder.session
+            with finder.session:
+                findings = finder.run()
+        return document_of(findings, self._spec.summary, self._spec.by)
+
+
+def write_analysis(
+    spec: AnalysisSpec,
+    outputs: Outputs,
+    limits: Limits,
+    on_ready: Callable[[Outputs], None] = lambda _: None,
+) -> None:
+    """Analyse a diff, and write the document.
+
+    Args:
+        spec: the order.
+        outputs: the result, a `.json` file. It appears only when it is complete.
+        limits: memory and disk.
+        on_ready: called with the temporary file, once it exists.
+
+    Raises:
+        ResultGone, OutOfMemory, OutOfDisk, DiffFailed, Interrupted: as from `Analysis.run`.
+    """
+    with outputs.parts() as parts:
+        on_ready(parts)
+        (part,) = parts.paths
+        part.write_text(as_json(Analysis(spec, limits).run()), encoding="utf-8")
+
+
+def as_json(document: dict[str, Any]) -> str:
+    """The text of a document, one line for each entry of a list."""
+    encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+    members = (
+        f"{encode(name)}: [\n    " + ",\n    ".join(map(encode, value)) + "\n  ]"
+        if isinstance(value, list) and value and name != "by"
+        else f"{encode(name)}: {encode(value)}"
+        for name, value in document.items()
+    )
+    return "{\n  " + ",\n  ".join(members) + "\n}\n"

@@ -1,0 +1,56 @@
+"""Sentences about an analysis, for people."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# Rows below a tolerance are noise, if they are at least this part of the changed rows, and the next
+# two powers of ten add at most that part of the noise.
+_NOISE, _BEYOND = 0.05, 0.1
+_MOST_NOISE = 1e-4
+
+
+def notes_of(
+    summary: Mapping[str, Any], curve: Sequence[Mapping[str, Any]], bridge: Sequence[Any]
+) -> list[str]:
+    """Sentences for people: noise, and the limits of the figures.
+
+    Args:
+        summary: of the diff, as JSON values.
+        curve: of the document.
+        bridge: of the document.
+    """
+    notes = []
+    changed = summary["changed"]
+    if noise := noise_in(curve, changed):
+        tolerance, rows = noise
+        notes.append(
+            f"{rows:,} of {changed:,} changed rows differ by less than {tolerance:g}, and hardly "
+            "any by a little more."
+        )
+    notes.append("Shares are of added, changed and removed rows only, not of the whole files.")
+    if summary["duplicate_keys"]["old"]:
+        notes.append(
+            "Keys repeat in old. Old values are those of the first row of a key, and the curve is "
+            "an upper bound."
+        )
+    if left_out := sum(step["left_out"] for step in bridge):
+        notes.append(f"Infinite or NaN values that are in no amount: {left_out:,}.")
+    if summary["within_tolerance"]:
+        notes.append(
+            f"Unchanged rows within tolerance: {summary['within_tolerance']:,}. The bridge does "
+            "not contain their moves."
+        )
+    return notes
+
+
+def noise_in(curve: Sequence[Mapping[str, Any]], changed: int) -> tuple[float, int] | None:
+    """The least tolerance that separates noise from changes, and the rows of noise."""
+    for point, later in zip(curve, curve[2:], strict=False):
+        rows = changed - point["rows"]
+        if (
+            point["rel_tol"] <= _MOST_NOISE
+            and rows >= max(2, _NOISE * changed)
+            and point["rows"] - later["rows"] <= _BEYOND * rows
+        ):
+            return point["rel_tol"], rows
+    return None

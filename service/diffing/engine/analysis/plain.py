@@ -1,0 +1,80 @@
+"""The outputs of a diff as plain CSV, with numbers as SQL reads them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from diffing.core.comparison import Comparison
+from diffing.core.dialect import PLAIN, FullDialect
+from diffing.core.errors import BadInput, DiffFailed
+from diffing.core.spec import AnalysisSpec
+from diffing.csvfiles.notation import Notation
+from diffing.csvfiles.translate import Translation
+
+Altering = Callable[[list[str]], list[str]]
+
+
+def plain(spec: AnalysisSpec, comparison: Comparison, scratch: Path) -> AnalysisSpec:
+    """The same order for plain CSV: for copies, where the outputs have another dialect.
+
+    Args:
+        spec: the order.
+        comparison: of the diff.
+        scratch: an existing folder, for the copies.
+
+    Raises:
+        DiffFailed: an output is damaged.
+        FileNotFoundError: an output was removed.
+    """
+    detail, removed = scratch / "plain-detail.csv", scratch / "plain-removed.csv"
+    try:
+        return replace(
+            spec,
+            detail=_plain(spec.detail, spec.detail_dialect, detail, comparison, olds=True),
+            removed=_plain(spec.removed, spec.removed_dialect, removed, comparison, olds=False),
+        )
+    except (BadInput, UnicodeEncodeError) as error:
+        raise DiffFailed("The result is damaged. Start a new job.") from error
+
+
+def _plain(
+    source: Path, dialect: FullDialect, copy: Path, comparison: Comparison, *, olds: bool
+) -> Path:
+    if dialect.is_written_as_it_is:
+        return source
+    # outputs have only a header and rows
+    written = dialect.model_copy(update={"skip_lines": 0, "skip_footer": 0})
+    with source.open("rb") as file, copy.open("w", encoding="utf-8", newline="") as target:
+        text = Translation(file, "the result", written, PLAIN)
+        if not dialect.has_plain_numbers:
+            text.alter = _with_points(text.columns or [], dialect, comparison, olds=olds)
+        target.write(f"{text.header}\n")
+        target.writelines(text.chunks())
+    return copy
+
+
+def _with_points(
+    columns: Sequence[str], dialect: FullDialect, comparison: Comparison, *, olds: bool
+) -> Altering:
+    """A function that makes the numbers of a row plain."""
+    notation = Notation(dialect)
+    # old values are written without separators of thousands
+    of_olds = Notation(dialect.model_copy(update={"thousands": ""}))
+    places = [(columns.index(name), notation) for name in comparison.numbers]
+    if olds:
+        first = len(columns) - len(comparison.value)
+        places += [(first + comparison.value.index(name), of_olds) for name in comparison.numbers]
+
+    def alter(fields: list[str]) -> list[str]:
+        for place, notation in places:
+            fields[place] = _number(fields[place], notation)
+        return fields
+
+    return alter
+
+
+def _number(text: str, notation: Notation) -> str:
+    try:
+        return notation.plain(text)
+    except ValueError:  # an old number that stayed as it was
+        return text

@@ -1,0 +1,90 @@
+-- The value columns: what happened to their cells in changed rows.
+
+-- columns --
+
+-- reads       cells
+-- columns     rows     struct of added, changed and removed: the rows that `cells` has
+--             columns  list, one struct for each value column that has a cell in changed rows:
+--                        nth, cells (those that differ)
+--                        filled, emptied     were empty, are empty
+--                        text                not empty, but no number on a side
+--                        from_zero, to_zero  one side is 0
+--                        turned              the sign is another
+--                        up, down            are more, are less; both numbers are finite
+--                        largest             relative change
+with
+rows_by_kind as (
+    select
+        count(*) filter (kind = 'added') as added,
+        count(*) filter (kind = 'changed') as changed,
+        count(*) filter (kind = 'removed') as removed
+    from cells
+    where first
+),
+by_column as (
+    select
+        nth,
+        count(*) as cells,
+        count(*) filter (old_text is null) as filled,
+        count(*) filter (new_text is null) as emptied,
+        count(*) filter (old is null and old_text is not null or new is null and new_text is not null)
+            as text,
+        count(*) filter (old = 0 and new <> 0) as from_zero,
+        count(*) filter (new = 0 and old <> 0) as to_zero,
+        count(*) filter (
+            not isnan(old) and not isnan(new) and (old < 0 and new > 0 or old > 0 and new < 0)
+        ) as turned,
+        count(*) filter (new > old and isfinite(old) and isfinite(new)) as up,
+        count(*) filter (new < old and isfinite(old) and isfinite(new)) as down,
+        max(relative_change(old, new)) filter (isfinite(old) and isfinite(new)) as largest
+    from cells
+    where kind = 'changed'
+    group by nth
+)
+select
+    (select rows_by_kind from rows_by_kind) as rows,
+    coalesce((select list(by_column order by nth) from by_column), []) as columns;
+
+-- middles --
+
+-- The middle of the relative changes of each value column: the lower one of two.
+--
+-- reads       cells
+-- columns     middles  list of nth, middle
+--
+-- A sort can spill, the aggregate functions for quantiles keep all numbers in memory.
+select coalesce(list({'nth': nth, 'middle': change} order by nth), []) as middles
+from (
+    select
+        nth, change,
+        row_number() over (partition by nth order by change) as place,
+        count(*) over (partition by nth) as changes
+    from (
+        select nth, relative_change(old, new) as change
+        from cells
+        where kind = 'changed' and isfinite(old) and isfinite(new) and old <> new
+    )
+)
+where place = (changes + 1) // 2;
+
+-- curve --
+
+-- The changed rows, by how many tolerances of the curve leave them changed.
+--
+-- parameters  single
+-- columns     places  list of left_by, rows
+select coalesce(list({'left_by': left_by, 'rows': rows} order by left_by), []) as places
+from (
+    select left_by, count(*) as rows
+    from (
+        select left_by
+        from cells
+        where $single and kind = 'changed'
+        union all
+        select max(left_by)
+        from cells
+        where not $single and kind = 'changed'
+        group by row
+    )
+    group by left_by
+);

@@ -1,0 +1,175 @@
+"""The analysis of a job over HTTP: the document of the command line, made once, from its files."""
+
+import fcntl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from diffing.files.publish import is_being_written, locked_folder
+from diffing.files.results import Outputs
+from diffing.store.database import open_file
+from diffing.store.jobs import Jobs
+from diffing.worker.sweeper import Sweeper
+from tests.command_line import diffing
+from tests.service_under_test import Client, Service
+from tests.test_api import assert_problem, assert_waits
+
+METRICS = """
+[metric.small]
+old = "old.csv"
+new = "new.csv"
+key = ["id", "note, \\"quoted\\""]
+value = ["value"]
+"""
+HEADER = 'id,"note, ""quoted""",value\n'
+OLD = f"{HEADER}1,a,10\n2,,20\n,c,30\n5,e,50\n"
+NEW = f"{HEADER}9,x,90\n2,,20.5\n,c,31\n1,a,10\n"
+DIFF = ("diff", "--old", "old.csv", "--new", "new.csv", "--key", "id", "--key", 'note, "quoted"')
+BY = {"by": 'id,"note, ""quoted"""'}
+
+
+@pytest.fixture(scope="module")
+def working(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(tmp_path_factory.mktemp("analysis")) as service:
+        service.write("old.csv", OLD)
+        service.write("new.csv", NEW)
+        yield service
+
+
+@pytest.fixture(scope="module")
+def client(working: Service) -> Client:
+    client, _ = working.api_and_worker(metrics=working.write("metrics.toml", METRICS))
+    return client
+
+
+@pytest.fixture(scope="module")
+def url(client: Client) -> str:
+    """The URL of the analysis of a job that succeeded."""
+    job_id = client.new_job("small")
+    client.wait_for_success(job_id)
+    return f"/api/diffing/job/{job_id}/analysis"
+
+
+@pytest.mark.parametrize("by", [{}, {"by": "id"}, BY])
+def test_the_document_is_that_of_the_command_line(
+    client: Client, url: str, by: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "old.csv").write_text(OLD)
+    (tmp_path / "new.csv").write_text(NEW)
+    given = [option for text in by.values() for option in ("--by", text)]
+
+    answer = client.get(url, params=by)
+
+    done = diffing(tmp_path, *DIFF, "--value", "value", "--explain", "e.json", "-q", *given)
+    assert (0, "") == (done.returncode, done.stderr)
+    assert (200, "application/json") == (answer.status_code, answer.headers["content-type"])
+    assert (tmp_path / "e.json").read_text() == answer.text
+    assert bool(by) == bool(answer.json()["by"])
+
+
+def test_a_document_is_made_once(client: Client, working: Service, url: str) -> None:
+    first = client.get(url, params={"by": "id"})
+    made = {path.name for path in working.settings.results_dir.glob("*.analysis*")}
+
+    again = client.get(url, params={"by": "id"}, headers={"If-None-Match": first.headers["etag"]})
+
+    assert 304 == again.status_code
+    assert made == {path.name for path in working.settings.results_dir.glob("*.analysis*")}
+    assert first.headers["etag"] != client.get(url).headers["etag"]
+    assert [] == list(working.settings.tmp_dir.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("by", "said"),
+    [
+        ("value", "by: value is not a key column. Key columns: id, note"),
+        ("id,id", "by: id is named twice."),
+        ('"', "by is not a CSV record."),
+        ("../../etc/passwd", "is not a key column"),
+        ("", "is not a key column"),
+    ],
+)
+def test_other_columns_are_refused(client: Client, url: str, by: str, said: str) -> None:
+    assert_problem(client.get(url, params={"by": by}), 400, said)
+
+
+def test_before_success_it_is_the_status(service: Service) -> None:
+    service.write_small_pair()
+    client = service.api()
+    job_id = client.new_job()
+
+    assert_waits(client.get(f"/api/diffing/job/{job_id}/analysis"), job_id, "queued")
+
+
+def test_a_document_that_is_not_ready_is_waited_for(service: Service) -> None:
+    service.write_small_pair()
+    client, worker = service.api_and_worker()
+    job_id = client.new_job()
+    client.wait_for_success(job_id)
+    worker.signal(15)
+    worker.ended()
+
+    answer = client.get(f"/api/diffing/job/{job_id}/analysis?wait=0")
+
+    assert_waits(answer, job_id, "queued")
+    service.worker()
+    assert 200 == client.get(f"/api/diffing/job/{job_id}/analysis?wait=60").status_code
+
+
+@pytest.mark.parametrize("lost", ["result", "detail", "removed"])
+def test_without_its_files_it_is_gone(client: Client, working: Service, lost: str) -> None:
+    job_id = client.new_job("small")
+    client.wait_for_success(job_id)
+    outputs = Outputs.of_attempt(working.settings.results_dir, job_id, 1)
+    Path(getattr(outputs, lost)).unlink()
+
+    assert_problem(client.get(f"/api/diffing/job/{job_id}/analysis"), 410, "Start a new job.")
+
+
+def test_the_sweeper_leaves_the_folder_of_a_running_analysis_alone(service: Service) -> None:
+    service.write_small_pair()
+    client, worker = service.api_and_worker()
+    job_id = client.new_job()
+    client.wait_for_success(job_id)
+    worker.signal(15)
+    worker.ended()
+    settings = service.settings
+    sweeper = Sweeper(settings, Jobs(open_file(settings.jobs_file)))
+    abandoned = settings.tmp_dir / f".1-1-{job_id}.1.analysis-1.json"
+    abandoned.mkdir()
+
+    with locked_folder(settings.tmp_dir / f".2-1-{job_id}.1.analysis-1.json") as folder:
+        (folder / "cells.parquet").touch()
+        sweeper.sweep()
+
+        assert [folder] == list(settings.tmp_dir.iterdir())
+        assert is_being_written(folder)
+    assert [] == list(settings.tmp_dir.iterdir())
+
+
+def test_a_folder_that_was_removed_before_it_was_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, real, locks = tmp_path / "folder", fcntl.flock, []
+
+    def flock(handle: int, kind: int) -> None:
+        locks.append(kind)
+        if len(locks) == 1:
+            path.rmdir()
+        real(handle, kind)
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with locked_folder(path) as folder:
+        assert folder.is_dir()
+        assert 2 == len(locks)
+
+
+def test_the_name_of_an_analysis_says_its_groups() -> None:
+    for by in ((), (1,), (12, 3)):
+        name = Outputs.analysis(Path(), 7, 2, by).name
+
+        assert by == Outputs.analysed_by(name)
+        assert (7, 2) == Outputs.attempt_of(name)
+    assert None is Outputs.analysed_by("7.2.json")
+    assert None is Outputs.analysed_by("7.2.detail.json")
