@@ -234,6 +234,7 @@ def test_a_queued_job_is_a_404_with_its_status(idle: Client) -> None:
         "started_at": None,
         "finished_at": None,
         "counts": None,
+        "verdict": None,
         "warnings": [],
         "error": None,
     } == {k: v for k, v in idle.status_of(job_id).items() if k != "created_at"}
@@ -392,6 +393,7 @@ def test_the_status_of_a_job_that_succeeded_has_times_and_counts(
             "within_tolerance": expected.within_tolerance,
             "emitted": len(expected.emitted),
         },
+        "verdict": None,
         "warnings": [],
         "error": None,
     } == status
@@ -421,6 +423,7 @@ def test_the_summary_tells_what_was_compared_found_and_spent(working: Client, do
         "new_dialect": PLAIN.model_dump(),
         "duplicates": "allow",
         "first": "error",
+        "expect": {},
         "old": {
             "name": "revenue_old.csv",
             "rows": 4,
@@ -443,6 +446,7 @@ def test_the_summary_tells_what_was_compared_found_and_spent(working: Client, do
         "emitted": 2,
         "duplicate_keys": {"old": 0, "new": 0},
         "not_numbers": {"old": 0, "new": 0},
+        "verdict": None,
         "warnings": [],
         "result": {
             "rows": 2,

@@ -52,6 +52,7 @@ def test_the_summary_tells_what_was_compared_and_counted(folder: Path) -> None:
         "empty": [],
         "duplicates": "allow",
         "first": "error",
+        "expect": {},
         "old_dialect": PLAIN.model_dump(),
         "new_dialect": PLAIN.model_dump(),
         "old": {"name": "old.csv", "rows": 4, "bytes": len(OLD), "fingerprint": None},
@@ -66,6 +67,7 @@ def test_the_summary_tells_what_was_compared_and_counted(folder: Path) -> None:
         "emitted": 2,
         "duplicate_keys": {"old": 0, "new": 0},
         "not_numbers": {"old": 0, "new": 0},
+        "verdict": None,
         "warnings": [],
         "result": {"rows": 2, "bytes": len(result), "sha256": sha256(result).hexdigest()},
     } == summary

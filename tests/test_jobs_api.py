@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from diffing.core.catalogue import load_catalogue
 from diffing.core.errors import BadInput
 from diffing.store.database import open_file
-from diffing.store.job import Status, Submission
+from diffing.store.job import Filter, Status, Submission
 from diffing.store.jobs import Jobs
 from tests.service_under_test import NEW, OLD, Client, Service
 from tests.test_api import assert_problem
@@ -160,9 +160,9 @@ def test_jobs_of_an_unknown_metric_are_a_404_that_names_those_there_are(client: 
 def test_a_page_may_be_that_of_one_owner(listed: Service) -> None:
     jobs = listed.jobs()
 
-    assert [7, 4, 1] == [job.id for job in jobs.page(10, owner="k1")]
-    assert [4] == [job.id for job in jobs.page(10, 7, [Status.SUCCEEDED], "revenue", "k1")]
-    assert [] == jobs.page(10, owner="k2")
+    assert [7, 4, 1] == [job.id for job in jobs.page(10, None, Filter(owner="k1"))]
+    assert [4] == [job.id for job in jobs.page(10, 7, Filter([Status.SUCCEEDED], "revenue", "k1"))]
+    assert [] == jobs.page(10, None, Filter(owner="k2"))
 
 
 def test_a_page_is_read_along_the_ids_and_never_sorted(service: Service) -> None:
@@ -174,7 +174,8 @@ def test_a_page_is_read_along_the_ids_and_never_sorted(service: Service) -> None
         "before_cursor_execute",
         lambda _, __, text, bound, *___: statements.append((text, bound)),
     )
-    Jobs(engine).page(20, 7, [Status.FAILED, Status.CANCELLED], "revenue", "k1")
+    wanted = Filter([Status.FAILED, Status.CANCELLED], "revenue", "k1", passed=True)
+    Jobs(engine).page(20, 7, wanted)
     [(text, bound)] = statements
     with closing(sqlite3.connect(service.settings.jobs_file)) as connection:
         plan = [row[3] for row in connection.execute(f"explain query plan {text}", bound)]
@@ -208,6 +209,7 @@ def test_the_metrics_are_described_in_their_order(listed: Service, client: Clien
         "new_dialect": {},
         "duplicates": "allow",
         "first": "error",
+        "expect": {},
         "old": {"name": "revenue_old.csv", "there": True, "bytes": len(OLD.encode())},
         "new": {"name": "revenue_new.csv", "there": True, "bytes": len(NEW.encode())},
     } == revenue

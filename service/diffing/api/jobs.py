@@ -16,10 +16,13 @@ from diffing.api.access import Caller, caller_of
 from diffing.api.backend import Backend
 from diffing.api.http.problems import problem
 from diffing.core.errors import BadArgument, ResultGone, UnknownJob, UnknownMetric
-from diffing.store.job import FINISHED, Job, Status
+from diffing.store.job import FINISHED, Filter, Job, Status
 from diffing.store.jobs import LARGEST_ID, no_job
 
 NOT_STORED = {"Cache-Control": "no-store"}
+VERDICTS = {"passed": True, "not-passed": False}
+"""The values of `verdict` in a query: whether all rules are met."""
+
 _RETRY_SECONDS = 1
 _LONGEST_WAIT = 60
 _PAGE, _LONGEST_PAGE = 20, 100
@@ -82,7 +85,7 @@ def page_of_jobs(
     Args:
         backend: of the API.
         caller: sees its own jobs, or all.
-        asked: `status`, `metric`, `limit` and `cursor`.
+        asked: `status`, `metric`, `verdict`, `limit` and `cursor`.
 
     Raises:
         BadArgument: a parameter is invalid.
@@ -91,7 +94,9 @@ def page_of_jobs(
     statuses = [_status_in(text) for text in asked.getlist("status")]
     most, before = _limit_in(asked.get("limit")), _id_in(asked.get("cursor"))
     metric = backend.catalogue.find(asked["metric"]).id if "metric" in asked else None
-    jobs = backend.jobs.page(most + 1, before, statuses, metric, caller.whose_jobs)
+    passed = _passed_in(asked.get("verdict"))
+    wanted = Filter(statuses, metric, caller.whose_jobs, passed)
+    jobs = backend.jobs.page(most + 1, before, wanted)
     return jobs[:most], _cursor_after(jobs[most - 1]) if len(jobs) > most else None
 
 
@@ -177,6 +182,7 @@ def status_of(job: Job) -> dict[str, Any]:
         "started_at": _iso(job.started_at),
         "finished_at": _iso(job.finished_at),
         "counts": {name: summary[name] for name in counts} if summary else None,
+        "verdict": summary.get("verdict"),
         "warnings": summary.get("warnings", []),
         "error": job.error,
     }
@@ -186,6 +192,14 @@ def _status_in(text: str) -> Status:
     if text not in list(Status):
         raise BadArgument(f"status must be one of {', '.join(Status)}.")
     return Status(text)
+
+
+def _passed_in(text: str | None) -> bool | None:
+    if text is None:
+        return None
+    if text not in VERDICTS:
+        raise BadArgument(f"verdict must be one of {', '.join(VERDICTS)}.")
+    return VERDICTS[text]
 
 
 def _limit_in(text: str | None) -> int:

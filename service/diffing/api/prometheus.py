@@ -58,6 +58,13 @@ _TOTALS = (
     _Family(
         "ended", "diffing_jobs_ended", "Jobs that ended, by their last state.", "status", _ENDS
     ),
+    _Family(
+        "verdicts",
+        "diffing_verdicts",
+        "Diffs that succeeded and had rules, by whether all were met.",
+        "verdict",
+        ("passed", "not-passed"),
+    ),
     _Family("rows_read", "diffing_rows_read", "Rows of diffs that succeeded.", "side", _SIDES),
     _Family("rows_emitted", "diffing_rows_emitted", "Rows in results: added and changed."),
     _Family(

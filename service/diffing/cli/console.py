@@ -12,7 +12,7 @@ from typer.exceptions import TyperException
 
 from diffing.core.errors import BadArgument, DiffingError
 from diffing.core.text import shown
-from diffing.engine.summary import Summary
+from diffing.engine.summary import Summary, Verdict
 
 to_people = Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -83,6 +83,22 @@ def show_summary(found: Summary) -> None:
         )
         if len(found.value) > 1 and found.changed:
             to_people.print(f"changed most: {_most_changed(found)}", markup=False)
+
+
+def show_verdict(verdict: Verdict, *, quiet: bool = False) -> None:
+    """Show the rules that are not met, on standard error; unless quiet, also that all are met."""
+    with suppress(OSError):
+        if verdict.passed and not quiet:
+            number = len(verdict.rules)
+            to_people.print(f"verdict: as expected, by {number} rule{'s' * (number > 1)}")
+        for rule in verdict.rules:
+            if not rule.met:
+                share = "" if rule.share is None else f", {rule.share:.3g} %"
+                to_people.print(
+                    f"verdict: not as expected: {shown(rule.rule)} is {rule.figure:,}{share}; "
+                    f"expected: {rule.expected}",
+                    markup=False,
+                )
 
 
 def _most_changed(found: Summary) -> str:

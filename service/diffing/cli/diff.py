@@ -3,12 +3,19 @@
 import signal
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 
-from diffing.cli.console import is_terminal, progress, show_summary, target_of, warn
+from diffing.cli.console import (
+    is_terminal,
+    progress,
+    show_summary,
+    show_verdict,
+    target_of,
+    warn,
+)
 from diffing.cli.dialects import with_dialects
 from diffing.cli.files import pair, require_columns, require_files, with_columns
 from diffing.cli.options import DataDir, Metrics, Quiet, with_comparison
@@ -25,6 +32,11 @@ from diffing.files.publish import require_apart, scratch_folder
 from diffing.files.spool import taken
 from diffing.files.uploads import SIDES
 from diffing.sandbox.limits import Limits
+
+if TYPE_CHECKING:
+    from diffing.engine.summary import Summary
+
+ExitCode = Literal["differences", "verdict"]
 
 EXAMPLES = (
     "diffing old.csv new.csv -k id -v price,stock",
@@ -98,8 +110,12 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
         bool, typer.Option("--fingerprint", help="Add a fingerprint of each input to the summary.")
     ] = False,
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 1 if there are differences.")
-    ] = False,
+        ExitCode | None,
+        typer.Option(
+            metavar="[differences|verdict]",
+            help="Exit with 1 if there are differences, or if a rule of --expect is not met.",
+        ),
+    ] = None,
     quiet: Quiet = False,
     data_dir: DataDir = None,
     metrics: Metrics = None,
@@ -108,7 +124,8 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
 ) -> None:
     """Write the rows of NEW that were added or really changed.
 
-    Exit status: 0, or 2 after an error; with --exit-code, 1 if rows were added, changed or removed.
+    Exit status: 0, or 2 after an error; with --exit-code, 1 if rows were added, changed or removed;
+    with --exit-code verdict, 1 if a rule of --expect or of the metric is not met.
     """
     settings = load_settings(data_dir=data_dir, metrics=metrics)
     entry = load_catalogue(settings.metrics).find(metric) if metric else None
@@ -142,6 +159,8 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
         spec = _spec(settings, entry, paths, options, folder)
         spec = replace(spec, fingerprint=spec.fingerprint or fingerprint)
         wanted = replace(wanted, by=places_of(columns_in(by or ()), spec.comparison.key))
+        if exit_code == "verdict" and not spec.comparison.expect:
+            raise BadArgument("Give --expect with --exit-code verdict, or a metric with rules.")
         require_apart(spec.inputs, wanted.paths)
         with progress("starting", quiet=quiet) as report:
             limits = Limits.of(settings, folder)
@@ -153,12 +172,26 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
             from diffing.cli import table  # only a terminal needs it
 
             table.show(wanted.table, found, Console(highlight=False))
+    _show(found, quiet=quiet)
+    if exit_code and _calls_for(exit_code, found):
+        raise typer.Exit(1)
+
+
+def _show(found: "Summary", *, quiet: bool) -> None:
     if not quiet:
         show_summary(found)
+    if found.verdict:
+        show_verdict(found.verdict, quiet=quiet)
     for warning in found.warnings:
         warn(warning.detail)
-    if exit_code and found.has_differences:
-        raise typer.Exit(1)
+
+
+def _calls_for(exit_code: ExitCode, found: "Summary") -> bool:
+    """Whether a diff calls for exit status 1."""
+    if exit_code == "differences":
+        return found.has_differences
+    assert found.verdict, "the command requires rules"  # noqa: S101
+    return not found.verdict.passed
 
 
 def _spec(

@@ -73,6 +73,10 @@ def _given(  # noqa: PLR0913 - typer makes an option of each
             " [default: allow]"
         ),
     ] = None,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RULE", help="Such as 'changed <= 1%', for the verdict; repeatable."),
+    ] = None,
     old_may_be_missing: Annotated[
         bool,
         typer.Option(
@@ -81,7 +85,7 @@ def _given(  # noqa: PLR0913 - typer makes an option of each
     ] = False,
 ) -> dict[str, Any]:
     """The given options, as fields of `Comparison`."""
-    texts = {"rel_tol": rel_tol, "abs_tol": abs_tol}
+    texts = {"rel_tol": rel_tol, "abs_tol": abs_tol, "expect": expect}
     options = read_options({name: given for name, given in texts.items() if given})
     chosen = {
         "key": key,

@@ -16,12 +16,17 @@ COMMANDS = (
     "health",
     "version",
 )
+_EXIT_CODE, _EXIT_CODES = "--exit-code", ("differences", "verdict")
 _OWN_OPTIONS = ("-h", "--help", "-V", "--version", "--install-completion", "--show-completion")
 
 
 def with_command(words: Sequence[str]) -> list[str]:
-    """The words, with `diff` first if they name files or options instead of a command."""
-    first, *others = words or ["help"]
+    """The words, with `diff` first if they name files or options instead of a command.
+
+    `--exit-code` gets its value by a sign, because it may be left out.
+    """
+    first, *others = _with_exit_code(words) or ["help"]
+    words = [first, *others]
     if first == "help":
         return [*others[:1], "--help"]
     if first == "keys" and not others:
@@ -31,3 +36,16 @@ def with_command(words: Sequence[str]) -> list[str]:
     # pathlib loads slowly
     is_file = "/" in first or "." in first or os.path.exists(first)  # noqa: PTH110
     return ["diff", *words] if is_file or first.startswith("-") else list(words)
+
+
+def _with_exit_code(words: Sequence[str]) -> list[str]:
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] == _EXIT_CODE:
+            joined[-1] = f"{_EXIT_CODE}={word if word in _EXIT_CODES else _EXIT_CODES[0]}"
+            if word in _EXIT_CODES:
+                continue
+        joined.append(word)
+    if joined and joined[-1] == _EXIT_CODE:
+        joined[-1] = f"{_EXIT_CODE}={_EXIT_CODES[0]}"
+    return joined

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -16,6 +17,7 @@ from pydantic import (
 from diffing.core.dialect import SIDES, Dialect, by_side
 from diffing.core.durations import microseconds
 from diffing.core.errors import BadArgument
+from diffing.core.expectations import limits_of, rules_of
 from diffing.core.text import faults, shown
 
 
@@ -30,6 +32,12 @@ def _duration(text: str) -> str:
     return text
 
 
+def _limits(given: object) -> object:
+    return limits_of(given) if isinstance(given, Mapping) else given
+
+
+# options of which a request replaces single entries
+_MERGED = ("tolerance", "expect")
 # each field is compared with each word
 _MOST_WORDS = 100
 
@@ -40,6 +48,7 @@ Flag = Annotated[bool, Field(strict=True)]
 Duration = Annotated[str, AfterValidator(_duration)]
 Kind = Literal["number", "text", "time"]
 Columns = Annotated[tuple[str, ...], Field(min_length=1)]
+Expected = Annotated[dict[str, str], BeforeValidator(_limits)]
 
 
 class ColumnTolerance(BaseModel):
@@ -69,6 +78,7 @@ class Options(BaseModel):
         duplicates: "count" lets each row of new take one row of old; "error" refuses a file that
             repeats a key.
         first: "added" takes an old file that is missing or empty as one without rows.
+        expect: limits of figures of the summary, by the name of the figure; see `expectations.py`.
         old_dialect, new_dialect: of the files. Their fields are taken as options, too, and then
             count for both files.
     """
@@ -86,6 +96,7 @@ class Options(BaseModel):
     empty: Annotated[tuple[str, ...], Field(max_length=_MOST_WORDS)] = ()
     duplicates: Duplicates = "allow"
     first: First = "error"
+    expect: Expected = {}
     old_dialect: Dialect = Dialect()
     new_dialect: Dialect = Dialect()
 
@@ -174,8 +185,8 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
     def with_options(self, options: Mapping[str, Any]) -> "Comparison":
         """The same comparison, with some options replaced.
 
-        A column in `tolerance` gets those tolerances in place of both of its present ones. Of a
-        dialect, the given fields are replaced.
+        A column in `tolerance` gets those tolerances in place of both of its present ones. In
+        `expect`, the given limits are replaced. Of a dialect, the given fields are replaced.
 
         Args:
             options: values by the names of the fields.
@@ -188,7 +199,7 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
             given = by_side(options)
         except ValueError as error:
             raise BadArgument(f"{error}.") from None
-        merged = {name: own[name] | given.get(name, {}) for name in ("tolerance", *SIDES)}
+        merged = {name: own[name] | given.get(name, {}) for name in (*_MERGED, *SIDES)}
         return Comparison.of(**{**own, **given, **merged})
 
     @model_validator(mode="after")
@@ -207,6 +218,15 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
             names = ", ".join(map(shown, others))
             are = "is not a value column" if len(others) == 1 else "are not value columns"
             raise ValueError(f"tolerance set for {names}, which {are}")
+        return self
+
+    @model_validator(mode="after")
+    def _rules_are_of_value_columns(self) -> Self:
+        named = {rule.column for rule in rules_of(self.expect) if rule.column is not None}
+        if others := sorted(named - set(self.value)):
+            names = ", ".join(map(shown, others))
+            are = "is not a value column" if len(others) == 1 else "are not value columns"
+            raise ValueError(f"expect names {names}, which {are}")
         return self
 
     @model_validator(mode="after")

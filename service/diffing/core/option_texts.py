@@ -8,10 +8,12 @@ from diffing.core import dialect
 from diffing.core.comparison import Comparison
 from diffing.core.csv_record import fields_of, line_of
 from diffing.core.errors import BadArgument
+from diffing.core.expectations import rule_in, rule_text
 from diffing.core.text import shown
 
 TOLERANCES = ("rel_tol", "abs_tol")
 FLAGS = ("trim", "nocase")
+RULES = "expect"
 OF_DIALECTS = {
     **{name: ("", name) for name in dialect.NAMES},
     **{f"{side[:3]}_{name}": (side, name) for side in dialect.SIDES for name in dialect.NAMES},
@@ -33,7 +35,7 @@ def read_options(texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
 
     Args:
         texts: by the name of the field. A list is one or several CSV records. A tolerance is a
-            number, or COLUMN=NUMBER for one value column.
+            number, or COLUMN=NUMBER for one value column. Of `expect`, each text is a rule.
 
     Raises:
         BadArgument: a text cannot be read, or an option is given twice.
@@ -43,6 +45,8 @@ def read_options(texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         if name in TOLERANCES:
             for text in given:
                 _add_tolerance(options, name, text)
+        elif name == RULES:
+            options[name] = _rules(given)
         elif name in LISTS:
             options[name] = [item for text in given for item in _record(name, text)]
         elif len(given) > 1:
@@ -63,6 +67,19 @@ def _add_tolerance(options: dict[str, Any], name: str, text: str) -> None:
     if name in target:
         raise _twice(label)
     target[name] = _number(label, number)
+
+
+def _rules(texts: Sequence[str]) -> dict[str, str]:
+    rules: dict[str, str] = {}
+    for text in texts:
+        try:
+            name, limit = rule_in(text)
+        except ValueError as error:
+            raise BadArgument(f"{RULES}: {error}.") from None
+        if name in rules:
+            raise _twice(f"{RULES} of {shown(name)}")
+        rules[name] = limit
+    return rules
 
 
 def _number(label: str, text: str) -> float:
@@ -110,11 +127,13 @@ def _twice(label: str) -> BadArgument:
 
 def option_texts(options: Mapping[str, Any]) -> dict[str, list[str]]:
     """The texts that `read_options` reads as these options."""
-    apart = ("tolerance", *dialect.SIDES)
+    apart = ("tolerance", RULES, *dialect.SIDES)
     texts = {name: _texts(name, option) for name, option in options.items() if name not in apart}
     for side in dialect.SIDES:
         for name, option in options.get(side, {}).items():
             texts[f"{side[:3]}_{name}"] = _texts(name, option)
+    if rules := options.get(RULES):
+        texts[RULES] = [rule_text(name, limit) for name, limit in rules.items()]
     for column, tolerances in options.get("tolerance", {}).items():
         for name, number in tolerances.items():
             texts.setdefault(name, []).append(f"{column}={number!r}")

@@ -31,6 +31,7 @@ from diffing.engine.parameters import Side, Work
 from diffing.engine.parquet import is_parquet, open_parquet
 from diffing.engine.reduction import Means, Reducer
 from diffing.engine.summary import ColumnsSummary, InputSummary, ResultSummary, SideCounts, Summary
+from diffing.engine.verdict import verdict_on
 from diffing.engine.warn import Facts, warnings_of
 from diffing.engine.written import Written
 from diffing.files.checksums import fingerprint, sha256
@@ -123,7 +124,7 @@ class Diff:
                 self._input(old, self._spec.old, counts.old_rows),
                 self._input(new, self._spec.new, counts.new_rows),
             )
-        return Summary(
+        found = Summary(
             **self._comparison.model_dump(exclude=set(SIDES)),
             old_dialect=old.dialect,
             new_dialect=new.dialect,
@@ -146,6 +147,7 @@ class Diff:
             peak_rss_bytes=peak_rss(),
             engine=ENGINE,
         )
+        return found.model_copy(update={"verdict": verdict_on(found)})
 
     def _opened(self, scratch: Path) -> tuple[CsvFile, CsvFile]:
         """Both files; in place of a missing old one, a file without rows."""

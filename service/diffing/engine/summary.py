@@ -62,6 +62,31 @@ class DiffWarning(_Part):
     detail: str
 
 
+class RuleResult(_Part):
+    """A rule of `expect`, and what the diff found.
+
+    Args:
+        rule: the name of the figure.
+        expected: its limit.
+        figure: what the diff found.
+        share: the same in percent, if the limit is; None without rows.
+        met: whether the figure keeps the limit.
+    """
+
+    rule: str
+    expected: str
+    figure: int
+    share: float | None
+    met: bool
+
+
+class Verdict(_Part):
+    """Whether all rules are met, and each of them, those not met first."""
+
+    passed: bool
+    rules: tuple[RuleResult, ...]
+
+
 class Summary(Comparison):
     """The counts of a diff, their proof, and its cost.
 
@@ -81,6 +106,7 @@ class Summary(Comparison):
         duplicate_keys: rows minus distinct keys.
         not_numbers: cells of value columns that are neither empty nor a number.
         warnings: the most serious first.
+        verdict: on the rules of `expect`; None without rules.
         result: the written CSV.
         seconds: wall time.
         peak_rss_bytes: peak memory of the process.
@@ -101,6 +127,7 @@ class Summary(Comparison):
     duplicate_keys: SideCounts
     not_numbers: SideCounts
     warnings: tuple[DiffWarning, ...]
+    verdict: Verdict | None = None
     result: ResultSummary
     seconds: float
     peak_rss_bytes: int

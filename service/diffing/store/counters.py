@@ -55,6 +55,9 @@ def count_end(
     name = metric or ONE_OFF
     sums = [("ended", name, status, 1)]
     if summary:
+        if verdict := summary.get("verdict"):
+            label = "passed" if verdict["passed"] else "not-passed"
+            sums.append(("verdicts", name, label, 1))
         sums.append(("rows_emitted", name, "", summary.get("emitted", 0)))
         for side in ("old", "new"):
             read = summary.get(side, {})

@@ -1,6 +1,7 @@
 """A job: its order, its state and its result."""
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
@@ -22,6 +23,23 @@ class Status(enum.StrEnum):
 
 UNFINISHED = (Status.QUEUED, Status.PROCESSING)
 FINISHED = tuple(status for status in Status if status not in UNFINISHED)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which jobs to list.
+
+    Args:
+        statuses: only those in one of these states; empty for all.
+        metric: only those of that metric; None for all.
+        owner: only those of that API key; None for all.
+        passed: only those with a verdict, passed or not; None for all.
+    """
+
+    statuses: Sequence[Status] = ()
+    metric: str | None = None
+    owner: str | None = None
+    passed: bool | None = None
 
 
 @dataclass(frozen=True)

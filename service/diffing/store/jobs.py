@@ -1,6 +1,6 @@
 """The jobs table: the truth about every job. The queue only carries ids."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -12,7 +12,7 @@ from diffing.core.progress import Progress
 from diffing.store import counters
 from diffing.store.claims import held, is_held, unseen_since
 from diffing.store.database import changing, reading, utc_now
-from diffing.store.job import FINISHED, UNFINISHED, Job, Status, Submission
+from diffing.store.job import FINISHED, UNFINISHED, Filter, Job, Status, Submission
 from diffing.store.schema import jobs as _jobs
 
 # Ids are 64-bit integers in SQLite and PostgreSQL alike.
@@ -130,29 +130,29 @@ class Jobs:
         self,
         most: int,
         before: int | None = None,
-        statuses: Sequence[Status] = (),
-        metric: str | None = None,
-        owner: str | None = None,
+        wanted: Filter | None = None,
     ) -> list[Job]:
         """The newest jobs, newest first.
 
         Args:
             most: number of jobs.
             before: only jobs of smaller ids; None for all.
-            statuses: only jobs in one of these states; empty for all.
-            metric: only jobs of that metric; None for all.
-            owner: only jobs of that API key; None for all.
+            wanted: which of them; None for all.
         """
+        wanted = wanted or Filter()
         # + "" prevents the use of the index of states: SQLite must follow the ids, and not sort
         query = sa.select(_jobs).order_by(_jobs.c.id.desc()).limit(most)
         if before is not None:
             query = query.where(_jobs.c.id < before)
-        if statuses:
-            query = query.where((_jobs.c.status + "").in_(statuses))
-        if metric is not None:
-            query = query.where(_jobs.c.metric == metric)
-        if owner is not None:
-            query = query.where(_jobs.c.owner == owner)
+        if wanted.statuses:
+            query = query.where((_jobs.c.status + "").in_(wanted.statuses))
+        if wanted.metric is not None:
+            query = query.where(_jobs.c.metric == wanted.metric)
+        if wanted.owner is not None:
+            query = query.where(_jobs.c.owner == wanted.owner)
+        if wanted.passed is not None:
+            passed = _jobs.c.summary[("verdict", "passed")].as_boolean()
+            query = query.where(passed == wanted.passed)
         return self._all(query)
 
     def cancel(self, job_id: int) -> Job:

@@ -85,7 +85,9 @@ def accounts_of(summary: Mapping[str, Any]) -> Accounts:
     removed, added = summary["removed"], summary["added"]
     shared_of_old = summary["old"]["rows"] - removed
     changed, unchanged = summary["changed"], summary["unchanged"]
-    repeated = any(summary["duplicate_keys"].values()) or shared_of_old != changed + unchanged
+    counted = summary.get("duplicates") == "count"  # rows of old add up, too
+    repeats = any(summary["duplicate_keys"].values()) or shared_of_old != changed + unchanged
+    repeated = repeats and not counted
     old_kinds = [("removed", removed)]
     if repeated:
         old_kinds.append(("kept", shared_of_old))

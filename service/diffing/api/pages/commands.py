@@ -8,7 +8,7 @@ from typing import Any
 
 from diffing.core.comparison import Options
 from diffing.core.dialect import PLAIN, SIDES
-from diffing.core.option_texts import FLAGS, LISTS, TOLERANCES, option_texts
+from diffing.core.option_texts import FLAGS, LISTS, RULES, TOLERANCES, option_texts
 from diffing.store.job import Job
 
 
@@ -69,7 +69,7 @@ def _shell(summary: Mapping[str, Any]) -> str:
 
 
 def _sql(summary: Mapping[str, Any]) -> str | None:
-    chosen = _chosen(summary)
+    chosen = {name: option for name, option in _chosen(summary).items() if name != RULES}
     if not chosen.keys() <= set(TOLERANCES):
         return None
     lists = {name: f"[{', '.join(map(_literal, summary[name]))}]" for name in ("key", "value")}

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from diffing.api.access import caller_of
 from diffing.api.backend import Backend
-from diffing.api.jobs import job_of, page_of_jobs
+from diffing.api.jobs import VERDICTS, job_of, page_of_jobs
 from diffing.api.pages.accounts import accounts_of, changed_columns_of
 from diffing.api.pages.commands import commands_of
 from diffing.api.pages.frame import frame_of
@@ -64,6 +64,8 @@ class JobPages:
             "status": asked.get("status", ""),
             "metrics": list(self._backend.catalogue.metrics),
             "metric": asked.get("metric", ""),
+            "verdicts": list(VERDICTS),
+            "verdict": asked.get("verdict", ""),
         }
         return page("jobs", values)
 

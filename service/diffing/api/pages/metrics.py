@@ -10,6 +10,7 @@ from diffing.api.backend import Backend
 from diffing.api.pages.frame import frame_of
 from diffing.api.pages.rendering import page, with_error_page
 from diffing.api.pages.start import metric_row
+from diffing.store.job import Filter
 
 _MOST_JOBS = 50
 
@@ -36,6 +37,6 @@ class MetricPage:
             "frame": frame_of(backend, request, "metrics"),
             "metric": metric,
             "row": metric_row(backend, metric, owner),
-            "jobs": backend.jobs.page(_MOST_JOBS, metric=metric.id, owner=owner),
+            "jobs": backend.jobs.page(_MOST_JOBS, None, Filter(metric=metric.id, owner=owner)),
         }
         return page("metric", values)

@@ -14,7 +14,7 @@ from diffing.api.pages.frame import frame_of
 from diffing.api.pages.rendering import page, with_error_page
 from diffing.core.catalogue import Metric
 from diffing.files.inputs import InputState, state_of_input
-from diffing.store.job import UNFINISHED, Job, Status
+from diffing.store.job import UNFINISHED, Filter, Job, Status
 
 _MOST_METRICS = 100
 _MOST_RUNNING = 20
@@ -79,7 +79,7 @@ class StartPage:
         metrics = list(backend.catalogue.metrics.values())
         values = {
             "frame": frame_of(backend, request, "metrics"),
-            "running": backend.jobs.page(_MOST_RUNNING, statuses=UNFINISHED, owner=owner),
+            "running": backend.jobs.page(_MOST_RUNNING, None, Filter(UNFINISHED, owner=owner)),
             "rows": [metric_row(backend, metric, owner) for metric in metrics[:_MOST_METRICS]],
             "more": max(len(metrics) - _MOST_METRICS, 0),
         }
@@ -94,8 +94,8 @@ def metric_row(backend: Backend, metric: Metric, owner: str | None) -> MetricRow
         metric: of the catalogue.
         owner: only jobs of that API key; None for all.
     """
-    last = backend.jobs.page(1, metric=metric.id, owner=owner)
-    done = backend.jobs.page(_HISTORY, None, [Status.SUCCEEDED], metric.id, owner)
+    last = backend.jobs.page(1, None, Filter(metric=metric.id, owner=owner))
+    done = backend.jobs.page(_HISTORY, None, Filter([Status.SUCCEEDED], metric.id, owner))
     old, new = (
         state_of_input(name, backend.settings.input_dir) for name in (metric.old, metric.new)
     )
