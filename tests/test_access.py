@@ -361,6 +361,8 @@ ASKED = {
     "result": ("GET", "/api/diffing/job/999"),
     "result with HEAD": ("HEAD", "/api/diffing/job/999"),
     "removed": ("GET", "/api/diffing/job/999/removed"),
+    "analysis": ("GET", "/api/diffing/job/999/analysis"),
+    "cells": ("GET", "/api/diffing/job/999/cells"),
     "status": ("GET", "/api/diffing/job/999/status"),
     "summary": ("GET", "/api/diffing/job/999/summary"),
 }
@@ -418,7 +420,7 @@ def test_a_route_that_is_not_in_the_table_keeps_the_api_from_starting() -> None:
 def test_a_key_does_everything_with_its_own_job(locked: Locked, done: int) -> None:
     client = locked.nightly
 
-    for what in ("", "?detail=1", "/removed", "/status", "/summary"):
+    for what in ("", "?detail=1", "/removed", "/analysis", "/cells", "/status", "/summary"):
         assert client.get(f"/api/diffing/job/{done}{what}").status_code == 200
     queued = client.new_job()
     assert client.delete(f"/api/diffing/job/{queued}").status_code in (202, 409)
@@ -462,6 +464,8 @@ def test_a_job_of_another_key_is_as_one_that_never_was(locked: Locked, done: int
                 "?detail=1",
                 "?format=json",
                 "/removed",
+                "/analysis",
+                "/cells?format=json",
                 "/status",
                 "/summary",
                 "/events",

@@ -53,23 +53,29 @@ class Pair:
         )
 
 
-def analysed(
-    pair: Pair, by: tuple[str, ...], folder: Path, in_memory: int = IN_MEMORY
-) -> dict[str, Any]:
-    """The analysis of a pair, through the diff that writes what it reads."""
+def diffed(pair: Pair, folder: Path) -> dict[str, Any]:
+    """The summary of the diff of a pair. Its detail and removed rows are in the folder."""
     old, new = folder / "old.csv", folder / "new.csv"
     old.write_text(pair.old, encoding="utf-8", newline="")
     new.write_text(pair.new, encoding="utf-8", newline="")
     comparison = Comparison.of(
         key=pair.key, value=pair.value, rel_tol=pair.rel_tol, abs_tol=pair.abs_tol
     )
+    outputs = Outputs(detail=folder / "detail.csv", removed=folder / "removed.csv")
     limits = Limits(2, "1GB", folder)
-    detail, removed = folder / "detail.csv", folder / "removed.csv"
-    outputs = Outputs(detail=detail, removed=removed)
     summary: Summary = Diff(spec_of(old, new, comparison), limits, AS_LARGE).run(outputs)
+    return summary.model_dump(mode="json")
+
+
+def analysed(
+    pair: Pair, by: tuple[str, ...], folder: Path, in_memory: int = IN_MEMORY
+) -> dict[str, Any]:
+    """The analysis of a pair, through the diff that writes what it reads."""
+    summary = diffed(pair, folder)
     spec = AnalysisSpec(
-        detail, removed, summary.model_dump(mode="json"), places_of(by, comparison.key)
+        folder / "detail.csv", folder / "removed.csv", summary, places_of(by, pair.key)
     )
+    limits = Limits(2, "1GB", folder)
     document: dict[str, Any] = json.loads(as_json(Analysis(spec, limits, in_memory).run()))
     return document
 

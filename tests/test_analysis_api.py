@@ -68,6 +68,59 @@ def test_the_document_is_that_of_the_command_line(
     assert bool(by) == bool(answer.json()["by"])
 
 
+@pytest.mark.parametrize(
+    ("suffix", "media_type"),
+    [
+        ("csv", "text/csv; charset=utf-8"),
+        ("json", "application/json"),
+        ("parquet", "application/vnd.apache.parquet"),
+    ],
+)
+def test_the_cells_are_those_of_the_command_line(
+    client: Client, url: str, suffix: str, media_type: str, tmp_path: Path
+) -> None:
+    (tmp_path / "old.csv").write_text(OLD)
+    (tmp_path / "new.csv").write_text(NEW)
+
+    answer = client.get(url.replace("analysis", "cells"), params={"format": suffix})
+
+    wanted = ("--cells", f"cells.{suffix}", "-q")
+    done = diffing(tmp_path, *DIFF, "--value", "value", *wanted)
+    assert (0, "") == (done.returncode, done.stderr)
+    assert (200, media_type) == (answer.status_code, answer.headers["content-type"])
+    assert (tmp_path / f"cells.{suffix}").read_bytes() == answer.content
+    assert f'_cells_{url.split("/")[-2]}.{suffix}"' in answer.headers["content-disposition"]
+
+
+def test_the_cells_have_the_fields_and_their_difference(client: Client, url: str) -> None:
+    assert [
+        {
+            "id": "2",
+            'note, "quoted"': None,
+            "_column": "value",
+            "_old": "20",
+            "_new": "20.5",
+            "_difference": "0.5",
+            "_relative": "0.024390243902439025",
+        },
+        {
+            "id": None,
+            'note, "quoted"': "c",
+            "_column": "value",
+            "_old": "30",
+            "_new": "31",
+            "_difference": "1",
+            "_relative": "0.03225806451612903",
+        },
+    ] == client.get(url.replace("analysis", "cells"), params={"format": "json"}).json()
+
+
+def test_an_unknown_format_of_cells_is_refused(client: Client, url: str) -> None:
+    answer = client.get(url.replace("analysis", "cells"), params={"format": "xlsx"})
+
+    assert_problem(answer, 400, "format must be one of csv, json, parquet.")
+
+
 def test_a_document_is_made_once(client: Client, working: Service, url: str) -> None:
     first = client.get(url, params={"by": "id"})
     made = {path.name for path in working.settings.results_dir.glob("*.analysis*")}
@@ -94,12 +147,13 @@ def test_other_columns_are_refused(client: Client, url: str, by: str, said: str)
     assert_problem(client.get(url, params={"by": by}), 400, said)
 
 
-def test_before_success_it_is_the_status(service: Service) -> None:
+@pytest.mark.parametrize("what", ["analysis", "cells"])
+def test_before_success_it_is_the_status(service: Service, what: str) -> None:
     service.write_small_pair()
     client = service.api()
     job_id = client.new_job()
 
-    assert_waits(client.get(f"/api/diffing/job/{job_id}/analysis"), job_id, "queued")
+    assert_waits(client.get(f"/api/diffing/job/{job_id}/{what}"), job_id, "queued")
 
 
 def test_a_document_that_is_not_ready_is_waited_for(service: Service) -> None:
@@ -117,14 +171,25 @@ def test_a_document_that_is_not_ready_is_waited_for(service: Service) -> None:
     assert 200 == client.get(f"/api/diffing/job/{job_id}/analysis?wait=60").status_code
 
 
-@pytest.mark.parametrize("lost", ["result", "detail", "removed"])
-def test_without_its_files_it_is_gone(client: Client, working: Service, lost: str) -> None:
+@pytest.mark.parametrize(
+    ("what", "lost"),
+    [
+        ("analysis", "result"),
+        ("analysis", "detail"),
+        ("analysis", "removed"),
+        ("cells", "result"),
+        ("cells", "detail"),
+    ],
+)
+def test_without_its_files_it_is_gone(
+    client: Client, working: Service, what: str, lost: str
+) -> None:
     job_id = client.new_job("small")
     client.wait_for_success(job_id)
     outputs = Outputs.of_attempt(working.settings.results_dir, job_id, 1)
     Path(getattr(outputs, lost)).unlink()
 
-    assert_problem(client.get(f"/api/diffing/job/{job_id}/analysis"), 410, "Start a new job.")
+    assert_problem(client.get(f"/api/diffing/job/{job_id}/{what}"), 410, "Start a new job.")
 
 
 def test_the_sweeper_leaves_the_folder_of_a_running_analysis_alone(service: Service) -> None:
@@ -171,5 +236,9 @@ def test_the_name_of_an_analysis_says_its_groups() -> None:
 
         assert by == Outputs.analysed_by(name)
         assert (7, 2) == Outputs.attempt_of(name)
+    assert Outputs.has_cells(Outputs.cells(Path(), 7, 2).name)
+    assert (7, 2) == Outputs.attempt_of("7.2.cells.parquet")
+    assert not Outputs.has_cells("7.2.cells.json")
+    assert not Outputs.has_cells("7.2.detail.csv")
     assert None is Outputs.analysed_by("7.2.json")
     assert None is Outputs.analysed_by("7.2.detail.json")

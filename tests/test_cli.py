@@ -387,3 +387,46 @@ def test_an_analysis_reads_rows_of_any_dialect_with_all_their_columns(folder: Pa
         ("w", "b"): (0, -1.0),
         ("w", "c"): (0, 4.0),
     } == {(s["column"], s["group"]["id"]): (s["other"]["rows"], s["net"]) for s in bridge}
+
+
+def test_cells_are_written_beside_all_other_outputs(folder: Path) -> None:
+    done = diffing(
+        folder, *DIFF, "--detail", "--removed", "r.csv", "--explain", "e.json", "--cells", "c.csv"
+    )
+
+    answer = reference.diff(OLD, NEW, ["id"], ["value"])
+    assert (0, answer.detail_csv, "") == (done.returncode, done.stdout, done.stderr)
+    assert answer.removed_csv == (folder / "r.csv").read_text()
+    assert (
+        "id,_column,_old,_new,_difference,_relative\n,value,30,31,1,0.03225806451612903\n"
+        == (folder / "c.csv").read_text()
+    )
+
+
+def test_the_rows_are_the_same_with_cells_on_standard_output(folder: Path) -> None:
+    done = diffing(folder, *DIFF, "-o", "out.csv", "--cells", "-")
+
+    assert CHANGED == (folder / "out.csv").read_text()
+    assert "id,_column,_old" == done.stdout[:15]
+
+
+def test_cells_of_any_dialect_are_plain_csv(folder: Path) -> None:
+    (folder / "o.csv").write_text("id;t;v\nA ;ä;1.000,5\nb;8;2,5\n", "cp1252")
+    (folder / "n.csv").write_text("id;t;v\na;é;1.001,5\nb;8;2,5\n", "cp1252")
+    options = ("-k", "id", "-v", "t,v", "--trim", "--nocase", "--delimiter", ";")
+    notation = ("--decimal", ",", "--thousands", ".", "--encoding", "cp1252")
+
+    wanted = ("-o", "out.csv", "--cells", "c.csv", "-q")
+    done = diffing(folder, "o.csv", "n.csv", *options, *notation, *wanted)
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert ["a,t,ä,é,,", "a,v,1000.5,1001.5,1.0,0.000998502246630055"] == (
+        (folder / "c.csv").read_text().splitlines()[1:]
+    )
+
+
+def test_cells_that_would_replace_an_input_are_refused(folder: Path) -> None:
+    said = "would overwrite an input"
+    assert_refused(
+        refused_by(folder, *DIFF, "--output", "o.csv", "--cells", "new.csv"), said, folder
+    )

@@ -38,6 +38,7 @@ NEEDS: Final[dict[str, Need]] = {
     "GET /api/diffing/job/{job_id}": ANY_API_KEY,
     "GET /api/diffing/job/{job_id}/removed": ANY_API_KEY,
     "GET /api/diffing/job/{job_id}/analysis": ANY_API_KEY,
+    "GET /api/diffing/job/{job_id}/cells": ANY_API_KEY,
     "GET /api/diffing/job/{job_id}/status": ANY_API_KEY,
     "GET /api/diffing/job/{job_id}/summary": ANY_API_KEY,
     "GET /api/diffing/job/{job_id}/events": ANY_API_KEY,

@@ -20,7 +20,7 @@ from diffing.files.results import Outputs, dialect_of
 from diffing.store.counters import ONE_OFF
 from diffing.store.job import Job, Status
 
-_MEDIA_TYPES = {
+MEDIA_TYPES = {
     "csv": "text/csv",
     "json": "application/json",
     "parquet": "application/vnd.apache.parquet",
@@ -74,9 +74,7 @@ class Results:
         return await self._answer(request, _REMOVED)
 
     async def _answer(self, request: Request, output: _Output) -> ASGIApp:
-        suffix = request.query_params.get("format", "csv")
-        if suffix not in _MEDIA_TYPES:
-            raise BadArgument(f"format must be one of {', '.join(_MEDIA_TYPES)}.")
+        suffix = format_in(request)
         until = time.monotonic() + seconds_to_wait(request, WAIT_SECONDS)
         job = await awaited(request, self._backend)
         if job.status is not Status.SUCCEEDED or job.summary is None:
@@ -106,11 +104,23 @@ class Results:
         return self._files.answer(request, download)
 
 
+def format_in(request: Request) -> str:
+    """The wanted format.
+
+    Raises:
+        BadArgument: it is unknown.
+    """
+    suffix = request.query_params.get("format", "csv")
+    if suffix not in MEDIA_TYPES:
+        raise BadArgument(f"format must be one of {', '.join(MEDIA_TYPES)}.")
+    return suffix
+
+
 def _media_type(suffix: str, job: Job, output: _Output) -> str:
     if suffix != "csv":
-        return _MEDIA_TYPES[suffix]
+        return MEDIA_TYPES[suffix]
     encoding = dialect_of(job.summary or {}, output.field).encoding
-    return f"{_MEDIA_TYPES[suffix]}; charset={_CHARSETS.get(encoding, encoding)}"
+    return f"{MEDIA_TYPES[suffix]}; charset={_CHARSETS.get(encoding, encoding)}"
 
 
 def digest_of(job: Job, name: str, file: BinaryIO) -> str:

@@ -106,6 +106,10 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
         list[str] | None,
         typer.Option(metavar="A,B", help="Key columns that group the analysis."),
     ] = None,
+    cells: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="File for each value that changed, one a line."),
+    ] = None,
     fingerprint: Annotated[
         bool, typer.Option("--fingerprint", help="Add a fingerprint of each input to the summary.")
     ] = False,
@@ -155,6 +159,7 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
             only_changed_columns=only_changed_columns,
             table=folder / "table.csv" if is_shown else None,
             explain=explain and target_of(explain),
+            cells=cells and target_of(cells),
         )
         spec = _spec(settings, entry, paths, options, folder)
         spec = replace(spec, fingerprint=spec.fingerprint or fingerprint)

@@ -1,9 +1,11 @@
-"""`diffing diff --explain`: the analysis of the diff that just ran."""
+"""`diffing diff --explain` and `--cells`: what is made of the diff that just ran."""
 
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 
 from diffing.core.dialect import FullDialect
-from diffing.core.spec import AnalysisSpec
+from diffing.core.spec import AnalysisSpec, CellsSpec
+from diffing.engine.interruptible import in_thread
 from diffing.engine.summary import Summary
 from diffing.files.results import OutputName, Outputs, dialect_of
 from diffing.sandbox.limits import Limits
@@ -26,23 +28,36 @@ def explanation(summary: Summary, outputs: Outputs, by: tuple[int, ...], limits:
 
     assert outputs.detail, "the caller wants it"  # noqa: S101
     assert outputs.removed, "the caller wants it"  # noqa: S101
-    found = summary.model_dump(mode="json")
     spec = AnalysisSpec(
         outputs.detail,
         outputs.removed,
-        found,
+        summary.model_dump(mode="json"),
         by,
         written_dialect(summary, outputs, "detail"),
         written_dialect(summary, outputs, "removed"),
     )
     analysis = Analysis(spec, limits)
-    with ThreadPoolExecutor(1) as threads:
-        future = threads.submit(analysis.run)
-        try:
-            return as_json(future.result())
-        except KeyboardInterrupt:
-            analysis.interrupt()
-            raise
+    return as_json(in_thread(analysis.run, analysis.interrupt))
+
+
+def write_cells(summary: Summary, outputs: Outputs, target: Path, limits: Limits) -> int:
+    """Write the cells of a diff that differ, as CSV.
+
+    Args:
+        summary: of the diff.
+        outputs: of the diff, with all columns of detail.
+        target: the file to write.
+        limits: memory and disk.
+
+    Returns:
+        Their number.
+    """
+    from diffing.engine.analysis.cells import Cells
+
+    assert outputs.detail, "the caller wants it"  # noqa: S101
+    dialect = written_dialect(summary, outputs, "detail")
+    cells = Cells(CellsSpec(outputs.detail, summary.model_dump(mode="json"), dialect), limits)
+    return in_thread(partial(cells.write, target), cells.interrupt)
 
 
 def written_dialect(summary: Summary, outputs: Outputs, name: OutputName) -> FullDialect:

@@ -3,12 +3,12 @@
 import csv
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from diffing.cli.explain import explanation, written_dialect
+from diffing.cli.explain import explanation, write_cells, written_dialect
 from diffing.core.dialect import FullDialect
 from diffing.core.errors import BadArgument
 from diffing.core.spec import ConversionSpec
@@ -45,6 +45,7 @@ class Wanted:
         only_changed_columns: whether detail leaves out the value columns in which no row changed.
         explain: where to write the analysis.
         by: places of the key columns that group it, from 1.
+        cells: where to write the cells that differ.
         table: a file for the detail, to be shown in place of writing the result.
 
     Raises:
@@ -60,6 +61,7 @@ class Wanted:
     table: Path | None = field(default=None, kw_only=True)
     explain: Path | None = field(default=None, kw_only=True)
     by: tuple[int, ...] = field(default=(), kw_only=True)
+    cells: Path | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.only_changed_columns and not self.detail:
@@ -70,7 +72,8 @@ class Wanted:
     def paths(self) -> list[Path]:
         """All files to write."""
         result = None if self.table else self.result
-        return [path for path in (self.removed, result, self.summary, self.explain) if path]
+        others = (self.summary, self.explain, self.cells)
+        return [path for path in (self.removed, result, *others) if path]
 
     def written(self, run: Callable[[Outputs], Summary], limits: Limits) -> Summary:
         """Write all files. They appear only when all of them are complete.
@@ -83,7 +86,8 @@ class Wanted:
             NotAcceptable: the format cannot store the column names.
             BadArgument, CannotWrite, OutOfDisk, BadSetting, BrokenPipeError: as from `published`.
         """
-        if set(self._formats().values()) == {"csv"} and not self.explain:
+        analyses = bool(self.explain or self.cells)
+        if set(self._formats().values()) == {"csv"} and not analyses:
             with published([self.summary] if self.summary else []) as parts:
                 found = run(self._csv(self.result, self.removed))
                 for part in parts:
@@ -94,17 +98,11 @@ class Wanted:
             folder = limits.temp_folder
             removed = folder / "removed.csv" if self.removed or self.explain else None
             outputs = self._csv(folder / "result.csv", removed)
-            if self.explain:
+            if analyses:
                 outputs = _for_analysis(outputs, folder)
             found = run(outputs)
-            if self.explain:
-                text = explanation(found, outputs, self.by, limits)
-                target[self.explain].write_text(text, encoding="utf-8")
-                if self.only_changed_columns:
-                    assert outputs.detail, "detail is wanted"  # noqa: S101
-                    _leave_out_unchanged(
-                        outputs.detail, found, written_dialect(found, outputs, "detail")
-                    )
+            if analyses:
+                self._analyse(found, outputs, target, limits)
             if not self.table:
                 found = self._converted(found, folder / "result.csv", target[self.result], limits)
             if self.removed and removed:
@@ -113,6 +111,23 @@ class Wanted:
             if self.summary:
                 _write_summary(found, target[self.summary])
         return found
+
+    def _analyse(
+        self, found: Summary, outputs: Outputs, target: Mapping[Path, Path], limits: Limits
+    ) -> None:
+        """Write what is made of the outputs, which have all columns until then."""
+        if self.explain:
+            text = explanation(found, outputs, self.by, limits)
+            target[self.explain].write_text(text, encoding="utf-8")
+        if self.cells:
+            source = limits.temp_folder / "cells.csv"
+            source.touch()
+            rows = write_cells(found, outputs, source, limits)
+            spec, wanted = ConversionSpec(source, rows), self._formats()[self.cells]
+            _write(spec, target[self.cells], wanted, limits)
+        if self.only_changed_columns:
+            assert outputs.detail, "detail is wanted"  # noqa: S101
+            _leave_out_unchanged(outputs.detail, found, written_dialect(found, outputs, "detail"))
 
     def _csv(self, result: Path, removed: Path | None) -> Outputs:
         plain = self._converted_ones()
@@ -145,9 +160,9 @@ class Wanted:
         formats: dict[Path, Format] = {}
         if not self.table:
             formats[self.result] = self.chosen or _format_of(self.result)
-        if self.removed:
-            no_suffix = not self.removed.suffix and self.chosen
-            formats[self.removed] = no_suffix or _format_of(self.removed)
+        for path in (self.removed, self.cells):
+            if path:
+                formats[path] = (not path.suffix and self.chosen) or _format_of(path)
         return formats
 
 

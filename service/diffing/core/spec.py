@@ -1,5 +1,6 @@
 """The orders that the command line and the worker give to the engine."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -81,3 +82,35 @@ class AnalysisSpec:
     def inputs(self) -> list[Path]:
         """The files that it reads."""
         return [self.detail, self.removed]
+
+
+@dataclass(frozen=True)
+class CellsSpec:
+    """The order for a list of the cells of a diff that differ.
+
+    Args:
+        detail: CSV of added and changed rows with their old values, as a diff wrote it.
+        summary: of the diff, as JSON values.
+        dialect: of the detail.
+    """
+
+    word: ClassVar = "list of cells"
+
+    detail: Path
+    summary: dict[str, Any]
+    dialect: FullDialect = PLAIN
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The file that it reads."""
+        return [self.detail]
+
+    @property
+    def cells(self) -> int:
+        """The number of cells that differ."""
+        return cells_in(self.summary)
+
+
+def cells_in(summary: Mapping[str, Any]) -> int:
+    """The number of cells that differ in changed rows, by the summary of a diff."""
+    return sum(summary["columns"]["changed"].values())

@@ -7,6 +7,7 @@ from typing import Any
 
 from diffing.core.comparison import Comparison
 from diffing.core.csv_record import line_of
+from diffing.core.names import free_names
 from diffing.csvfiles.csv_file import CsvFile
 from diffing.csvfiles.split import Pieces
 from diffing.files.results import Outputs
@@ -136,14 +137,7 @@ def extra_columns(columns: Sequence[str], value: Sequence[str]) -> list[str]:
         columns: the existing columns. A name among them gets an additional leading underscore.
         value: the value columns.
     """
-    taken, names = set(columns), []
-    for wanted in ["_change", "_changed", *(f"_old_{column}" for column in value)]:
-        name = wanted
-        while name in taken:
-            name = f"_{name}"
-        taken.add(name)
-        names.append(name)
-    return names
+    return free_names(columns, ["_change", "_changed", *(f"_old_{column}" for column in value)])
 
 
 def reading_sections(work: Work) -> list[str]:

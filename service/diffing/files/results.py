@@ -14,7 +14,7 @@ from diffing.files.publish import published
 _PUBLISHED = ("detail", "removed", "result")
 # names from `published` and `Outputs.of_attempt`
 _OF_ATTEMPT = re.compile(
-    r"(\.\d+-\d+-)?(\d{1,19})\.(\d{1,9})(\.detail|\.removed|\.analysis((?:-\d{1,5})*))?"
+    r"(\.\d+-\d+-)?(\d{1,19})\.(\d{1,9})(\.detail|\.removed|\.cells|\.analysis((?:-\d{1,5})*))?"
     r"\.(csv|json|parquet)"
 )
 
@@ -73,6 +73,11 @@ class Outputs:
         places = "".join(f"-{place}" for place in by)
         return folder / f"{job_id}.{attempt}.analysis{places}.json"
 
+    @staticmethod
+    def cells(folder: Path, job_id: int, attempt: int) -> Path:
+        """The file of the cells that differ."""
+        return folder / f"{job_id}.{attempt}.cells.csv"
+
     @property
     def paths(self) -> list[Path]:
         """The wanted files."""
@@ -108,3 +113,9 @@ class Outputs:
         if not found or not (found[4] or "").startswith(".analysis"):
             return None
         return tuple(int(place) for place in found[5].split("-") if place)
+
+    @staticmethod
+    def has_cells(name: str) -> bool:
+        """Whether a file is that of the cells that differ, not another format of it."""
+        found = _OF_ATTEMPT.fullmatch(name)
+        return bool(found) and name.endswith(".cells.csv")

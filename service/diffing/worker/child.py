@@ -9,8 +9,9 @@ from typing import Any
 from diffing.core import logs
 from diffing.core.errors import DiffingError, OutOfMemory, of_os
 from diffing.core.progress import Progress
-from diffing.core.spec import AnalysisSpec, ConversionSpec, DiffSpec
+from diffing.core.spec import AnalysisSpec, CellsSpec, ConversionSpec, DiffSpec
 from diffing.engine.analysis.analyse import write_analysis
+from diffing.engine.analysis.cells import write_cells
 from diffing.engine.convert import convert
 from diffing.engine.diff import Diff
 from diffing.engine.sql import SQL_DIR
@@ -61,6 +62,8 @@ def _done(task: Task, on_progress: Callable[[Progress], None]) -> dict[str, Any]
         )
     if isinstance(task.spec, AnalysisSpec):
         write_analysis(task.spec, task.outputs, task.limits, on_ready)
+    elif isinstance(task.spec, CellsSpec):
+        write_cells(task.spec, task.outputs, task.limits, on_ready)
     else:
         convert(task.spec, task.outputs, task.limits, on_ready)
     return {}

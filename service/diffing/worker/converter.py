@@ -1,4 +1,4 @@
-"""Takes conversions and analyses from their queue, and runs each to its end."""
+"""Takes conversions, analyses and lists of cells from their queue, and runs each to its end."""
 
 import logging
 import os
@@ -15,7 +15,7 @@ from diffing.core.errors import (
     UnknownJob,
 )
 from diffing.core.settings import Settings
-from diffing.core.spec import AnalysisSpec, ConversionSpec
+from diffing.core.spec import AnalysisSpec, CellsSpec, ConversionSpec
 from diffing.files.publish import locked_folder
 from diffing.files.results import OutputName, Outputs, dialect_of
 from diffing.sandbox.limits import Limits
@@ -35,7 +35,7 @@ _MB_OF_ANALYSIS, _COLUMNS_PER_MB = 400, 4
 
 
 class Converter:
-    """Writes results in other formats, and analyses of them, each in a child process.
+    """Writes results in other formats, analyses and lists of cells, each in a child process.
 
     Args:
         settings: all settings.
@@ -95,14 +95,13 @@ class Converter:
 
     def _write(self, conversion: Conversion) -> None:
         claim, target = Claim(self._conversions, conversion), self._target(conversion)
-        by = Outputs.analysed_by(conversion.name)
-        if by is None:
+        analysis = self._analysis(conversion)
+        if analysis is None:
             limits = Limits(threads=1, memory=_MEMORY, temp_folder=target.parent, temp="0KB")
             source = target.with_suffix(".csv")
             spec = ConversionSpec(source, conversion.rows, self._dialect(conversion))
             self._runner.run(self._task(conversion, spec, limits), claim)
             return
-        analysis = self._analysis(conversion, by)
         own = f".{os.getpid()}-{threading.get_ident()}-{conversion.name}"
         with locked_folder(self._settings.tmp_dir / own) as folder:
             memory = _MB_OF_ANALYSIS + len(analysis.summary["value"]) // _COLUMNS_PER_MB
@@ -110,7 +109,10 @@ class Converter:
             self._runner.run(self._task(conversion, analysis, limits), claim)
 
     def _task(
-        self, conversion: Conversion, spec: ConversionSpec | AnalysisSpec, limits: Limits
+        self,
+        conversion: Conversion,
+        spec: ConversionSpec | AnalysisSpec | CellsSpec,
+        limits: Limits,
     ) -> Task:
         return Task(
             spec=spec,
@@ -120,24 +122,30 @@ class Converter:
             said={"conversion_id": conversion.id, "attempt": conversion.attempt},
         )
 
-    def _analysis(self, conversion: Conversion, by: tuple[int, ...]) -> AnalysisSpec:
+    def _analysis(self, conversion: Conversion) -> AnalysisSpec | CellsSpec | None:
+        """The order for an analysis or a list of cells; None if the file is another one."""
+        by, are_cells = Outputs.analysed_by(conversion.name), Outputs.has_cells(conversion.name)
+        if by is None and not are_cells:
+            return None
         job_id, attempt = map(int, conversion.stem.split("."))
         outputs = Outputs.of_attempt(self._settings.results_dir, job_id, attempt)
         for job in self._jobs.of_ids([job_id]):
-            if job.summary and outputs.detail and outputs.removed:
-                return AnalysisSpec(
-                    outputs.detail,
-                    outputs.removed,
-                    job.summary,
-                    by,
-                    dialect_of(job.summary, "detail"),
-                    dialect_of(job.summary, "removed"),
-                )
+            if not (job.summary and outputs.detail and outputs.removed):
+                break
+            dialect = dialect_of(job.summary, "detail")
+            if by is None:
+                return CellsSpec(outputs.detail, job.summary, dialect)
+            of_removed = dialect_of(job.summary, "removed")
+            return AnalysisSpec(
+                outputs.detail, outputs.removed, job.summary, by, dialect, of_removed
+            )
         raise ResultGone("The result was removed. Start a new job.")
 
     def _dialect(self, conversion: Conversion) -> FullDialect:
         """The dialect of the CSV."""
         job_id, _, output, *_ = conversion.name.split(".")
+        if output == "cells":
+            return PLAIN
         try:
             summary = self._jobs.get(int(job_id)).summary or {}
         except UnknownJob:  # the conversion reports that the file is gone

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from diffing.core.errors import DiffFailed, DiffingError, Failure, Interrupted, TimedOut
 from diffing.core.progress import Progress
-from diffing.core.spec import AnalysisSpec, ConversionSpec, DiffSpec
+from diffing.core.spec import AnalysisSpec, CellsSpec, ConversionSpec, DiffSpec
 from diffing.worker.task import Task
 
 # Each beat is a transaction. Jobs of a few milliseconds need not report all stages.
@@ -32,6 +32,7 @@ _FASTER = {
     DiffSpec.word: "compare smaller files",
     ConversionSpec.word: "fetch the result as CSV",
     AnalysisSpec.word: "fetch the result as CSV",
+    CellsSpec.word: "fetch the detail as CSV",
 }
 
 
@@ -114,7 +115,7 @@ class Runner:
         attempt: Attempt,
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> dict[str, Any]:
-        """Run a diff, a conversion or an analysis.
+        """Run a diff, a conversion, an analysis or a list of cells.
 
         Args:
             task: the order.

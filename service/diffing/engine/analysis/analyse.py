@@ -2,7 +2,6 @@
 
 import json
 import tempfile
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,13 @@ from typing import Any
 from diffing.core.spec import AnalysisSpec
 from diffing.engine.analysis.document import document_of
 from diffing.engine.analysis.findings import IN_MEMORY, Finder
-from diffing.engine.connection import Session
+from diffing.engine.analysis.stoppable import Stoppable
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from diffing.sandbox.malloc import limit_arenas
 
 
-class Analysis:
+class Analysis(Stoppable):
     """The analysis of one diff.
 
     Args:
@@ -26,17 +25,10 @@ class Analysis:
     """
 
     def __init__(self, spec: AnalysisSpec, limits: Limits, in_memory: int = IN_MEMORY) -> None:
+        super().__init__()
         self._spec = spec
         self._in_memory = in_memory
         self._limits = limits
-        self._session: Session | None = None
-        self._interrupted = threading.Event()
-
-    def interrupt(self) -> None:
-        """Stop `run` from another thread. `run` then raises Interrupted."""
-        self._interrupted.set()
-        if self._session:
-            self._session.interrupt()
 
     def run(self) -> dict[str, Any]:
         """The document, as JSON values.

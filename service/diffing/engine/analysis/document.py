@@ -5,8 +5,9 @@ from itertools import groupby
 from typing import Any
 
 from diffing.core.comparison import Comparison
-from diffing.engine.analysis.findings import MOST_COLUMNS, MOST_GROUPS, Findings, comparison_in
+from diffing.engine.analysis.findings import MOST_COLUMNS, MOST_GROUPS, Findings
 from diffing.engine.analysis.notes import notes_of
+from diffing.engine.analysis.reading import comparison_in
 from diffing.engine.analysis.sums import Sum, sums_in
 
 _PARTS = ("added", "removed", "up", "down", "other")

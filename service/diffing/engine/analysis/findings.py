@@ -12,6 +12,7 @@ from diffing.core.comparison import Comparison
 from diffing.core.errors import DiffFailed, ResultGone
 from diffing.core.spec import AnalysisSpec
 from diffing.engine.analysis.plain import plain
+from diffing.engine.analysis.reading import comparison_in, detail_of, removed_of, rules_of
 from diffing.engine.connection import CsvRefused, Session, as_pattern
 from diffing.sandbox.limits import Limits
 
@@ -148,7 +149,13 @@ class Finder:
             in_memory = size <= self._in_memory
             self.session.run(
                 "cells_in_memory" if in_memory else "cells_in_file",
-                _reading(spec, self._comparison) | {"curve": tolerances, "file": str(self._file)},
+                {
+                    "detail": detail_of(spec.detail, self._comparison),
+                    "removed": removed_of(spec.removed, self._comparison),
+                    **rules_of(self._comparison),
+                    "curve": tolerances,
+                    "file": str(self._file),
+                },
             )
             source = "cells_kept" if in_memory else "cells_written"
             self.session.run("all_cells", {"source": source})
@@ -188,13 +195,6 @@ class Finder:
         return self._find("calendar", by=by, time=time, places=_MOST_IN_CALENDAR)
 
 
-def comparison_in(summary: Mapping[str, Any]) -> Comparison:
-    """The comparison in a summary, of this release or an earlier one."""
-    return Comparison.of(
-        **{name: summary[name] for name in Comparison.model_fields if name in summary}
-    )
-
-
 def _curve(comparison: Comparison) -> list[float]:
     """Relative tolerances, 1e-12 to 1, that are not below all of the diff."""
     least = min(1e-9 if rel_tol is None else rel_tol for rel_tol, _ in comparison.tolerances)
@@ -207,53 +207,3 @@ def _chosen(columns: Sequence[Mapping[str, Any]], number: int) -> list[int]:
     cells = {column["nth"]: column["cells"] for column in columns}
     ranked = sorted(range(1, number + 1), key=lambda nth: (-cells.get(nth, 0), nth))
     return sorted(ranked[:MOST_COLUMNS])
-
-
-def _reading(spec: AnalysisSpec, comparison: Comparison) -> dict[str, Any]:
-    """The parameters of `cells_found`: both files, by role."""
-    known = {name: f"key_{i}" for i, name in enumerate(comparison.key)}
-    known |= {name: f"value_{i}" for i, name in enumerate(comparison.value)}
-    old_values = [f"old_value_{i}" for i in range(len(comparison.value))]
-    # detail has the columns of new, then those that the diff added
-    of_new = _header(spec.detail)[: -2 - len(old_values)]
-    detail = [*_roles(of_new, known), "kind", "changed", *old_values]
-    return {
-        "detail": _written(spec.detail, detail, comparison),
-        "removed": _written(spec.removed, _roles(_header(spec.removed), known), comparison),
-        "rules": {
-            "trim": comparison.trim,
-            "nocase": comparison.nocase,
-            "empty": list(comparison.empty),
-            "numbers": [kind == "number" for kind in comparison.kinds],
-            "time_tols": list(comparison.time_tols),
-        },
-        "rel_tols": [rel_tol for rel_tol, _ in comparison.tolerances],
-        "abs_tols": [abs_tol for _, abs_tol in comparison.tolerances],
-    }
-
-
-def _written(file: Path, roles: Sequence[str], comparison: Comparison) -> dict[str, Any]:
-    return {
-        "file": str(as_pattern(file)),
-        "columns": dict.fromkeys(roles, "VARCHAR"),
-        "keys": _places(roles, "key_", len(comparison.key)),
-        "values": _places(roles, "value_", len(comparison.value)),
-    }
-
-
-def _places(roles: Sequence[str], prefix: str, number: int) -> list[int]:
-    """The place of each column of a kind among those of the file, from 1."""
-    places = {
-        role: place
-        for place, role in enumerate((r for r in roles if r.startswith(prefix)), start=1)
-    }
-    return [places[f"{prefix}{i}"] for i in range(number)]
-
-
-def _roles(names: Sequence[str], known: Mapping[str, str]) -> list[str]:
-    return [known.get(name, f"rest_{i}") for i, name in enumerate(names)]
-
-
-def _header(path: Path) -> list[str]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return next(csv.reader(file, strict=True))

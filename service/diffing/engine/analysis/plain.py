@@ -26,15 +26,28 @@ def plain(spec: AnalysisSpec, comparison: Comparison, scratch: Path) -> Analysis
         DiffFailed: an output is damaged.
         FileNotFoundError: an output was removed.
     """
-    detail, removed = scratch / "plain-detail.csv", scratch / "plain-removed.csv"
-    try:
-        return replace(
-            spec,
-            detail=_plain(spec.detail, spec.detail_dialect, detail, comparison, olds=True),
-            removed=_plain(spec.removed, spec.removed_dialect, removed, comparison, olds=False),
-        )
-    except (BadInput, UnicodeEncodeError) as error:
-        raise DiffFailed("The result is damaged. Start a new job.") from error
+    copy = scratch / "plain-removed.csv"
+    return replace(
+        spec,
+        detail=plain_detail(spec.detail, spec.detail_dialect, comparison, scratch),
+        removed=_plain(spec.removed, spec.removed_dialect, copy, comparison, olds=False),
+    )
+
+
+def plain_detail(source: Path, dialect: FullDialect, comparison: Comparison, scratch: Path) -> Path:
+    """A detail as plain CSV: itself, or a copy if it has another dialect.
+
+    Args:
+        source: the detail.
+        dialect: of the detail.
+        comparison: of the diff.
+        scratch: an existing folder, for the copy.
+
+    Raises:
+        DiffFailed: the detail is damaged.
+        FileNotFoundError: it was removed.
+    """
+    return _plain(source, dialect, scratch / "plain-detail.csv", comparison, olds=True)
 
 
 def _plain(
@@ -42,6 +55,16 @@ def _plain(
 ) -> Path:
     if dialect.is_written_as_it_is:
         return source
+    try:
+        _translate(source, dialect, copy, comparison, olds=olds)
+    except (BadInput, UnicodeEncodeError) as error:
+        raise DiffFailed("The result is damaged. Start a new job.") from error
+    return copy
+
+
+def _translate(
+    source: Path, dialect: FullDialect, copy: Path, comparison: Comparison, *, olds: bool
+) -> None:
     # outputs have only a header and rows
     written = dialect.model_copy(update={"skip_lines": 0, "skip_footer": 0})
     with source.open("rb") as file, copy.open("w", encoding="utf-8", newline="") as target:
@@ -50,7 +73,6 @@ def _plain(
             text.alter = _with_points(text.columns or [], dialect, comparison, olds=olds)
         target.write(f"{text.header}\n")
         target.writelines(text.chunks())
-    return copy
 
 
 def _with_points(

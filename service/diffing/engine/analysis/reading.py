@@ -1,0 +1,81 @@
+"""How the queries read what a diff wrote: its files by role, and the rules of its comparison."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from diffing.core.comparison import Comparison
+from diffing.engine.connection import as_pattern
+
+
+def comparison_in(summary: Mapping[str, Any]) -> Comparison:
+    """The comparison in a summary, of this release or an earlier one."""
+    return Comparison.of(
+        **{name: summary[name] for name in Comparison.model_fields if name in summary}
+    )
+
+
+def rules_of(comparison: Comparison) -> dict[str, Any]:
+    """The parameters that say when two values are equal."""
+    return {
+        "rules": {
+            "trim": comparison.trim,
+            "nocase": comparison.nocase,
+            "empty": list(comparison.empty),
+            "numbers": [kind == "number" for kind in comparison.kinds],
+            "time_tols": list(comparison.time_tols),
+        },
+        "rel_tols": [rel_tol for rel_tol, _ in comparison.tolerances],
+        "abs_tols": [abs_tol for _, abs_tol in comparison.tolerances],
+    }
+
+
+def detail_of(file: Path, comparison: Comparison) -> dict[str, Any]:
+    """The parameter for the CSV of added and changed rows with their old values."""
+    old_values = [f"old_value_{i}" for i in range(len(comparison.value))]
+    known = _known(comparison)
+    roles = [*_roles(columns_of_new(file, comparison), known), "kind", "changed", *old_values]
+    return _written(file, roles, comparison)
+
+
+def removed_of(file: Path, comparison: Comparison) -> dict[str, Any]:
+    """The parameter for the CSV of removed rows."""
+    return _written(file, _roles(_header(file), _known(comparison)), comparison)
+
+
+def columns_of_new(detail: Path, comparison: Comparison) -> list[str]:
+    """The columns of new in a detail, without those that the diff added."""
+    return _header(detail)[: -2 - len(comparison.value)]
+
+
+def _known(comparison: Comparison) -> dict[str, str]:
+    known = {name: f"key_{i}" for i, name in enumerate(comparison.key)}
+    return known | {name: f"value_{i}" for i, name in enumerate(comparison.value)}
+
+
+def _written(file: Path, roles: Sequence[str], comparison: Comparison) -> dict[str, Any]:
+    return {
+        "file": str(as_pattern(file)),
+        "columns": dict.fromkeys(roles, "VARCHAR"),
+        "keys": _places(roles, "key_", len(comparison.key)),
+        "values": _places(roles, "value_", len(comparison.value)),
+    }
+
+
+def _places(roles: Sequence[str], prefix: str, number: int) -> list[int]:
+    """The place of each column of a kind among those of the file, from 1."""
+    places = {
+        role: place
+        for place, role in enumerate((r for r in roles if r.startswith(prefix)), start=1)
+    }
+    return [places[f"{prefix}{i}"] for i in range(number)]
+
+
+def _roles(names: Sequence[str], known: Mapping[str, str]) -> list[str]:
+    return [known.get(name, f"rest_{i}") for i, name in enumerate(names)]
+
+
+def _header(path: Path) -> list[str]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return next(csv.reader(file, strict=True))

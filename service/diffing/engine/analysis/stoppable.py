@@ -1,0 +1,40 @@
+"""Work on SQL that another thread can stop."""
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from diffing.engine.connection import Session
+from diffing.sandbox.limits import Limits
+
+
+class Stoppable:
+    """Work in one session that another thread can stop."""
+
+    def __init__(self) -> None:
+        self._session: Session | None = None
+        self._interrupted = threading.Event()
+
+    def interrupt(self) -> None:
+        """Stop the work from another thread. It then raises Interrupted."""
+        self._interrupted.set()
+        if self._session:
+            self._session.interrupt()
+
+    @contextmanager
+    def session(
+        self, kind: type[Session], limits: Limits, scratch: Path, files: Iterable[Path]
+    ) -> Iterator[Session]:
+        """A session of one thread, so rows keep their order, and sums are the same each time.
+
+        Args:
+            kind: of the session.
+            limits: memory and disk.
+            scratch: an existing, private folder.
+            files: that it may reach.
+        """
+        with kind(replace(limits, threads=1), scratch, files, [], self._interrupted) as session:
+            self._session = session
+            yield session
