@@ -1,5 +1,6 @@
 """The command `diffing diff`: compares two files in this process."""
 
+import json
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,9 @@ from diffing.cli.console import (
     progress,
     show_summary,
     show_verdict,
+    standard_output,
     target_of,
+    to_people,
     warn,
 )
 from diffing.cli.dialects import with_dialects
@@ -43,6 +46,8 @@ EXAMPLES = (
     "diffing old.csv new.csv -k id -v price --detail -o changes.parquet",
     "zcat old.csv.gz | diffing - new.csv -k id -v price --abs-tol 0.005",
 )
+
+_AS_TEXT = Path("-")
 
 
 @with_dialects
@@ -99,7 +104,8 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
     explain: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="JSON file for an analysis: what moved, and by how much."
+            metavar="[FILE]",
+            help="Analyse the changes: as text, or as a JSON file.",
         ),
     ] = None,
     by: Annotated[
@@ -158,7 +164,7 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
             detail=detail,
             only_changed_columns=only_changed_columns,
             table=folder / "table.csv" if is_shown else None,
-            explain=explain and target_of(explain),
+            explain=folder / "explained.json" if explain == _AS_TEXT else explain,
             cells=cells and target_of(cells),
         )
         spec = _spec(settings, entry, paths, options, folder)
@@ -177,6 +183,8 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
             from diffing.cli import table  # only a terminal needs it
 
             table.show(wanted.table, found, Console(highlight=False))
+        if explain == _AS_TEXT and wanted.explain:
+            _tell(wanted.explain, to_people if standard_output() in wanted.paths else Console())
     _show(found, quiet=quiet)
     if exit_code and _calls_for(exit_code, found):
         raise typer.Exit(1)
@@ -197,6 +205,14 @@ def _calls_for(exit_code: ExitCode, found: "Summary") -> bool:
         return found.has_differences
     assert found.verdict, "the command requires rules"  # noqa: S101
     return not found.verdict.passed
+
+
+def _tell(document: Path, console: Console) -> None:
+    """Print an analysis."""
+    from diffing.cli.account import account_of  # only a reader needs it
+
+    text = account_of(json.loads(document.read_text(encoding="utf-8")))
+    console.print(text, end="", markup=False, highlight=False, soft_wrap=True)
 
 
 def _spec(

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from itertools import zip_longest
 
 COMMANDS = (
     "diff",
@@ -16,36 +17,35 @@ COMMANDS = (
     "health",
     "version",
 )
-_EXIT_CODE, _EXIT_CODES = "--exit-code", ("differences", "verdict")
+_EXIT_CODES = ("differences", "verdict")
 _OWN_OPTIONS = ("-h", "--help", "-V", "--version", "--install-completion", "--show-completion")
 
 
 def with_command(words: Sequence[str]) -> list[str]:
-    """The words, with `diff` first if they name files or options instead of a command.
+    """The words as typer reads them.
 
-    `--exit-code` gets its value by a sign, because it may be left out.
+    `diff` comes first if they name files or options instead of a command. Options that need no
+    value get one, because typer requires it.
     """
-    first, *others = _with_exit_code(words) or ["help"]
-    words = [first, *others]
+    first, *others = words = _with_values(words or ["help"])
     if first == "help":
         return [*others[:1], "--help"]
     if first == "keys" and not others:
         return ["keys", "--help"]
     if first in COMMANDS or first in _OWN_OPTIONS:
-        return list(words)
+        return words
     # pathlib loads slowly
     is_file = "/" in first or "." in first or os.path.exists(first)  # noqa: PTH110
-    return ["diff", *words] if is_file or first.startswith("-") else list(words)
+    return ["diff", *words] if is_file or first.startswith("-") else words
 
 
-def _with_exit_code(words: Sequence[str]) -> list[str]:
-    joined: list[str] = []
-    for word in words:
-        if joined and joined[-1] == _EXIT_CODE:
-            joined[-1] = f"{_EXIT_CODE}={word if word in _EXIT_CODES else _EXIT_CODES[0]}"
-            if word in _EXIT_CODES:
-                continue
-        joined.append(word)
-    if joined and joined[-1] == _EXIT_CODE:
-        joined[-1] = f"{_EXIT_CODE}={_EXIT_CODES[0]}"
-    return joined
+def _with_values(words: Sequence[str]) -> list[str]:
+    """The words, with a value after each option that may be given without one."""
+    found = []
+    for word, following in zip_longest(words, words[1:], fillvalue=""):
+        found.append(word)
+        if word == "--explain" and following != "-" and following[:1] in ("", "-"):
+            found.append("-")
+        if word == "--exit-code" and following not in _EXIT_CODES:
+            found.append(_EXIT_CODES[0])
+    return found
