@@ -423,6 +423,9 @@ def test_the_summary_tells_what_was_compared_found_and_spent(working: Client, do
         "new_dialect": PLAIN.model_dump(),
         "duplicates": "allow",
         "first": "error",
+        "period": None,
+        "settled_after": None,
+        "today": None,
         "expect": {},
         "old": {
             "name": "revenue_old.csv",
@@ -446,6 +449,7 @@ def test_the_summary_tells_what_was_compared_found_and_spent(working: Client, do
         "emitted": 2,
         "duplicate_keys": {"old": 0, "new": 0},
         "not_numbers": {"old": 0, "new": 0},
+        "periods": None,
         "verdict": None,
         "warnings": [],
         "result": {

@@ -397,3 +397,27 @@ def test_signing_in_leads_to_this_service_alone(
     begun = client.post("/login", data={"token": token, "next": back})
 
     assert "/" == begun.headers["location"]
+
+
+def test_a_job_shows_its_verdict_and_its_periods(visit: Visit, client: Client) -> None:
+    files = {
+        "old": ("o.csv", "day,v\n2026-01-01,1\n2026-03-01,1\n"),
+        "new": ("n.csv", "day,v\n2026-01-01,2\n2026-03-01,inf\n"),
+    }
+    rules = ["settled.changed = 0", "changed <= 90%", "added = 0", "v.moved <= 5%"]
+    form = {"key": "day", "value": "v", "period": "day", "settled_after": "9d", "expect": rules}
+    job_id = client.post("/api/diffing/new", files=files, data=form).json()["job_id"]
+    client.wait_for_success(job_id)
+
+    page = visit.goes_to("/jobs?verdict=not-passed")
+    expect(page.get_by_text("not as expected")).to_be_visible()
+    page.get_by_role("link", name=str(job_id), exact=True).click()
+
+    card = page.get_by_role("region", name="not as expected")
+    expect(card.get_by_role("row")).to_have_count(5)
+    expect(card.get_by_role("row").nth(1)).to_contain_text("settled.changed")
+    expect(card.get_by_role("row", name="v.moved")).to_contain_text("infinite")
+    periods = page.get_by_role("region", name="Settled and open periods")
+    expect(periods.get_by_role("row", name="settled")).to_have_text(re.compile(r"1\s*1\s*0\s*1"))
+    faults = Axe().run(page)
+    assert 0 == faults.violations_count, faults.generate_report()

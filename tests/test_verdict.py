@@ -1,14 +1,24 @@
 """The verdict: whether a diff found what was expected."""
 
 import json
+from collections import Counter
+from datetime import date, timedelta
+from math import inf, isfinite
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from diffing.core.comparison import Comparison
 from diffing.core.errors import BadArgument
-from tests.command_line import DIFF, diffing, refused_by
+from diffing.engine.diff import Diff
+from diffing.files.results import Outputs
+from diffing.sandbox.limits import Limits
+from tests.command_line import DIFF, diffing, refused_by, run_here
+from tests.conftest import examples, spec_of
 from tests.service_under_test import Service
 
 # of the small pair: 1 added, 1 changed, 1 removed and 2 unchanged rows, in files of 4 rows
@@ -39,7 +49,7 @@ def as_rule(text: str) -> str:
 
 
 def summary_of(folder: Path, *options: str) -> dict[str, Any]:
-    diffing(folder, *DIFF, *options, "--summary", "s.json")
+    run_here(folder, *DIFF, *options, "--summary", "s.json", "-o", "result.csv")
     found: dict[str, Any] = json.loads((folder / "s.json").read_text())
     return found
 
@@ -193,3 +203,235 @@ def test_a_metric_a_request_and_a_form_may_have_rules(service: Service) -> None:
     assert 'diffing_verdicts_total{metric="revenue",verdict="passed"} 1.0' in metrics
     assert 'diffing_verdicts_total{metric="revenue",verdict="not-passed"} 1.0' in metrics
     assert 'diffing_verdicts_total{metric="one-off",verdict="passed"} 1.0' in metrics
+
+
+PERIODS = ("--key", "month", "--value", "w", "--period", "month", "--settled-after", "45d")
+
+
+@pytest.fixture
+def months(tmp_path: Path) -> Path:
+    """Four months of ten rows and a text that is none; May is only in new, where rows changed."""
+    old = [f"2026-0{month},{i},100,1" for month in range(1, 5) for i in range(10)]
+    old.append("soon,0,1,1")
+    new = [*old, *(f"2026-05,{i},7,7" for i in range(5))]
+    new[3], new[33] = "2026-01,3,150,1", "2026-04,3,,1"
+    del new[12]
+    for name, rows in (("old.csv", old), ("new.csv", new)):
+        (tmp_path / name).write_text("\n".join(["month,id,value,w", *rows, ""]))
+    return tmp_path
+
+
+def test_rows_are_counted_by_the_state_of_their_period(months: Path) -> None:
+    periods = summary_of(months, *PERIODS)["periods"]
+
+    names = ("old_rows", "new_rows", "added", "changed", "removed", "unchanged")
+    # the last day of March is less than 45 days before May
+    assert {
+        "today": "2026-05-01",
+        "newest_of_old": "2026-04-01",
+        "settled": dict(zip(names, (20, 19, 0, 1, 1, 18), strict=True)),
+        "open": dict(zip(names, (20, 20, 0, 1, 0, 19), strict=True)),
+        "new": dict(zip(names, (0, 5, 5, 0, 0, 0), strict=True)),
+        "none": dict(zip(names, (1, 1, 0, 0, 0, 1), strict=True)),
+    } == periods
+
+
+@pytest.mark.parametrize(
+    ("rule", "figure", "share"),
+    [
+        ("settled.changed = 1", 1, None),
+        ("settled.removed <= 5%", 1, 5.0),
+        ("settled.unchanged = 18", 18, None),
+        ("open.emitted <= 5%", 1, 5.0),
+        ("new.added = 5", 5, None),
+        ("settled.value.moved <= 2.5%", 50.0, 2.5),
+        ("settled.value.largest <= 50", 50.0, None),
+        ("settled.value.changed <= 6%", 1, 100 / 19),
+        ("open.value.largest = 100%", 1.0, 100.0),  # 100 became empty
+        ("new.value.moved = 0", 0.0, None),
+        ("value.moved = 150", 150.0, None),
+        ("value.largest <= 100%", 1.0, 100.0),
+        ("w.moved = 0%", 0.0, 0.0),
+    ],
+)
+def test_figures_of_periods_and_values(
+    months: Path, rule: str, figure: float, share: float | None
+) -> None:
+    (found,) = summary_of(months, *PERIODS, "--expect", rule)["verdict"]["rules"]
+
+    assert (figure, share, True) == (found["figure"], found["share"], found["met"])
+
+
+@pytest.mark.parametrize("rule", ["value.moved <= 1%", "value.largest <= 100%", "value.moved < 9"])
+@pytest.mark.parametrize("value", ["inf", "nan", "other words"])
+def test_a_change_that_is_no_number_is_infinite(folder: Path, value: str, rule: str) -> None:
+    (folder / "old.csv").write_text("id,value\n1,words\n2,2\n")
+    (folder / "new.csv").write_text(f"id,value\n1,{value}\n2,2\n")
+
+    verdict = summary_of(folder, "--expect", rule)["verdict"]
+
+    assert not verdict["passed"]
+    assert [None, None] == [verdict["rules"][0][name] for name in ("figure", "share")]
+
+
+def test_a_given_day_settles_more_periods(months: Path) -> None:
+    periods = summary_of(months, *PERIODS, "--today", "2026-12-31")["periods"]
+
+    assert ("2026-12-31", 40, 0) == (
+        periods["today"],
+        periods["settled"]["old_rows"],
+        periods["open"]["old_rows"],
+    )
+    assert 5 == periods["new"]["new_rows"]
+
+
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [
+        ("2024", "2024-12-31"),
+        ("2024-02", "2024-02-29"),
+        ("2024-Q1", "2024-03-31"),
+        ("2024Q4", "2024-12-31"),
+        ("2024-02-28", "2024-02-28"),
+        ("2024-02-28T23:59:59Z", "2024-02-28"),
+        ("20240228", "2024-02-28"),
+    ],
+)
+def test_a_period_is_settled_some_time_after_its_last_day(
+    tmp_path: Path, text: str, last: str
+) -> None:
+    for name in ("old.csv", "new.csv"):
+        (tmp_path / name).write_text(f"month,id,value,w\n{text},1,1,1\n")
+
+    day = date.fromisoformat(last) + timedelta(days=45)
+    states = [
+        summary_of(tmp_path, *PERIODS, "--today", str(today))["periods"]["settled"]["old_rows"]
+        for today in (day - timedelta(days=1), day)
+    ]
+
+    assert [0, 1] == states
+
+
+def test_columns_in_any_order_and_rules_of_keys(months: Path) -> None:
+    lines = (months / "new.csv").read_text().splitlines()
+    turned = [",".join(reversed(line.split(","))).replace("2026", " 2026") for line in lines]
+    expected = summary_of(months, *PERIODS)["periods"]
+    (months / "new.csv").write_text("\n".join([*turned, ""]).replace("2026-05", "2026-05 "))
+
+    assert expected == summary_of(months, *PERIODS, "--trim")["periods"]
+
+
+def test_files_that_duckdb_refuses_are_rewritten_for_the_periods(months: Path) -> None:
+    expected = summary_of(months, *PERIODS)["periods"]
+    for name in ("old.csv", "new.csv"):
+        text = (months / name).read_text()
+        (months / name).write_bytes(text.replace("soon,0", '"so""on",0').encode() + b"\r\n\n")
+
+    assert expected == summary_of(months, *PERIODS)["periods"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--period", "value", "--settled-after", "1d"), "value, which is not a key column"),
+        (("--period", "id"), "period and settled_after are given together"),
+        (("--today", "2026-11-30"), "today is set, but no period"),
+        ((*PERIODS[4:], "--key", "month", "--today", "30.11.2026"), "must be a date such as"),
+        (("--expect", "settled.changed = 0"), "expect names settled.changed, but no period is set"),
+        (("--expect", "settled.columns = 0"), "unknown figure settled.columns"),
+        (("--text", "value", "--expect", "value.moved = 0"), "but value has no numbers"),
+    ],
+)
+def test_periods_that_cannot_be_are_refused(
+    folder: Path, options: tuple[str, ...], said: str
+) -> None:
+    done = refused_by(folder, *DIFF, *options)
+
+    assert 2 == done.returncode
+    assert said in done.stderr
+
+
+def test_moves_need_all_columns(folder: Path) -> None:
+    rules = ("--expect", "value.moved = 0", "--detail", "--only-changed-columns")
+
+    done = diffing(folder, *DIFF, *rules)
+
+    assert 2 == done.returncode
+    assert "Leave out --only-changed-columns" in done.stderr
+
+
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from(["2026-01", "2026-02", "2026-03", "none", ""]),
+            st.integers(0, 3),
+            st.sampled_from([None, "", "1", "2", "-3", "x"]),
+            st.sampled_from([None, "", "1", "2.5", "-3", "x"]),
+        ),
+        max_size=20,
+        unique_by=lambda row: row[:2],
+    ),
+)
+@settings(max_examples=examples(30), deadline=None)
+def test_any_periods_add_up(rows: list[tuple[str, int, str | None, str | None]]) -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for file, place in (("old.csv", 2), ("new.csv", 3)):
+            lines = [f"{r[0]},{r[1]},{r[place]}" for r in rows if r[place] is not None]
+            (folder / file).write_text("\n".join(["m,i,v", *lines, ""]))
+        comparison = Comparison.of(
+            key=["m", "i"],
+            value=["v"],
+            period="m",
+            settled_after="1d",
+            expect={"settled.v.moved": 0, "open.v.moved": "<= 5%", "v.moved": 0},
+        )
+        limits = Limits(1, "1GB", folder)
+        found = Diff(spec_of(folder / "old.csv", folder / "new.csv", comparison), limits).run(
+            Outputs(result=folder / "result.csv")
+        )
+    assert found.periods
+    months = sorted(r[0] for r in rows if r[0].startswith("2026") and r[3] is not None)
+    olds = [r[0] for r in rows if r[0].startswith("2026") and r[2] is not None]
+
+    def state(month: str) -> str:
+        if not month.startswith("2026"):
+            return "none"
+        if not olds or month > max(olds):
+            return "new"
+        return "settled" if months and month < months[-1] else "open"
+
+    moved = dict.fromkeys(("settled", "open", "new", "none"), 0.0)
+    counts = {name: Counter[str]() for name in moved}
+    for month, _, old, new in rows:
+        count = counts[state(month)]
+        count["old_rows"] += old is not None
+        count["new_rows"] += new is not None
+        if old is None or new is None or old == new:
+            kinds = {(True, False): "added", (False, True): "removed", (False, False): "unchanged"}
+            if (old, new) != (None, None):
+                count[kinds[old is None, new is None]] += 1
+            continue
+        count["changed"] += 1
+        moved[state(month)] += _difference(old, new)
+    assert {
+        name: {kind: count[kind] for kind in found.periods.settled.model_fields_set}
+        for name, count in counts.items()
+    } == {name: getattr(found.periods, name).model_dump() for name in counts}
+    assert found.verdict
+    figures = {rule.rule: rule.figure for rule in found.verdict.rules}
+    assert figures == {
+        name: figure if isfinite(figure) else None
+        for name, figure in (
+            ("settled.v.moved", moved["settled"]),
+            ("open.v.moved", moved["open"]),
+            ("v.moved", sum(moved.values())),
+        )
+    }
+
+
+def _difference(old: str, new: str) -> float:
+    numbers = [float(text) for text in (old, new) if text not in ("", "x")]
+    if not numbers:
+        return inf
+    return abs(numbers[0] - numbers[1]) if len(numbers) == 2 else abs(numbers[0])

@@ -65,13 +65,10 @@ slices as (
 select coalesce(list(slices order by nth, place = 0, place), []) as slices
 from slices;
 
--- times --
+-- dates --
 
--- Which key columns are dates, in a sample of the rows.
---
--- parameters  stride  every row whose number is a multiple of it is in the sample
--- columns     times   list of nth, texts (not empty), dates
-create or replace temp macro date_in(text) as
+-- The first day of a date, month, quarter or year; NULL for other texts.
+create temp macro date_in(text) as
     case
         when regexp_full_match(text, '(1[789]|2[01])[0-9]{2}-[0-9]{2}-[0-9]{2}([T ].*)?')
             then try_cast(text[:10] as date)
@@ -85,6 +82,13 @@ create or replace temp macro date_in(text) as
             then try_cast(text[:4] || '-' || text[5:6] || '-' || text[7:8] as date)
     end;
 
+-- times --
+
+-- Which key columns are dates, in a sample of the rows.
+--
+-- parameters  stride  every row whose number is a multiple of it is in the sample
+-- reads       date_in
+-- columns     times   list of nth, texts (not empty), dates
 select
     coalesce(list({'nth': nth, 'texts': texts, 'dates': dates} order by nth), []) as times
 from (

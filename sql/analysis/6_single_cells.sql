@@ -13,14 +13,14 @@
 -- The file has the key columns, in the order of new; the name of the value column; both fields as in the
 -- files; the difference and the relative change of two finite numbers. A difference of whole numbers is exact,
 -- because doubles would lose digits of long ones.
-create or replace temp macro is_exact(text, number) as is_whole(text) and abs(number) < 1e37;
+create or replace temp macro is_short_whole(text, number) as is_whole(text) and abs(number) < 1e37;
 
 create or replace temp macro whole_in(text) as try_cast(replace(trim(text), '_', '') as hugeint);
 
 create or replace temp macro difference_of(old_text, new_text, old, new) as
     case
         when not (isfinite(old) and isfinite(new)) then null
-        when is_exact(old_text, old) and is_exact(new_text, new)
+        when is_short_whole(old_text, old) and is_short_whole(new_text, new)
             then coalesce((whole_in(new_text) - whole_in(old_text))::varchar, (new - old)::varchar)
         when isfinite(new - old) then (new - old)::varchar
     end;

@@ -93,9 +93,10 @@ def show_verdict(verdict: Verdict, *, quiet: bool = False) -> None:
             to_people.print(f"verdict: as expected, by {number} rule{'s' * (number > 1)}")
         for rule in verdict.rules:
             if not rule.met:
+                figure = "infinite" if rule.figure is None else f"{rule.figure:,}"
                 share = "" if rule.share is None else f", {rule.share:.3g} %"
                 to_people.print(
-                    f"verdict: not as expected: {shown(rule.rule)} is {rule.figure:,}{share}; "
+                    f"verdict: not as expected: {shown(rule.rule)} is {figure}{share}; "
                     f"expected: {rule.expected}",
                     markup=False,
                 )

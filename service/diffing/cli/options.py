@@ -77,6 +77,18 @@ def _given(  # noqa: PLR0913 - typer makes an option of each
         list[str] | None,
         typer.Option(metavar="RULE", help="Such as 'changed <= 1%', for the verdict; repeatable."),
     ] = None,
+    period: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Key column of dates, months, quarters or years."),
+    ] = None,
+    settled_after: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="When a period is settled after its end, such as 45d."),
+    ] = None,
+    today: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="For --settled-after. [default: newest period of NEW]"),
+    ] = None,
     old_may_be_missing: Annotated[
         bool,
         typer.Option(
@@ -97,6 +109,9 @@ def _given(  # noqa: PLR0913 - typer makes an option of each
         "nocase": nocase,
         "empty": empty,
         "duplicates": duplicates,
+        "period": period,
+        "settled_after": settled_after,
+        "today": today,
         "first": "added" if old_may_be_missing else None,
     }
     return options | {name: given for name, given in chosen.items() if given}

@@ -1,6 +1,8 @@
 """The comparison: key and value columns, their kinds, and the tolerances of values."""
 
+import datetime
 import math
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -32,6 +34,14 @@ def _duration(text: str) -> str:
     return text
 
 
+def _day(given: object) -> object:
+    if isinstance(given, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", given):
+        return datetime.date.fromisoformat(given)
+    if isinstance(given, datetime.datetime) or not isinstance(given, datetime.date | None):
+        raise ValueError("must be a date such as 2026-11-30")
+    return given
+
+
 def _limits(given: object) -> object:
     return limits_of(given) if isinstance(given, Mapping) else given
 
@@ -48,6 +58,7 @@ Flag = Annotated[bool, Field(strict=True)]
 Duration = Annotated[str, AfterValidator(_duration)]
 Kind = Literal["number", "text", "time"]
 Columns = Annotated[tuple[str, ...], Field(min_length=1)]
+Day = Annotated[datetime.date | None, BeforeValidator(_day)]
 Expected = Annotated[dict[str, str], BeforeValidator(_limits)]
 
 
@@ -78,6 +89,9 @@ class Options(BaseModel):
         duplicates: "count" lets each row of new take one row of old; "error" refuses a file that
             repeats a key.
         first: "added" takes an old file that is missing or empty as one without rows.
+        period: key column with dates, months, quarters or years.
+        settled_after: time after the end of a period, such as "45d", from which it is settled.
+        today: day on which a period is settled or open; None for the newest period of new.
         expect: limits of figures of the summary, by the name of the figure; see `expectations.py`.
         old_dialect, new_dialect: of the files. Their fields are taken as options, too, and then
             count for both files.
@@ -96,6 +110,9 @@ class Options(BaseModel):
     empty: Annotated[tuple[str, ...], Field(max_length=_MOST_WORDS)] = ()
     duplicates: Duplicates = "allow"
     first: First = "error"
+    period: str | None = None
+    settled_after: Duration | None = None
+    today: Day = None
     expect: Expected = {}
     old_dialect: Dialect = Dialect()
     new_dialect: Dialect = Dialect()
@@ -166,6 +183,12 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
         return self.has_rules_of_fields or bool(self.text or self.time)
 
     @property
+    def needs_moves(self) -> bool:
+        """Whether the verdict depends on periods, or on how far values moved."""
+        rules = rules_of(self.expect)
+        return self.period is not None or any(rule.is_of_values for rule in rules)
+
+    @property
     def old_may_be_missing(self) -> bool:
         """Whether the old file may be missing or empty."""
         return self.first == "added"
@@ -227,6 +250,23 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
             names = ", ".join(map(shown, others))
             are = "is not a value column" if len(others) == 1 else "are not value columns"
             raise ValueError(f"expect names {names}, which {are}")
+        for rule in rules_of(self.expect):
+            if rule.is_of_values and rule.column not in self.numbers:
+                raise ValueError(
+                    f"expect names {rule.name}, but {shown(rule.column or '')} has no numbers"
+                )
+            if rule.period and not self.period:
+                raise ValueError(f"expect names {rule.name}, but no period is set")
+        return self
+
+    @model_validator(mode="after")
+    def _periods_are_complete(self) -> Self:
+        if self.period is not None and self.period not in self.key:
+            raise ValueError(f"period names {shown(self.period)}, which is not a key column")
+        if (self.period is None) != (self.settled_after is None):
+            raise ValueError("period and settled_after are given together")
+        if self.today is not None and self.period is None:
+            raise ValueError("today is set, but no period")
         return self
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Protocol
 
@@ -25,13 +25,14 @@ from diffing.csvfiles.open import is_missing_or_empty, open_csv, without_rows
 from diffing.csvfiles.rewrite import rewrite
 from diffing.csvfiles.split import CUTTING, PIECES, Cutting, Pieces
 from diffing.csvfiles.verify import Inspection
+from diffing.engine.analysis.moves import Moves, moves_of, require_sums
 from diffing.engine.compare import Counts, compare
 from diffing.engine.connection import ENGINE, CsvRefused, OrderedSession, Session
 from diffing.engine.parameters import Side, Work
 from diffing.engine.parquet import is_parquet, open_parquet
 from diffing.engine.reduction import Means, Reducer
 from diffing.engine.summary import ColumnsSummary, InputSummary, ResultSummary, SideCounts, Summary
-from diffing.engine.verdict import verdict_on
+from diffing.engine.verdict import with_verdict
 from diffing.engine.warn import Facts, warnings_of
 from diffing.engine.written import Written
 from diffing.files.checksums import fingerprint, sha256
@@ -96,6 +97,11 @@ class Diff:
         """
         if not (outputs.result or outputs.detail):
             raise BadArgument("Name a file for the result.")
+        if outputs.only_changed_columns and self._comparison.needs_moves:
+            raise BadArgument(
+                "Leave out --only-changed-columns: a period, or a rule of COLUMN.moved or "
+                "COLUMN.largest, needs all columns."
+            )
         started = time.monotonic()
         limit_arenas(self._limits.threads)
         with (
@@ -108,7 +114,10 @@ class Diff:
             reporter.stage("checking")
             old, new = self._opened(scratch)
             written = Written.of(parts, (old, new), self._comparison.value, scratch)
-            place = _Place(written.plain, scratch, reporter)
+            plain = written.plain
+            if self._comparison.needs_moves:
+                plain = _for_moves(plain, scratch)
+            place = _Place(plain, scratch, reporter)
             counts = self._counts((old, new), place)
             if isinstance(counts, CsvRefused):
                 # DuckDB is stricter than RFC 4180 in places. The rewrite reports the place of a
@@ -118,6 +127,7 @@ class Diff:
                 counts = self._compare((old, new), self._comparison, place)
             if isinstance(counts, CsvRefused):
                 raise counts
+            moves = self._moves((old, new), counts, place)
             written.finish()
             result = _result_summary(parts, counts)
             inputs = (
@@ -147,7 +157,7 @@ class Diff:
             peak_rss_bytes=peak_rss(),
             engine=ENGINE,
         )
-        return found.model_copy(update={"verdict": verdict_on(found)})
+        return with_verdict(found, moves)
 
     def _opened(self, scratch: Path) -> tuple[CsvFile, CsvFile]:
         """Both files; in place of a missing old one, a file without rows."""
@@ -242,6 +252,34 @@ class Diff:
 
         with Inspection(files, self._interrupted) as inspection, place.reporter.watching(pieces):
             return compare(work, connect, inspection, place.reporter.stage)
+
+    def _moves(
+        self, files: tuple[CsvFile, CsvFile], counts: Counts, place: "_Place"
+    ) -> Moves | None:
+        """The rows by period, and the moves of values; None if they are not needed."""
+        if not self._comparison.needs_moves:
+            return None
+        place.reporter.stage("measuring")
+        try:
+            return self._moves_of(files, counts, place)
+        except CsvRefused:
+            old, new = (file if file.rewritten else rewrite(file, place.scratch) for file in files)
+            return self._moves_of((old, new), counts, place)
+
+    def _moves_of(self, files: tuple[CsvFile, CsvFile], counts: Counts, place: "_Place") -> Moves:
+        old, new = files
+        sides = (Side(old, Pieces(old, "old", 1)), Side(new, Pieces(new, "new", 1)))
+        pieces = [side.pieces for side in sides]
+
+        def connect(readable: Sequence[Path]) -> Session:
+            one_thread = replace(self._limits, threads=1)
+            self._session = Session(one_thread, place.scratch, readable, pieces, self._interrupted)
+            return self._session
+
+        with place.reporter.watching(pieces):
+            moves = moves_of(Work(*sides, self._comparison, place.outputs), connect)
+        require_sums(moves, counts)
+        return moves
 
     def _connect(self, scratch: Path, outputs: Iterable[Path], pieces: Sequence[Pieces]) -> Session:
         self._session = Session(self._limits, scratch, outputs, pieces, self._interrupted)
@@ -340,6 +378,12 @@ class _Reporter:
         if progress != self._latest:
             self._latest = progress
             self._on_progress(progress)
+
+
+def _for_moves(outputs: Outputs, scratch: Path) -> Outputs:
+    """The same outputs, and those that `moves_of` reads."""
+    detail = outputs.detail or scratch / "all-detail.csv"
+    return replace(outputs, detail=detail, removed=outputs.removed or scratch / "all-removed.csv")
 
 
 def _result_summary(parts: Outputs, counts: Counts) -> ResultSummary:

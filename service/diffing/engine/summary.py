@@ -1,5 +1,7 @@
 """The summary of a diff, the same from the API and from the command line."""
 
+from datetime import date
+
 from pydantic import BaseModel, ConfigDict
 
 from diffing.core.comparison import Comparison
@@ -62,20 +64,51 @@ class DiffWarning(_Part):
     detail: str
 
 
+class PeriodCounts(_Part):
+    """The rows of some periods, by kind."""
+
+    old_rows: int
+    new_rows: int
+    added: int
+    changed: int
+    removed: int
+    unchanged: int
+
+
+class PeriodsSummary(_Part):
+    """The rows by the state of their period.
+
+    Args:
+        today: the day on which the periods have their state; None if new has no period.
+        newest_of_old: first day of the newest period of old; later ones are new.
+        settled: periods that ended long enough before that day.
+        open: other periods that old may have.
+        new: periods that are later than all of old.
+        none: rows whose text is not a period.
+    """
+
+    today: date | None
+    newest_of_old: date | None
+    settled: PeriodCounts
+    open: PeriodCounts
+    new: PeriodCounts
+    none: PeriodCounts
+
+
 class RuleResult(_Part):
     """A rule of `expect`, and what the diff found.
 
     Args:
         rule: the name of the figure.
         expected: its limit.
-        figure: what the diff found.
-        share: the same in percent, if the limit is; None without rows.
+        figure: what the diff found; None if it is infinite.
+        share: the same in percent, if the limit is; None without rows, or if it is infinite.
         met: whether the figure keeps the limit.
     """
 
     rule: str
     expected: str
-    figure: int
+    figure: int | float | None
     share: float | None
     met: bool
 
@@ -106,6 +139,7 @@ class Summary(Comparison):
         duplicate_keys: rows minus distinct keys.
         not_numbers: cells of value columns that are neither empty nor a number.
         warnings: the most serious first.
+        periods: rows by the state of their period; None without periods.
         verdict: on the rules of `expect`; None without rules.
         result: the written CSV.
         seconds: wall time.
@@ -127,6 +161,7 @@ class Summary(Comparison):
     duplicate_keys: SideCounts
     not_numbers: SideCounts
     warnings: tuple[DiffWarning, ...]
+    periods: PeriodsSummary | None = None
     verdict: Verdict | None = None
     result: ResultSummary
     seconds: float

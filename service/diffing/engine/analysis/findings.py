@@ -184,6 +184,7 @@ class Finder:
 
     def _time(self) -> int:
         """The place of the first key column with dates; 0 for none."""
+        self.session.run("dates")
         for column in self._find("times", stride=self._stride)["times"]:
             if column["texts"] and column["dates"] >= _DATES * column["texts"]:
                 return int(column["nth"])
