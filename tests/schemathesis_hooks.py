@@ -31,7 +31,7 @@ def filter_case(_: HookContext, case: Case[Any]) -> bool:
         return False
     if case.media_type != "multipart/form-data" or not isinstance(case.body, dict):
         return True
-    lists = ("key", "value", "expect")
+    lists = ("key", "value", "expect", "ignore", "rename")
     columns = [case.body[name] for name in lists if name in case.body]
     if not all(
         isinstance(case.body[name], kind) for name, kind in _KINDS.items() if name in case.body

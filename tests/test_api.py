@@ -204,12 +204,13 @@ def test_what_is_no_name_of_a_metric_is_no_route(idle: Client, path: str) -> Non
 def test_a_missing_input_file_is_a_404_that_names_it(idle: Client, idle_service: Service) -> None:
     before = idle.new_job()
     for gone in idle_service.write_sample("c-revenue", 10):
+        content = gone.read_bytes()
         gone.unlink()
         response = idle.post("/api/diffing/new/c-revenue")
 
         assert_problem(response, 404, "metric c-revenue", gone.name)
         assert ["revenue", "c-revenue"] == response.json()["metrics"]
-        idle_service.write(f"{gone.name}.gz", b"")
+        idle_service.write(f"{gone.name}.gz", gzip.compress(content))
 
     assert ((before,), {}) == idle_service.queued_tasks()[-1]
     assert before + 1 == idle.new_job("c-revenue")
@@ -427,6 +428,8 @@ def test_the_summary_tells_what_was_compared_found_and_spent(working: Client, do
         "settled_after": None,
         "today": None,
         "expect": {},
+        "ignore": [],
+        "rename": {},
         "old": {
             "name": "revenue_old.csv",
             "rows": 4,
@@ -583,9 +586,8 @@ def test_a_metric_has_its_options(own: Client) -> None:
 
 
 BAD_INPUTS = {
-    "no such column": (NEW.replace("stat,value\n", "stat,amount\n").encode(), "no column 'value'"),
-    "empty": (b"", "the file is empty"),
-    "no text": (bytes(range(256)) * 40, "other_new.csv"),
+    "no text": (NEW.encode() + bytes(range(256)) * 40, "other_new.csv"),
+    "not UTF-8": (NEW.encode() + b"\xff,,,,,,\n", "other_new.csv"),
     "broken line": (f"{NEW}1,2,3\n".encode(), "line 6"),
 }
 
@@ -619,6 +621,29 @@ def test_a_bad_input_file_is_told_in_the_same_words_everywhere_and_a_good_one_is
     own.wait_for_success(after)
     assert answer().csv.encode() == own.result_of(after)
     assert "failed" == own.status_of(job_id)["status"]
+
+
+BAD_HEADERS = {
+    "no such column": (NEW.replace("stat,value\n", "stat,valeu\n"), "Did you mean 'valeu'?"),
+    "empty": ("", "the file is empty"),
+    "no CSV": ("%PDF-1.7\n", "is a PDF document"),
+    "other delimiter": (NEW.replace(",", ";"), "delimiter"),
+}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_bad_header_in_the_folder_of_inputs_is_a_422_and_makes_no_job(
+    own: Client, own_service: Service, method: str
+) -> None:
+    own_service.write("other_old.csv", OLD)
+    before = own.newest_job()
+    for content, said in BAD_HEADERS.values():
+        own_service.write("other_new.csv", content)
+        response = own.request(method, "/api/diffing/new/other")
+
+        assert_problem(response, 422, "other_new.csv: ", said)
+        assert "urn:diffing:bad-input" == response.json()["type"]
+    assert before == own.newest_job()
 
 
 def test_an_input_that_went_before_a_worker_came_is_told(service: Service) -> None:
@@ -770,6 +795,36 @@ def test_an_id_that_never_was_is_a_404(idle: Client, job_id: str, what: str) -> 
 
 def test_an_id_that_never_was_is_named(idle: Client) -> None:
     assert_problem(idle.get("/api/diffing/job/12345678"), 404, "Unknown job 12345678")
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/api/diffing/metrics?x=1", "This request has no query parameter x. It has none."),
+        ("/api/diffing/metrics/revenue?x", "no query parameter x."),
+        ("/api/diffing/new/revenue?wiat=1", "wiat. Did you mean wait? It may have wait."),
+        ("/api/diffing/new/revenue/?wait=0&Wait=1", "no query parameter Wait."),
+        ("/api/diffing/job/1?detial=1", "Did you mean detail? It may have detail, format, wait."),
+        ("/api/diffing/job/1/removed?detail=1", "detail. It may have format, wait."),
+        ("/api/diffing/job/1/status?wait=1", "no query parameter wait. It has none."),
+        ("/api/diffing/job/1/summary?%00=1", "no query parameter ?. It may have wait."),
+        ("/api/diffing/job/1/events?last=1", "no query parameter last."),
+        ("/api/diffing/jobs?page=2", "page. It may have cursor, limit, metric, status."),
+    ],
+)
+def test_an_unknown_query_parameter_is_a_400_that_names_the_others(
+    idle: Client, path: str, said: str
+) -> None:
+    assert_problem(idle.get(path), 400, said)
+
+
+def test_an_unknown_query_parameter_cancels_and_starts_nothing(idle: Client) -> None:
+    job_id = idle.new_job()
+
+    assert_problem(idle.delete(f"/api/diffing/job/{job_id}?force=1"), 400, "force")
+    assert_problem(idle.post("/api/diffing/new/revenue?force=1"), 400, "force")
+    assert "queued" == idle.status_of(job_id)["status"]
+    assert job_id == idle.get("/api/diffing/jobs?limit=1").json()["jobs"][0]["job_id"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The catalogue of metrics is checked as a whole, and says what is wrong with it."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from diffing.core.catalogue import Metric, load_catalogue
 from diffing.core.errors import BadCatalogue, MissingInput, UnknownMetric
 from diffing.files.inputs import find_inputs
+from tests.service_under_test import Client, Service
+from tests.test_faults import wait_until
 
 GOOD = """
 [metric.sales]
@@ -62,7 +65,7 @@ tolerance = { w = { rel_tol = 0 }, x = { rel_tol = 0.1, abs_tol = 0 } }
         ("metric = 1", r"must contain"),
         ("[metric.sales\n", "not TOML"),
         ("[metric]\nsales = 1", "metric sales"),
-        (GOOD.replace('key = ["id"]', ""), "metric sales: key: Field required"),
+        (GOOD.replace('key = ["id"]', ""), "metric sales: key: missing"),
         (GOOD.replace('["id"]', "[]"), "metric sales: key"),
         (GOOD.replace('["v"]', '["id"]'), "named twice among key and value: id"),
         (GOOD + "rel_tol = -1\n", "metric sales: rel_tol"),
@@ -156,3 +159,57 @@ class TestFindInputs:
             "Missing input file revenue_new.csv of the metric revenue, but both revenue_new.csv.gz "
             "and revenue_new.csv.zst exist. Remove one of them."
         )
+
+
+class TestWatched:
+    """The service reads the catalogue again when its file changes."""
+
+    MORE = GOOD.replace("sales", "more").replace('["s"]', '["m"]')
+
+    @pytest.fixture
+    def path(self, service: Service) -> Path:
+        return service.write("metrics.toml", GOOD)
+
+    @pytest.fixture
+    def client(self, service: Service, path: Path) -> Client:
+        service.write("a.csv", "id,v\n1,1\n")
+        service.write("b.csv.gz", gzip.compress(b"id,v\n1,2\n"))
+        self.api = service.start("api", "--port", "0", metrics=str(path))
+        service.worker(metrics=str(path))
+        return service.client_of(self.api)
+
+    @staticmethod
+    def ids(client: Client) -> list[str]:
+        return [metric["id"] for metric in client.get("/api/diffing/metrics").json()["metrics"]]
+
+    @staticmethod
+    def check(client: Client) -> dict[str, str]:
+        return dict(client.get("/ready").json()["checks"]["catalogue"])
+
+    def test_a_new_metric_is_known_at_once_to_api_and_worker(
+        self, client: Client, path: Path
+    ) -> None:
+        wait_until(lambda: client.get("/ready").status_code == 200, "it is not ready")
+        path.write_text(GOOD + self.MORE)
+        wait_until(lambda: self.ids(client) == ["sales", "more"], "the old catalogue is used")
+
+        client.wait_for_success(client.new_job("m"))
+        assert {"status": "ok", "detail": "2 metrics."} == self.check(client)
+        assert 'diffing_jobs_ended_total{metric="more"' in client.get("/metrics").text
+
+    def test_a_broken_one_leaves_the_last_and_says_so(self, client: Client, path: Path) -> None:
+        wait_until(lambda: client.get("/ready").status_code == 200, "it is not ready")
+        path.write_text(GOOD + "[broken")
+        wait_until(lambda: self.check(client)["status"] == "warning", "nothing is said")
+
+        assert 200 == client.get("/ready").status_code
+        assert str(path) not in client.get("/ready").text
+        assert ["sales"] == self.ids(client)
+        assert any("is not TOML" in line for line in self.api.lines())
+        client.wait_for_success(client.new_job("s"))
+
+        path.unlink()
+        client.wait_for_success(client.new_job("s"))
+        path.write_text(self.MORE)
+        wait_until(lambda: self.ids(client) == ["more"], "the last one is still used")
+        assert "ok" == self.check(client)["status"]

@@ -56,6 +56,8 @@ def test_the_summary_tells_what_was_compared_and_counted(folder: Path) -> None:
         "settled_after": None,
         "today": None,
         "expect": {},
+        "ignore": [],
+        "rename": {},
         "old_dialect": PLAIN.model_dump(),
         "new_dialect": PLAIN.model_dump(),
         "old": {"name": "old.csv", "rows": 4, "bytes": len(OLD), "fingerprint": None},

@@ -129,12 +129,11 @@ def test_help_is_given_whichever_way_it_is_asked_for(typed: Typed, line: str) ->
 
 
 SAYS = [
-    ("diffing old.csv new.csv", "Give --key: the columns that identify a row, such as -k id."),
-    ("diffing old.csv new.csv", "new.csv has id, note, value."),
-    ("diffing old.csv new.csv -k id", "Give --value: the columns to compare, such as -v value."),
+    ("diffing old.csv new.csv", "Missing --key, the columns that identify a row."),
+    ("diffing old.csv new.csv", "Unique in both files: --key id. --key auto takes the first."),
     ("diffing old.csv", "Give NEW, the second file"),
     ("diffing --new new.csv -k id", "Give OLD, the first file"),
-    ("diffing diff", "Give two files, OLD and NEW, such as diffing old.csv new.csv -k id -v price"),
+    ("diffing diff", "Give two files, OLD and NEW, such as diffing old.csv new.csv -k id; or a"),
     ("diffing old.csv new.csv id value", "id is a third. Name columns with --key and --value."),
     (f"diffing - - {GOOD}", "Only one of OLD and NEW can be -"),
     ("diffing old.csv new.csv --vallue id", "Unknown option --vallue. Did you mean --value"),
@@ -157,7 +156,7 @@ SAYS = [
     ("diffing keys create", "Give NAME. See diffing keys create -h."),
     ("diffing submit", "Give METRIC, or two files, OLD and NEW"),
     ("diffing submit old.csv", "Give NEW, the second file"),
-    ("diffing submit old.csv new.csv -v value", "Give --key: the columns that identify a row"),
+    ("diffing submit old.csv new.csv -v value", "Missing --key, the columns that identify a row"),
 ]
 
 
@@ -341,4 +340,4 @@ def test_completion_knows_the_commands_and_options(typed: Typed) -> None:
 
     assert 0 == script.returncode
     assert "_DIFFING_COMPLETE" in script.stdout
-    assert ["sample", "serve", "submit"] == sorted(words.stdout.split())
+    assert ["sample", "serve", "submit", "suggest-key"] == sorted(words.stdout.split())

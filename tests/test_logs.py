@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.service_under_test import LargePair, Program, Service
+from tests.service_under_test import NEW, LargePair, Program, Service
 from tests.test_faults import wait_until
 from tests.test_operations import damage
 
@@ -73,9 +73,10 @@ def logged(shared: Service) -> Logged:
 
 
 def test_a_request_and_its_job_can_be_followed_through_api_and_worker(logged: Logged) -> None:
+    assert 400 == logged.client.post("/api/diffing/new/revenue?token=hush").status_code
     began = time.monotonic()
     response = logged.client.post(
-        "/api/diffing/new/revenue?token=hush",
+        "/api/diffing/new/revenue",
         headers={"X-Request-ID": "night-run.7", "Authorization": "Bearer hush"},
     )
     job_id = response.json()["job_id"]
@@ -162,7 +163,7 @@ def test_a_diff_that_fails_is_logged_with_its_job_by_worker_and_child(
     service: Service,
 ) -> None:
     logged = Logged(service)
-    service.write("revenue_new.csv", b"no\n")
+    service.write("revenue_new.csv", f"{NEW}1,2\n")
     job_id = logged.client.new_job()
     logged.client.wait_for_failure(job_id)
     logged.worker.saw(f"job {job_id} failed")

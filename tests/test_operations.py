@@ -65,7 +65,7 @@ def failed_checks(client: Client) -> dict[str, str]:
     response = client.get("/ready")
     checks = response.json()["checks"]
     failed = {name: c["detail"] for name, c in checks.items() if c["status"] != "ok"}
-    assert ["database", "queue", "disk", "worker"] == list(checks)
+    assert ["database", "queue", "disk", "worker", "catalogue"] == list(checks)
     assert (503 if failed else 200) == response.status_code
     return failed
 

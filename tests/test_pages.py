@@ -145,6 +145,31 @@ def test_two_files_are_compared(
         expect(page.locator(".sentence")).to_contain_text("1 added, 1 changed")
 
 
+def test_files_of_another_dialect_are_compared_by_all_columns(
+    visit: Visit, client: Client, tmp_path: Path
+) -> None:
+    for name, amount in (("before", "1,5"), ("after", "2,5")):
+        (tmp_path / f"{name}.csv").write_text(f"id;amount\n1;{amount}\n")
+    page = visit.goes_to("/")
+    page.get_by_label("old").set_input_files(tmp_path / "before.csv")
+    page.get_by_label("new").set_input_files(tmp_path / "after.csv")
+    expect(page.get_by_label("delimiter")).not_to_be_visible()
+    page.get_by_text("How the files are written").click()
+    page.get_by_label("delimiter").fill(";")
+    page.get_by_label("decimal sign").fill(",")
+    page.get_by_label("encoding").select_option("cp1252")
+
+    page.get_by_role("button", name="Compare").click()
+    expect(page.locator(".upload")).to_contain_text("Both files have the columns 'id', 'amount'.")
+    page.get_by_label("key columns").fill("auto")
+    with page.expect_navigation(url=re.compile("/jobs/")):
+        page.get_by_role("button", name="Compare").click()
+    client.wait_for_success(int(page.url.rpartition("/")[2]))
+    page.reload()
+
+    expect(page.locator(".sentence")).to_contain_text("1 changed")
+
+
 def test_the_header_of_a_chosen_file_is_shown(visit: Visit, tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text('id,"a, b",amount\n1,x,2\n')
     page = visit.goes_to("/")

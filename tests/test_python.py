@@ -127,8 +127,12 @@ def test_fields_of_several_lines_are_kept() -> None:
 
 
 REFUSED = {
-    "no key": ({"value": "value"}, BadArgument, "Give key: the columns that identify a row."),
-    "no value": ({"key": "id"}, BadArgument, "new.csv has id, note, value."),
+    "no key": (
+        {"value": "value"},
+        BadArgument,
+        "Missing key, the columns that identify a row. Unique in both files: key='id'. key='auto' "
+        "takes the first.",
+    ),
     "no such column": ({"key": "ID", "value": "value"}, BadInput, "Did you mean 'id'?"),
     "tolerance": ({"key": "id", "value": "value", "abs_tol": -1}, BadArgument, "abs_tol: must be"),
     "option": ({"key": "id", "value": "value", "duplicates": "no"}, BadArgument, "duplicates"),

@@ -576,7 +576,7 @@ def test_a_catalogue_names_files_of_the_folder_alone(tmp_path: Path, name: str) 
     catalogue = tmp_path / "metrics.toml"
     catalogue.write_text(METRIC.format(number="", old="X").replace("'''X'''", f'"{name}"'))
 
-    with pytest.raises(BadCatalogue, match="metric m: old: String should match pattern"):
+    with pytest.raises(BadCatalogue, match="metric m: old: must name a"):
         load_catalogue(catalogue)
 
 

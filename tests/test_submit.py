@@ -162,7 +162,7 @@ def test_without_an_old_file_every_row_is_added(client: Client, tmp_path: Path) 
     [
         (["revenu", "--wait"], "Unknown metric revenu. Did you mean revenue?"),
         (["../../etc", "--wait"], "Not Found: POST /api/diffing/new/../../etc"),
-        ([], "Give METRIC, or two files, OLD and NEW, with --key and --value"),
+        ([], "Give METRIC, or two files, OLD and NEW, with --key"),
         (["revenue", "--key", "id"], "not both"),
         (["revenue", "--old", "old.csv"], "Give both --old and --new"),
         (["revenue", "--old", "not.csv", "--new", "there.csv"], "Missing file not.csv"),
@@ -184,6 +184,18 @@ def test_what_cannot_be_done_is_one_line_and_status_2(
     assert error.startswith("diffing: ")
     assert words in error
     assert 1 == error.count("\n")
+
+
+def test_columns_are_chosen_as_on_the_command_line(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "old.csv").write_text('id,"a,b",x,y_at\n1,1,1,1\n')
+    (tmp_path / "new.csv").write_text("id,c,x,y_at\n1,2,1,2\n")
+    files = ("--old", tmp_path / "old.csv", "--new", tmp_path / "new.csv")
+    options = ("--key", "auto", "--value", "*", "--ignore", "y_*,x", "--rename", '"a,b=c"')
+
+    status, out, error = submitted(client, *files, *options, "--wait")
+
+    assert (0, "id,c,x,y_at\n1,2,1,2\n") == (status, out), error
+    assert "diffing: warning: The key is id: " in error
 
 
 def test_a_job_that_fails_says_why(service: Service) -> None:

@@ -9,7 +9,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from tests.service_under_test import PATIENCE_SECONDS, Service
+from tests.service_under_test import NEW, PATIENCE_SECONDS, Service
 
 PARENT = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
 
@@ -115,7 +115,7 @@ def test_a_trace_goes_from_the_client_through_api_and_worker_to_the_stages_of_th
 
 def test_the_span_of_a_job_that_fails_says_so(service: Service, collector: Collector) -> None:
     service.write_small_pair()
-    service.write("revenue_new.csv", b"no\n")
+    service.write("revenue_new.csv", f"{NEW}1,2\n")
     client, _ = service.api_and_worker()
     client.wait_for_failure(client.new_job())
 

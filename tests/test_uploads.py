@@ -4,6 +4,7 @@ import gzip
 import re
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -14,9 +15,15 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 from diffing.core.catalogue import load_catalogue
 from diffing.core.settings import Settings
 from tests import reference
+from tests.command_line import refused_by
 from tests.conftest import Mount
 from tests.service_under_test import NEW, OLD, PATIENCE_SECONDS, Client, LargePair, Program, Service
 from tests.test_api import assert_problem
@@ -25,6 +32,7 @@ from tests.test_faults import STALE_AFTER, wait_until
 ONE_OFF = "/api/diffing/new"
 REVENUE = "/api/diffing/new/revenue"
 FILES: dict[str, tuple[str, str | bytes]] = {"old": ("a.csv", OLD), "new": ("b.csv", NEW)}
+HEADER = OLD.splitlines(keepends=True)[0]
 COLUMNS = {"key": ["date", "segment_field", "segment_value_id", "stat"], "value": ["value"]}
 METRIC = load_catalogue(None).find("revenue")
 
@@ -260,7 +268,8 @@ def test_a_compressed_file_is_known_by_what_is_in_it(working: Client) -> None:
 @pytest.mark.parametrize("size", [0, 1, 63, 64, 65_535, 65_536, 300_000])
 def test_each_byte_of_a_file_arrives(roomy: Roomy, size: int) -> None:
     # what looks like the end of a part, and like the boundary
-    content = (b"\r\n--\r\n--boundar\r\r\n--boundarx\n\0" * (size // 20 + 1))[:size]
+    trick = b"\r\n--\r\n--boundar\r\r\n--boundarx\n\0"
+    content = HEADER.encode() + (trick * (size // 20 + 1))[:size]
     body = b"".join(
         b'--boundary\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (side, content)
         for side in (b"new", b"old")
@@ -275,37 +284,146 @@ def test_each_byte_of_a_file_arrives(roomy: Roomy, size: int) -> None:
 
 def test_a_text_of_several_columns_counts_as_a_file(roomy: Roomy) -> None:
     uploads = roomy.new_uploads()
-    body = part("old", "date,value") + part("new", "date,value\n") + "--b--\r\n"
+    body = part("old", HEADER.strip()) + part("new", HEADER) + "--b--\r\n"
     headers = {"Content-Type": "multipart/form-data; boundary=b"}
     accepted(roomy.client.post(REVENUE, content=body.encode(), headers=headers))
 
-    assert [b"date,value\n", b"date,value"] == [path.read_bytes() for path in uploads()]
+    assert [HEADER, HEADER.strip()] == [path.read_text() for path in uploads()]
 
 
 def test_a_bad_upload_says_what_it_is(working: Client) -> None:
-    files = {**FILES, "new": ("b.csv", b"SQLite format 3\0" + b"\0" * 99)}
-    error = working.wait_for_failure(accepted(working.post(REVENUE, files=files)))["error"]
+    files = {**FILES, "new": ("b.csv", b"%PDF-1.7\n" + b"\0" * 99)}
 
-    assert {
-        "type": "urn:diffing:bad-input",
-        "title": "Invalid input file",
-        "detail": "b.csv: is an SQLite database. Export it as CSV.",
-    } == error
+    assert_problem(
+        working.post(REVENUE, files=files),
+        422,
+        "b.csv: is a PDF document. Export it as CSV.",
+    )
 
 
 def test_a_bad_upload_is_told_by_its_own_name(working: Client) -> None:
-    files = {"old": ("a.csv", OLD), "new": ("../../secret.csv", "")}
+    files = {"old": ("a.csv", OLD), "new": ("../../secret.csv", f"{NEW}1,2\n")}
     error = working.wait_for_failure(accepted(working.post(REVENUE, files=files)))["error"]
 
     assert error["type"] == "urn:diffing:bad-input"
-    assert error["detail"].startswith("secret.csv: ")
+    assert error["detail"].startswith("secret.csv, line ")
 
 
 def test_two_bad_uploads_of_one_name_are_told_apart(working: Client) -> None:
-    files = {"old": ("a/data.csv", OLD), "new": ("b/data.csv", "date\n1,2\n")}
+    files = {"old": ("a/data.csv", OLD), "new": ("b/data.csv", f"{NEW}1,2\n")}
     error = working.wait_for_failure(accepted(working.post(REVENUE, files=files)))["error"]
 
-    assert error["detail"].startswith("data.csv (new): ")
+    assert error["detail"].startswith("data.csv (new), line ")
+
+
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    "plain": bytes,
+    "gzip": gzip.compress,
+    "zstd": zstd.compress,
+}
+
+
+@pytest.mark.parametrize("pack", PACKED.values(), ids=PACKED)
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            {"key": "date,nope"},
+            "a.csv: no column 'nope'. Line 1 names the columns 'date', ",
+        ),
+        ({"key": "date", "value": "valeu"}, "a.csv: no column 'valeu'. Did you mean 'value'?"),
+        ({"key": "date", "value": "cost_*"}, "No column of both files matches 'cost_*'. a.csv has"),
+        ({"key": "date", "rename": "amount=value"}, "a.csv: no column 'amount'."),
+        ({"key": "date", "ignore": "*"}, "No value column is left: "),
+        (
+            {"key": "auto", "value": "value", "abs_tol": "stat=1"},
+            "tolerance set for stat, which is not a value column",
+        ),
+    ],
+)
+def test_a_header_is_checked_before_a_job_is_made(
+    idle: Client,
+    tmp_path: Path,
+    pack: Callable[[bytes], bytes],
+    options: dict[str, str],
+    said: str,
+) -> None:
+    files = {side: (name, pack(str(text).encode())) for side, (name, text) in FILES.items()}
+
+    refused = idle.post(ONE_OFF, files=files, data=options)
+
+    assert_problem(refused, 422, said)
+    if "tolerance" not in said:  # a diff of the same files has the same words
+        (tmp_path / "a.csv").write_text(OLD)
+        (tmp_path / "b.csv").write_text(NEW)
+        given = [f"--{name}={one}" for name, text in options.items() for one in text.split(",")]
+        done = refused_by(tmp_path, "diff", "--old", "a.csv", "--new", "b.csv", *given)
+        assert f"diffing: {refused.json()['detail']}\n" == done.stderr
+
+
+def test_a_header_that_is_too_long_to_check_is_left_to_the_job(roomy: Roomy) -> None:
+    names = ",".join(f"column {number:>1000}" for number in range(1_500))
+    files = {side: (f"{side}.csv", f"{names}\n") for side in ("old", "new")}
+
+    accepted(roomy.client.post(ONE_OFF, files=files, data={"key": "none"}))
+
+
+def test_without_a_key_the_columns_of_both_files_are_named(idle: Client) -> None:
+    files = {**FILES, "new": ("b.csv", NEW.replace("segment_name", "label"))}
+    named = {"old": "revenue_old.csv", "new": "revenue_new.csv"}
+    both = ["date", "segment_field", "segment_value", "segment_value_id", "stat", "value"]
+
+    uploaded, in_folder = idle.post(ONE_OFF, files=files), idle.post(ONE_OFF, json=named)
+
+    assert_problem(uploaded, 422, f"Both files have the columns {str(both)[1:-1]}.")
+    assert_problem(in_folder, 422, "key: missing. Name the columns", "'segment_name'")
+
+
+def test_without_a_key_columns_of_other_dialects_are_named(idle: Client) -> None:
+    old = f"made today\n{OLD.replace(',', ';')}".encode("utf-16")
+    files = {"old": ("a.csv", old), "new": ("b.csv", NEW.replace("stat", "kind").encode())}
+    options = {
+        "old_delimiter": ";",
+        "old_encoding": "utf-16",
+        "old_skip_lines": "1",
+        "rename": "stat=kind",
+    }
+
+    keyless = idle.post(ONE_OFF, files=files, data=options)
+    wrong = idle.post(ONE_OFF, files=files, data={**options, "key": "date", "value": "valeu"})
+
+    assert_problem(keyless, 422, "key: missing.", "'segment_value_id', 'kind', 'value'.")
+    assert_problem(wrong, 422, "a.csv: no column 'valeu'. Did you mean 'value'? Line 2 names")
+
+
+def test_an_empty_delimiter_says_how_curl_sends_one(idle: Client) -> None:
+    refused = idle.post(ONE_OFF, files=FILES, data={"key": "date", "old_delimiter": ""})
+
+    assert_problem(refused, 422, "use --form-string 'old_delimiter=;'")
+
+
+def test_a_form_names_columns_as_the_command_line_does(working: Client) -> None:
+    new = NEW.replace("segment_name", "label")
+    files = {**FILES, "new": ("b.csv", new)}
+    options = {"key": "date,segment_field,segment_value_id,stat", "rename": "segment_name=label"}
+
+    job_id = accepted(
+        working.post(ONE_OFF, files=files, data={**options, "ignore": ["value", "segment_v*"]})
+    )
+    working.wait_for_success(job_id)
+    summary = working.get(f"/api/diffing/job/{job_id}/summary").json()
+
+    assert ["label"] == summary["value"]
+    assert {"segment_name": "label"} == summary["rename"]
+    assert {"only_old": [], "only_new": [], "changed": {"label": 0}} == summary["columns"]
+
+
+def test_json_may_ask_for_a_key(working: Client) -> None:
+    asked = {"old": "monday.csv", "new": "tuesday.csv", "key": "auto", "value": ["value"]}
+    job_id = accepted(working.post(ONE_OFF, json=asked))
+    warnings = working.wait_for_success(job_id)["warnings"]
+
+    assert "urn:diffing:key-found" in [warning["type"] for warning in warnings]
 
 
 def test_the_summary_names_uploaded_files_as_their_sender_does(working: Client) -> None:
@@ -335,7 +453,7 @@ def test_what_an_upload_takes_of_the_memory_does_not_hang_on_its_size(roomy: Roo
         for field in ("key", "value"):
             sender.part(field, b"id" if field == "key" else b"x")
         for side in ("old", "new"):
-            sender.part(side, b"")
+            sender.part(side, b"id,x,stat,value\n")
             for _ in range(400):
                 sender.more(piece)
         sender.end()
@@ -344,7 +462,9 @@ def test_what_an_upload_takes_of_the_memory_does_not_hang_on_its_size(roomy: Roo
 
     assert peak
     assert int(peak[1]) < 150_000
-    assert [400 * len(piece)] * 2 == [path.stat().st_size for path in uploads()]
+    assert [400 * len(piece) + len("id,x,stat,value\n")] * 2 == [
+        path.stat().st_size for path in uploads()
+    ]
     for path in uploads():
         path.unlink()
 
@@ -534,11 +654,11 @@ def test_columns_that_make_no_sense_are_a_422(
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_a_diff_of_no_metric_needs_all_four(idle: Client, slash: str) -> None:
+def test_a_diff_of_no_metric_needs_files_and_a_key(idle: Client, slash: str) -> None:
     bodies: list[dict[str, str] | None] = [None, {}]
     for body in bodies:
         response = idle.post(f"{ONE_OFF}{slash}", json=body)
-        assert_problem(response, 422, "old: ", "new: ", "key: ", "value: ")
+        assert_problem(response, 422, "old: ", "new: ", "key: ")
 
 
 MALFORMED = {
@@ -871,7 +991,7 @@ def test_what_a_killed_api_left_is_swept_and_what_is_being_written_is_not(
         for sender in (dead, alive):
             sender.part("old", OLD.encode() + b" " * 200_000)
             # more than is kept in memory until there is enough to write
-            sender.part("new", b" " * 1_000_000)
+            sender.part("new", NEW.encode() + b" " * 1_000_000)
         wait_until(lambda: len(uploads_of(service)) == 4, "nothing was written")
         first.signal(signal.SIGKILL)
         first.ended()

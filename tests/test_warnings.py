@@ -81,7 +81,7 @@ def test_without_a_visible_reason_none_is_named(diff_texts: DiffTexts) -> None:
 
     assert warning.detail == (
         "0 of 50 rows of new.csv have a key of old.csv, by id. "
-        "Check the key columns, and how both files write them."
+        "Check the key columns, and how both files write them. diffing suggest-key names a key."
     )
 
 

@@ -8,16 +8,14 @@ import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from diffing.core.comparison import Comparison, Duplicates
+from diffing.core.comparison import ALL, AUTO, Comparison, Duplicates
 from diffing.core.errors import BadArgument
-from diffing.core.input_file import InputFile
 from diffing.core.settings import load_settings
 from diffing.core.spec import DiffSpec
-from diffing.core.text import shown
-from diffing.csvfiles.open import columns_of
 from diffing.engine.summary import Summary
 from diffing.files.publish import new_scratch_folder
 from diffing.files.results import DIALECTS, Outputs
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 
 PathLike = str | os.PathLike[str]
 Names = str | Sequence[str]
-_MEANINGS = {"key": "the columns that identify a row", "value": "the columns to compare"}
 
 
 class Difference:
@@ -103,6 +100,8 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
     nocase: bool = False,
     empty: Names = (),
     duplicates: Duplicates = "allow",
+    ignore: Names = (),
+    rename: Mapping[str, str] | None = None,
     old_may_be_missing: bool = False,
     detail: bool = False,
     only_changed_columns: bool = False,
@@ -125,8 +124,9 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
     Args:
         old: the old file: CSV, packed CSV, Parquet, or a pipe.
         new: the new file.
-        key: the columns that identify a row: a name, or a list of names.
-        value: the columns to compare: a name, or a list of names.
+        key: the columns that identify a row: a name, or a list of names; "auto" finds some.
+        value: the columns to compare, or patterns such as "price_*": a name, or a list of names.
+            By default all that both files have, except the key.
         rel_tol: relative tolerance, as in `math.isclose`; None for 1e-9, but no tolerance between
             two whole numbers.
         abs_tol: absolute tolerance, as in `math.isclose`.
@@ -138,6 +138,8 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
         nocase: ignore the case of keys and values.
         empty: words that mean an empty field.
         duplicates: "error" refuses files that repeat a key.
+        ignore: names and patterns of columns that are not compared.
+        rename: names of columns in new, by their names in old.
         old_may_be_missing: if old is missing or empty, every row of new is added.
         detail: give `rows` the columns `_change`, `_changed` and `_old_<column>`.
         only_changed_columns: leave out of the detail the value columns in which no row changed.
@@ -161,7 +163,6 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
     """
     if only_changed_columns and not detail:
         raise BadArgument("Give detail=True with only_changed_columns=True.")
-    columns = {"key": _names(key), "value": _names(value)}
     given = {
         "delimiter": delimiter,
         "quote": quote,
@@ -180,9 +181,9 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
         folder = new_scratch_folder()
         failed.callback(shutil.rmtree, folder, ignore_errors=True)
         files = [taken(Path(p), side, folder) for p, side in ((old, "old"), (new, "new"))]
-        _require(columns, files[1])
         comparison = Comparison.of(
-            **columns,
+            key=_names(key) or AUTO,
+            value=_names(value) or ALL,
             rel_tol=_number(rel_tol),
             abs_tol=_number(abs_tol),
             tolerance=_tolerances(tolerance or {}),
@@ -193,12 +194,18 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
             nocase=nocase,
             empty=_names(empty),
             duplicates=duplicates,
+            ignore=_names(ignore),
+            rename=dict(rename or {}),
             first="added" if old_may_be_missing else "error",
             **dialects,
         )
         from diffing.engine.diff import Diff
         from diffing.engine.interruptible import run
+        from diffing.engine.suggest import SECONDS_FOR_AN_ERROR, KeySuggestion, missing_key
 
+        if not key:
+            search = KeySuggestion(files, limits, comparison, SECONDS_FOR_AN_ERROR)
+            raise missing_key(search, "key", _as_argument)
         rows = folder / "rows.csv"
         outputs = Outputs(
             result=None if detail else rows,
@@ -207,9 +214,14 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
             plain=frozenset(DIALECTS),
         )
         spec = DiffSpec(files[0], files[1], comparison, fingerprint=fingerprint)
-        summary = run(Diff(spec, limits), outputs)
+        work = Diff(spec, limits)
+        summary = run(partial(work.run, outputs), work.interrupt)
         failed.pop_all()
     return Difference(folder, summary, limits)
+
+
+def _as_argument(key: Sequence[str]) -> str:
+    return f"key={key[0]!r}" if len(key) == 1 else f"key={[*key]!r}"
 
 
 def _names(given: Names) -> list[str]:
@@ -226,12 +238,3 @@ def _tolerances(given: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
         column: {name: _number(number) for name, number in own.items()}
         for column, own in given.items()
     }
-
-
-def _require(columns: Mapping[str, Sequence[str]], new: InputFile) -> None:
-    """Check that key and value columns are given."""
-    for name, meaning in _MEANINGS.items():
-        if not columns[name]:
-            listed = ", ".join(map(shown, columns_of(new)[:20]))
-            known = f" {new.name} has {listed}." if listed else ""
-            raise BadArgument(f"Give {name}: {meaning}.{known}")

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
@@ -15,6 +16,8 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
+from diffing.api.http.queries import require_known
+from diffing.api.openapi import queries_of
 from diffing.core.errors import CrossSite, NotAuthorized, ScopeLacking
 from diffing.store.api_keys import ApiKey, ApiKeys
 from diffing.store.job import Job
@@ -157,24 +160,28 @@ def guarded(route: BaseRoute, doorkeepers: Doorkeepers | None) -> Route:
     }
     is_page = all(operation in PAGES for operation in operations.values())
     needs = {method: (PAGES if is_page else NEEDS)[name] for method, name in operations.items()}
-    route.app = _Guarded(route.app, needs, doorkeepers, is_page=is_page)
+    path = route.path.rstrip("/")
+    queries = queries_of(path) if path.startswith("/api/") else None
+    route.app = _Guarded(route.app, needs, doorkeepers, queries, is_page=is_page)
     return route
 
 
 class _Guarded:
-    """An endpoint that requires a scope for each method."""
+    """An endpoint that requires a scope for each method, and known query parameters."""
 
     def __init__(
         self,
         app: ASGIApp,
         needs: dict[str, Need],
         doorkeepers: Doorkeepers | None,
+        queries: Mapping[str, frozenset[str]] | None,
         *,
         is_page: bool,
     ) -> None:
         self._app = app
         self._needs = needs
         self._doorkeepers = doorkeepers
+        self._queries = queries
         self._is_page = is_page
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
@@ -189,6 +196,8 @@ class _Guarded:
             await _to_login(scope)(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
+        if self._queries is not None and scope["query_string"]:
+            require_known(scope["query_string"], self._queries[scope["method"]])
         await self._app(scope, receive, send)
 
     async def _caller(self, need: Need, headers: Headers) -> Caller:

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from diffing.api.multipart import Form
 from diffing.core.errors import BadArgument, TooLarge, Unprocessable, UnsupportedBody
-from diffing.core.option_texts import NAMES, read_options
+from diffing.core.option_texts import NAMES, OF_DIALECTS, read_options
 from diffing.core.settings import Settings
 from diffing.core.text import shown
 from diffing.files.uploads import Upload
@@ -24,6 +24,7 @@ _LARGEST_JSON = 64 * 1024
 # Less is not worth a switch to a writing thread; most servers deliver more at a time.
 _PIECE_BYTES = 64 * 1024
 _COLUMNS = ("key", "value")
+_DELIMITERS = tuple(name for name, (_, field) in OF_DIALECTS.items() if field == "delimiter")
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,11 @@ def _body_of_form(form: Form, upload: Upload, *, from_page: bool) -> Body:
     fields = form.finish()
     if from_page:
         fields = {name: texts for name, texts in fields.items() if any(texts)}
+    for name in set(_DELIMITERS) & set(fields):
+        if "" in fields[name]:
+            raise Unprocessable(
+                f"{name} is empty. curl -F reads a ; as its own: use --form-string '{name}=;'."
+            )
     try:
         members = read_options(fields)
     except BadArgument as error:

@@ -13,6 +13,8 @@ from diffing import __version__
 
 _DOCUMENT = Path(__file__).with_name("openapi.json")
 DOCS = Path(__file__).with_name("docs")
+# HEAD comes with GET
+_METHODS = {"get": ("GET", "HEAD"), "post": ("POST",), "delete": ("DELETE",)}
 _SWAGGER_UI = DOCS / "swagger-ui"
 _FILES = {
     path.name: path
@@ -36,6 +38,26 @@ def load_document() -> dict[str, Any]:
     document: dict[str, Any] = json.loads(_DOCUMENT.read_text(encoding="utf-8"))
     document["info"]["version"] = __version__
     return document
+
+
+def queries_of(path: str) -> dict[str, frozenset[str]]:
+    """The query parameters of each method of a path, as the document names them."""
+    document = load_document()
+    return {
+        method: frozenset(
+            parameter["name"]
+            for given in operation.get("parameters", [])
+            if (parameter := _resolved(document, given))["in"] == "query"
+        )
+        for documented, operation in document["paths"][path].items()
+        for method in _METHODS[documented]
+    }
+
+
+def _resolved(document: dict[str, Any], parameter: dict[str, Any]) -> dict[str, Any]:
+    name = parameter.get("$ref", "").rpartition("/")[2]
+    found: dict[str, Any] = document["components"]["parameters"][name] if name else parameter
+    return found
 
 
 class Document:

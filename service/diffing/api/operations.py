@@ -16,8 +16,8 @@ class Operations:
     """Reports the health of the service."""
 
     def __init__(self, backend: Backend) -> None:
-        self._readiness = Readiness(backend.settings, backend.statistics, backend.queue)
-        self._exposition = Exposition(backend.statistics, backend.catalogue.metrics)
+        self._readiness = Readiness(backend)
+        self._exposition = Exposition(backend.statistics, backend.catalogue)
 
     def routes(self) -> list[Route]:
         """The routes of these endpoints."""
@@ -34,7 +34,7 @@ class Operations:
     async def ready(self, _: Request) -> Response:
         """200 if the service can run jobs, else 503; in both cases with the status of each part."""
         checks = await self._readiness.checks()
-        wrong = {name: c["detail"] for name, c in checks.items() if c["status"] != "ok"}
+        wrong = {name: c["detail"] for name, c in checks.items() if c["status"] == "failed"}
         if wrong:
             detail = " ".join(f"{name}: {word}" for name, word in wrong.items())
             response = problem(NotReady(detail), checks=checks)

@@ -3,10 +3,10 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 
 from diffing.core.catalogue import Metric
-from diffing.core.comparison import Comparison, Options
+from diffing.core.comparison import ALL, Columns, Comparison, Key, Options
 from diffing.core.errors import BadArgument, Unprocessable
 from diffing.core.input_file import ENDINGS
 from diffing.core.text import faults, shown
@@ -14,7 +14,7 @@ from diffing.csvfiles.recognise import address
 
 # a name has at most 255 bytes, including a possible suffix such as .zst
 _LONGEST_NAME = 250
-_LONGEST_FAULTS = 500
+_LONGEST_FAULTS = 1000
 
 
 def _input_name(name: str) -> str:
@@ -27,7 +27,6 @@ def _input_name(name: str) -> str:
 
 
 InputName = Annotated[str, AfterValidator(_input_name)]
-Columns = Annotated[list[str], Field(min_length=1)]
 
 
 class _Files(BaseModel):
@@ -40,12 +39,12 @@ class MetricOptions(Options, _Files):
 
 
 class OneOffOptions(MetricOptions):
-    """Options in a request for a one-off diff. The files and columns are required."""
+    """Options in a request for a one-off diff. The files and the key are required."""
 
     old: InputName
     new: InputName
-    key: Columns
-    value: Columns
+    key: Key
+    value: Columns = ALL
 
 
 def options_of(members: dict[str, Any], metric: Metric | None) -> MetricOptions:
@@ -58,10 +57,11 @@ def options_of(members: dict[str, Any], metric: Metric | None) -> MetricOptions:
     Raises:
         Unprocessable: the text names each missing, unknown or invalid member.
     """
+    kind = MetricOptions if metric else OneOffOptions
     try:
-        return (MetricOptions if metric else OneOffOptions).model_validate(members)
+        return kind.model_validate(members)
     except ValidationError as error:
-        raise _unprocessable(f"{faults(error)}.") from None
+        raise _unprocessable(f"{faults(error, kind.model_fields)}.") from None
 
 
 def comparison_of(options: MetricOptions, metric: Metric | None) -> Comparison | None:

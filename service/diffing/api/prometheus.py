@@ -15,6 +15,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 
 from diffing import __version__
+from diffing.core.catalogue import Catalogue
 from diffing.store.counters import BOUNDS, ONE_OFF
 from diffing.store.job import Status
 from diffing.store.statistics import Figures, Statistics, Total
@@ -91,13 +92,13 @@ class Exposition:
 
     Args:
         statistics: the figures.
-        metrics: ids of the catalogue, whose counters begin as 0.
+        catalogue: the counters of its metrics begin as 0.
     """
 
-    def __init__(self, statistics: Statistics, metrics: Iterable[str]) -> None:
+    def __init__(self, statistics: Statistics, catalogue: Catalogue) -> None:
         # not the global registry, which every app in the process would share
         self._registry = CollectorRegistry()
-        self._registry.register(_Tables(statistics, [*metrics, ONE_OFF]))
+        self._registry.register(_Tables(statistics, catalogue))
         ProcessCollector(registry=self._registry)
 
     def text(self) -> bytes:
@@ -110,9 +111,9 @@ class Exposition:
 
 
 class _Tables(Collector):
-    def __init__(self, statistics: Statistics, metrics: list[str]) -> None:
+    def __init__(self, statistics: Statistics, catalogue: Catalogue) -> None:
         self._statistics = statistics
-        self._metrics = metrics
+        self._catalogue = catalogue
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: else the registration would read the tables."""
@@ -131,7 +132,7 @@ class _Tables(Collector):
     def _total(self, figures: Figures, family: _Family) -> Metric:
         zeros = [
             Total(family.row, metric, value, 0)
-            for metric in self._metrics
+            for metric in [*self._catalogue.metrics, ONE_OFF]
             for value in family.values
         ]
         sums = {

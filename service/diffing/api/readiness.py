@@ -9,10 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
 
+from diffing.api.backend import Backend
 from diffing.core.errors import DiffingError, Unavailable
-from diffing.core.settings import Settings
-from diffing.store.queue import JobQueue
-from diffing.store.statistics import Statistics
 
 _log = logging.getLogger(__name__)
 
@@ -23,27 +21,27 @@ Checks = dict[str, dict[str, str]]
 
 
 class Readiness:
-    """Checks database, queue, disk and workers, each in its own thread.
+    """Checks database, queue, disk, workers and catalogue, each in its own thread.
 
     Args:
-        settings: the folders, and the free space that they need.
-        statistics: counts the workers.
-        queue: of job ids.
+        backend: these parts.
     """
 
-    def __init__(self, settings: Settings, statistics: Statistics, queue: JobQueue) -> None:
-        self._settings = settings
-        self._statistics = statistics
-        self._queue = queue
+    def __init__(self, backend: Backend) -> None:
+        self._settings = backend.settings
+        self._statistics = backend.statistics
+        self._queue = backend.queue
+        self._metrics = backend.catalogue
         self._looks = {
             "database": _Look(self._database),
             "queue": _Look(self._can_be_read),
             "disk": _Look(self._disk),
             "worker": _Look(self._worker),
+            "catalogue": _Look(self._catalogue),
         }
 
     async def checks(self) -> Checks:
-        """The status of each part, ok or failed, with a detail for people."""
+        """The status of each part, ok, warning or failed, with a detail for people."""
         answers = await asyncio.gather(*(look.answer() for look in self._looks.values()))
         return dict(zip(self._looks, answers, strict=True))
 
@@ -75,6 +73,18 @@ class Readiness:
             )
         return f"{crew.workers} alive, for {crew.slots} jobs at once."
 
+    def _catalogue(self) -> str:
+        if self._metrics.is_broken:
+            raise _Doubtful(
+                "The file is broken since its last change, so the metrics before it are used. "
+                "The server's log has the fault."
+            )
+        return f"{len(self._metrics.metrics):,} metrics."
+
+
+class _Doubtful(Exception):
+    """A part works, but an operator should look at it."""
+
 
 class _Look:
     """Checks one part in a permanent thread, never more than once at a time."""
@@ -104,6 +114,8 @@ class _Look:
     def _result(self) -> dict[str, str]:
         try:
             return {"status": "ok", "detail": self._look()}
+        except _Doubtful as doubt:
+            return {"status": "warning", "detail": str(doubt)}
         except DiffingError as error:
             return _failed(error.detail)
         except OSError as error:

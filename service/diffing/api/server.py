@@ -14,7 +14,7 @@ from diffing.api.app import make_app
 from diffing.api.http.protocol import BoundedProtocol
 from diffing.api.request_log import Observed
 from diffing.core import tracing
-from diffing.core.catalogue import load_catalogue
+from diffing.core.catalogue import WatchedCatalogue
 from diffing.core.errors import BadSetting
 from diffing.core.settings import Settings
 from diffing.store.api_keys import ApiKeys
@@ -64,7 +64,7 @@ def serve_api(
             API key and none exists.
     """
     settings.make_folders()
-    catalogue = load_catalogue(settings.metrics)
+    catalogue = WatchedCatalogue(settings.metrics)
     listener = listener or listen(settings.host, settings.port)
     ask_for_api_keys = needs_api_keys(settings, listener)
     app = make_app(settings, catalogue, ask_for_api_keys=ask_for_api_keys)

@@ -12,11 +12,19 @@ from starlette.routing import Route
 from diffing.api.access import caller_of
 from diffing.api.backend import Backend
 from diffing.api.bodies import Body, body_of
+from diffing.api.headers import missing_key, require_columns
 from diffing.api.http.problems import problem
 from diffing.api.jobs import headers_of, seconds_to_wait
 from diffing.api.options import MetricOptions, comparison_of, options_of
 from diffing.core.catalogue import Metric
-from diffing.core.errors import BadArgument, DatabaseUnavailable, KeyReused, NotFound
+from diffing.core.errors import (
+    BadArgument,
+    DatabaseUnavailable,
+    KeyReused,
+    NotFound,
+    Unprocessable,
+)
+from diffing.core.input_file import InputFile
 from diffing.files.inputs import find_input, find_inputs
 from diffing.files.uploads import Upload
 from diffing.store.job import FINISHED, Job, Submission
@@ -24,6 +32,11 @@ from diffing.store.job import FINISHED, Job, Submission
 _log = logging.getLogger(__name__)
 # in place of the id of a metric, which cannot begin with a hyphen
 _NO_METRIC = "-"
+
+
+def _uploaded(upload: Upload) -> tuple[InputFile, InputFile]:
+    old, new = upload.paths
+    return InputFile(old, upload.names["old"]), InputFile(new, upload.names["new"])
 
 
 class Submissions:
@@ -108,6 +121,8 @@ class Submissions:
     ) -> Job:
         """The job of an Idempotency-Key, or a new one."""
         jobs, settings = self._backend.jobs, self._backend.settings
+        if metric is None and "key" not in body.members:
+            raise self._missing_key(body)
         options = options_of(body.members, metric)
         comparison = comparison_of(options, metric)
         asked = (
@@ -118,11 +133,14 @@ class Submissions:
         chosen = comparison or metric
         may_be_missing = chosen is not None and chosen.old_may_be_missing
         old, new = self._inputs(options, metric, body.upload, may_be_missing)
+        if chosen:
+            require_columns(chosen, old, new)
+        are_named = body.upload or options.old or options.new
         submission = Submission(
             metric=metric.id if metric else None,
             comparison=comparison.model_dump(mode="json") if comparison else None,
-            old=old,
-            new=new,
+            old=old.name if are_named else None,
+            new=new.name if are_named else None,
             upload=body.upload.name if body.upload else None,
             owner=owner,
             idempotency_key=idempotency_key,
@@ -145,19 +163,28 @@ class Submissions:
         metric: Metric | None,
         upload: Upload | None,
         may_be_missing: bool,
-    ) -> tuple[str | None, str | None]:
-        """The names of the files; None for the files of the metric. Only old may be missing."""
+    ) -> tuple[InputFile, InputFile]:
+        """The files: sent, named, or those of the metric. Only old may be missing."""
         if upload:
-            return upload.names["old"], upload.names["new"]
+            return _uploaded(upload)
         folder = self._backend.settings.input_dir
         if metric and not (options.old or options.new):
-            find_inputs(metric, folder, may_be_missing)
-            return None, None
-        old, new = options.old, options.new
-        if metric:
-            old, new = old or metric.old, new or metric.new
-        path = find_input(old, folder, may_be_missing=may_be_missing)
-        return path.name, find_input(new, folder).name
+            old, new = find_inputs(metric, folder, may_be_missing)
+        else:
+            names = options.old or (metric and metric.old), options.new or (metric and metric.new)
+            old = find_input(names[0] or "", folder, may_be_missing=may_be_missing)
+            new = find_input(names[1] or "", folder)
+        return InputFile(old, old.name), InputFile(new, new.name)
+
+    def _missing_key(self, body: Body) -> Unprocessable:
+        """The error for a one-off diff without a key; that of other members comes first."""
+        try:
+            options = options_of({**body.members, "key": "auto"}, None)
+        except Unprocessable:
+            options_of(body.members, None)
+            raise
+        old, new = self._inputs(options, None, body.upload, options.old_may_be_missing)
+        return missing_key(options, old, new)
 
     def _queue(self, job: Job) -> None:
         try:

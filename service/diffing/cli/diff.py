@@ -20,9 +20,10 @@ from diffing.cli.console import (
     warn,
 )
 from diffing.cli.dialects import with_dialects
-from diffing.cli.files import pair, require_columns, require_files, with_columns
+from diffing.cli.files import pair, require_files, with_columns
 from diffing.cli.options import DataDir, Metrics, Quiet, with_comparison
 from diffing.cli.outputs import Format, Wanted
+from diffing.cli.suggest import require_key
 from diffing.core.catalogue import Metric, load_catalogue
 from diffing.core.comparison import Comparison
 from diffing.core.errors import BadArgument
@@ -177,7 +178,11 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
             limits = Limits.of(settings, folder)
             work = Diff(spec, limits)
             found = wanted.written(
-                lambda outputs: run(work, outputs, lambda now: report(str(now))), limits
+                lambda outputs: run(
+                    lambda: work.run(outputs, on_progress=lambda now: report(str(now))),
+                    work.interrupt,
+                ),
+                limits,
             )
         if wanted.table:
             from diffing.cli import table  # only a terminal needs it
@@ -233,5 +238,6 @@ def _spec(
         old, new = (file for file in given if file)
         return DiffSpec(old, new, comparison, entry.id, entry.fingerprint)
     old, new = (file for file in given if file)
-    require_columns(options, new)
-    return DiffSpec(old, new, Comparison.of(**with_columns(options, [old, new])))
+    chosen = with_columns(options, [old, new])
+    require_key(chosen, [old, new], settings)
+    return DiffSpec(old, new, Comparison.of(**chosen))

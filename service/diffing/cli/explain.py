@@ -5,7 +5,7 @@ from pathlib import Path
 
 from diffing.core.dialect import FullDialect
 from diffing.core.spec import AnalysisSpec, CellsSpec
-from diffing.engine.interruptible import in_thread
+from diffing.engine.interruptible import run
 from diffing.engine.summary import Summary
 from diffing.files.results import OutputName, Outputs, dialect_of
 from diffing.sandbox.limits import Limits
@@ -37,7 +37,7 @@ def explanation(summary: Summary, outputs: Outputs, by: tuple[int, ...], limits:
         written_dialect(summary, outputs, "removed"),
     )
     analysis = Analysis(spec, limits)
-    return as_json(in_thread(analysis.run, analysis.interrupt))
+    return as_json(run(analysis.run, analysis.interrupt))
 
 
 def write_cells(summary: Summary, outputs: Outputs, target: Path, limits: Limits) -> int:
@@ -57,7 +57,7 @@ def write_cells(summary: Summary, outputs: Outputs, target: Path, limits: Limits
     assert outputs.detail, "the caller wants it"  # noqa: S101
     dialect = written_dialect(summary, outputs, "detail")
     cells = Cells(CellsSpec(outputs.detail, summary.model_dump(mode="json"), dialect), limits)
-    return in_thread(partial(cells.write, target), cells.interrupt)
+    return run(partial(cells.write, target), cells.interrupt)
 
 
 def written_dialect(summary: Summary, outputs: Outputs, name: OutputName) -> FullDialect:

@@ -13,8 +13,7 @@ from diffing.csvfiles.open import columns_of
 from diffing.files.spool import STANDARD_INPUT
 
 _LISTS = ("key", "value", "text", "time")
-_MEANINGS = {"key": "the columns that identify a row", "value": "the columns to compare"}
-_EXAMPLE = "such as diffing old.csv new.csv -k id -v price"
+_EXAMPLE = "such as diffing old.csv new.csv -k id"
 
 
 def pair(
@@ -59,22 +58,6 @@ def require_files(old: Path | None, new: Path | None) -> None:
         raise BadArgument(f"Give OLD, the first file, {_EXAMPLE}.")
 
 
-def require_columns(options: Mapping[str, object], new: InputFile) -> None:
-    """Check that key and value columns are given.
-
-    Raises:
-        BadArgument: some are missing. The text lists the columns that the new file has.
-    """
-    for name, meaning in _MEANINGS.items():
-        if name not in options:
-            columns = columns_of(new, _dialects(options)[1])
-            example = columns[0 if name == "key" else -1] if columns else "A,B"
-            known = f" {new.name} has {_listed(columns)}." if columns else ""
-            raise BadArgument(
-                f"Give --{name}: {meaning}, such as -{name[0]} {shown(example)}.{known}"
-            )
-
-
 def with_columns(options: Mapping[str, Any], files: Sequence[InputFile]) -> dict[str, Any]:
     """The options, in which `a,b` names two columns, unless a file has a column of that name.
 
@@ -112,8 +95,3 @@ def _fields(text: str) -> list[str]:
         return fields_of(text)
     except ValueError:
         return text.split(",")
-
-
-def _listed(names: Sequence[str], most: int = 20) -> str:
-    listed = ", ".join(map(shown, names[:most]))
-    return listed if len(names) <= most else f"{listed} and {len(names) - most:,} more"

@@ -16,6 +16,8 @@ from diffing.cli.keys import api_keys
 from diffing.cli.options import DataDir, Metrics
 from diffing.cli.submit import EXAMPLES as SUBMIT_EXAMPLES
 from diffing.cli.submit import submit
+from diffing.cli.suggest import EXAMPLES as SUGGEST_EXAMPLES
+from diffing.cli.suggest import suggest_key
 from diffing.cli.typed import with_command
 from diffing.core.catalogue import load_catalogue
 from diffing.core.errors import MissingInput
@@ -33,6 +35,7 @@ app = typer.Typer(
 app.add_typer(api_keys)
 app.command(epilog=examples(*DIFF_EXAMPLES))(diff)
 app.command(epilog=examples(*SUBMIT_EXAMPLES))(submit)
+app.command(epilog=examples(*SUGGEST_EXAMPLES))(suggest_key)
 _log = logging.getLogger(__name__)
 
 Host = Annotated[

@@ -37,13 +37,20 @@ def _given(  # noqa: PLR0913 - typer makes an option of each
     key: Annotated[
         list[str] | None,
         typer.Option(
-            "--key", "-k", metavar="A,B", help="Columns that identify a row. [required or a metric]"
+            "--key",
+            "-k",
+            metavar="A,B",
+            help="Columns that identify a row; auto finds some. [required or a metric]",
         ),
     ] = None,
     value: Annotated[
         list[str] | None,
         typer.Option(
-            "--value", "-v", metavar="A,B", help="Columns to compare. [required or a metric]"
+            "--value",
+            "-v",
+            metavar="A,B",
+            help="Columns to compare, or patterns such as 'price_*'. "
+            "[default: all that both files have, except the key]",
         ),
     ] = None,
     rel_tol: Tolerances = None,
@@ -89,6 +96,18 @@ def _given(  # noqa: PLR0913 - typer makes an option of each
         str | None,
         typer.Option(metavar="DATE", help="For --settled-after. [default: newest period of NEW]"),
     ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN", help="Not a value column, say 'updated_*'; repeat for more."
+        ),
+    ] = None,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OLD=NEW", help="The column OLD of old is NEW in new; repeat for more."
+        ),
+    ] = None,
     old_may_be_missing: Annotated[
         bool,
         typer.Option(
@@ -97,7 +116,13 @@ def _given(  # noqa: PLR0913 - typer makes an option of each
     ] = False,
 ) -> dict[str, Any]:
     """The given options, as fields of `Comparison`."""
-    texts = {"rel_tol": rel_tol, "abs_tol": abs_tol, "expect": expect}
+    texts = {
+        "rel_tol": rel_tol,
+        "abs_tol": abs_tol,
+        "expect": expect,
+        "ignore": ignore,
+        "rename": rename,
+    }
     options = read_options({name: given for name, given in texts.items() if given})
     chosen = {
         "key": key,

@@ -10,11 +10,12 @@ import typer
 
 from diffing.cli.console import progress, target_of, to_people, warn
 from diffing.cli.dialects import with_dialects
-from diffing.cli.files import pair, require_columns, require_files, with_columns
+from diffing.cli.files import pair, require_files, with_columns
 from diffing.cli.options import Quiet, with_comparison
+from diffing.cli.suggest import require_key
 from diffing.core.errors import BadArgument
 from diffing.core.input_file import InputFile
-from diffing.core.settings import load_client_settings
+from diffing.core.settings import load_client_settings, load_settings
 from diffing.csvfiles.recognise import address
 from diffing.files.publish import require_apart, scratch_folder
 from diffing.files.spool import taken
@@ -123,7 +124,7 @@ class _Order:
         if self.metric and len(self.files) == 1:
             raise BadArgument("Give both --old and --new, or neither.")
         if not self.metric and not self.files:
-            raise BadArgument("Give METRIC, or two files, OLD and NEW, with --key and --value.")
+            raise BadArgument("Give METRIC, or two files, OLD and NEW, with --key.")
         if not self.metric:
             require_files(self.old, self.new)
         for path in self.files:
@@ -143,15 +144,16 @@ class _Order:
             folder: for copies of streams, and for an empty file in place of a missing one.
 
         Raises:
-            BadArgument: columns are missing.
-            BadInput, OutOfDisk: a stream cannot be copied.
+            BadArgument: the key is missing.
+            BadInput, OutOfDisk: a stream cannot be copied, or a file cannot be read.
         """
         sides = zip(self.files, SIDES, strict=False)
         files = [_existing(taken(path, side, folder), side, folder) for path, side in sides]
         if self.metric:
             return dict(options), [file.path for file in files]
-        require_columns(options, files[1])
-        return with_columns(options, files), [file.path for file in files]
+        chosen = with_columns(options, files)
+        require_key(chosen, files, load_settings())
+        return chosen, [file.path for file in files]
 
 
 def _is_file(word: str) -> bool:

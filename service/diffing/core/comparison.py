@@ -1,4 +1,4 @@
-"""The comparison: key and value columns, their kinds, and the tolerances of values."""
+"""The comparison: key and value columns, as they are asked for, their kinds, and its options."""
 
 import datetime
 import math
@@ -61,6 +61,18 @@ Columns = Annotated[tuple[str, ...], Field(min_length=1)]
 Day = Annotated[datetime.date | None, BeforeValidator(_day)]
 Expected = Annotated[dict[str, str], BeforeValidator(_limits)]
 
+AUTO = ("auto",)
+"""In place of key columns: the first smallest set of columns that is unique in both files."""
+ALL = ("*",)
+"""The value columns, if nobody names them: all that both files have, except the key."""
+
+
+def _as_list(given: object) -> object:
+    return AUTO if given == AUTO[0] else given
+
+
+Key = Annotated[Columns, BeforeValidator(_as_list)]
+
 
 class ColumnTolerance(BaseModel):
     """The tolerances of one value column; None for those of the comparison."""
@@ -79,7 +91,7 @@ class Options(BaseModel):
             two whole numbers, written without a point or an exponent.
         abs_tol: absolute tolerance, as in `math.isclose`. If both are 0, numbers are compared as
             decimals.
-        tolerance: tolerances of single value columns.
+        tolerance: tolerances of single value columns, by names or patterns.
         text: value columns that are compared by character.
         time: value columns that are compared as dates and times of ISO 8601.
         time_tol: tolerance of times, such as "1s".
@@ -93,6 +105,8 @@ class Options(BaseModel):
         settled_after: time after the end of a period, such as "45d", from which it is settled.
         today: day on which a period is settled or open; None for the newest period of new.
         expect: limits of figures of the summary, by the name of the figure; see `expectations.py`.
+        ignore: names and patterns of columns that are not compared.
+        rename: names of columns in new, by their names in old. Elsewhere they have those of new.
         old_dialect, new_dialect: of the files. Their fields are taken as options, too, and then
             count for both files.
     """
@@ -114,8 +128,15 @@ class Options(BaseModel):
     settled_after: Duration | None = None
     today: Day = None
     expect: Expected = {}
+    ignore: tuple[str, ...] = ()
+    rename: dict[str, str] = {}
     old_dialect: Dialect = Dialect()
     new_dialect: Dialect = Dialect()
+
+    @property
+    def old_may_be_missing(self) -> bool:
+        """Whether the old file may be missing or empty."""
+        return self.first == "added"
 
     @model_validator(mode="before")
     @classmethod
@@ -124,17 +145,23 @@ class Options(BaseModel):
 
 
 class _Columns(BaseModel):
-    key: Columns
-    value: Columns
+    key: Key
+    value: Columns = ALL
 
 
 class Comparison(Options, _Columns):  # the columns come first, in summaries and errors
-    """The columns of a diff, and its options.
+    """The columns of a diff, and its options. `columns.resolved` finds them in two headers.
 
     Args:
-        key: columns that identify a row, at least one.
-        value: columns to compare, at least one, and not in `key`.
+        key: columns that identify a row, at least one; or AUTO.
+        value: columns to compare, at least one, and not in `key`. In a name, `*` matches any text.
     """
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that both files must have, whatever else they have."""
+        key = () if self.key == AUTO else self.key
+        return (*key, *(name for name in self.value if "*" not in name))
 
     @property
     def tolerances(self) -> tuple[tuple[float | None, float], ...]:
@@ -188,11 +215,6 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
         rules = rules_of(self.expect)
         return self.period is not None or any(rule.is_of_values for rule in rules)
 
-    @property
-    def old_may_be_missing(self) -> bool:
-        """Whether the old file may be missing or empty."""
-        return self.first == "added"
-
     @staticmethod
     def of(**fields: object) -> "Comparison":
         """A comparison of these fields.
@@ -203,7 +225,7 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
         try:
             return Comparison.model_validate(fields)
         except ValidationError as error:
-            raise BadArgument(f"{faults(error)}.") from None
+            raise BadArgument(f"{faults(error, Comparison.model_fields)}.") from None
 
     def with_options(self, options: Mapping[str, Any]) -> "Comparison":
         """The same comparison, with some options replaced.
@@ -235,9 +257,16 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
         return self
 
     @model_validator(mode="after")
+    def _renamed_columns_differ(self) -> Self:
+        targets = list(self.rename.values())
+        if twice := sorted({name for name in targets if targets.count(name) > 1}):
+            raise ValueError(f"two columns renamed to {', '.join(map(shown, twice))}")
+        return self
+
+    @model_validator(mode="after")
     def _tolerances_are_of_value_columns(self) -> Self:
-        others = sorted(set(self.tolerance) - set(self.value))
-        if others:
+        others = sorted(name for name in set(self.tolerance) - set(self.value) if "*" not in name)
+        if others and not any("*" in name for name in self.value):
             names = ", ".join(map(shown, others))
             are = "is not a value column" if len(others) == 1 else "are not value columns"
             raise ValueError(f"tolerance set for {names}, which {are}")
@@ -245,23 +274,33 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
 
     @model_validator(mode="after")
     def _rules_are_of_value_columns(self) -> Self:
-        named = {rule.column for rule in rules_of(self.expect) if rule.column is not None}
-        if others := sorted(named - set(self.value)):
-            names = ", ".join(map(shown, others))
-            are = "is not a value column" if len(others) == 1 else "are not value columns"
-            raise ValueError(f"expect names {names}, which {are}")
+        if not any("*" in name for name in self.value):
+            self.require_columns_of_rules()
         for rule in rules_of(self.expect):
-            if rule.is_of_values and rule.column not in self.numbers:
-                raise ValueError(
-                    f"expect names {rule.name}, but {shown(rule.column or '')} has no numbers"
-                )
             if rule.period and not self.period:
                 raise ValueError(f"expect names {rule.name}, but no period is set")
         return self
 
+    def require_columns_of_rules(self) -> None:
+        """Check the columns that `expect` names.
+
+        Raises:
+            ValueError: one is not a value column, or not one of numbers although a rule needs that.
+        """
+        rules = rules_of(self.expect)
+        named = {rule.column for rule in rules if rule.column is not None}
+        if others := sorted(named - set(self.value)):
+            names = ", ".join(map(shown, others))
+            are = "is not a value column" if len(others) == 1 else "are not value columns"
+            raise ValueError(f"expect names {names}, which {are}")
+        for rule in rules:
+            if rule.is_of_values and rule.column not in self.numbers:
+                column = shown(rule.column or "")
+                raise ValueError(f"expect names {shown(rule.name)}, but {column} has no numbers")
+
     @model_validator(mode="after")
     def _periods_are_complete(self) -> Self:
-        if self.period is not None and self.period not in self.key:
+        if self.period is not None and self.period not in self.key and self.key != AUTO:
             raise ValueError(f"period names {shown(self.period)}, which is not a key column")
         if (self.period is None) != (self.settled_after is None):
             raise ValueError("period and settled_after are given together")
@@ -272,7 +311,8 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
     @model_validator(mode="after")
     def _kinds_are_of_value_columns(self) -> Self:
         for name, columns in (("text", self.text), ("time", self.time)):
-            if others := sorted(set(columns) - set(self.value)):
+            others = sorted(set(columns) - set(self.value))
+            if others and not any("*" in column for column in self.value):
                 names = ", ".join(map(shown, others))
                 are = "is not a value column" if len(others) == 1 else "are not value columns"
                 raise ValueError(f"{name} names {names}, which {are}")

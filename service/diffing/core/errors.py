@@ -32,6 +32,7 @@ DiffingError
 ├── Refused           a remote service refused a request; the text is its own
 ├── Unreachable       a remote service does not answer
 ├── BadInput          a CSV file is invalid, or lacks a column
+│   └── NoKey         no set of columns is unique, or none was found in time
 ├── InputChanged      an input file changed during the diff
 └── DiffFailed        the inputs are valid, but the diff did not finish
     ├── OutOfMemory
@@ -240,6 +241,10 @@ class Unreachable(DiffingError):
 
 class BadInput(DiffingError):
     title = "Invalid input file"
+
+
+class NoKey(BadInput):
+    title = "No key found"
 
 
 class InputChanged(DiffingError):

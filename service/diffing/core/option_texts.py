@@ -35,7 +35,8 @@ def read_options(texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
 
     Args:
         texts: by the name of the field. A list is one or several CSV records. A tolerance is a
-            number, or COLUMN=NUMBER for one value column. Of `expect`, each text is a rule.
+            number, or COLUMN=NUMBER for one value column. A rename is one or several OLD=NEW. Of
+            `expect`, each text is a rule.
 
     Raises:
         BadArgument: a text cannot be read, or an option is given twice.
@@ -47,6 +48,8 @@ def read_options(texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
                 _add_tolerance(options, name, text)
         elif name == RULES:
             options[name] = _rules(given)
+        elif name == "rename":
+            options[name] = _renames([item for text in given for item in _record(name, text)])
         elif name in LISTS:
             options[name] = [item for text in given for item in _record(name, text)]
         elif len(given) > 1:
@@ -94,6 +97,20 @@ def _number(label: str, text: str) -> float:
     return number
 
 
+def _renames(texts: Sequence[str]) -> dict[str, str]:
+    renames: dict[str, str] = {}
+    for text in texts:
+        old, _, new = text.partition("=")
+        if not (old and new) or "=" in new:
+            raise BadArgument(
+                f"rename must be OLD=NEW, names of a column in old and in new, not {shown(text)}."
+            )
+        if old in renames:
+            raise _twice(f"rename of {shown(old)}")
+        renames[old] = new
+    return renames
+
+
 def _flag(name: str, text: str) -> bool:
     if text not in ("true", "false"):
         raise BadArgument(f"{name} must be true or false, not {shown(text)}.")
@@ -127,8 +144,11 @@ def _twice(label: str) -> BadArgument:
 
 def option_texts(options: Mapping[str, Any]) -> dict[str, list[str]]:
     """The texts that `read_options` reads as these options."""
-    apart = ("tolerance", RULES, *dialect.SIDES)
-    texts = {name: _texts(name, option) for name, option in options.items() if name not in apart}
+    texts = {
+        name: _texts(name, option)
+        for name, option in options.items()
+        if name in NAMES and name != RULES
+    }
     for side in dialect.SIDES:
         for name, option in options.get(side, {}).items():
             texts[f"{side[:3]}_{name}"] = _texts(name, option)
@@ -141,6 +161,8 @@ def option_texts(options: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _texts(name: str, option: object) -> list[str]:
+    if name == "rename" and isinstance(option, Mapping):
+        return [line_of(f"{old}={new}" for old, new in option.items())]
     if name in LISTS and isinstance(option, Sequence):
         return [line_of(option)]
     if isinstance(option, bool):

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
+from diffing.core.columns import Header
 from diffing.core.dialect import PLAIN, FullDialect
 from diffing.core.errors import BadInput, is_disk_full, of_os, remedy
 from diffing.csvfiles.scan import PORTIONS, Contents, Portions, count_rows
@@ -18,13 +20,15 @@ class CsvFile:
         name: for the user.
         path: of an uncompressed CSV: the file itself, or a copy.
         bytes: size of the original on disk.
-        columns: names in the header, in file order.
+        columns: names that a comparison uses, in file order.
         rows: records below the header, counted without DuckDB; None while unknown, see
             `contents_of`.
         rewritten: `path` is a copy by `rewrite`, with a blank line in place of the header. DuckDB
             must read it with `parallel = false`: only then, records of several lines are safe.
+        header: the names in the file, if some columns are renamed for the comparison.
         dialect: of the original.
-        originals: for columns whose numbers were rewritten, the column with the original text.
+        originals: for columns whose numbers were rewritten, by their names in the file, the column
+            with the original text.
         sniffed: what was found out about it, in words; empty if nothing was.
     """
 
@@ -34,6 +38,7 @@ class CsvFile:
     columns: tuple[str, ...]
     rows: int | None = None
     rewritten: bool = False
+    header: tuple[str, ...] = ()
     dialect: FullDialect = PLAIN
     sniffed: str = ""
     originals: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -42,6 +47,22 @@ class CsvFile:
     def own_columns(self) -> tuple[str, ...]:
         """The columns of the original."""
         return self.columns[: len(self.columns) - len(self.originals)]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names in the file, in file order."""
+        return self.header or self.columns
+
+    def renamed(self, rename: Mapping[str, str]) -> Self:
+        """The file with other names for some columns.
+
+        Raises:
+            BadInput: two columns would have the same name.
+        """
+        if not rename:
+            return self
+        columns = Header(self.name, self.columns).renamed(rename).columns
+        return replace(self, columns=columns, header=self.columns)
 
 
 def contents_of(

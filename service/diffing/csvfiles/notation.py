@@ -75,7 +75,8 @@ def with_plain_numbers(
         OutOfDisk: too little space is free.
     """
     notation, places = Notation(file.dialect), [file.columns.index(name) for name in values]
-    names = [*file.columns, *_new_names(file.columns, values)]
+    texts_of = _new_names((*file.columns, *file.names), values)
+    names = [*file.names, *texts_of]
     with reading(file.name), opened(original.path, file.name) as source:
         text = Translation(source, file.name, file.dialect, PLAIN)
 
@@ -96,10 +97,11 @@ def with_plain_numbers(
     found = replace(
         file,
         path=copy,
-        columns=tuple(names),
+        columns=(*file.columns, *texts_of),
+        header=tuple(names) if file.header else (),
         rows=None,
         rewritten=False,
-        originals=dict(zip(values, names[len(file.columns) :], strict=True)),
+        originals=dict(zip([file.names[place] for place in places], texts_of, strict=True)),
     )
     return rewrite(found, copies.scratch) if "\n" in line_of(names) else found
 

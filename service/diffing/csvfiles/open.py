@@ -8,14 +8,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from io import BufferedReader
+from io import BufferedReader, BytesIO
 from itertools import chain
 from pathlib import Path
+from typing import cast
 
 from diffing.core.csv_record import line_of
 from diffing.core.dialect import PLAIN, Dialect, FullDialect
 from diffing.core.errors import BadInput
 from diffing.core.input_file import InputFile, own_name
+from diffing.core.text import listed
 from diffing.csvfiles.archives import Copies, opened, plain_copy
 from diffing.csvfiles.csv_file import CsvFile, contents_of, reading
 from diffing.csvfiles.encodings import beginning
@@ -36,6 +38,8 @@ MOST_COLUMNS = 4_000
 """Most columns of a file. The time that DuckDB needs grows with their square, and faster."""
 
 _USUAL = Dialect()
+# enough for each header whose names have 250 bytes
+_LONGEST_HEADER = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,16 @@ def _translated(
     file: BufferedReader, name: str, dialect: FullDialect, wanted: Sequence[str], copies: Copies
 ) -> CsvFile:
     """A file of another dialect as a copy that DuckDB can read. All its faults are reported."""
+    text = _translation(file, name, dialect, wanted)
+    copy = copies.write(name, chain([f"{text.header}\n"], text.chunks()))
+    found = CsvFile(name, copy, 0, tuple(text.columns or ()), dialect=dialect)
+    return found if "\n" not in text.header else rewrite(found, copies.scratch)
+
+
+def _translation(
+    file: BufferedReader, name: str, dialect: FullDialect, wanted: Sequence[str]
+) -> Translation:
+    """The text of a file of another dialect, whose header is checked."""
     start = _text_below(file, dialect)
     with _explained(start, wanted, name, dialect):
         file.seek(0)
@@ -119,9 +133,7 @@ def _translated(
         header = _checked(text.columns, text.line, name)
         require_columns(header.columns, wanted, name, f"Line {header.line}")
         _refuse_repeated(header, name)
-    copy = copies.write(name, chain([f"{text.header}\n"], text.chunks()))
-    found = CsvFile(name, copy, 0, header.columns, dialect=dialect)
-    return found if "\n" not in text.header else rewrite(found, copies.scratch)
+    return text
 
 
 def _text_below(file: BufferedReader, dialect: FullDialect) -> bytes:
@@ -144,6 +156,68 @@ def columns_of(original: InputFile, dialect: Dialect = _USUAL) -> tuple[str, ...
     except (BadInput, OSError, ValueError):
         return ()
     return header.columns if header else ()
+
+
+def header_of(
+    original: InputFile,
+    wanted: Sequence[str] = (),
+    dialect: Dialect = _USUAL,
+    *,
+    may_be_empty: bool = False,
+) -> tuple[str, ...] | None:
+    """The columns of a file, after the checks of `open_csv` that need only its first bytes.
+
+    Args:
+        original: the file.
+        wanted: the columns that a comparison needs.
+        dialect: of the file, as far as it is given.
+        may_be_empty: whether it may have no header.
+
+    Returns:
+        The names; None if they take more than these bytes, are not UTF-8, or may be missing, and
+        for Parquet and dialects to be sniffed.
+
+    Raises:
+        BadInput: as from `open_csv`, with the same text.
+    """
+    path, name = original.path, original.name
+    if may_be_empty and is_missing_or_empty(original):
+        return None
+    with reading(name):
+        size_of(path, name)
+        if dialect.sniff or path.suffix.lower() == ".parquet":
+            return None
+        with opened(path, name) as file:
+            start = file.read(_LONGEST_HEADER)
+            if kind := binary_kind(start[:LOOKED_AT], own_name(name)):
+                raise BadInput(f"{name}: {kind}")
+            found = dialect_of(file, own_name(name), dialect, wanted).dialect
+            if not found.is_read_as_it_is:
+                return tuple(_translation(file, name, found, wanted).columns or ())
+    if not start.removeprefix(BOM).strip(b"\r\n"):
+        if len(start) == _LONGEST_HEADER:
+            return None
+        raise _empty(name)
+    with _explained(start[:LOOKED_AT], wanted, name):
+        header = _header_in(start, name)
+        if header is None or any("\ufffd" in column for column in header.columns):
+            return None
+        require_columns(header.columns, wanted, name, f"Line {header.line}")
+        _refuse_repeated(header, name)
+    return header.columns
+
+
+def _header_in(start: bytes, name: str) -> _Header | None:
+    """The header in the first bytes of a file; None if it may be longer."""
+    file = cast("BufferedReader", BufferedReader(BytesIO(start)))
+    may_go_on = len(start) == _LONGEST_HEADER
+    try:
+        header = _read_header(file, name)
+    except BadInput:
+        if may_go_on and not file.peek(1):
+            return None
+        raise
+    return None if may_go_on and not file.peek(1) else header
 
 
 def is_missing_or_empty(original: InputFile) -> bool:
@@ -231,8 +305,8 @@ def require_columns(
         close = difflib.get_close_matches(missing[0].casefold(), folded, n=1)
         hint = f" Did you mean {folded[close[0]]!r}?" if close else ""
         raise BadInput(
-            f"{name}: no column {_listed(missing)}.{hint} "
-            f"{place} names the columns {_listed(columns)}."
+            f"{name}: no column {listed(missing)}.{hint} "
+            f"{place} names the columns {listed(columns)}."
         )
 
 
@@ -240,7 +314,7 @@ def _refuse_repeated(header: _Header, name: str) -> None:
     repeated = [column for column, count in Counter(header.columns).items() if count > 1]
     if repeated:
         raise BadInput(
-            f"{name}: the header in line {header.line} names {_listed(repeated)} more than once. "
+            f"{name}: the header in line {header.line} names {listed(repeated)} more than once. "
             "Give each column another name."
         )
 
@@ -273,8 +347,3 @@ def size_of(path: Path, name: str) -> int:
     if not status.st_size:
         raise _empty(name)
     return status.st_size
-
-
-def _listed(names: Sequence[str], most: int = 20) -> str:
-    shown = ", ".join(repr(name[:80]) for name in names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -14,6 +14,7 @@ from diffing.engine.multisets import decide
 from diffing.engine.parameters import Side, Work, parameters, reading_sections, roles
 from diffing.engine.plan import Misfit, Plan
 from diffing.engine.query_profile import Profile
+from diffing.engine.renames import MOST_COLUMNS, Rename, likely_renames
 
 # assumed of a file without a sample: the resulting plan fits any file
 _UNSAMPLED = {"repeats": True, "numbers": False}
@@ -51,6 +52,7 @@ class Counts:
         changed_columns: for each value column, the changed rows in which it differs.
         old_alone, new_alone: rows whose key is not in the other file.
         differing: how keys seem to differ; None if unknown, or if many are in common.
+        renames: columns that seem to have another name in the other file.
     """
 
     old_rows: int
@@ -69,6 +71,7 @@ class Counts:
     old_alone: int
     new_alone: int
     differing: Differing | None = None
+    renames: tuple[Rename, ...] = ()
 
     @property
     def has_few_keys_in_common(self) -> bool:
@@ -195,6 +198,7 @@ class _Try:
             raise self._repeated(counts)
         if counts.has_few_keys_in_common:
             counts = replace(counts, differing=self._differing(counts))
+        counts = replace(counts, renames=self._renames())
         on_stage("writing")
         self._write(counts)
         return counts
@@ -283,6 +287,18 @@ class _Try:
             if best["matched"] >= _MATCHED * in_both:
                 return Differing(best["rule"], best["example"]["old"], best["example"]["new"])
         return None
+
+    def _renames(self) -> tuple[Rename, ...]:
+        """The columns of one file alone that a sample shows in the other one."""
+        old, new = self.work.alone
+        if not (old and new):
+            return ()
+        bound = {
+            "old_alone": [*old.values()][:MOST_COLUMNS],
+            "new_alone": [*new.values()][:MOST_COLUMNS],
+        }
+        rows = self.session.run("rows_of_both", self.bound | bound)["rows"]
+        return likely_renames([*old], [*new], rows)
 
     def _repeated(self, counts: Counts) -> BadInput:
         """The error that lists examples of repeated keys."""

@@ -6,30 +6,35 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Protocol
 
 from fsspec.spec import AbstractFileSystem
 
+from diffing.core.columns import Header, is_auto, resolved
 from diffing.core.comparison import Comparison
-from diffing.core.dialect import SIDES, Dialect
-from diffing.core.errors import BadArgument, DiffFailed, DiffingError, Interrupted
+from diffing.core.dialect import SIDES
+from diffing.core.errors import BadArgument, BadInput, DiffFailed, DiffingError, Interrupted
 from diffing.core.input_file import InputFile, named_apart
 from diffing.core.progress import Progress
 from diffing.core.spec import DiffSpec
+from diffing.core.text import listed
 from diffing.csvfiles.alignment import Irreducible
 from diffing.csvfiles.archives import Copies
 from diffing.csvfiles.csv_file import CsvFile
 from diffing.csvfiles.notation import with_plain_numbers
-from diffing.csvfiles.open import is_missing_or_empty, open_csv, without_rows
+from diffing.csvfiles.open import without_rows
 from diffing.csvfiles.rewrite import rewrite
 from diffing.csvfiles.split import CUTTING, PIECES, Cutting, Pieces
 from diffing.csvfiles.verify import Inspection
 from diffing.engine.analysis.moves import Moves, moves_of, require_sums
 from diffing.engine.compare import Counts, compare
 from diffing.engine.connection import ENGINE, CsvRefused, OrderedSession, Session
+from diffing.engine.key_search import KeySearch
+from diffing.engine.key_search import Means as KeyMeans
+from diffing.engine.opening import open_pair
 from diffing.engine.parameters import Side, Work
-from diffing.engine.parquet import is_parquet, open_parquet
 from diffing.engine.reduction import Means, Reducer
 from diffing.engine.summary import ColumnsSummary, InputSummary, ResultSummary, SideCounts, Summary
 from diffing.engine.verdict import with_verdict
@@ -89,7 +94,8 @@ class Diff:
             on_ready: called with the temporary files of the outputs, before anything is read.
 
         Raises:
-            BadInput: a file is not valid CSV, lacks a column, or repeats a key against the options.
+            BadInput: a file is not valid CSV, lacks a column, has no key that can be found, or
+                repeats a key against the options.
             InputChanged: a file changed during the diff.
             BadArgument, CannotWrite: an output cannot be written.
             OutOfMemory, OutOfDisk, DiffFailed: the machine failed.
@@ -113,6 +119,8 @@ class Diff:
             reporter = _Reporter(on_progress)
             reporter.stage("checking")
             old, new = self._opened(scratch)
+            self._resolve((old, new), scratch, reporter)
+            old, new = self._with_plain_numbers((old, new), scratch)
             written = Written.of(parts, (old, new), self._comparison.value, scratch)
             plain = written.plain
             if self._comparison.needs_moves:
@@ -151,7 +159,7 @@ class Diff:
             emitted=counts.added + counts.changed,
             duplicate_keys=SideCounts(old=counts.old_surplus, new=counts.new_surplus),
             not_numbers=SideCounts(old=counts.old_not_numbers, new=counts.new_not_numbers),
-            warnings=warnings_of(Facts(self._comparison, old, new, counts)),
+            warnings=warnings_of(Facts(self._spec.comparison, self._comparison, old, new, counts)),
             result=result,
             seconds=round(time.monotonic() - started, 3),
             peak_rss_bytes=peak_rss(),
@@ -160,28 +168,47 @@ class Diff:
         return with_verdict(found, moves)
 
     def _opened(self, scratch: Path) -> tuple[CsvFile, CsvFile]:
-        """Both files; in place of a missing old one, a file without rows."""
-        dialects = self._comparison
-        if dialects.old_may_be_missing and is_missing_or_empty(self._old):
-            new = self._open(self._new, scratch, dialects.new_dialect)
-            return without_rows(new, self._old.name, scratch), new
-        old = self._open(self._old, scratch, dialects.old_dialect)
-        return old, self._open(self._new, scratch, dialects.new_dialect)
-
-    def _open(self, original: InputFile, scratch: Path, dialect: Dialect) -> CsvFile:
-        wanted = [*self._comparison.key, *self._comparison.value]
-        copies = Copies(scratch, self._limits.max_unpacked_bytes)
-        if not is_parquet(original.path):
-            file = open_csv(original, scratch, wanted, copies.most, dialect)
-            if file.dialect.has_plain_numbers:
-                return file
-            return with_plain_numbers(file, original, self._comparison.numbers, copies)
-
         def connect(files: Sequence[AbstractFileSystem]) -> Session:
             self._session = OrderedSession(self._limits, scratch, (), files, self._interrupted)
             return self._session
 
-        return open_parquet(original, copies, wanted, connect)
+        copies = Copies(scratch, self._limits.max_unpacked_bytes)
+        return open_pair(self._old, self._new, self._comparison, copies, connect)
+
+    def _with_plain_numbers(
+        self, files: tuple[CsvFile, CsvFile], scratch: Path
+    ) -> tuple[CsvFile, CsvFile]:
+        """Both files, with value columns as SQL reads numbers."""
+        old, new = files
+        numbers = self._comparison.numbers
+        copies = Copies(scratch, self._limits.max_unpacked_bytes)
+        if not new.dialect.has_plain_numbers:
+            new = with_plain_numbers(new, self._new, numbers, copies)
+        if old.dialect.has_plain_numbers:
+            return old, new
+        if not old.bytes:  # it has the dialect of new
+            return without_rows(new, old.name, scratch), new
+        return with_plain_numbers(old, self._old, numbers, copies), new
+
+    def _resolve(
+        self, files: tuple[CsvFile, CsvFile], scratch: Path, reporter: "_Reporter"
+    ) -> None:
+        """Find the columns of the comparison in both files."""
+        headers = [Header(file.name, file.columns) for file in files]
+        asked = self._comparison
+        comparison = resolved(asked, *headers)
+        if is_auto(asked, *headers):
+            reporter.stage("looking for a key")
+            connect = partial(self._connect, scratch, ())
+            means = KeyMeans(scratch, connect, self._limits.threads, self._interrupted)
+            key, *_ = KeySearch(files, asked, means).run()
+            if asked.period and asked.period not in key:
+                raise BadInput(
+                    f"The key that was found, {listed(key)}, does not contain the period "
+                    f"{listed([asked.period])}. Name the key columns."
+                )
+            comparison = resolved(asked.model_copy(update={"key": key}), *headers)
+        self._comparison = comparison
 
     def _counts(self, files: tuple[CsvFile, CsvFile], place: "_Place") -> Counts | CsvRefused:
         """Compare the rows that the files do not share, or the whole files."""
@@ -197,13 +224,10 @@ class Diff:
 
     def _compare_reduced(self, files: tuple[CsvFile, CsvFile], place: "_Place") -> Counts | None:
         """Compare the rows that the files do not share; None if that does not suffice."""
-
-        def connect(pieces: Sequence[Pieces]) -> Session:
-            return self._connect(place.scratch, (), pieces)
-
         comparison = self._comparison
         if comparison.duplicates == "error":  # the whole files give the examples
             comparison = comparison.model_copy(update={"duplicates": "allow"})
+        connect = partial(self._connect, place.scratch, ())
         means = Means(place.scratch, connect, self._limits, self._cutting, self._interrupted)
         reducer = Reducer(files, comparison, means)
         with place.reporter.watching([reducer]):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from diffing.core.columns import matching
 from diffing.core.comparison import Comparison
 from diffing.core.csv_record import line_of
 from diffing.core.names import free_names
@@ -59,6 +60,22 @@ class Work:
         return self.old, self.new
 
     @property
+    def alone(self) -> tuple[dict[str, str], dict[str, str]]:
+        """The columns that old alone has, and those of new, with their roles; none ignored."""
+        old, new = (
+            dict(zip(side.file.own_columns, roles(side.file, self.comparison), strict=False))
+            for side in self.sides
+        )
+        old_alone, new_alone = old.keys() - new.keys(), new.keys() - old.keys()
+        for name in matching(self.comparison.ignore, old_alone | new_alone):
+            old_alone.discard(name)
+            new_alone.discard(name)
+        return (
+            {name: role for name, role in old.items() if name in old_alone},
+            {name: role for name, role in new.items() if name in new_alone},
+        )
+
+    @property
     def is_cut(self) -> bool:
         """Whether a file is in several pieces."""
         return any(side.pieces.cuts for side in self.sides)
@@ -89,7 +106,7 @@ def parameters(work: Work) -> dict[str, Any]:
         "rel_tols": [rel_tol for rel_tol, _ in comparison.tolerances],
         "abs_tols": [abs_tol for _, abs_tol in comparison.tolerances],
         "alike": len(set(comparison.tolerances)) == 1,
-        **_rules(comparison),
+        **rules(comparison),
         "exact_from": _exact_from(comparison),
         "wholes_close": _wholes_close(comparison),
         "counts": comparison.duplicates == "count",
@@ -104,8 +121,8 @@ def parameters(work: Work) -> dict[str, Any]:
     }
 
 
-def _rules(comparison: Comparison) -> dict[str, Any]:
-    """The rules that 2_key.sql sets."""
+def rules(comparison: Comparison) -> dict[str, Any]:
+    """The rules of a comparison as 2_key.sql takes them."""
     return {
         "trim": comparison.trim,
         "nocase": comparison.nocase,
@@ -185,7 +202,10 @@ def _in_order(roles: dict[str, str]) -> dict[str, str]:
 
 
 def roles(file: CsvFile, comparison: Comparison) -> dict[str, str]:
-    """The columns of a file by role. Names from outside never reach the SQL."""
+    """The names in a file by role. Names from outside never reach the SQL."""
     known = {name: f"key_{i}" for i, name in enumerate(comparison.key)}
     known |= {name: f"value_{i}" for i, name in enumerate(comparison.value)}
-    return {known.get(name, f"rest_{i}"): name for i, name in enumerate(file.columns)}
+    return {
+        known.get(column, f"rest_{i}"): name
+        for i, (column, name) in enumerate(zip(file.columns, file.names, strict=True))
+    }

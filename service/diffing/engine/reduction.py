@@ -314,6 +314,7 @@ def _header(file: CsvFile) -> bytes:
         (names,) = csv.reader([line.decode("utf-8-sig")], strict=True)
     except (csv.Error, ValueError):
         return b""
+    # if columns are renamed, equal lines may mean other rows
     return line if tuple(names) == file.columns and line.endswith(b"\n") else b""
 
 

@@ -3,16 +3,20 @@
 To add a warning, write a function of `Facts` and name it in `_CHECKS`.
 """
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from diffing.core.columns import Header, unused
 from diffing.core.comparison import Comparison
-from diffing.core.text import shown
+from diffing.core.csv_record import line_of
+from diffing.core.text import listed, shown
 from diffing.csvfiles.csv_file import CsvFile
 from diffing.engine.compare import Counts, Differing
 from diffing.engine.summary import DiffWarning
 
 _MOST_REPEATED = 0.01
+_MOST_RENAMES = 5
 
 
 @dataclass(frozen=True)
@@ -20,12 +24,14 @@ class Facts:
     """The facts that a warning may need.
 
     Args:
-        comparison: the columns.
+        asked: the comparison as it was asked for.
+        comparison: the same with its columns by name.
         old: the old file; it has 0 bytes if it was missing or empty.
         new: the new file.
         counts: of the whole files.
     """
 
+    asked: Comparison
     comparison: Comparison
     old: CsvFile
     new: CsvFile
@@ -44,6 +50,49 @@ def _missing_old(facts: Facts) -> DiffWarning | None:
         "old-missing",
         "Old file missing or empty",
         f"{facts.old.name} is missing or empty, so every row of {facts.new.name} is added.",
+    )
+
+
+def _key_found(facts: Facts) -> DiffWarning | None:
+    key = facts.comparison.key
+    if facts.asked.key == key:
+        return None
+    return _warning(
+        "key-found",
+        "Key found, not given",
+        f"The key is {', '.join(map(shown, key))}: the first smallest set of columns that is "
+        "unique in both files. Name these columns, so that the next diff has the same key.",
+    )
+
+
+def _ignored_nothing(facts: Facts) -> DiffWarning | None:
+    headers = [Header(file.name, file.own_columns) for file in (facts.old, facts.new)]
+    nothing = unused(facts.asked.ignore, *headers)
+    if not nothing:
+        return None
+    return _warning(
+        "ignored-nothing",
+        "No column to ignore",
+        f"No column matches {listed(nothing)}, which the diff was to ignore.",
+    )
+
+
+def _renamed(facts: Facts) -> DiffWarning | None:
+    renames = facts.counts.renames[:_MOST_RENAMES]
+    if not renames:
+        return None
+    parts = [
+        f"{shown(one.old)} and {shown(one.new)} (by their {'fields' if one.by_fields else 'names'})"
+        for one in renames
+    ]
+    options = " ".join(
+        f"--rename {shlex.quote(line_of([f'{one.old}={one.new}']))}" for one in renames
+    )
+    return _warning(
+        "renamed-column",
+        "A column may have another name",
+        f"A column of {facts.old.name} alone is like one of {facts.new.name} alone: "
+        f"{', '.join(parts)}. If they are the same, compare them with {shown(options, 400)}.",
     )
 
 
@@ -69,7 +118,9 @@ def _few_keys_in_common(facts: Facts) -> DiffWarning | None:
         f"{facts.old.name}, by {key}."
     )
     reason = counts.differing and _reason(counts.differing, facts)
-    advice = reason or "Check the key columns, and how both files write them."
+    advice = reason or (
+        "Check the key columns, and how both files write them. diffing suggest-key names a key."
+    )
     if of_new:
         return _warning("few-keys-in-common", "Hardly any key in common", f"{what} {advice}")
     return _warning("no-key-in-common", "No key in common", f"{what} {advice}")
@@ -116,8 +167,8 @@ def _repeated_keys(facts: Facts) -> DiffWarning | None:
         "repeated-keys",
         "Rows repeat their key",
         f"{' and '.join(parts)} repeat the key of an earlier row. The key {key} does not identify "
-        "a row, so lost and changed rows may be hidden. Add key columns, or pair the rows one by "
-        'one with duplicates = "count".',
+        "a row, so lost and changed rows may be hidden. Add key columns: diffing suggest-key names "
+        'some. Or pair the rows one by one with duplicates = "count".',
     )
 
 
@@ -141,7 +192,10 @@ def _warning(word: str, title: str, detail: str) -> DiffWarning:
 _CHECKS: tuple[Callable[[Facts], DiffWarning | None], ...] = (
     _missing_old,
     _sniffed,
+    _key_found,
     _few_keys_in_common,
     _repeated_keys,
     _whole_numbers,
+    _renamed,
+    _ignored_nothing,
 )

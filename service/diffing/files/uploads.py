@@ -78,6 +78,11 @@ class Upload:
                 sync(folder)
         return self._paths["old"].name, self._paths["new"].name
 
+    @property
+    def paths(self) -> tuple[Path, Path]:
+        """The old and the new file, after `finish`."""
+        return self._paths["old"], self._paths["new"]
+
     def digests(self) -> list[str]:
         """The SHA-256 of each of the SIDES, after `finish`."""
         found = []

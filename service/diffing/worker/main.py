@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from diffing.core import tracing
-from diffing.core.catalogue import Catalogue, load_catalogue
+from diffing.core.catalogue import Catalogue, WatchedCatalogue
 from diffing.core.settings import Settings
 from diffing.worker.worker import Worker
 
@@ -22,7 +22,7 @@ def serve(settings: Settings, make: Callable[[Settings, Catalogue], Worker] = Wo
         BadSetting: a folder is not writable, or a database not usable.
     """
     settings.make_folders()
-    make(settings, load_catalogue(settings.metrics)).run()
+    make(settings, WatchedCatalogue(settings.metrics)).run()
     tracing.stop()
     logging.shutdown()
     # all is recorded. Python would wait for children, even stopped ones; the kernel kills them

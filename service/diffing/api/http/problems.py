@@ -10,6 +10,7 @@ from starlette.routing import Match, Route
 
 from diffing.core.errors import (
     BadArgument,
+    BadInput,
     Conflict,
     DiffingError,
     NotAcceptable,
@@ -36,6 +37,7 @@ _STATUSES = {
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnsupportedBody: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     Unprocessable: HTTPStatus.UNPROCESSABLE_ENTITY,
+    BadInput: HTTPStatus.UNPROCESSABLE_ENTITY,
     NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
     RangeNotSatisfiable: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
 }

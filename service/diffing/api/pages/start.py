@@ -13,6 +13,7 @@ from diffing.api.backend import Backend
 from diffing.api.pages.frame import frame_of
 from diffing.api.pages.rendering import page, with_error_page
 from diffing.core.catalogue import Metric
+from diffing.core.dialect import ENCODINGS
 from diffing.files.inputs import InputState, state_of_input
 from diffing.store.job import UNFINISHED, Filter, Job, Status
 
@@ -81,6 +82,7 @@ class StartPage:
             "frame": frame_of(backend, request, "metrics"),
             "running": backend.jobs.page(_MOST_RUNNING, None, Filter(UNFINISHED, owner=owner)),
             "rows": [metric_row(backend, metric, owner) for metric in metrics[:_MOST_METRICS]],
+            "encodings": ENCODINGS,
             "more": max(len(metrics) - _MOST_METRICS, 0),
         }
         return page("start", values)
