@@ -200,7 +200,7 @@ def test_columns_are_chosen_as_on_the_command_line(client: Client, tmp_path: Pat
 
 def test_a_job_that_fails_says_why(service: Service) -> None:
     service.write_small_pair()
-    service.write("revenue_new.csv", "no,such,columns\n1,2,3\n")
+    service.write("revenue_new.csv", f"{NEW}1,2,3\n")
     client, _ = service.api_and_worker()
     status, out, error = submitted(client, "revenue", "--wait")
 
