@@ -809,7 +809,7 @@ def test_an_id_that_never_was_is_named(idle: Client) -> None:
         ("/api/diffing/job/1/status?wait=1", "no query parameter wait. It has none."),
         ("/api/diffing/job/1/summary?%00=1", "no query parameter ?. It may have wait."),
         ("/api/diffing/job/1/events?last=1", "no query parameter last."),
-        ("/api/diffing/jobs?page=2", "page. It may have cursor, limit, metric, status."),
+        ("/api/diffing/jobs?page=2", "page. It may have cursor, limit, metric, status, verdict."),
     ],
 )
 def test_an_unknown_query_parameter_is_a_400_that_names_the_others(

@@ -435,3 +435,43 @@ def _difference(old: str, new: str) -> float:
     if not numbers:
         return inf
     return abs(numbers[0] - numbers[1]) if len(numbers) == 2 else abs(numbers[0])
+
+
+def test_periods_and_moves_follow_renamed_columns_and_other_decimals(months: Path) -> None:
+    rules = ("--expect", "settled.value.moved = 50", "--expect", "settled.changed = 1")
+    expected = summary_of(months, *PERIODS, *rules)
+    lines = (months / "old.csv").read_text().splitlines()[1:]
+    rows = [line.replace(",", ";").replace(";100;", ";100,0;") for line in lines]
+    old = ["Monat;Nr;Wert;w", *rows]
+    (months / "old.csv").write_text("\n".join([*old, ""]))
+    names = ("--rename", "Monat=month,Nr=id,Wert=value")
+    dialect = ("--old-delimiter", ";", "--old-decimal", ",")
+
+    found = summary_of(months, *PERIODS, *rules, *names, *dialect)
+
+    assert expected["verdict"]["passed"]
+    assert (expected["periods"], expected["verdict"]) == (found["periods"], found["verdict"])
+
+
+def test_rules_may_name_columns_that_a_pattern_selects(folder: Path) -> None:
+    (folder / "old.csv").write_text("id,value_a,value_b\n1,1,x\n")
+    (folder / "new.csv").write_text("id,value_a,value_b\n1,2,x\n")
+    asked = ("diff", "old.csv", "new.csv", "-k", "id", "-v", "value_*", "--text", "value_b", "-q")
+    said = {
+        rule: diffing(folder, *asked, "--expect", rule)
+        for rule in ("value_a.moved = 1", "value_c.moved = 1", "value_b.moved = 1")
+    }
+
+    assert [0, 2, 2] == [done.returncode for done in said.values()]
+    assert "value_c, which is not a value column" in said["value_c.moved = 1"].stderr
+    assert "value_b has no numbers" in said["value_b.moved = 1"].stderr
+
+
+def test_a_key_that_was_found_has_to_contain_the_period(folder: Path) -> None:
+    (folder / "old.csv").write_text("id,day,v\n1,2026-01-01,1\n2,2026-01-01,1\n")
+    periods = ("--period", "day", "--settled-after", "1d")
+
+    done = diffing(folder, "old.csv", "old.csv", "-k", "auto", *periods)
+
+    assert 2 == done.returncode
+    assert "'id', does not contain the period 'day'. Name the key columns." in done.stderr

@@ -82,6 +82,8 @@ def _with_points(
     notation = Notation(dialect)
     # old values are written without separators of thousands
     of_olds = Notation(dialect.model_copy(update={"thousands": ""}))
+    if not olds:  # removed rows have the names of old
+        columns = [comparison.rename.get(name, name) for name in columns]
     places = [(columns.index(name), notation) for name in comparison.numbers]
     if olds:
         first = len(columns) - len(comparison.value)

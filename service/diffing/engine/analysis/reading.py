@@ -40,8 +40,9 @@ def detail_of(file: Path, comparison: Comparison) -> dict[str, Any]:
 
 
 def removed_of(file: Path, comparison: Comparison) -> dict[str, Any]:
-    """The parameter for the CSV of removed rows."""
-    return _written(file, _roles(_header(file), _known(comparison)), comparison)
+    """The parameter for the CSV of removed rows, whose columns have the names of old."""
+    columns = [comparison.rename.get(name, name) for name in _header(file)]
+    return _written(file, _roles(columns, _known(comparison)), comparison)
 
 
 def columns_of_new(detail: Path, comparison: Comparison) -> list[str]:
