@@ -43,6 +43,8 @@ class Cell:
     def relative(self) -> float:
         assert self.numbers
         old, new = self.numbers
+        if math.isinf(new - old):
+            old, new = old / 2, new / 2
         return abs(new - old) / max(abs(old), abs(new))
 
 

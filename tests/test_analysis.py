@@ -4,7 +4,7 @@ import json
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -41,6 +41,8 @@ class Pair:
     value: tuple[str, ...] = ("value",)
     rel_tol: float | None = None
     abs_tol: float = 0.0
+    measure: str | None = None
+    additive: bool = True
 
     @property
     def tolerances(self) -> list[tuple[float | None, float]]:
@@ -59,7 +61,12 @@ def diffed(pair: Pair, folder: Path) -> dict[str, Any]:
     old.write_text(pair.old, encoding="utf-8", newline="")
     new.write_text(pair.new, encoding="utf-8", newline="")
     comparison = Comparison.of(
-        key=pair.key, value=pair.value, rel_tol=pair.rel_tol, abs_tol=pair.abs_tol
+        key=pair.key,
+        value=pair.value,
+        rel_tol=pair.rel_tol,
+        abs_tol=pair.abs_tol,
+        measure=pair.measure,
+        additive=pair.additive,
     )
     outputs = Outputs(detail=folder / "detail.csv", removed=folder / "removed.csv")
     limits = Limits(2, "1GB", folder)
@@ -212,6 +219,62 @@ def test_groups_beyond_a_hundred_are_one(analyse: Analysed) -> None:
     assert 30 == document["left_out"]["groups"]
 
 
+# --- what cannot be added up ---
+
+
+MEASURED = Pair(
+    "day,stat,seg,value\n2024-01-01,usd,a,10\n2024-01-01,pct,a,0.5\n2024-01-01,usd,,7\n",
+    "day,stat,seg,value\n2024-01-01,usd,a,13\n2024-01-02,pct,a,0.25\n2024-01-01,usd,,2\n",
+    ("day", "stat", "seg"),
+    measure="stat",
+)
+
+
+@pytest.mark.parametrize("by", [(), ("seg",), ("stat", "seg"), ("seg", "stat")])
+def test_values_of_different_measures_are_never_added_up(
+    analyse: Analysed, by: tuple[str, ...]
+) -> None:
+    document = analyse(MEASURED, *by)
+
+    grouped = ("stat", *(name for name in by if name != "stat"))
+    assert [*grouped] == document["by"]
+    assert {grouped} == {tuple(step["group"]) for step in document["bridge"]}
+    assert grouped == tuple(document["calendar"][0]["group"])
+    assert [None] == [column.pop("net") for column in document["columns"]]
+    cells = plain.cells_of(MEASURED.answer, ["value"], [*grouped], MEASURED.tolerances)
+    assert plain.bridge_of(cells) == bridge_in(document)
+
+
+def test_groups_that_are_not_named_have_no_amounts_of_several_measures(analyse: Analysed) -> None:
+    rows = "".join(f"{i},{i % 130},1\n" for i in range(1000))
+    pair = Pair("id,stat,value\n", f"id,stat,value\n{rows}", ("id", "stat"), measure="stat")
+
+    document = analyse(pair)
+
+    *named, rest = document["bridge"]
+    assert (100, {8.0, 7.0}) == (len(named), {step["net"] for step in named})
+    assert (None, None, 1000 - sum(step["added"]["rows"] for step in named)) == (
+        rest["net"],
+        rest["added"]["amount"],
+        rest["added"]["rows"],
+    )
+    assert "mix values of stat, so they have no amounts." in " ".join(document["notes"])
+
+
+def test_values_that_are_not_additive_have_no_sum(analyse: Analysed) -> None:
+    additive = analyse(replace(MEASURED, measure=None), "stat")
+
+    document = analyse(replace(MEASURED, measure=None, additive=False), "stat")
+
+    assert ([], [None]) == (document["bridge"], [c["net"] for c in document["columns"]])
+    assert {(None, None)} == {(mover["net"], mover["gross"]) for mover in document["movers"]}
+    assert (
+        "Sums of the values mean nothing, so the bridge and net are left out." in document["notes"]
+    )
+    assert additive["curve"] == document["curve"]
+    assert additive["slices"] == document["slices"]
+
+
 # --- columns, curve ---
 
 
@@ -232,6 +295,16 @@ def test_columns_say_what_happened_to_their_cells(analyse: Analysed) -> None:
     assert (3, 1, 1, 2, None) == tuple(
         b[n] for n in ("cells", "filled", "emptied", "text", "middle")
     )
+
+
+def test_a_difference_beyond_all_doubles_has_a_relative_change(analyse: Analysed) -> None:
+    pair = Pair("id,value\n1,1.7e308\n2,1\n", "id,value\n1,-1.7e308\n2,3\n")
+
+    document = analyse(pair)
+
+    assert_agrees(pair, (), json.loads(json.dumps(document)))
+    assert 2 == document["columns"][0]["largest"]
+    assert_curve_is_that_of_other_diffs(pair, document)
 
 
 def test_a_sign_turns_only_between_numbers(analyse: Analysed) -> None:

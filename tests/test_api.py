@@ -430,6 +430,8 @@ def test_the_summary_tells_what_was_compared_found_and_spent(working: Client, do
         "expect": {},
         "ignore": [],
         "rename": {},
+        "measure": "stat",
+        "additive": True,
         "old": {
             "name": "revenue_old.csv",
             "rows": 4,

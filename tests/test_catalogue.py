@@ -74,6 +74,10 @@ tolerance = { w = { rel_tol = 0 }, x = { rel_tol = 0.1, abs_tol = 0 } }
         (GOOD + "abs_tol = inf\n", "metric sales: abs_tol"),
         (GOOD + "colour = 1\n", "metric sales: colour"),
         (GOOD + 'duplicates = "no"\n', "metric sales: duplicates"),
+        (
+            GOOD + 'measure = "amount"\n',
+            "metric sales: .*measure names amount, which is not a key column",
+        ),
         (GOOD + 'text = ["id"]\n', "metric sales: .*text names id, which is not a value column"),
         (GOOD + 'text = "v"\n', "metric sales: text"),
         (GOOD + 'trim = "yes"\n', "metric sales: trim"),

@@ -58,6 +58,8 @@ def test_the_summary_tells_what_was_compared_and_counted(folder: Path) -> None:
         "expect": {},
         "ignore": [],
         "rename": {},
+        "measure": None,
+        "additive": True,
         "old_dialect": PLAIN.model_dump(),
         "new_dialect": PLAIN.model_dump(),
         "old": {"name": "old.csv", "rows": 4, "bytes": len(OLD), "fingerprint": None},
@@ -222,6 +224,7 @@ def test_a_metric_brings_its_columns_and_files(folder: Path) -> None:
         (("--abs-tol", "value=-1"), "abs_tol of value must be a number, 0 or more"),
         (("--rel-tol", "much"), "rel_tol must be a number, 0 or more, or COLUMN=NUMBER, not much"),
         (("--rel-tol", "id=1"), "tolerance set for id, which is not a value column"),
+        (("--measure", "value"), "measure names value, which is not a key column"),
         (("--removed", "out.csv"), "Two outputs are the same file, out.csv"),
         (("--removed", "none/gone.csv"), "Cannot write none/gone.csv: No such file or directory"),
         (("--removed", "."), "it is a folder"),
@@ -346,6 +349,17 @@ def test_an_analysis_is_written_beside_all_other_outputs(folder: Path) -> None:
         for step in document["bridge"]
         if step["group"] == {"id": id_}
     ]
+
+
+def test_values_that_are_not_added_up_are_named_by_options(folder: Path) -> None:
+    options = ("-q", "--explain", "e.json", "--measure", "id", "--not-additive")
+
+    done = diffing(folder, *DIFF, *options, "--summary", "s.json")
+
+    document, summary = (json.loads((folder / f"{name}.json").read_text()) for name in "es")
+    assert (CHANGED, "") == (done.stdout, done.stderr)
+    assert (["id"], []) == (document["by"], document["bridge"])
+    assert ("id", False) == (summary["measure"], summary["additive"])
 
 
 def test_the_rows_are_the_same_with_an_analysis(folder: Path) -> None:

@@ -21,6 +21,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         **{"text": "label", "time": "seen", "time_tol": "1s"},
         **{"trim": "true", "nocase": "true", "empty": "x,y"},
     },
+    "sums": {"measure": "id", "additive": "false"},
     "duplicates and a first old": {"duplicates": "error", "first": "added"},
 }
 

@@ -214,6 +214,8 @@ def test_the_metrics_are_described_in_their_order(listed: Service, client: Clien
         "expect": {},
         "ignore": [],
         "rename": {},
+        "measure": "stat",
+        "additive": True,
         "old": {"name": "revenue_old.csv", "there": True, "bytes": len(OLD.encode())},
         "new": {"name": "revenue_new.csv", "there": True, "bytes": len(NEW.encode())},
     } == revenue

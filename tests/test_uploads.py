@@ -157,6 +157,8 @@ KINDS = {
     "trim": True,
     "nocase": True,
     "empty": ["a,b", "-"],
+    "measure": "id",
+    "additive": False,
 }
 
 
@@ -168,6 +170,7 @@ def test_kinds_of_columns_come_as_a_form_or_as_json(
     if as_form:
         files = {"old": ("o.csv", KINDS_OLD), "new": ("n.csv", KINDS_NEW)}
         fields = KINDS | columns | {"trim": "true", "nocase": "true", "empty": ['"a,b"', "-"]}
+        fields["additive"] = "false"
         response = working.post("/api/diffing/new", files=files, data=fields)
     else:
         working_service.write("o.csv", KINDS_OLD)

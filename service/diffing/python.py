@@ -103,6 +103,8 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
     ignore: Names = (),
     rename: Mapping[str, str] | None = None,
     old_may_be_missing: bool = False,
+    measure: str | None = None,
+    additive: bool = True,
     detail: bool = False,
     only_changed_columns: bool = False,
     fingerprint: bool = False,
@@ -141,6 +143,8 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
         ignore: names and patterns of columns that are not compared.
         rename: names of columns in new, by their names in old.
         old_may_be_missing: if old is missing or empty, every row of new is added.
+        measure: the key column that names what is measured, for `explain`.
+        additive: whether sums of the values mean something, for `explain`.
         detail: give `rows` the columns `_change`, `_changed` and `_old_<column>`.
         only_changed_columns: leave out of the detail the value columns in which no row changed.
         fingerprint: take a fingerprint of each input.
@@ -197,6 +201,8 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
             ignore=_names(ignore),
             rename=dict(rename or {}),
             first="added" if old_may_be_missing else "error",
+            measure=measure,
+            additive=additive,
             **dialects,
         )
         from diffing.engine.diff import Diff

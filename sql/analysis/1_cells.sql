@@ -34,8 +34,13 @@
 create temp macro by_rules(fields, rules) as
     compared_fields(fields, rules['trim'], rules['nocase'], rules['empty']);
 
--- The change, in parts of the larger number.
-create temp macro relative_change(old, new) as abs(new - old) / greatest(abs(old), abs(new));
+-- The change, in parts of the larger number. Halves, because a difference may be larger than any double.
+create temp macro relative_change(old, new) as
+    if(
+        isinf(new - old) and isfinite(old) and isfinite(new),
+        abs(new / 2 - old / 2) / greatest(abs(old / 2), abs(new / 2)),
+        abs(new - old) / greatest(abs(old), abs(new))
+    );
 
 create temp macro is_close(old, new, rel_tol, abs_tol) as
     coalesce(numbers_close(new, old, rel_tol, abs_tol), false);

@@ -114,6 +114,13 @@ def _given(  # noqa: PLR0913 - typer makes an option of each
             "--old-may-be-missing", help="Without OLD, or if it is empty, all rows are added."
         ),
     ] = False,
+    measure: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Key column that names what is measured."),
+    ] = None,
+    not_additive: Annotated[
+        bool, typer.Option("--not-additive", help="Sums of the values mean nothing.")
+    ] = False,
 ) -> dict[str, Any]:
     """The given options, as fields of `Comparison`."""
     texts = {
@@ -138,8 +145,10 @@ def _given(  # noqa: PLR0913 - typer makes an option of each
         "settled_after": settled_after,
         "today": today,
         "first": "added" if old_may_be_missing else None,
+        "measure": measure,
     }
-    return options | {name: given for name, given in chosen.items() if given}
+    flags = {"additive": False} if not_additive else {}
+    return options | flags | {name: given for name, given in chosen.items() if given}
 
 
 def with_comparison(command: Callable[..., None]) -> Callable[..., None]:

@@ -107,6 +107,8 @@ class Options(BaseModel):
         expect: limits of figures of the summary, by the name of the figure; see `expectations.py`.
         ignore: names and patterns of columns that are not compared.
         rename: names of columns in new, by their names in old. Elsewhere they have those of new.
+        measure: key column that names what is measured: values of others are not added to them.
+        additive: whether sums of the values mean something; those of means do not.
         old_dialect, new_dialect: of the files. Their fields are taken as options, too, and then
             count for both files.
     """
@@ -130,6 +132,8 @@ class Options(BaseModel):
     expect: Expected = {}
     ignore: tuple[str, ...] = ()
     rename: dict[str, str] = {}
+    measure: str | None = None
+    additive: Flag = True
     old_dialect: Dialect = Dialect()
     new_dialect: Dialect = Dialect()
 
@@ -261,6 +265,12 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
         targets = list(self.rename.values())
         if twice := sorted({name for name in targets if targets.count(name) > 1}):
             raise ValueError(f"two columns renamed to {', '.join(map(shown, twice))}")
+        return self
+
+    @model_validator(mode="after")
+    def _measure_is_a_key_column(self) -> Self:
+        if self.measure is not None and self.measure not in self.key and self.key != AUTO:
+            raise ValueError(f"measure names {shown(self.measure)}, which is not a key column")
         return self
 
     @model_validator(mode="after")

@@ -79,6 +79,15 @@ class AnalysisSpec:
     removed_dialect: FullDialect = PLAIN
 
     @property
+    def groups(self) -> tuple[int, ...]:
+        """Places of the key columns by which sums are grouped: the measure, then `by`."""
+        measure = self.summary.get("measure")
+        if measure is None:
+            return self.by
+        place = self.summary["key"].index(measure) + 1
+        return (place, *(other for other in self.by if other != place))
+
+    @property
     def inputs(self) -> list[Path]:
         """The files that it reads."""
         return [self.detail, self.removed]

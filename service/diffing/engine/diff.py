@@ -202,11 +202,12 @@ class Diff:
             connect = partial(self._connect, scratch, ())
             means = KeyMeans(scratch, connect, self._limits.threads, self._interrupted)
             key, *_ = KeySearch(files, asked, means).run()
-            if asked.period and asked.period not in key:
-                raise BadInput(
-                    f"The key that was found, {listed(key)}, does not contain the period "
-                    f"{listed([asked.period])}. Name the key columns."
-                )
+            for option, column in (("period", asked.period), ("measure", asked.measure)):
+                if column and column not in key:
+                    raise BadInput(
+                        f"The key that was found, {listed(key)}, does not contain the {option} "
+                        f"{listed([column])}. Name the key columns."
+                    )
             comparison = resolved(asked.model_copy(update={"key": key}), *headers)
         self._comparison = comparison
 

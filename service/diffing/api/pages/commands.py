@@ -11,6 +11,11 @@ from diffing.core.dialect import PLAIN, SIDES
 from diffing.core.option_texts import FLAGS, LISTS, RULES, TOLERANCES, option_texts
 from diffing.store.job import Job
 
+# they change no result
+_OF_REPORTS = (RULES, "period", "settled_after", "today", "measure", "additive")
+# the options that do not have the name of their field
+_WORDS = {"additive": "--not-additive"}
+
 
 @dataclass(frozen=True)
 class Commands:
@@ -57,7 +62,7 @@ def _shell(summary: Mapping[str, Any]) -> str:
     chosen = _chosen(summary)
     for name in [name for name in LISTS if name in {**_columns(summary), **chosen}]:
         words += [word for item in summary[name] for word in (f"--{name}", item)]
-    words += [f"--{name}" for name in FLAGS if name in chosen]
+    words += [_WORDS.get(name, f"--{name}") for name in FLAGS if name in chosen]
     if "first" in chosen:
         words.append("--old-may-be-missing")
     rest = {
@@ -69,7 +74,7 @@ def _shell(summary: Mapping[str, Any]) -> str:
 
 
 def _sql(summary: Mapping[str, Any]) -> str | None:
-    chosen = {name: option for name, option in _chosen(summary).items() if name != RULES}
+    chosen = {name: sign for name, sign in _chosen(summary).items() if name not in _OF_REPORTS}
     if not chosen.keys() <= set(TOLERANCES):
         return None
     lists = {name: f"[{', '.join(map(_literal, summary[name]))}]" for name in ("key", "value")}

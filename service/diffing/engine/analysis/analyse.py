@@ -48,7 +48,7 @@ class Analysis(Stoppable):
             self._session = finder.session
             with finder.session:
                 findings = finder.run()
-        return document_of(findings, self._spec.summary, self._spec.by)
+        return document_of(findings, self._spec.summary, self._spec.groups)
 
 
 def write_analysis(

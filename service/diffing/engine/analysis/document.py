@@ -56,7 +56,7 @@ class _Document:
                 "columns": max(0, len(self._comparison.value) - MOST_COLUMNS),
                 "groups": max(0, self._found.groups - MOST_GROUPS),
             },
-            "notes": notes_of(self._summary, curve, bridge),
+            "notes": notes_of(self._summary, self._comparison, curve, bridge),
         }
 
     def _key(self, place: int) -> str:
@@ -73,6 +73,8 @@ class _Document:
         return sides | {name: self._summary[name] for name in _COUNTS if name in self._summary}
 
     def _bridge(self) -> list[dict[str, Any]]:
+        if not self._comparison.additive:
+            return []
         found = self._found.bridge
         parts: dict[tuple[int, int], list[dict[str, Any]]] = {}
         for part in found["parts"]:
@@ -87,7 +89,9 @@ class _Document:
                     "column": self._value(nth),
                     "group": None if texts is None else self._named(self._by, texts),
                     "groups": 1 if place else self._found.groups - len(found["groups"]),
-                    **_steps(parts[nth, place]),
+                    **(_steps if place or not self._comparison.measure else _counts)(
+                        parts[nth, place]
+                    ),
                 }
             )
         return entries
@@ -112,6 +116,8 @@ class _Document:
         ]
 
     def _net(self, nth: int) -> float | None:
+        if self._comparison.measure or not self._comparison.additive:
+            return None
         net = Sum()
         for part in self._found.bridge["parts"]:
             if part["nth"] == nth and part["part"] in ("up", "down"):
@@ -191,6 +197,7 @@ class _Document:
         return sorted(found, key=lambda one: -one["cells"])
 
     def _movers(self) -> list[dict[str, Any]]:
+        sums = {} if self._comparison.additive else {"net": None, "gross": None}
         return [
             {
                 "column": self._value(mover["nth"]),
@@ -199,6 +206,7 @@ class _Document:
                     name: mover[name]
                     for name in ("cells", "first", "last", "net", "gross", "largest", "times_usual")
                 },
+                **sums,
             }
             for mover in self._found.movers
         ]
@@ -228,3 +236,9 @@ def _steps(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "net": net.number,
         "left_out": sum(int(part["left_out"]) for part in parts),
     }
+
+
+def _counts(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The steps of values that cannot be added up: only their rows."""
+    steps = _steps(parts)
+    return steps | {name: steps[name] | {"amount": None} for name in _PARTS} | {"net": None}

@@ -99,7 +99,7 @@ class Finder:
             DiffFailed: the outputs do not have the rows of the summary, or the machine failed.
             ResultGone: an output was removed.
         """
-        comparison, by = self._comparison, list(self._spec.by)
+        comparison, by = self._comparison, list(self._spec.groups)
         tolerances = _curve(comparison)
         self._read_cells(tolerances)
         found = self._find("columns")

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from diffing.core.comparison import Comparison
+from diffing.core.text import shown
+
 # Rows below a tolerance are noise, if they are at least this part of the changed rows, and the next
 # two powers of ten add at most that part of the noise.
 _NOISE, _BEYOND = 0.05, 0.1
@@ -10,12 +13,16 @@ _MOST_NOISE = 1e-4
 
 
 def notes_of(
-    summary: Mapping[str, Any], curve: Sequence[Mapping[str, Any]], bridge: Sequence[Any]
+    summary: Mapping[str, Any],
+    comparison: Comparison,
+    curve: Sequence[Mapping[str, Any]],
+    bridge: Sequence[Mapping[str, Any]],
 ) -> list[str]:
     """Sentences for people: noise, and the limits of the figures.
 
     Args:
         summary: of the diff, as JSON values.
+        comparison: of the diff.
         curve: of the document.
         bridge: of the document.
     """
@@ -33,9 +40,16 @@ def notes_of(
             "Keys repeat in old. Old values are those of the first row of a key, and the curve is "
             "an upper bound."
         )
+    if not comparison.additive:
+        notes.append("Sums of the values mean nothing, so the bridge and net are left out.")
+    elif comparison.measure and any(step["group"] is None for step in bridge):
+        notes.append(
+            f"Groups that are not named mix values of {shown(comparison.measure)}, so they have no "
+            "amounts."
+        )
     if left_out := sum(step["left_out"] for step in bridge):
         notes.append(f"Infinite or NaN values that are in no amount: {left_out:,}.")
-    if summary["within_tolerance"]:
+    if summary["within_tolerance"] and comparison.additive:
         notes.append(
             f"Unchanged rows within tolerance: {summary['within_tolerance']:,}. The bridge does "
             "not contain their moves."
