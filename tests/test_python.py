@@ -10,7 +10,7 @@ import pytest
 
 import diffing
 from diffing import diff
-from diffing.core.errors import BadArgument, BadInput, DiffingError, NotAcceptable
+from diffing.core.errors import BadArgument, BadInput, DiffingError, InputChanged, NotAcceptable
 from tests import reference
 from tests.command_line import DIFF, NEW, OLD
 from tests.command_line import diffing as command
@@ -109,6 +109,48 @@ def test_files_are_removed_at_the_end_of_a_block() -> None:
     assert ROWS == rows.fetchall() == found.rows.fetchall()
     with pytest.raises(BadArgument, match="The difference is closed"):
         _ = closed.rows
+
+
+@pytest.mark.parametrize("options", [{}, {"detail": True, "only_changed_columns": True}])
+def test_an_analysis_is_that_of_the_command_line(options: dict[str, bool]) -> None:
+    words = ("--explain", "e.json", "--by", "id", "--value", "note", "--measure", "id")
+    assert 0 == command(Path(), *DIFF, *words).returncode
+
+    with diff("old.csv", "new.csv", "id", ["value", "note"], measure="id", **options) as found:  # type: ignore[arg-type]
+        document = found.explain(by="id")
+        total = found.explain()
+
+    assert json.loads(Path("e.json").read_text()) == document
+    assert document["rows"] == total["rows"]
+    assert [] == left_behind()
+
+
+def test_an_analysis_reads_files_of_any_dialect() -> None:
+    Path("old.csv").write_text("id;v\n1;1.000,5\n", "cp1252")
+    Path("new.csv").write_text("id;v\n1;2.000,75\n", "cp1252")
+    options = {"delimiter": ";", "decimal": ",", "thousands": ".", "encoding": "cp1252"}
+
+    found = diff("old.csv", "new.csv", "id", "v", **options)  # type: ignore[arg-type]
+
+    assert [1000.25] == [step["net"] for step in found.explain()["bridge"]]
+
+
+def test_an_analysis_of_files_that_changed_since_is_refused() -> None:
+    found = diff("old.csv", "new.csv", "id", "value")
+    Path("new.csv").write_text(f"{NEW}8,y,80\n")
+
+    with pytest.raises(InputChanged, match=r"new\.csv changed since it was compared"):
+        found.explain()
+
+
+def test_an_analysis_by_other_columns_or_after_the_end_is_refused() -> None:
+    found = diff("old.csv", "new.csv", "id", "value")
+
+    with pytest.raises(BadArgument, match="by: value is not a key column"):
+        found.explain("value")
+    found.close()
+    with pytest.raises(BadArgument, match=r"The difference is closed\. Explain it inside"):
+        found.explain()
 
 
 def test_a_difference_without_rows_has_none() -> None:

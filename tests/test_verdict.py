@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from diffing import diff
 from diffing.core.comparison import Comparison
 from diffing.core.errors import BadArgument
 from diffing.engine.diff import Diff
@@ -475,3 +476,23 @@ def test_a_key_that_was_found_has_to_contain_the_period(folder: Path) -> None:
 
     assert 2 == done.returncode
     assert "'id', does not contain the period 'day'. Name the key columns." in done.stderr
+
+
+def test_python_gives_the_same_verdict(months: Path) -> None:
+    rules = {"settled": {"changed": 0}, "value.moved": "<= 10%"}
+    expected = summary_of(
+        months, *PERIODS, "--expect", "settled.changed=0", "--expect", "value.moved <= 10%"
+    )
+    with diff(
+        months / "old.csv",
+        months / "new.csv",
+        key=["id", "month"],
+        value=["value", "w"],
+        period="month",
+        settled_after="45d",
+        today=date(2026, 5, 1),
+        expect=rules,
+    ) as found:
+        summary = found.summary.model_dump(mode="json")
+
+    assert (expected["verdict"], expected["periods"]) == (summary["verdict"], summary["periods"])

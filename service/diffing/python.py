@@ -8,18 +8,22 @@ import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from diffing.core.comparison import ALL, AUTO, Comparison, Duplicates
 from diffing.core.errors import BadArgument
+from diffing.core.grouping import places_of
 from diffing.core.settings import load_settings
-from diffing.core.spec import DiffSpec
+from diffing.core.spec import AnalysisSpec, DiffSpec
 from diffing.engine.summary import Summary
 from diffing.files.publish import new_scratch_folder
-from diffing.files.results import DIALECTS, Outputs
+from diffing.files.results import DIALECTS, OutputName, Outputs, as_plain, dialect_of
 from diffing.files.spool import taken
+from diffing.files.versions import Versions
 from diffing.sandbox.limits import Limits
 
 if TYPE_CHECKING:
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 
 PathLike = str | os.PathLike[str]
 Names = str | Sequence[str]
+_ANALYSED: tuple[OutputName, OutputName] = ("detail", "removed")
 
 
 class Difference:
@@ -36,13 +41,22 @@ class Difference:
         folder: has the rows, in `rows.csv`; it is removed with this object.
         summary: of the diff.
         limits: threads and memory for the rows.
+        spec: the order for the diff.
+        versions: of the files that were compared.
 
     Attributes:
         summary: counts, warnings, and the cost of the diff.
     """
 
-    def __init__(self, folder: Path, summary: Summary, limits: Limits) -> None:
+    def __init__(
+        self, folder: Path, summary: Summary, limits: Limits, spec: DiffSpec, versions: Versions
+    ) -> None:
         self.summary = summary
+        self._spec = spec
+        self._versions = versions
+        self._outputs = Outputs(detail=folder / "detail.csv", removed=folder / "removed.csv")
+        self._is_detailed = False
+        self._folder = folder
         self._rows = folder / "rows.csv"
         self._limits = limits
         self._remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
@@ -59,12 +73,53 @@ class Difference:
             BadArgument: this was closed before.
         """
         if self._relation is None:
-            if not self._remove.alive:
-                raise BadArgument("The difference is closed. Take its rows inside the with block.")
+            self._require_open("Take its rows")
             from diffing.engine.rows import relation_of
 
             self._relation = relation_of(self._rows, self.summary.result.rows, self._limits)
         return self._relation
+
+    def explain(self, by: Names = ()) -> dict[str, Any]:
+        """The analysis of the diff: what moved, by how much, where and when.
+
+        The first call compares the files once more, for old values and removed rows.
+
+        Args:
+            by: the key columns that group it: a name, or a list of names.
+
+        Returns:
+            The document that `diffing diff --explain FILE` writes.
+
+        Raises:
+            BadArgument: by names other columns, or this was closed before.
+            InputChanged: a file changed since it was compared.
+            OutOfMemory, OutOfDisk, DiffFailed: the machine failed.
+        """
+        places = places_of(_names(by), self.summary.key)
+        self._require_open("Explain it")
+        from diffing.engine.analysis.analyse import Analysis
+        from diffing.engine.diff import Diff
+        from diffing.engine.interruptible import run
+
+        limits = replace(self._limits, temp_folder=self._folder)
+        if not self._is_detailed:
+            self._versions.require_same()
+            outputs = replace(self._outputs, plain=frozenset(DIALECTS))
+            work = Diff(replace(self._spec, fingerprint=False), limits)
+            run(partial(work.run, outputs), work.interrupt)
+            self._versions.require_same()
+            self._is_detailed = True
+        assert self._outputs.detail, "it is given above"  # noqa: S101
+        assert self._outputs.removed, "it is given above"  # noqa: S101
+        found = self.summary.model_dump(mode="json")
+        dialects = [as_plain(dialect_of(found, name)) for name in _ANALYSED]
+        spec = AnalysisSpec(self._outputs.detail, self._outputs.removed, found, places, *dialects)
+        analysis = Analysis(spec, limits)
+        return run(analysis.run, analysis.interrupt)
+
+    def _require_open(self, action: str) -> None:
+        if not self._remove.alive:
+            raise BadArgument(f"The difference is closed. {action} inside the with block.")
 
     def close(self) -> None:
         """Remove the temporary files. Relations that `rows` returned stay usable."""
@@ -103,6 +158,10 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
     ignore: Names = (),
     rename: Mapping[str, str] | None = None,
     old_may_be_missing: bool = False,
+    expect: Mapping[str, Any] | None = None,
+    period: str | None = None,
+    settled_after: str | None = None,
+    today: date | str | None = None,
     measure: str | None = None,
     additive: bool = True,
     detail: bool = False,
@@ -139,10 +198,14 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
         trim: ignore blanks around keys and values.
         nocase: ignore the case of keys and values.
         empty: words that mean an empty field.
-        duplicates: "error" refuses files that repeat a key.
+        duplicates: "count" pairs rows of a repeated key one by one; "error" refuses such files.
         ignore: names and patterns of columns that are not compared.
         rename: names of columns in new, by their names in old.
         old_may_be_missing: if old is missing or empty, every row of new is added.
+        expect: rules for the verdict in the summary, such as `{"changed": "<= 1%"}`.
+        period: key column with dates, months, quarters or years.
+        settled_after: time after the end of a period, such as "45d", from which it is settled.
+        today: day on which a period is settled or open; None for the newest period of new.
         measure: the key column that names what is measured, for `explain`.
         additive: whether sums of the values mean something, for `explain`.
         detail: give `rows` the columns `_change`, `_changed` and `_old_<column>`.
@@ -201,6 +264,10 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
             ignore=_names(ignore),
             rename=dict(rename or {}),
             first="added" if old_may_be_missing else "error",
+            expect=dict(expect or {}),
+            period=period,
+            settled_after=settled_after,
+            today=today,
             measure=measure,
             additive=additive,
             **dialects,
@@ -220,10 +287,10 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
             plain=frozenset(DIALECTS),
         )
         spec = DiffSpec(files[0], files[1], comparison, fingerprint=fingerprint)
-        work = Diff(spec, limits)
+        work, versions = Diff(spec, limits), Versions(*files)
         summary = run(partial(work.run, outputs), work.interrupt)
         failed.pop_all()
-    return Difference(folder, summary, limits)
+    return Difference(folder, summary, limits, spec, versions)
 
 
 def _as_argument(key: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from diffing.csvfiles.archives import Room
 from diffing.csvfiles.csv_file import CsvFile
 from diffing.csvfiles.notation import restored
 from diffing.csvfiles.translate import Translation
-from diffing.files.results import DIALECTS, OutputName, Outputs
+from diffing.files.results import DIALECTS, OutputName, Outputs, as_plain
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,7 @@ class Written:
     def dialect(self, output: OutputName) -> FullDialect:
         """The dialect of an output."""
         dialect = self._file(output).dialect
-        if output not in self.parts.plain:
-            return dialect
-        return FullDialect(decimal=dialect.decimal, thousands=dialect.thousands)
+        return as_plain(dialect) if output in self.parts.plain else dialect
 
     def _file(self, output: OutputName) -> CsvFile:
         """The file whose dialect an output has."""

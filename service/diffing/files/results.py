@@ -40,6 +40,11 @@ def dialect_of(summary: Mapping[str, Any], output: OutputName) -> FullDialect:
     return FullDialect.model_validate({name: found[name] for name in names & set(found)})
 
 
+def as_plain(dialect: FullDialect) -> FullDialect:
+    """The dialect of an output in `Outputs.plain`: plain CSV, with the numbers of the file."""
+    return FullDialect(decimal=dialect.decimal, thousands=dialect.thousands)
+
+
 @dataclass(frozen=True)
 class Outputs:
     """The CSV files to write; None for an unwanted file.

@@ -28,6 +28,28 @@ def unchanged(*files: InputFile) -> Iterator[None]:
     _compare(files, before, None)
 
 
+class Versions:
+    """The versions of files at one time.
+
+    Args:
+        files: the files.
+    """
+
+    def __init__(self, *files: InputFile) -> None:
+        self._files = files
+        self._before = [_version(file.path) for file in files]
+
+    def require_same(self) -> None:
+        """Check that no file has changed since.
+
+        Raises:
+            InputChanged: the text names the file.
+        """
+        for file, version in zip(self._files, self._before, strict=True):
+            if _version(file.path) != version:
+                raise InputChanged(f"{file.name} changed since it was compared. Compare it again.")
+
+
 def _compare(files: tuple[InputFile, ...], before: list[_Version], error: Exception | None) -> None:
     for file, version in zip(files, before, strict=True):
         if _version(file.path) != version:
