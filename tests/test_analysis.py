@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from diffing.core.comparison import Comparison
 from diffing.core.errors import BadArgument
 from diffing.core.grouping import places_of
+from diffing.core.noise import noise_in
 from diffing.core.spec import AnalysisSpec
 from diffing.engine.analysis.analyse import Analysis, as_json
 from diffing.engine.analysis.findings import IN_MEMORY
-from diffing.engine.analysis.notes import noise_in
 from diffing.engine.diff import Diff
 from diffing.engine.summary import Summary
 from diffing.files.results import Outputs

@@ -1,7 +1,7 @@
 """The endpoints that send what is made of the result of a job: its analysis, and its cells."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -57,8 +57,7 @@ class Analyses:
         folder = self._backend.settings.results_dir
 
         def made(job: Job) -> _Made:
-            by = places_of(columns, (job.summary or {})["key"])
-            path = Outputs.analysis(folder, job.id, job.attempt, by)
+            path = analysis_file(folder, job, columns)
             return _Made(path, "analysis", [(path, 0)])
 
         return await self._answer(request, made)
@@ -81,17 +80,14 @@ class Analyses:
         if job.status is not Status.SUCCEEDED or job.summary is None:
             return not_yet(job)
         made = made_of(job)
-        source = Outputs.of_attempt(made.path.parent, job.id, job.attempt).result
-        if not source or not await run_in_threadpool(source.exists):
-            raise ResultGone(f"The result of job {job.id} was removed. Start a new job.")
         for path, rows in made.steps:
             left = until - time.monotonic()
-            if status := await self._backend.formats.unfinished(path, rows, request, left):
+            if status := await unfinished(self._backend, job, (path, rows), request, left):
                 return not_yet(replace(job, status=status))
         try:
             file = await run_in_threadpool(made.path.open, "rb")
         except FileNotFoundError:
-            raise ResultGone(f"The result of job {job.id} was removed. Start a new job.") from None
+            raise gone(job) from None
         suffix = made.path.suffix.removeprefix(".")
         download = Download(
             file,
@@ -102,3 +98,46 @@ class Analyses:
             packs=suffix != "parquet",
         )
         return self._files.answer(request, download)
+
+
+def analysis_file(folder: Path, job: Job, columns: Sequence[str]) -> Path:
+    """The file of the analysis of a job that succeeded.
+
+    Args:
+        folder: of results.
+        job: with its summary.
+        columns: key columns by which it is grouped.
+
+    Raises:
+        BadArgument: a column is not a key column, or named twice.
+    """
+    by = places_of(columns, (job.summary or {})["key"])
+    return Outputs.analysis(folder, job.id, job.attempt, by)
+
+
+async def unfinished(
+    backend: Backend, job: Job, wanted: tuple[Path, int], request: Request, seconds: float
+) -> Status | None:
+    """Wait for a file that a worker makes of a result; None if it exists, else its status.
+
+    Args:
+        backend: of the API.
+        job: succeeded.
+        wanted: the file, and its data rows; 0 if it has none.
+        request: of the waiting client; the wait ends when it leaves.
+        seconds: longest wait.
+
+    Raises:
+        ResultGone: the result was removed.
+        NotAcceptable, ConversionFailed, DatabaseUnavailable: as from `Formats.unfinished`.
+    """
+    path, rows = wanted
+    source = Outputs.of_attempt(path.parent, job.id, job.attempt).result
+    if not source or not await run_in_threadpool(source.exists):
+        raise gone(job)
+    return await backend.formats.unfinished(path, rows, request, seconds)
+
+
+def gone(job: Job) -> ResultGone:
+    """The error if a file of a job was removed."""
+    return ResultGone(f"The result of job {job.id} was removed. Start a new job.")

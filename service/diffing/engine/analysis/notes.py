@@ -4,12 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from diffing.core.comparison import Comparison
+from diffing.core.noise import noise_in
 from diffing.core.text import shown
-
-# Rows below a tolerance are noise, if they are at least this part of the changed rows, and the next
-# two powers of ten add at most that part of the noise.
-_NOISE, _BEYOND = 0.05, 0.1
-_MOST_NOISE = 1e-4
 
 
 def notes_of(
@@ -55,16 +51,3 @@ def notes_of(
             "not contain their moves."
         )
     return notes
-
-
-def noise_in(curve: Sequence[Mapping[str, Any]], changed: int) -> tuple[float, int] | None:
-    """The least tolerance that separates noise from changes, and the rows of noise."""
-    for point, later in zip(curve, curve[2:], strict=False):
-        rows = changed - point["rows"]
-        if (
-            point["rel_tol"] <= _MOST_NOISE
-            and rows >= max(2, _NOISE * changed)
-            and point["rows"] - later["rows"] <= _BEYOND * rows
-        ):
-            return point["rel_tol"], rows
-    return None
