@@ -1,8 +1,17 @@
 """The browser for the tests of the pages: Debian's Chromium, which `make test` installs."""
 
 import shutil
+from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+
+from tests.service_under_test import PATIENCE_SECONDS, Client
+
+# for what ought to happen soon, however busy the machine is
+expect.set_options(timeout=PATIENCE_SECONDS * 1000)
+WIDTHS = (360, 768, 1280)
+HOSTILE = '<img src=x onerror="fail()"><script>fail()</script>'
 
 
 def chromium() -> str:
@@ -11,3 +20,38 @@ def chromium() -> str:
         if path := shutil.which(name):
             return path
     pytest.skip("no browser: `make browser` installs Debian's package chromium, as root")
+
+
+class Visit:
+    """A browser that looks at the pages of a service, and what went wrong in it."""
+
+    def __init__(self, context: BrowserContext, base: str) -> None:
+        self.faults: list[str] = []
+        self._base = base
+        self.page: Page = context.new_page()
+        self.page.on("console", self._note)
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("request", self._watch)
+
+    def _note(self, message: ConsoleMessage) -> None:
+        # a browser reports each answer that is an error; those are tested by their status
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.faults.append(message.text)
+
+    def _watch(self, request: object) -> None:
+        url = str(getattr(request, "url", ""))
+        if not url.startswith((self._base, "data:", "blob:")):
+            self.faults.append(f"foreign request: {url}")
+
+    def goes_to(self, path: str) -> Page:
+        """The page there, once it is loaded."""
+        self.page.goto(f"{self._base}{path}")
+        return self.page
+
+
+def visits(browser: Browser, client: Client, **options: object) -> Iterator[Visit]:
+    """A visit, which fails if anything went wrong in the browser."""
+    with browser.new_context(**options) as context:  # type: ignore[arg-type]
+        visit = Visit(context, str(client.base_url).rstrip("/"))
+        yield visit
+        assert [] == visit.faults

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -29,6 +29,9 @@ from tests.service_under_test import (
     write_large_pair,
 )
 from tests.torture.shortage import mounted
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 Mount = Callable[[Path, str], None]
 
@@ -178,6 +181,20 @@ def _shared_programs_go_on() -> Iterator[None]:
     """It is the test that ended a shared program that fails, not only those after it."""
     yield
     require_programs_of_all()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """A Chromium; a skip where there is none."""
+    # few tests need it, and it takes a while to load
+    from playwright.sync_api import sync_playwright
+
+    from tests.browser import chromium
+
+    with sync_playwright() as programs:
+        browser = programs.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

@@ -6,25 +6,11 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
-from playwright.sync_api import sync_playwright as started
+from playwright.sync_api import Browser, expect
 
-from tests.browser import chromium
-from tests.service_under_test import PATIENCE_SECONDS, Client, LargePair, Program, Service
+from tests.browser import HOSTILE, WIDTHS, Visit, visits
+from tests.service_under_test import Client, LargePair, Program, Service
 from tests.test_access import make_api_key
-
-WIDTHS = (360, 768, 1280)
-# for what ought to happen soon, however busy the machine is
-expect.set_options(timeout=PATIENCE_SECONDS * 1000)
-HOSTILE = '<img src=x onerror="fail()"><script>fail()</script>'
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with started() as programs:
-        browser = programs.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -34,40 +20,6 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         service.write_small_pair()
         client, _ = service.api_and_worker()
         yield client
-
-
-class Visit:
-    """A browser that looks at the pages of a service, and what went wrong in it."""
-
-    def __init__(self, context: BrowserContext, base: str) -> None:
-        self.faults: list[str] = []
-        self._base = base
-        self.page: Page = context.new_page()
-        self.page.on("console", self._note)
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("request", self._watch)
-
-    def _note(self, message: ConsoleMessage) -> None:
-        # a browser reports each answer that is an error; those are tested by their status
-        if message.type == "error" and "Failed to load resource" not in message.text:
-            self.faults.append(message.text)
-
-    def _watch(self, request: object) -> None:
-        url = str(getattr(request, "url", ""))
-        if not url.startswith((self._base, "data:", "blob:")):
-            self.faults.append(f"foreign request: {url}")
-
-    def goes_to(self, path: str) -> Page:
-        """The page there, once it is loaded."""
-        self.page.goto(f"{self._base}{path}")
-        return self.page
-
-
-def visits(browser: Browser, client: Client, **options: object) -> Iterator[Visit]:
-    with browser.new_context(**options) as context:  # type: ignore[arg-type]
-        visit = Visit(context, str(client.base_url).rstrip("/"))
-        yield visit
-        assert [] == visit.faults
 
 
 @pytest.fixture

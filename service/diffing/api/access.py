@@ -64,6 +64,7 @@ PAGES: Final[dict[str, Need]] = {
     "GET ": ANY_API_KEY,
     "GET /jobs": ANY_API_KEY,
     "GET /jobs/{job_id}": ANY_API_KEY,
+    "GET /jobs/{job_id}/analysis": ANY_API_KEY,
     "POST /jobs/{job_id}/cancel": SUBMIT,
     "GET /metrics/{metric_id}": ANY_API_KEY,
     "POST /metrics/{metric_id}/diff": SUBMIT,

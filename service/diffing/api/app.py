@@ -23,7 +23,8 @@ from diffing.api.jobs import JobViews
 from diffing.api.openapi import Document
 from diffing.api.operations import Operations
 from diffing.api.pages.actions import Actions
-from diffing.api.pages.jobs import JobPages
+from diffing.api.pages.job import JobPages
+from diffing.api.pages.jobs import JobsPage
 from diffing.api.pages.login import Login
 from diffing.api.pages.metrics import MetricPage
 from diffing.api.pages.start import StartPage
@@ -61,6 +62,7 @@ def make_app(
         Operations(backend),
         Document(ask_for_api_keys=ask_for_api_keys),
         StartPage(backend),
+        JobsPage(backend),
         JobPages(backend),
         MetricPage(backend),
         Actions(backend, submissions),

@@ -25,6 +25,7 @@ _HEADERS = {
 }
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 _NONE = "\u2013"  # a dash
+_MINUS, _NOTHING = "\u2212", "\u00b7"
 _AGES = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 
 
@@ -53,6 +54,42 @@ def shown_share(part: float, whole: float) -> str:
     if 99.9 < percent < 100:
         return "> 99.9 %"
     return f"{percent:.0f} %" if percent in (0, 100) else f"{percent:.1f} %"
+
+
+def shown_amount(amount: float | None) -> str:
+    """A number of any size; a dash for None."""
+    if amount is None:
+        return _NONE
+    size = abs(amount)
+    if size >= 1e15 or 0 < size < 1e-4:
+        text = f"{amount:.3g}"
+    else:
+        text = f"{amount:,.0f}" if size >= 1000 else f"{amount:.4g}"
+    return text.replace("-", _MINUS, 1) if amount < 0 else text
+
+
+def shown_move(amount: float | None) -> str:
+    """A number with its sign; a dot for 0."""
+    if amount == 0:
+        return _NOTHING
+    return f"+{shown_amount(amount)}" if amount and amount > 0 else shown_amount(amount)
+
+
+def shown_count(number: int) -> str:
+    """A whole number with separators; a dot for 0."""
+    return f"{number:,}" if number else _NOTHING
+
+
+def shown_change(change: float | None) -> str:
+    """A relative change: in percent, unless it is tiny."""
+    if change is None:
+        return _NONE
+    return f"{change:.1e}" if 0 < abs(change) < 1e-5 else f"{100 * change:.3g} %"
+
+
+def shown_text(text: str, most: int = 80) -> str:
+    """A text without its end, if it is long."""
+    return text if len(text) <= most else f"{text[: most - 1]}\u2026"
 
 
 def shown_age(time: datetime | None) -> str:
@@ -97,20 +134,34 @@ _TEMPLATES.filters |= {
     "age": shown_age,
     "time": shown_time,
     "seconds": shown_seconds,
+    "amount": shown_amount,
+    "move": shown_move,
+    "count_of": shown_count,
+    "change": shown_change,
+    "cut": shown_text,
 }
 _TEMPLATES.globals["share"] = shown_share
 
 
+def rendered(template: str, values: Mapping[str, Any]) -> str:
+    """The HTML of a template.
+
+    Args:
+        template: its name, without the suffix.
+        values: by the names in the template.
+    """
+    return _TEMPLATES.get_template(f"{template}.html").render(values)
+
+
 def page(template: str, values: Mapping[str, Any], status: int = 200) -> Response:
-    """An HTML page.
+    """An HTML page, or a part of one.
 
     Args:
         template: its name, without the suffix.
         values: by the names in the template.
         status: of the answer.
     """
-    html = _TEMPLATES.get_template(f"{template}.html").render(values)
-    return HTMLResponse(html, status_code=status, headers=_HEADERS)
+    return HTMLResponse(rendered(template, values), status_code=status, headers=_HEADERS)
 
 
 def with_error_page(

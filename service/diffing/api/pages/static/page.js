@@ -49,6 +49,20 @@ async function poll() {
   setTimeout(poll, 2000);
 }
 
+// The analysis, once it is made: the service answers then, or after half a minute.
+async function complete(box) {
+  let part = null;
+  try {
+    const response = await fetch(box.dataset.part);
+    const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("changes");
+    if (response.ok && fresh) {
+      document.getElementById("changes").replaceWith(fresh);
+      part = fresh.querySelector("[data-part]");
+    }
+  } catch (error) { part = box; /* the service restarts */ }
+  if (part) setTimeout(complete, 2000, part);
+}
+
 async function header(file) {
   let stream = file.slice(0, 256 * 1024).stream();
   const magic = new Uint8Array(await file.slice(0, 2).arrayBuffer());
@@ -120,3 +134,4 @@ function extras(form) {
 document.querySelectorAll(".progress").forEach((box, place) => { if (!place) follow(box); });
 document.querySelectorAll("form.compare").forEach(extras);
 if (document.querySelector("[data-poll]")) setTimeout(poll, 2000);
+document.querySelectorAll("[data-part]").forEach(complete);

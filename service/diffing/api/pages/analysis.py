@@ -1,0 +1,105 @@
+"""The analysis on the page of a job: made at the first look, and put in its place when ready."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from diffing.api.analysis import analysis_file, gone, unfinished
+from diffing.api.backend import Backend
+from diffing.api.pages.sections import Sections, sections_of
+from diffing.core.csv_record import line_of
+from diffing.core.errors import DatabaseUnavailable, DiffingError
+from diffing.core.grouping import columns_in
+from diffing.store.job import Job, Status
+
+_MOST_CHOICES = 20
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A key column by which to group.
+
+    Args:
+        name: its name.
+        text: as a CSV record, for `by`.
+        chosen: whether it is one of those of the page.
+    """
+
+    name: str
+    text: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The analysis of a job on its page.
+
+    Args:
+        query: of the page; empty without groups.
+        choices: the key columns by which to group.
+        sections: the analysis; None before it is ready.
+        trouble: the reason of a failure; None if it is being made.
+    """
+
+    query: str
+    choices: list[Choice]
+    sections: Sections | None = None
+    trouble: str | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is being made."""
+        return self.sections is None and self.trouble is None
+
+
+async def analysis_shown(
+    backend: Backend, request: Request, job: Job, seconds: float
+) -> Shown | None:
+    """The analysis of a job; None if there is nothing to analyse.
+
+    Args:
+        backend: of the API.
+        request: with the key columns of `?by=`.
+        job: in any state.
+        seconds: longest wait for it.
+
+    Raises:
+        BadArgument: `by` is invalid.
+    """
+    summary = job.summary
+    if job.status is not Status.SUCCEEDED or not summary:
+        return None
+    if not (summary["emitted"] or summary["removed"]):
+        return None
+    columns = columns_in(request.query_params.getlist("by"))
+    path = analysis_file(backend.settings.results_dir, job, columns)
+    query = urlencode([("by", line_of([name])) for name in columns])
+    choices = _choices(summary, columns)
+    try:
+        if await unfinished(backend, job, (path, 0), request, seconds):
+            return Shown(query, choices)
+        return Shown(query, choices, await run_in_threadpool(_sections_in, path, job))
+    except DatabaseUnavailable:
+        raise
+    except DiffingError as error:
+        return Shown(query, choices, trouble=error.detail)
+
+
+def _choices(summary: Mapping[str, Any], columns: Sequence[str]) -> list[Choice]:
+    return [Choice(name, line_of([name]), name in columns) for name in summary["key"]][
+        :_MOST_CHOICES
+    ]
+
+
+def _sections_in(path: Path, job: Job) -> Sections:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise gone(job) from None
+    return sections_of(document)

@@ -1,0 +1,78 @@
+"""The places in the charts of the pages."""
+
+import math
+
+import pytest
+
+from diffing.api.pages.charts import Calendar, stacked, steps
+
+
+def entry(start: str, changed: int = 0, added: int = 0, removed: int = 0) -> dict[str, object]:
+    return {"start": start, "changed": changed, "added": added, "removed": removed}
+
+
+def test_counts_are_beside_each_other() -> None:
+    spans = stacked({"changed": 10, "added": 0, "removed": 30}, 80)
+
+    assert [("changed", 0, 12.5), ("removed", 12.5, 37.5)] == [
+        (span.kind, span.start, span.width) for span in spans
+    ]
+
+
+def test_each_step_begins_where_the_one_before_it_ended() -> None:
+    spans = steps({"added": 6.0, "removed": -8.0, "up": 0.0, "down": -2.0})
+
+    assert [("added", 40, 60), ("removed", 20, 80), ("down", 0, 20)] == [
+        (span.kind, span.start, span.width) for span in spans
+    ]
+
+
+def test_a_small_step_is_seen_within_the_chart() -> None:
+    spans = steps({"added": 1e9, "up": 1.0})
+
+    assert 0.4 == spans[1].width
+    assert all(span.start >= 0 and span.start + span.width <= 100 + 1e-9 for span in spans)
+
+
+@pytest.mark.parametrize("move", [0.0, math.inf])
+def test_without_a_length_there_are_no_steps(move: float) -> None:
+    assert [] == steps({"added": move, "removed": 0.0})
+
+
+@pytest.mark.parametrize(
+    ("unit", "starts"),
+    [
+        ("day", ["2026-01-01", "2026-01-02", "2026-01-04"]),
+        ("week", ["2025-12-22", "2025-12-29", "2026-01-12"]),
+        ("month", ["2025-12-01", "2026-01-01", "2026-03-01"]),
+        ("quarter", ["2025-10-01", "2026-01-01", "2026-07-01"]),
+        ("year", ["2023-01-01", "2024-01-01", "2026-01-01"]),
+        ("decade", ["1890-01-01", "1900-01-01", "1920-01-01"]),
+    ],
+)
+def test_a_calendar_has_the_periods_without_rows(unit: str, starts: list[str]) -> None:
+    calendar = Calendar(unit, starts)
+
+    spans = calendar.line([entry(start, changed=place + 1) for place, start in enumerate(starts)])
+
+    assert [(0, 25), (25, 25), (75, 25)] == [(span.start, span.width) for span in spans]
+
+
+def test_equal_neighbours_are_one_span() -> None:
+    days = [f"2026-01-0{day}" for day in range(1, 6)]
+    calendar = Calendar("day", days)
+    rows = [entry(day, changed=10) for day in days[:3]]
+
+    spans = calendar.line([*rows, entry(days[3], added=10), entry(days[4], added=1, changed=1)])
+
+    assert [("changed", 0, 60, 1), ("added", 60, 20, 1), ("changed", 80, 20, 0.2)] == [
+        (span.kind, span.start, span.width, span.level) for span in spans
+    ]
+    assert "2026-01-01 to 2026-01-03: 30 changed" == spans[0].title
+    assert "day of 2026-01-05: 1 changed, 1 added" == spans[2].title
+
+
+def test_a_calendar_has_few_labels() -> None:
+    ticks = Calendar("decade", ["1750-01-01", "2010-01-01"]).ticks()
+
+    assert ["1750", "1800", "1850", "1900", "1950", "2000"] == [tick.text for tick in ticks]

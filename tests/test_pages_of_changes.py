@@ -1,0 +1,361 @@
+"""What changed, on the page of a job: the numbers of its analysis, in a real browser."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from diffing.core.csv_record import line_of
+from diffing.files.results import Outputs
+from tests.browser import HOSTILE, WIDTHS, Visit, visits
+from tests.service_under_test import Client, Service
+
+KEY = ["day", "shop", "product"]
+VALUE = ["amount", HOSTILE, "note"]
+KINDS = ("changed", "added", "removed")
+SHOPS = ["north", HOSTILE, ""]
+METRICS = f"""
+[metric.sales]
+old = "old.csv"
+new = "new.csv"
+key = {json.dumps(KEY)}
+value = {json.dumps(VALUE)}
+
+[metric.same]
+old = "old.csv"
+new = "same.csv"
+key = {json.dumps(KEY)}
+value = {json.dumps(VALUE)}
+"""
+
+
+def sales(change: int) -> str:
+    """Sales of 60 days: with a change, some numbers move, and some rows come and go."""
+    lines = [line_of([*KEY, *VALUE])]
+    for day in range(60):
+        for place, shop in enumerate(SHOPS):
+            for product in range(4):
+                number = 10 * day + 3 * place + product
+                gone = change and number % 31 == 0
+                came = not change and number % 37 == 0
+                if gone or came:
+                    continue
+                amount = number + change * (number % 5) * (-1) ** place
+                zero = change * number
+                when = str(date(2026, 1, 1) + timedelta(days=day))
+                lines.append(line_of([when, shop, str(product), f"{amount}.5", str(zero), "a"]))
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="module")
+def working(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(tmp_path_factory.mktemp("changes") / "data") as service:
+        service.write("old.csv", sales(0))
+        service.write("same.csv", sales(0))
+        service.write("new.csv", sales(1))
+        yield service
+
+
+@pytest.fixture(scope="module")
+def client(working: Service) -> Client:
+    client, _ = working.api_and_worker(metrics=working.write("metrics.toml", METRICS))
+    return client
+
+
+@pytest.fixture(scope="module")
+def job(client: Client) -> int:
+    """A job that succeeded, with its analyses."""
+    job_id = client.new_job("sales")
+    client.wait_for_success(job_id)
+    for by in ("", "shop"):
+        assert client.get(f"/api/diffing/job/{job_id}/analysis", params={"by": by or []}).is_success
+    return job_id
+
+
+@pytest.fixture
+def visit(browser: Browser, client: Client) -> Iterator[Visit]:
+    yield from visits(browser, client)
+
+
+def analysis_of(client: Client, job_id: int, *by: str) -> dict[str, Any]:
+    answer = client.get(f"/api/diffing/job/{job_id}/analysis", params={"by": list(by)})
+    return dict(answer.json())
+
+
+def rows_of(page: Page, heading: str) -> list[list[str]]:
+    """The texts of a section's table, without pictures."""
+    section = page.locator("section", has=page.get_by_role("heading", name=heading, exact=True))
+    return [
+        [cell for cell in row if cell]
+        for row in section.locator("tbody tr").evaluate_all(
+            "rows => rows.map(row => [...row.cells].map("
+            "cell => cell.querySelector('svg') ? '' : cell.textContent.trim()))"
+        )
+    ]
+
+
+def count(number: int) -> str:
+    return f"{number:,}" if number else "·"
+
+
+def move(amount: float) -> str:
+    if not amount:
+        return "·"
+    size = f"{abs(amount):,.0f}" if abs(amount) >= 1000 else f"{abs(amount):.4g}"
+    return ("+" if amount > 0 else "\u2212") + size
+
+
+def named(text: str | None) -> str:
+    return text or "empty"
+
+
+def counts(one: Mapping[str, Any]) -> list[str]:
+    return [count(one[kind]) for kind in KINDS]
+
+
+def test_the_columns_are_those_of_the_analysis(visit: Visit, client: Client, job: int) -> None:
+    columns = analysis_of(client, job)["columns"]
+
+    rows = rows_of(visit.goes_to(f"/jobs/{job}"), "Which columns")
+
+    names = ("cells", "up", "down", "from_zero", "to_zero", "filled", "emptied", "turned")
+    assert ["amount", HOSTILE] == sorted((c["column"] for c in columns), reverse=True)
+    assert [[c["column"], *(count(c[name]) for name in names)] for c in columns] == [
+        row[:9] for row in rows
+    ]
+    assert [move(c["net"]) for c in columns] == [row[-1] for row in rows]
+
+
+@pytest.mark.parametrize("by", [(), ("shop",)])
+def test_the_bridge_is_that_of_the_analysis(
+    visit: Visit, client: Client, job: int, by: tuple[str, ...]
+) -> None:
+    entries = analysis_of(client, job, *by)["bridge"]
+
+    page = visit.goes_to(f"/jobs/{job}?{'&'.join(f'by={name}' for name in by)}")
+
+    signs = {"added": 1, "removed": -1, "up": 1, "down": -1, "other": 1}
+    assert sorted(
+        [
+            entry["column"],
+            *map(named, entry["group"].values()),
+            *(move(sign * entry[kind]["amount"]) for kind, sign in signs.items()),
+            move(entry["net"]),
+        ]
+        for entry in entries
+        if any(entry[kind]["amount"] for kind in signs)
+    ) == sorted(rows_of(page, "From old to new"))
+    expect(page.get_by_text("Checked: each line adds up to its net.")).to_be_visible()
+
+
+def test_the_calendar_has_each_group(visit: Visit, client: Client, job: int) -> None:
+    entries = analysis_of(client, job, "shop")["calendar"]
+
+    rows = rows_of(visit.goes_to(f"/jobs/{job}?by=shop"), "When")
+
+    groups = [[e for e in entries if e["group"] == {"shop": shop or None}] for shop in SHOPS]
+    wanted = [
+        [named(shop), *(count(sum(e[kind] for e in group)) for kind in KINDS)]
+        for shop, group in zip(SHOPS, groups, strict=True)
+    ]
+    assert sorted(wanted) == sorted(rows)
+
+
+def test_the_curve_is_that_of_the_analysis(visit: Visit, client: Client, job: int) -> None:
+    curve = analysis_of(client, job)["curve"]
+
+    rows = rows_of(visit.goes_to(f"/jobs/{job}"), "By how much")
+
+    assert [f"{point['rows']:,}" for point in curve] == rows[0][1:]
+
+
+def test_values_of_a_key_are_those_of_the_analysis(visit: Visit, client: Client, job: int) -> None:
+    slices = [one for one in analysis_of(client, job)["slices"] if one["column"] == "product"]
+
+    rows = rows_of(visit.goes_to(f"/jobs/{job}"), "Where: product")
+
+    assert [[named(one["value"]), *counts(one)] for one in slices] == [row[:4] for row in rows]
+
+
+def test_other_values_are_counted_together(visit: Visit, client: Client, job: int) -> None:
+    days = [one for one in analysis_of(client, job)["slices"] if one["column"] == "day"]
+
+    rows = rows_of(visit.goes_to(f"/jobs/{job}"), "Where: day")
+
+    others = {kind: sum(one[kind] for one in days[10:]) for kind in KINDS}
+    assert [f"{sum(one['values'] for one in days[10:])} others", *counts(others)] == rows[-1][:4]
+
+
+def test_the_movers_are_those_of_the_analysis(visit: Visit, client: Client, job: int) -> None:
+    movers = analysis_of(client, job)["movers"]
+
+    rows = rows_of(visit.goes_to(f"/jobs/{job}"), "What moved most")
+
+    assert [
+        [
+            mover["column"],
+            *map(named, mover["series"].values()),
+            str(mover["cells"]),
+            mover["first"],
+            mover["last"],
+            move(mover["largest"]),
+            move(mover["net"]),
+        ]
+        for mover in movers[:15]
+    ] == [row[:-1] for row in rows]
+
+
+def test_what_changes_have_in_common_is_a_sentence(visit: Visit, client: Client, job: int) -> None:
+    found = analysis_of(client, job)["patterns"]
+    of_zero = next(one for one in found if one["pattern"] == "from_zero")
+
+    page = visit.goes_to(f"/jobs/{job}")
+
+    said = f"Came from 0: all {of_zero['of']:,} changes of {HOSTILE}."
+    expect(page.locator(".notes li", has_text="Came from 0")).to_have_text(said)
+    for note in analysis_of(client, job)["notes"]:
+        expect(page.locator(".notes")).to_contain_text(note)
+
+
+def test_rows_are_grouped_without_scripts(browser: Browser, client: Client, job: int) -> None:
+    for visit in visits(browser, client, java_script_enabled=False):
+        page = visit.goes_to(f"/jobs/{job}")
+
+        page.get_by_label("shop", exact=True).check()
+        page.get_by_role("button", name="Show").click()
+
+        assert page.url.endswith(f"/jobs/{job}?by=shop")
+        expect(page.get_by_label("shop", exact=True)).to_be_checked()
+        expect(page.get_by_role("columnheader", name="shop").first).to_be_visible()
+
+
+def test_an_unknown_column_to_group_by_is_refused(client: Client, visit: Visit, job: int) -> None:
+    page = visit.goes_to(f"/jobs/{job}?by=amount")
+
+    assert 400 == client.get(f"/jobs/{job}?by=amount").status_code
+    expect(page.get_by_text("by: amount is not a key column.")).to_be_visible()
+
+
+def test_names_and_values_of_html_are_text(visit: Visit, job: int) -> None:
+    page = visit.goes_to(f"/jobs/{job}?by=shop")
+
+    expect(page.get_by_role("cell", name=HOSTILE).first).to_be_visible()
+    assert 0 == page.locator("main img, main script").count()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everyone_can_use_the_page(browser: Browser, client: Client, job: int, scheme: str) -> None:
+    for visit in visits(browser, client, color_scheme=scheme):
+        page = visit.goes_to(f"/jobs/{job}?by=shop")
+
+        found = Axe().run(page)
+
+        expect(page.get_by_role("heading", name="What moved most")).to_be_visible()
+        assert 0 == found.violations_count, found.generate_report()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_page_needs_not_be_moved_sideways(
+    browser: Browser, client: Client, job: int, width: int
+) -> None:
+    for visit in visits(browser, client, viewport={"width": width, "height": 700}):
+        page = visit.goes_to(f"/jobs/{job}?by=shop")
+
+        assert width >= page.evaluate("document.documentElement.scrollWidth")
+
+
+def without_analysis(service: Service) -> tuple[Client, int]:
+    """A client of an API without a worker, and a job that succeeded."""
+    service.write("old.csv", sales(0))
+    service.write("new.csv", sales(1))
+    client, worker = service.api_and_worker(metrics=service.write("metrics.toml", METRICS))
+    job_id = client.new_job("sales")
+    client.wait_for_success(job_id)
+    worker.signal(15)
+    worker.ended()
+    return client, job_id
+
+
+def test_an_analysis_takes_its_place_when_it_is_ready(browser: Browser, service: Service) -> None:
+    client, job_id = without_analysis(service)
+    for visit in visits(browser, client):
+        page = visit.goes_to(f"/jobs/{job_id}")
+        expect(page.get_by_text("The analysis is being made")).to_be_visible()
+        expect(page.get_by_text("No worker runs.")).to_be_visible()
+        page.evaluate("() => { document.body.dataset.same = 'yes'; }")
+
+        service.worker()
+
+        expect(page.get_by_role("heading", name="What moved most")).to_be_visible()
+        assert "yes" == page.evaluate("document.body.dataset.same")
+
+
+def test_an_analysis_appears_without_scripts(browser: Browser, service: Service) -> None:
+    client, job_id = without_analysis(service)
+    for visit in visits(browser, client, java_script_enabled=False):
+        page = visit.goes_to(f"/jobs/{job_id}")
+        expect(page.get_by_text("The analysis is being made")).to_be_visible()
+
+        service.worker()
+
+        expect(page.get_by_role("heading", name="What moved most")).to_be_visible()
+
+
+def test_the_part_of_an_analysis_that_is_not_ready_says_so(service: Service) -> None:
+    client, job_id = without_analysis(service)
+
+    answer = client.get(f"/jobs/{job_id}/analysis?wait=0")
+
+    assert 202 == answer.status_code
+    assert "The analysis is being made" in answer.text
+
+
+@pytest.mark.parametrize("lost", ["result", "detail"])
+def test_an_analysis_that_cannot_be_made_is_a_sentence(
+    browser: Browser, client: Client, working: Service, lost: str
+) -> None:
+    job_id = client.new_job("sales")
+    client.wait_for_success(job_id)
+    outputs = Outputs.of_attempt(working.settings.results_dir, job_id, 1)
+    Path(getattr(outputs, lost)).unlink()
+    for visit in visits(browser, client):
+        page = visit.goes_to(f"/jobs/{job_id}")
+
+        expect(page.get_by_text(re.compile(r"was removed\. Start a new job\."))).to_be_visible()
+        expect(page.get_by_role("heading", name="Every row accounted for")).to_be_visible()
+
+
+def test_without_changes_there_is_no_analysis(visit: Visit, client: Client) -> None:
+    job_id = client.new_job("same")
+    client.wait_for_success(job_id)
+
+    page = visit.goes_to(f"/jobs/{job_id}")
+
+    expect(page.get_by_text("Nothing changed.")).to_be_visible()
+    assert 0 == page.get_by_text("analysis").count()
+    assert 409 == client.get(f"/jobs/{job_id}/analysis").status_code
+
+
+def test_the_page_of_thousands_of_columns_is_small(client: Client) -> None:
+    names = [f"value_{place}" for place in range(2000)]
+    header = line_of(["id", *names])
+    files = {
+        side: (f"{side}.csv", f"{header}\n1,{','.join([number] * len(names))}\n")
+        for side, number in (("old", "1"), ("new", "2"))
+    }
+    fields = {"key": "id", "value": line_of(names)}
+    job_id = client.post("/api/diffing/new", files=files, data=fields).json()["job_id"]
+    client.wait_for_success(job_id)
+
+    part = client.get(f"/jobs/{job_id}/analysis")
+    page = client.get(f"/jobs/{job_id}")
+
+    assert (200, 200) == (part.status_code, page.status_code)
+    assert "1,950 further value columns are not shown." in page.text
+    assert len(page.content) < 200_000
