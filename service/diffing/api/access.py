@@ -66,6 +66,8 @@ PAGES: Final[dict[str, Need]] = {
     "GET /jobs/{job_id}": ANY_API_KEY,
     "GET /jobs/{job_id}/analysis": ANY_API_KEY,
     "POST /jobs/{job_id}/cancel": SUBMIT,
+    "GET /new": ANY_API_KEY,
+    "POST /new": SUBMIT,
     "GET /metrics/{metric_id}": ANY_API_KEY,
     "POST /metrics/{metric_id}/diff": SUBMIT,
     "POST /compare": SUBMIT,

@@ -23,6 +23,7 @@ from diffing.api.jobs import JobViews
 from diffing.api.openapi import Document
 from diffing.api.operations import Operations
 from diffing.api.pages.actions import Actions
+from diffing.api.pages.again import AgainPage
 from diffing.api.pages.job import JobPages
 from diffing.api.pages.jobs import JobsPage
 from diffing.api.pages.login import Login
@@ -66,6 +67,7 @@ def make_app(
         JobPages(backend),
         MetricPage(backend),
         Actions(backend, submissions),
+        AgainPage(backend, submissions),
         Login(backend, ask_for_api_keys=ask_for_api_keys),
         StaticFiles(),
     )

@@ -107,7 +107,16 @@ def job_of(request: Request, backend: Backend) -> Job:
         UnknownJob: the id is invalid or unknown, or the job belongs to another API key.
         ResultGone: the job was removed, a while after its end.
     """
-    job_id, caller = request.path_params["job_id"], caller_of(request)
+    return job_named(request.path_params["job_id"], request, backend)
+
+
+def job_named(job_id: str, request: Request, backend: Backend) -> Job:
+    """The job with an id, as the sender of a request sees it.
+
+    Raises:
+        UnknownJob, ResultGone: as from `job_of`.
+    """
+    caller = caller_of(request)
     if not re.fullmatch(r"[0-9]{1,19}", job_id):
         raise UnknownJob("Unknown job: the id of a job is a number.")
     try:

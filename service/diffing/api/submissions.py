@@ -3,6 +3,7 @@
 import logging
 import re
 from contextlib import nullcontext
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -17,6 +18,7 @@ from diffing.api.http.problems import problem
 from diffing.api.jobs import headers_of, seconds_to_wait
 from diffing.api.options import MetricOptions, comparison_of, options_of
 from diffing.core.catalogue import Metric
+from diffing.core.comparison import Comparison, Options
 from diffing.core.errors import (
     BadArgument,
     DatabaseUnavailable,
@@ -104,6 +106,28 @@ class Submissions:
         metric = await run_in_threadpool(self._welcome, metric_id, owner, idempotency_key)
         async with body_of(request, settings, one_off=metric is None, from_page=from_page) as body:
             return await run_in_threadpool(self._requested, metric, owner, idempotency_key, body)
+
+    async def submit_again(self, request: Request, job: Job, tolerances: dict[str, Any]) -> Job:
+        """Record and queue a job with the files and options of another, but other tolerances.
+
+        Args:
+            request: of a page; its body was read.
+            job: of files in the folder of inputs.
+            tolerances: members of a request body.
+
+        Raises:
+            NotFound: the metric is unknown, or an input file is missing.
+            Unprocessable: the tolerances do not fit the columns.
+            QueueFull, DatabaseUnavailable: it cannot be recorded.
+        """
+        owner, found = caller_of(request).owner, job.comparison or {}
+        names = Options.model_fields if job.metric else Comparison.model_fields
+        members: dict[str, Any] = {name: found[name] for name in names if name in found}
+        members |= {side: name for side in ("old", "new") if (name := getattr(job, side))}
+        own = members.get("tolerance", {}) | tolerances.get("tolerance", {})
+        members |= tolerances | ({"tolerance": own} if own else {})
+        metric = await run_in_threadpool(self._welcome, job.metric, owner, None)
+        return await run_in_threadpool(self._requested, metric, owner, None, Body(members))
 
     def _welcome(
         self, metric_id: str | None, owner: str | None, idempotency_key: str | None

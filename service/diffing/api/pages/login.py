@@ -1,7 +1,6 @@
 """The page that begins a session, and its end."""
 
 import re
-from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -10,11 +9,9 @@ from starlette.routing import Route
 
 from diffing.api.access import LOGIN, SESSION, refuse_other_sites, session_of
 from diffing.api.backend import Backend
+from diffing.api.pages.forms import fields_of_form
 from diffing.api.pages.rendering import page, with_error_page
-from diffing.core.errors import TooLarge
 from diffing.store.sessions import DURATION
-
-_MOST_BYTES = 8 * 1024
 
 
 class Login:
@@ -48,7 +45,7 @@ class Login:
     async def begin(self, request: Request) -> Response:
         """Begin a session with the token of an API key."""
         refuse_other_sites(request.headers)
-        fields = await _fields(request)
+        fields = await fields_of_form(request)
         token, back = fields.get("token", "").strip(), _own(fields.get("next", ""))
         api_key = await run_in_threadpool(self._backend.api_keys.find, token)
         if not api_key:
@@ -74,20 +71,6 @@ class Login:
         response = RedirectResponse(LOGIN, status_code=303)
         response.delete_cookie(SESSION, httponly=True, samesite="strict")
         return response
-
-
-async def _fields(request: Request) -> dict[str, str]:
-    """The fields of a small form.
-
-    Raises:
-        TooLarge: it is not small.
-    """
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            raise TooLarge(f"The form has more than {_MOST_BYTES:,} bytes.")
-    return dict(parse_qsl(body.decode("latin-1")))
 
 
 def _form(back: str, *, wrong: bool = False) -> Response:

@@ -1,0 +1,91 @@
+"""The form that starts a job again with other tolerances."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from diffing.api.backend import Backend
+from diffing.api.jobs import job_named
+from diffing.api.pages.commands import commands_of
+from diffing.api.pages.forms import fields_of_form
+from diffing.api.pages.frame import frame_of
+from diffing.api.pages.rendering import page, with_error_page
+from diffing.api.submissions import Submissions
+from diffing.core.errors import Conflict
+from diffing.core.option_texts import TOLERANCES, read_options
+from diffing.store.job import Job
+
+
+class AgainPage:
+    """Starts a job again."""
+
+    def __init__(self, backend: Backend, submissions: Submissions) -> None:
+        self._backend = backend
+        self._submissions = submissions
+
+    def routes(self) -> list[Route]:
+        """The routes of this page."""
+        return [
+            Route("/new", self.form, include_in_schema=False),
+            Route("/new", self.start, methods=["POST"], include_in_schema=False),
+        ]
+
+    @with_error_page
+    async def form(self, request: Request) -> Response:
+        """The form, filled in with the job `?from=`, and `?rel_tol=` and `?abs_tol=`."""
+        return await run_in_threadpool(self._form, request)
+
+    @with_error_page
+    async def start(self, request: Request) -> Response:
+        """Start the job."""
+        fields = await fields_of_form(request)
+        job = await run_in_threadpool(self._job, fields.get("from", ""), request)
+        if job.upload:
+            raise Conflict("Uploaded files cannot be diffed again. Upload them again.")
+        started = await self._submissions.submit_again(request, job, _tolerances(fields))
+        return RedirectResponse(f"/jobs/{started.id}", status_code=303)
+
+    def _form(self, request: Request) -> Response:
+        asked = request.query_params
+        job = self._job(asked.get("from", ""), request)
+        summary = job.summary or {}
+        shown = {name: asked.get(name, _text(summary[name])) for name in TOLERANCES}
+        values = {
+            "frame": frame_of(self._backend, request, "jobs"),
+            "job": job,
+            "summary": summary,
+            "tolerances": shown,
+            "command": self._command(job, shown) if job.upload else None,
+        }
+        return page("again", values)
+
+    def _job(self, job_id: str, request: Request) -> Job:
+        job = job_named(job_id, request, self._backend)
+        if not job.summary:
+            raise Conflict(f"Job {job.id} has no result. Start a new one.")
+        return job
+
+    def _command(self, job: Job, texts: Mapping[str, str]) -> str:
+        options = _tolerances(texts)
+        own = {**(job.summary or {})["tolerance"], **options.pop("tolerance", {})}
+        again = replace(job, summary={**(job.summary or {}), **options, "tolerance": own})
+        return commands_of(again, "").shell
+
+
+def _tolerances(texts: Mapping[str, str]) -> dict[str, Any]:
+    """The tolerances of the form, as members of a request body. Empty fields are the defaults.
+
+    Raises:
+        BadArgument: a text is not a tolerance.
+    """
+    given = {name: [text] for name in TOLERANCES if (text := texts.get(name, "").strip())}
+    return {"rel_tol": None, "abs_tol": 0.0, **read_options(given)}
+
+
+def _text(tolerance: float | None) -> str:
+    return "" if tolerance is None else f"{tolerance:.15g}"
