@@ -31,14 +31,15 @@ class Visit:
         self.page: Page = context.new_page()
         self.page.on("console", self._note)
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("request", self._watch)
+        self.page.on("request", self.watch)
 
     def _note(self, message: ConsoleMessage) -> None:
         # a browser reports each answer that is an error; those are tested by their status
         if message.type == "error" and "Failed to load resource" not in message.text:
             self.faults.append(message.text)
 
-    def _watch(self, request: object) -> None:
+    def watch(self, request: object) -> None:
+        """Note a request that is not for the service."""
         url = str(getattr(request, "url", ""))
         if not url.startswith((self._base, "data:", "blob:")):
             self.faults.append(f"foreign request: {url}")

@@ -1,6 +1,7 @@
 """What changed, on the page of a job: the numbers of its analysis, in a real browser."""
 
 import json
+import random
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
@@ -19,6 +20,7 @@ from tests.service_under_test import Client, Service
 KEY = ["day", "shop", "product"]
 VALUE = ["amount", HOSTILE, "note"]
 KINDS = ("changed", "added", "removed")
+HEADINGS = ("Which columns", "From old to new", "When", "By how much", "What moved most")
 SHOPS = ["north", HOSTILE, ""]
 METRICS = f"""
 [metric.sales]
@@ -316,15 +318,16 @@ def test_the_part_of_an_analysis_that_is_not_ready_says_so(service: Service) -> 
     assert "The analysis is being made" in answer.text
 
 
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
 @pytest.mark.parametrize("lost", ["result", "detail"])
 def test_an_analysis_that_cannot_be_made_is_a_sentence(
-    browser: Browser, client: Client, working: Service, lost: str
+    browser: Browser, client: Client, working: Service, lost: str, scripts: bool
 ) -> None:
     job_id = client.new_job("sales")
     client.wait_for_success(job_id)
     outputs = Outputs.of_attempt(working.settings.results_dir, job_id, 1)
     Path(getattr(outputs, lost)).unlink()
-    for visit in visits(browser, client):
+    for visit in visits(browser, client, java_script_enabled=scripts):
         page = visit.goes_to(f"/jobs/{job_id}")
 
         expect(page.get_by_text(re.compile(r"was removed\. Start a new job\."))).to_be_visible()
@@ -342,6 +345,88 @@ def test_without_changes_there_is_no_analysis(visit: Visit, client: Client) -> N
     assert 409 == client.get(f"/jobs/{job_id}/analysis").status_code
 
 
+@pytest.fixture
+def report(client: Client, job: int, tmp_path: Path) -> Path:
+    """The report of a job, saved as a file."""
+    answer = client.get(f"/jobs/{job}/report.html?by=shop")
+    assert (
+        f'attachment; filename="sales_report_{job}.html"' == answer.headers["content-disposition"]
+    )
+    path = tmp_path / "report.html"
+    path.write_bytes(answer.content)
+    return path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_report_shows_the_page_and_makes_no_request(
+    browser: Browser, client: Client, job: int, report: Path, scheme: str
+) -> None:
+    requests: list[str] = []
+    for visit in visits(browser, client, color_scheme=scheme):
+        visit.page.goto(f"{client.base_url}/jobs/{job}?by=shop")
+        tables = {name: rows_of(visit.page, name) for name in HEADINGS}
+        visit.page.remove_listener("request", visit.watch)
+        visit.page.on("request", lambda request: requests.append(request.url))
+
+        visit.page.goto(report.as_uri())
+
+        assert [report.as_uri()] == requests
+        assert tables == {name: rows_of(visit.page, name) for name in HEADINGS}
+        assert 0 == visit.page.locator("script, form, img, link").count()
+        # its style counts
+        assert "8px" == visit.page.locator(".card").first.evaluate(
+            "card => getComputedStyle(card).borderTopLeftRadius"
+        )
+
+
+def test_a_report_waits_for_the_analysis(service: Service) -> None:
+    client, job_id = without_analysis(service)
+
+    answer = client.get(f"/jobs/{job_id}/report.html?wait=0")
+
+    assert 503 == answer.status_code
+    assert "The analysis is being made." in answer.text
+
+
+def test_a_job_that_failed_has_no_report(client: Client) -> None:
+    body = {"old": "old.csv", "new": "new.csv", "key": ["none"], "value": ["amount"]}
+    job_id = client.post("/api/diffing/new", json=body).json()["job_id"]
+    client.wait_for_failure(job_id)
+
+    answer = client.get(f"/jobs/{job_id}/report.html")
+
+    assert 409 == answer.status_code
+    assert "nothing to report" in answer.text
+
+
+def test_a_report_of_many_groups_days_and_columns_is_small(client: Client) -> None:
+    keys = ["day", "group", *(f"key_{place}" for place in range(8))]
+    values = [f"a_long_name_of_a_column_of_values_{place}" for place in range(60)]
+    numbers = random.Random(1)
+    rows = [
+        [str(date(2026, 1, 1) + timedelta(days=day)), f"a long name of a group {group}", *picked]
+        for day in range(90)
+        for group in range(25)
+        for picked in [
+            [str(numbers.randrange(100)) for _ in range(8)] for _ in range(numbers.randrange(1, 4))
+        ]
+    ]
+    header = line_of([*keys, *values])
+    files = {
+        side: (f"{side}.csv", "\n".join([header, *(",".join([*row, *cells]) for row in rows), ""]))
+        for side, cells in (("old", ["1"] * 60), ("new", ["2.5"] * 60))
+    }
+    fields = {"key": line_of(keys), "value": line_of(values)}
+    job_id = client.post("/api/diffing/new", files=files, data=fields).json()["job_id"]
+    client.wait_for_success(job_id)
+
+    report = client.get(f"/jobs/{job_id}/report.html?by=group&wait=60")
+
+    assert 200 == report.status_code
+    assert "2 further key columns are in the" in report.text
+    assert len(report.content) < 300_000
+
+
 def test_the_page_of_thousands_of_columns_is_small(client: Client) -> None:
     names = [f"value_{place}" for place in range(2000)]
     header = line_of(["id", *names])
@@ -355,7 +440,9 @@ def test_the_page_of_thousands_of_columns_is_small(client: Client) -> None:
 
     part = client.get(f"/jobs/{job_id}/analysis")
     page = client.get(f"/jobs/{job_id}")
+    report = client.get(f"/jobs/{job_id}/report.html")
 
-    assert (200, 200) == (part.status_code, page.status_code)
+    assert [200] * 3 == [answer.status_code for answer in (part, page, report)]
     assert "1,950 further value columns are not shown." in page.text
     assert len(page.content) < 200_000
+    assert len(report.content) < 100_000

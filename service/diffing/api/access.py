@@ -65,6 +65,7 @@ PAGES: Final[dict[str, Need]] = {
     "GET /jobs": ANY_API_KEY,
     "GET /jobs/{job_id}": ANY_API_KEY,
     "GET /jobs/{job_id}/analysis": ANY_API_KEY,
+    "GET /jobs/{job_id}/report.html": ANY_API_KEY,
     "POST /jobs/{job_id}/cancel": SUBMIT,
     "GET /new": ANY_API_KEY,
     "POST /new": SUBMIT,

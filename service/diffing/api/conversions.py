@@ -1,12 +1,13 @@
 """Queues conversions of results, and waits for their files."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from diffing.api.watch import Watch
-from diffing.core.errors import ConversionFailed, NotAcceptable, ResultGone
+from diffing.core.errors import ConversionFailed, DiffingError, NotAcceptable, ResultGone
 from diffing.store.conversions import Conversion, Conversions
 from diffing.store.job import Status
 from diffing.store.queue import JobQueue
@@ -55,11 +56,28 @@ class Formats:
         if not left:  # its worker is stopping
             return Status.QUEUED
         if error := left[0].error:
-            raise _KINDS.get(error["type"], ConversionFailed)(error["detail"])
+            raise _error_of(error)
         return left[0].status
+
+    async def refuse_failed(self, target: Path) -> None:
+        """Report a conversion that failed within the last minute, so that it is not tried again.
+
+        Args:
+            target: the converted file.
+
+        Raises:
+            NotAcceptable, ResultGone, ConversionFailed: as from `unfinished`.
+            DatabaseUnavailable: the conversions cannot be read.
+        """
+        if error := await run_in_threadpool(self._conversions.failure_of, target.name):
+            raise _error_of(error)
 
     def _wanted(self, name: str, rows: int) -> Conversion:
         wanted = self._conversions.want(name, rows)
         if wanted.is_new:
             self._queue.put(wanted.id)
         return wanted
+
+
+def _error_of(error: Mapping[str, str]) -> DiffingError:
+    return _KINDS.get(error["type"], ConversionFailed)(error["detail"])

@@ -20,6 +20,7 @@ from diffing.store.schema import conversions as _conversions
 # Longer than a request waits, and than a client waits before it asks again.
 _WANTED_FOR = timedelta(minutes=2)
 _FAILURES_KEPT_FOR = timedelta(days=1)
+_FAILED_LATELY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,16 @@ class Conversions:
             )
             row = connection.execute(asked).one()
         return Conversion.from_row(row)
+
+    def failure_of(self, name: str) -> dict[str, str] | None:
+        """The error of a conversion that failed within the last minute; None otherwise.
+
+        Args:
+            name: of the file, in the folder of results.
+        """
+        lately = _conversions.c.seen_at > self._now() - _FAILED_LATELY
+        failed = (_conversions.c.name == name, _conversions.c.status == Status.FAILED)
+        return next((conversion.error for conversion in self._all(*failed, lately)), None)
 
     def claim(self, conversion_id: int) -> Conversion | None:
         """Take a queued conversion; None if it is not queued any longer, or no client wants it."""

@@ -82,6 +82,8 @@ async def analysis_shown(
     query = urlencode([("by", line_of([name])) for name in columns])
     choices = _choices(summary, columns)
     try:
+        if not seconds:  # a page that loads again sees a failure, and does not try again
+            await backend.formats.refuse_failed(path)
         if await unfinished(backend, job, (path, 0), request, seconds):
             return Shown(query, choices)
         return Shown(query, choices, await run_in_threadpool(_sections_in, path, job))

@@ -15,9 +15,10 @@ from diffing.api.pages.analysis import Shown, analysis_shown
 from diffing.api.pages.commands import commands_of
 from diffing.api.pages.frame import frame_of
 from diffing.api.pages.rendering import page, with_error_page
+from diffing.api.pages.report import report_of
 from diffing.api.results import WAIT_SECONDS
 from diffing.core.comparison import Comparison
-from diffing.core.errors import Conflict, UnknownMetric
+from diffing.core.errors import Conflict, NotReady, UnknownMetric
 from diffing.store.job import Job, Status
 
 _ADVICE = {
@@ -40,6 +41,7 @@ class JobPages:
         return [
             Route("/jobs/{job_id}", self.job, include_in_schema=False),
             Route("/jobs/{job_id}/analysis", self.analysis, include_in_schema=False),
+            Route("/jobs/{job_id}/report.html", self.report, include_in_schema=False),
         ]
 
     @with_error_page
@@ -54,6 +56,12 @@ class JobPages:
         job, shown = await self._found(request, seconds_to_wait(request, WAIT_SECONDS))
         return await run_in_threadpool(self._part, request, job, shown)
 
+    @with_error_page
+    async def report(self, request: Request) -> Response:
+        """The page of a job that succeeded, as one file. It waits for the analysis."""
+        job, shown = await self._found(request, seconds_to_wait(request, WAIT_SECONDS))
+        return await run_in_threadpool(self._report, request, job, shown)
+
     async def _found(self, request: Request, seconds: float) -> tuple[Job, Shown | None]:
         job = await run_in_threadpool(job_of, request, self._backend)
         return job, await analysis_shown(self._backend, request, job, seconds)
@@ -67,11 +75,19 @@ class JobPages:
         values = self._values(request, job, shown)
         return page("job/changes", values, 202 if shown.waits else 200)
 
+    def _report(self, request: Request, job: Job, shown: Shown | None) -> Response:
+        if job.status is not Status.SUCCEEDED:
+            raise Conflict("The job has not succeeded, so there is nothing to report.")
+        if shown and shown.waits:
+            raise NotReady("The analysis is being made. Try again in a few seconds.")
+        return report_of(job, self._values(request, job, shown))
+
     def _values(self, request: Request, job: Job, shown: Shown | None) -> dict[str, Any]:
         base = str(request.base_url).rstrip("/")
         values: dict[str, Any] = {
             "frame": frame_of(self._backend, request, "jobs"),
             "base": base,
+            "report": False,
             "job": job,
             "comparison": self._comparison(job),
             "before": self._waiting_before(job),

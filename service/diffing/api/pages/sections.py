@@ -3,8 +3,8 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, replace
+from itertools import groupby, islice
 from typing import Any
 
 from diffing.api.pages.charts import KINDS, Calendar, Span, Tick, stacked, steps
@@ -12,7 +12,9 @@ from diffing.api.pages.rendering import shown_share, shown_text
 from diffing.core.noise import noise_in
 
 # how many of each are shown; the document has more
-MOST_STEPS, MOST_VALUES, MOST_MOVERS = 12, 10, 15
+MOST_STEPS, MOST_VALUES, MOST_MOVERS, MOST_KEYS = 12, 10, 15, 8
+# parts of pictures in time, beyond which they have no titles, so that a page stays small
+_MOST_TITLES = 600
 _MOST_GROUPED_COLUMNS = 6
 # names of a series or group, up to which each has a column of its own
 _BESIDE = 4
@@ -69,12 +71,14 @@ class TimeLine:
     Args:
         texts: of the group; None for all groups that are not named.
         spans: its rows.
+        label: of the first of them, for those who do not see the picture.
         counts: rows by kind.
         undated: rows without a date.
     """
 
     texts: Texts | None
     spans: list[Span]
+    label: str
     counts: dict[str, int]
     undated: int
 
@@ -274,7 +278,7 @@ def _bridge(document: Mapping[str, Any]) -> Bridge:
     # a column of texts alone has no amounts
     texts = {c["column"] for c in document["columns"] if c["text"] and c["text"] == c["cells"]}
     steps_of = [_step(entry) for entry in document["bridge"] if entry["column"] not in texts]
-    lines = [line for line in steps_of if any(line.moves.values())]
+    lines = [line for line in steps_of if any(move != 0 for move in line.moves.values())]
     shown = []
     columns = [c["column"] for c in document["columns"]]  # those that changed most first
     lines.sort(key=lambda line: columns.index(line.column) if line.column in columns else math.inf)
@@ -327,7 +331,13 @@ def _when(entries: Sequence[Mapping[str, Any]]) -> When | None:
         with_date = [entry for entry in of_group if entry["start"] is not None]
         undated = sum(counts.values()) - sum(entry[k] for entry in with_date for k in KINDS)
         texts = None if group is None else _texts(group)
-        lines.append(TimeLine(texts, calendar.line(with_date), counts, undated))
+        spans = calendar.line(with_date)
+        label = spans[0].title + ", and further periods" * (len(spans) > 1) if spans else "none"
+        lines.append(TimeLine(texts, spans, label, counts, undated))
+    if sum(len(line.spans) for line in lines) > _MOST_TITLES:
+        lines = [
+            replace(line, spans=[replace(span, title="") for span in line.spans]) for line in lines
+        ]
     return When(
         column=dated[0]["column"],
         unit=dated[0]["unit"],
@@ -369,7 +379,7 @@ def _tolerance(tolerance: float) -> str:
 
 def _where(document: Mapping[str, Any]) -> list[Where]:
     found = groupby(document["slices"], key=lambda one: one["column"])
-    return [_values(column, list(slices)) for column, slices in found]
+    return [_values(column, list(slices)) for column, slices in islice(found, MOST_KEYS)]
 
 
 def _values(column: str, slices: Sequence[Mapping[str, Any]]) -> Where:
