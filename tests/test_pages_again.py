@@ -92,6 +92,15 @@ def test_other_options_stay(client: Client) -> None:
     assert ("new.csv", "small") == (summary["old"]["name"], summary["metric"])
 
 
+def test_the_tolerance_of_one_column_leaves_those_of_others(client: Client) -> None:
+    own = {"amount": {"rel_tol": 0.125, "abs_tol": None}}
+    job_id = job_of_metric(client, tolerance=own)
+
+    summary = again(client, job_id, rel_tol="price=0.25", abs_tol="0")
+
+    assert own | {"price": {"rel_tol": 0.25, "abs_tol": None}} == summary["tolerance"]
+
+
 def test_an_empty_field_is_the_default(client: Client) -> None:
     summary = again(client, job_of_metric(client), rel_tol="", abs_tol="")
 

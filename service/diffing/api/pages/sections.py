@@ -181,6 +181,7 @@ class Sections:
     Args:
         document: of the analysis.
         findings: sentences about patterns.
+        kinds: of rows, those that there are.
         by: names of the columns of groups.
         bridge, when, how_much, where, moved: the sections.
         series: names of the columns of series.
@@ -188,6 +189,7 @@ class Sections:
 
     document: Mapping[str, Any]
     findings: list[str]
+    kinds: list[str]
     by: list[str]
     bridge: Bridge
     when: When | None
@@ -208,6 +210,7 @@ def sections_of(document: Mapping[str, Any]) -> Sections:
     return Sections(
         document=document,
         findings=_findings(document, where),
+        kinds=[kind for kind in KINDS if document["rows"][kind]],
         by=_heads(document["by"]),
         bridge=_bridge(document),
         when=_when(document["calendar"]),
@@ -280,12 +283,13 @@ def _bridge(document: Mapping[str, Any]) -> Bridge:
     steps_of = [_step(entry) for entry in document["bridge"] if entry["column"] not in texts]
     lines = [line for line in steps_of if any(move != 0 for move in line.moves.values())]
     shown = []
+    most = MOST_STEPS if len({line.column for line in lines}) == 1 else MOST_STEPS // 2
     columns = [c["column"] for c in document["columns"]]  # those that changed most first
     lines.sort(key=lambda line: columns.index(line.column) if line.column in columns else math.inf)
     for number, (_, of_column) in enumerate(groupby(lines, key=lambda line: line.column)):
         if number < _MOST_GROUPED_COLUMNS or not document["by"]:
             # groups may have other units, so the order is that of their rows
-            shown += list(of_column)[:MOST_STEPS]
+            shown += list(of_column)[:most]
     return Bridge(
         lines=shown,
         more=len(lines) - len(shown),
