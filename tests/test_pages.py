@@ -396,5 +396,7 @@ def test_a_job_shows_its_verdict_and_its_periods(visit: Visit, client: Client) -
     expect(card.get_by_role("row", name="v.moved")).to_contain_text("infinite")
     periods = page.get_by_role("region", name="Settled and open periods")
     expect(periods.get_by_role("row", name="settled")).to_have_text(re.compile(r"1\s*1\s*0\s*1"))
+    page.set_viewport_size({"width": 360, "height": 700})
+    assert 360 >= page.evaluate("document.documentElement.scrollWidth")
     faults = Axe().run(page)
     assert 0 == faults.violations_count, faults.generate_report()
