@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from diffing.core.csv_record import line_of
 from diffing.files.results import Outputs
 from tests.browser import HOSTILE, WIDTHS, Visit, visits
 from tests.service_under_test import Client, Service
+from tests.test_access import make_api_key
 
 KEY = ["day", "shop", "product"]
 VALUE = ["amount", HOSTILE, "note"]
@@ -296,6 +297,52 @@ def test_an_analysis_takes_its_place_when_it_is_ready(browser: Browser, service:
 
         expect(page.get_by_role("heading", name="What moved most")).to_be_visible()
         assert "yes" == page.evaluate("document.body.dataset.same")
+
+
+def test_an_analysis_is_asked_for_again_when_the_service_is_busy(
+    browser: Browser, service: Service
+) -> None:
+    client, job_id = without_analysis(service)
+    for visit in visits(browser, client):
+        visit.page.route("**/analysis", lambda route: route.fulfill(status=503), times=1)
+        visit.goes_to(f"/jobs/{job_id}")
+
+        service.worker()
+
+        expect(visit.page.get_by_role("heading", name="What moved most")).to_be_visible()
+
+
+def test_an_analysis_that_is_refused_is_a_sentence(browser: Browser, service: Service) -> None:
+    client, job_id = without_analysis(service)
+    for visit in visits(browser, client):
+        visit.page.route("**/analysis", lambda route: route.fulfill(status=410))
+        page = visit.goes_to(f"/jobs/{job_id}")
+
+        expect(page.get_by_text("The analysis cannot be shown.")).to_be_visible()
+
+
+def ends_session(route: Route) -> None:
+    route.request.frame.page.context.clear_cookies()
+    route.continue_()
+
+
+def test_the_end_of_a_session_leads_to_the_page_that_begins_one(
+    browser: Browser, service: Service
+) -> None:
+    _, job_id = without_analysis(service)
+    token = make_api_key(service.folder, "admin")
+    metrics = service.settings.input_dir / "metrics.toml"
+    api = service.start("api", "--port", "0", API_KEYS="on", metrics=metrics)
+    client = service.client_of(api)
+    for visit in visits(browser, client):
+        page = visit.goes_to("/login")
+        page.get_by_label("token").fill(token)
+        page.get_by_role("button", name="Sign in").click()
+        page.route("**/analysis", ends_session)
+
+        visit.goes_to(f"/jobs/{job_id}")
+
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
 def test_an_analysis_appears_without_scripts(browser: Browser, service: Service) -> None:

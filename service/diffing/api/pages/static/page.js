@@ -55,10 +55,12 @@ async function complete(box) {
   try {
     const response = await fetch(box.dataset.part);
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("changes");
-    if (response.ok && fresh) {
+    if (fresh) {
       document.getElementById("changes").replaceWith(fresh);
       part = fresh.querySelector("[data-part]");
-    }
+    } else if (response.redirected) location.reload(); // the session ended
+    else if (response.status >= 500) part = box;
+    else box.querySelector("p").textContent = "The analysis cannot be shown. Load the page again.";
   } catch (error) { part = box; /* the service restarts */ }
   if (part) setTimeout(complete, 2000, part);
 }
