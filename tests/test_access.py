@@ -391,7 +391,7 @@ def test_each_operation_is_for_the_keys_that_have_its_scope(
 def test_every_route_has_its_need_in_the_table_and_every_need_its_route(tmp_path: Path) -> None:
     app = make_app(Settings(data_dir=tmp_path), load_catalogue(None))
     operations = {
-        f"{'GET' if method == 'HEAD' else method} {route.path.rstrip('/') or '/'}"
+        f"{'GET' if method == 'HEAD' else method} {route.path.rstrip('/')}"
         for route in app.routes
         if isinstance(route, Route)
         for method in route.methods or ()
