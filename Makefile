@@ -75,6 +75,10 @@ torture: install ## break everything while jobs run, print what held (SEED=1, JO
 fuzz: install ## send mad requests from 100 clients at once (SEED=1, REQUESTS=10000)
 	@$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) $(if $(REQUESTS),--requests $(REQUESTS))
 
+.PHONY: picture
+picture: install browser ## take the picture of a page in the README, from sample data
+	@$(BIN)/python -m tests.picture service/page.png
+
 .PHONY: image-test
 image-test: install ## build the image and try it on a real engine, one of its own if need be
 	@$(BIN)/python -m tests.image

@@ -228,3 +228,24 @@ def test_an_import_is_cheap() -> None:
     assert "[]\n" == done.stdout
     with pytest.raises(AttributeError, match="no attribute 'dif'"):
         _ = diffing.dif
+
+
+def test_copies_that_are_counted_add_up_in_the_analysis(tmp_path: Path) -> None:
+    (tmp_path / "old.csv").write_text("k,v\na,1\na,5\nb,2\nb,2\n")
+    (tmp_path / "new.csv").write_text("k,v\na,5\na,1.5\na,7\nb,2\n")
+    with diff(
+        tmp_path / "old.csv", tmp_path / "new.csv", key="k", value="v", duplicates="count"
+    ) as found:
+        document = found.explain()
+
+    # 1 became 1.5, 7 is one more, and one of the two 2 is gone
+    (bridge,) = document["bridge"]
+    steps = {name: bridge[name] for name in ("added", "removed", "up", "down", "net")}
+    assert {
+        "added": {"rows": 1, "amount": 7.0},
+        "removed": {"rows": 1, "amount": 2.0},
+        "up": {"rows": 1, "amount": 0.5},
+        "down": {"rows": 0, "amount": 0.0},
+        "net": 5.5,
+    } == steps
+    assert "Keys repeat" not in " ".join(document["notes"])

@@ -44,7 +44,7 @@ def run(settings: Settings, *, once: bool) -> None:
             if not once:
                 console.print(f"the whole result: curl -OJ {both.url}/api/diffing/job/{job_id}")
         if not once:
-            console.print(f"\nServing on {both.url} until Ctrl-C.")
+            console.print(f"\nServing on {both.url} until Ctrl-C: open it in a browser.")
             both.wait()
 
 

@@ -31,7 +31,7 @@ def notes_of(
             "any by a little more."
         )
     notes.append("Shares are of added, changed and removed rows only, not of the whole files.")
-    if summary["duplicate_keys"]["old"]:
+    if summary["duplicate_keys"]["old"] and comparison.duplicates != "count":
         notes.append(
             "Keys repeat in old. Old values are those of the first row of a key, and the curve is "
             "an upper bound."
