@@ -241,3 +241,13 @@ def test_the_search_meets_every_smallest_key_in_the_order_of_its_cost(
     ]
     smallest = [some for some in every if not any({*other} < {*some} for other in every)]
     assert sorted((round(sum(costs[p] for p in some), 6), some) for some in smallest) == found
+
+
+def test_a_file_of_another_dialect_is_searched_with_its_options(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("# made up\nday;shop\n1;1\n1;2\n2;1\n", encoding="utf-16")
+
+    refused = diffing(tmp_path, "suggest-key", "a.csv")
+
+    assert (2, True) == (refused.returncode, "Give --encoding utf-16" in refused.stderr)
+    dialect = ("--encoding", "utf-16", "--delimiter", ";", "--skip-lines", "1")
+    assert ["--key day --key shop"] == suggested(tmp_path, "a.csv", *dialect)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from diffing.cli.console import to_people
+from diffing.cli.dialects import with_dialects
 from diffing.core.comparison import AUTO, Comparison
 from diffing.core.input_file import InputFile
 from diffing.core.settings import Settings, load_settings
@@ -19,10 +20,13 @@ from diffing.sandbox.limits import Limits
 EXAMPLES = ("diffing suggest-key old.csv new.csv", "diffing suggest-key old.csv")
 
 
+@with_dialects
 def suggest_key(
     old: Annotated[Path, typer.Argument(metavar="OLD", help="A CSV file.")],
     new: Annotated[Path | None, typer.Argument(metavar="[NEW]", help="The other one.")] = None,
     seconds: Annotated[float, typer.Option(min=1, help="Most seconds for the search.")] = 60.0,
+    *,
+    options: dict[str, Any],
 ) -> None:
     """Print the smallest sets of columns that are unique in each file, one a line."""
     # imported here: the other commands need no DuckDB
@@ -31,7 +35,7 @@ def suggest_key(
 
     files = [InputFile.given(path) for path in (old, new) if path]
     with _searching(load_settings()) as limits:
-        search = KeySuggestion(files, limits, Comparison.of(key=AUTO), seconds)
+        search = KeySuggestion(files, limits, Comparison.of(key=AUTO, **options), seconds)
         for key in run(search.run, search.interrupt):
             typer.echo(as_options(key))
 
