@@ -3,6 +3,7 @@
 import csv
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from diffing.core.comparison import Comparison
 from diffing.core.errors import BadInput, Interrupted
 from diffing.core.input_file import InputFile
 from diffing.core.spec import DiffSpec
+from diffing.csvfiles.one_file import OneFile
 from diffing.csvfiles.open import open_csv
 from diffing.engine.diff import Diff
 from diffing.files.results import Outputs
@@ -167,6 +169,18 @@ class TestParquet:
         assert (0, "") == (done.returncode, done.stderr)
         rows = (tmp_path / "out.csv").read_text().splitlines()[1:]
         assert [f"{i * 7919 % 100000},{i + 1}" for i in range(1, 100_000, 2)] == rows
+
+    def test_each_thread_reads_at_its_own_place(self, tmp_path: Path) -> None:
+        path = tmp_path / "digits"
+        path.write_bytes(b"0123456789")
+        with path.open("rb") as file, ThreadPoolExecutor(1) as other:
+            shared = OneFile(file.fileno(), "source", at_places=True).open("source://file")
+            shared.seek(2)
+            other.submit(shared.seek, 7).result()
+
+            assert b"234" == shared.read(3)
+            assert b"789" == other.submit(shared.read, 9).result()
+            assert (5, b"56789", b"") == (shared.tell(), shared.read(), shared.read(1))
 
     BAD: tuple[tuple[str, Callable[[bytes], bytes], str], ...] = (
         ("select 1 id, [1] as value", bytes, "the column value is INTEGER[], which has no text"),

@@ -157,8 +157,9 @@ def test_an_unknown_job_cannot_be_started_again(client: Client, method: str) -> 
 
 
 def test_a_job_without_a_result_cannot_be_started_again(client: Client) -> None:
-    body = {"old": "old.csv", "new": "new.csv", "key": ["none"], "value": ["amount"]}
-    job_id = client.post("/api/diffing/new", json=body).json()["job_id"]
+    files = {"old": ("o.csv", "k,v\n1,2\n"), "new": ("n.csv", 'k,v\n1,2\n2,"\n')}
+    form = {"key": "k", "value": "v"}
+    job_id = client.post("/api/diffing/new", files=files, data=form).json()["job_id"]
     client.wait_for_failure(job_id)
 
     assert_page(client.post("/new", data={"from": str(job_id)}), 409, "has no result.")

@@ -436,8 +436,9 @@ def test_a_report_waits_for_the_analysis(service: Service) -> None:
 
 
 def test_a_job_that_failed_has_no_report(client: Client) -> None:
-    body = {"old": "old.csv", "new": "new.csv", "key": ["none"], "value": ["amount"]}
-    job_id = client.post("/api/diffing/new", json=body).json()["job_id"]
+    files = {"old": ("o.csv", "k,v\n1,2\n"), "new": ("n.csv", 'k,v\n1,2\n2,"\n')}
+    form = {"key": "k", "value": "v"}
+    job_id = client.post("/api/diffing/new", files=files, data=form).json()["job_id"]
     client.wait_for_failure(job_id)
 
     answer = client.get(f"/jobs/{job_id}/report.html")

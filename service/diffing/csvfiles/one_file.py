@@ -1,6 +1,7 @@
 """A file that DuckDB can read, but not write: it gets a name, not the path."""
 
 import os
+import threading
 from datetime import UTC, datetime
 from io import BufferedReader, FileIO, UnsupportedOperation
 from typing import Any
@@ -14,14 +15,17 @@ class OneFile(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no type
     Args:
         descriptor: of the file, open to read; it stays open.
         protocol: the part of the name before `://`.
+        at_places: whether threads read it at the same time, each at a place of its own. Else it is
+            read from its start, by one thread after another.
     """
 
     cachable = False
 
-    def __init__(self, descriptor: int, protocol: str) -> None:
+    def __init__(self, descriptor: int, protocol: str, *, at_places: bool = False) -> None:
         super().__init__()
         self.protocol = protocol
         self._descriptor = descriptor
+        self._at_places = at_places
         self.name = f"{protocol}://file"
 
     @property
@@ -29,10 +33,12 @@ class OneFile(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no type
         """The only name."""
         return (self.name,)
 
-    def open(self, path: str, mode: str = "rb", **_: Any) -> BufferedReader:
+    def open(self, path: str, mode: str = "rb", **_: Any) -> "BufferedReader | _AtPlaces":
         """Open the file to read."""
         if mode != "rb" or path != self.name:
             raise UnsupportedOperation("this file is read-only")
+        if self._at_places:
+            return _AtPlaces(self._descriptor)
         return BufferedReader(_Own(self._descriptor))
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
@@ -71,4 +77,43 @@ class _Own(FileIO):
     def readinto(self, buffer: Any) -> int:
         count = os.preadv(self.fileno(), [buffer], self._position)
         self._position += count
+        return count
+
+
+class _AtPlaces(FileIO):
+    """An open file with a position for each thread.
+
+    DuckDB gives one to all threads. Each moves to a place, then reads there (2.0.0). With a single
+    position, a thread would sometimes read at the place of another.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(descriptor, closefd=False)
+        self._of_thread = threading.local()
+
+    def tell(self) -> int:
+        position: int = getattr(self._of_thread, "position", 0)
+        return position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        size = os.fstat(self.fileno()).st_size
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self.tell(), os.SEEK_END: size}[whence]
+        self._of_thread.position = base + offset
+        return base + offset
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As many bytes as are asked for, unless the file ends before."""
+        rest = max(os.fstat(self.fileno()).st_size - self.tell(), 0)
+        data = bytearray(rest if size is None or size < 0 else min(size, rest))
+        filled = 0
+        while filled < len(data):
+            count = self.readinto(memoryview(data)[filled:])
+            if not count:
+                break
+            filled += count
+        return bytes(data[:filled])
+
+    def readinto(self, buffer: Any) -> int:
+        count = os.preadv(self.fileno(), [buffer], self.tell())
+        self._of_thread.position = self.tell() + count
         return count

@@ -55,7 +55,7 @@ def open_parquet(
         file = stack.enter_context(original.path.open("rb"))
         if file.read(len(_MAGIC)) != _MAGIC:
             raise BadInput(f"{name}: is not Parquet, but its name ends in {SUFFIX}. Rename it.")
-        source = OneFile(file.fileno(), "source")
+        source = OneFile(file.fileno(), "source", at_places=True)
         copy = stack.enter_context(kept_if_whole(copies.scratch))
         target = _Copy(copy, copies.growth(name))
         session = stack.enter_context(connect([source, target]))

@@ -1,5 +1,6 @@
 """The document of an analysis: the findings under the names of the columns, as JSON values."""
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -203,13 +204,18 @@ class _Document:
                 "column": self._value(mover["nth"]),
                 "series": self._named(self._found.series, mover["texts"]),
                 **{
-                    name: mover[name]
+                    name: _finite(mover[name])
                     for name in ("cells", "first", "last", "net", "gross", "largest", "times_usual")
                 },
                 **sums,
             }
             for mover in self._found.movers
         ]
+
+
+def _finite(figure: Any) -> Any:
+    """The figure, but None for a number that JSON does not have."""
+    return None if isinstance(figure, float) and not math.isfinite(figure) else figure
 
 
 def _kinds(found: Mapping[str, Any]) -> dict[str, int]:
