@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from diffing.cli.habits import INSTEAD
 from diffing.cli.main import app
 from diffing.cli.typed import COMMANDS, with_command
-from tests.command_line import CHANGED, DIFF, NEW, OLD, refused_by
+from tests.command_line import CHANGED, DIFF, NEW, OLD, diffing, refused_by
 from tests.service_under_test import PATIENCE_SECONDS
 
 COUNTS = "1 added · 1 changed · 1 removed · 2 unchanged, 1 of them within tolerance   "
@@ -138,6 +139,11 @@ SAYS = [
     (f"diffing - - {GOOD}", "Only one of OLD and NEW can be -"),
     ("diffing old.csv new.csv --vallue id", "Unknown option --vallue. Did you mean --value"),
     ("diffing old.csv new.csv -x", "Unknown option -x. See diffing diff -h."),
+    ("diffing old.csv new.csv --sep ';'", "Unknown option --sep. Use --delimiter. See"),
+    ("diffing old.csv new.csv --json", "Unknown option --json. Use --format json. See"),
+    ("diffing old.csv new.csv --primary-key id", "--primary-key. Use --key. See diffing diff -h."),
+    ("diffing old.csv new.csv --exclude=id", "--exclude. Use --ignore. See"),
+    ("diffing compare old.csv new.csv", "No command or file is named compare. Use diff. See"),
     ("diffing dif old.csv new.csv", "No command or file is named dif. Did you mean 'diff'?"),
     ("diffing old.csv new.csv -k", "Give a value to -k."),
     (
@@ -341,3 +347,15 @@ def test_completion_knows_the_commands_and_options(typed: Typed) -> None:
     assert 0 == script.returncode
     assert "_DIFFING_COMPLETE" in script.stdout
     assert ["sample", "serve", "submit", "suggest-key"] == sorted(words.stdout.split())
+
+
+def test_habits_lead_to_options_and_commands_that_there_are(folder: Path) -> None:
+    options = diffing(folder, "diff", "-h").stdout
+
+    for habit, ours in INSTEAD.items():
+        if habit.startswith("-"):
+            assert all(f" {word} " in options for word in re.findall("--[a-z-]+", ours)), ours
+            assert f" {habit} " not in options
+        else:
+            assert ours in COMMANDS
+            assert habit not in COMMANDS

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from typer.exceptions import TyperException
 
+from diffing.cli.habits import INSTEAD
 from diffing.core.errors import BadArgument, DiffingError
 from diffing.core.text import shown
 from diffing.engine.summary import Summary, Verdict
@@ -26,6 +27,7 @@ _PLAINLY = (
     (r"^Option '(\S+)' requires an argument$", r"Give a value to \1"),
     (r"^Missing (?:argument|option) '(.+?)'$", r"Give \1"),
 )
+_UNKNOWN = r"((?:Unknown option|No command or file is named) (-*[a-z-]+))"
 
 
 def examples(*lines: str) -> str:
@@ -144,6 +146,9 @@ def _usage(error: TyperException) -> str:
     text = " ".join(error.format_message().split()).rstrip(".")
     for pattern, plain in _PLAINLY:
         text = re.sub(pattern, plain, text)
+    if unknown := re.match(_UNKNOWN, text):
+        ours = INSTEAD.get(unknown[2])
+        text = f"{unknown[1]}. Use {ours}" if ours else text
     context = getattr(error, "ctx", None)
     end = "" if text.endswith("?") else "."
     return f"{text}{end} See {context.command_path if context else 'diffing'} -h."
