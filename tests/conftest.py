@@ -185,7 +185,7 @@ def _shared_programs_go_on() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    """A Chromium; a skip where there is none."""
+    """A Chromium. Without one, the tests that need it are skipped."""
     # few tests need it, and it takes a while to load
     from playwright.sync_api import sync_playwright
 

@@ -36,6 +36,7 @@ from diffing.engine.key_search import Means as KeyMeans
 from diffing.engine.opening import open_pair
 from diffing.engine.parameters import Side, Work
 from diffing.engine.reduction import Means, Reducer
+from diffing.engine.stoppable import Stoppable
 from diffing.engine.summary import ColumnsSummary, InputSummary, ResultSummary, SideCounts, Summary
 from diffing.engine.verdict import with_verdict
 from diffing.engine.warn import Facts, warnings_of
@@ -49,7 +50,7 @@ from diffing.sandbox.malloc import limit_arenas
 _REPORT_SECONDS = 0.5
 
 
-class Diff:
+class Diff(Stoppable):
     """One diff of two files.
 
     Args:
@@ -62,20 +63,13 @@ class Diff:
     """
 
     def __init__(self, spec: DiffSpec, limits: Limits, cutting: Cutting = CUTTING) -> None:
+        super().__init__()
         self._spec = spec
         self._old, self._new = named_apart(spec.old, spec.new)
         self._comparison = spec.comparison
         self._limits = limits
         self._cutting = cutting
         self.reduced = False
-        self._session: Session | None = None
-        self._interrupted = threading.Event()
-
-    def interrupt(self) -> None:
-        """Stop `run` from another thread. `run` then raises Interrupted."""
-        self._interrupted.set()
-        if self._session:
-            self._session.interrupt()
 
     def run(
         self,

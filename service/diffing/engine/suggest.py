@@ -1,7 +1,6 @@
 """Suggests keys for one or two files, before a diff."""
 
 import tempfile
-import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,13 +17,14 @@ from diffing.engine.connection import OrderedSession, Session
 from diffing.engine.interruptible import run
 from diffing.engine.key_search import SECONDS, KeySearch, Means
 from diffing.engine.opening import open_input, open_pair
+from diffing.engine.stoppable import Stoppable
 from diffing.sandbox.limits import Limits
 
 SECONDS_FOR_AN_ERROR = 20.0
 """A diff that lacks its key should soon say so."""
 
 
-class KeySuggestion:
+class KeySuggestion(Stoppable):
     """Looks for the smallest sets of columns that are unique in each file.
 
     Args:
@@ -41,18 +41,11 @@ class KeySuggestion:
         comparison: Comparison,
         seconds: float = SECONDS,
     ) -> None:
+        super().__init__()
         self._files = named_apart(files[0], files[1]) if len(files) > 1 else files
         self._limits = limits
         self._comparison = comparison
         self._seconds = seconds
-        self._session: Session | None = None
-        self._interrupted = threading.Event()
-
-    def interrupt(self) -> None:
-        """Stop `run` from another thread. `run` then raises Interrupted."""
-        self._interrupted.set()
-        if self._session:
-            self._session.interrupt()
 
     def run(self) -> tuple[tuple[str, ...], ...]:
         """The sets, the best first; by their names in new.

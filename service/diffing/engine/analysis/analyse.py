@@ -9,7 +9,7 @@ from typing import Any
 from diffing.core.spec import AnalysisSpec
 from diffing.engine.analysis.document import document_of
 from diffing.engine.analysis.findings import IN_MEMORY, Finder
-from diffing.engine.analysis.stoppable import Stoppable
+from diffing.engine.stoppable import Stoppable
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from diffing.sandbox.malloc import limit_arenas

@@ -12,8 +12,8 @@ from diffing.core.names import free_names
 from diffing.core.spec import CellsSpec
 from diffing.engine.analysis.plain import plain_detail
 from diffing.engine.analysis.reading import columns_of_new, comparison_in, detail_of, rules_of
-from diffing.engine.analysis.stoppable import Stoppable
 from diffing.engine.connection import CsvRefused, OrderedSession, as_pattern
+from diffing.engine.stoppable import Stoppable
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from diffing.sandbox.malloc import limit_arenas

@@ -11,7 +11,7 @@ from diffing.sandbox.limits import Limits
 
 
 class Stoppable:
-    """Work in one session that another thread can stop."""
+    """Work that another thread can stop. Its present session is `_session`."""
 
     def __init__(self) -> None:
         self._session: Session | None = None
