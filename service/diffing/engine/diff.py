@@ -1,14 +1,12 @@
 """One diff: it checks two files, compares them within limits, and publishes the outputs."""
 
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePath
-from typing import Protocol
 
 from fsspec.spec import AbstractFileSystem
 
@@ -36,6 +34,7 @@ from diffing.engine.key_search import Means as KeyMeans
 from diffing.engine.opening import open_pair
 from diffing.engine.parameters import Side, Work
 from diffing.engine.reduction import Means, Reducer
+from diffing.engine.reporter import Reporter
 from diffing.engine.stoppable import Stoppable
 from diffing.engine.summary import ColumnsSummary, InputSummary, ResultSummary, SideCounts, Summary
 from diffing.engine.verdict import with_verdict
@@ -46,8 +45,6 @@ from diffing.files.results import Outputs
 from diffing.files.versions import unchanged
 from diffing.sandbox.limits import Limits
 from diffing.sandbox.malloc import limit_arenas
-
-_REPORT_SECONDS = 0.5
 
 
 class Diff(Stoppable):
@@ -110,7 +107,7 @@ class Diff(Stoppable):
             unchanged(self._old, self._new),
         ):
             on_ready(parts)
-            reporter = _Reporter(on_progress)
+            reporter = Reporter(on_progress)
             reporter.stage("checking")
             old, new = self._opened(scratch)
             self._resolve((old, new), scratch, reporter)
@@ -184,9 +181,7 @@ class Diff(Stoppable):
             return without_rows(new, old.name, scratch), new
         return with_plain_numbers(old, self._old, numbers, copies), new
 
-    def _resolve(
-        self, files: tuple[CsvFile, CsvFile], scratch: Path, reporter: "_Reporter"
-    ) -> None:
+    def _resolve(self, files: tuple[CsvFile, CsvFile], scratch: Path, reporter: Reporter) -> None:
         """Find the columns of the comparison in both files."""
         headers = [Header(file.name, file.columns) for file in files]
         asked = self._comparison
@@ -333,70 +328,7 @@ class _Place:
 
     outputs: Outputs
     scratch: Path
-    reporter: "_Reporter"
-
-
-class _Watched(Protocol):
-    """Files whose reading is reported."""
-
-    @property
-    def bytes_read(self) -> int: ...
-
-    @property
-    def bytes_total(self) -> int: ...
-
-
-class _Reporter:
-    """Reports progress at the start of a stage, and twice a second during reading."""
-
-    def __init__(self, on_progress: Callable[[Progress], None]) -> None:
-        self._on_progress = on_progress
-        self._files: Sequence[_Watched] = ()
-        self._latest = Progress("")
-        self._lock = threading.Lock()
-
-    def stage(self, stage: str) -> None:
-        """Begin a stage."""
-        with self._lock:
-            self._report(stage)
-
-    @contextmanager
-    def watching(self, files: Sequence[_Watched]) -> Iterator[None]:
-        """Report how much of these files was read, during the block.
-
-        An inner block reports nothing of its own.
-        """
-        if self._files:
-            yield
-            return
-        ended = threading.Event()
-
-        def watch() -> None:
-            while not ended.wait(_REPORT_SECONDS):
-                with self._lock:
-                    self._report(self._latest.stage)
-
-        thread = threading.Thread(target=watch, daemon=True)
-        self._files = files
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
-            self._files = ()
-
-    def _report(self, stage: str) -> None:
-        progress = Progress(stage)
-        if self._files:
-            read, total = (
-                sum(f.bytes_read for f in self._files),
-                sum(f.bytes_total for f in self._files),
-            )
-            progress = Progress(stage, read, total)
-        if progress != self._latest:
-            self._latest = progress
-            self._on_progress(progress)
+    reporter: Reporter
 
 
 def _for_moves(outputs: Outputs, scratch: Path) -> Outputs:
