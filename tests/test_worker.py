@@ -18,6 +18,7 @@ from diffing.worker.sweeper import Sweeper
 from tests import reference
 from tests.service_under_test import NEW, OLD, LargePair, Program, Service
 from tests.test_faults import STALE_AFTER, wait_until
+from tests.torture.referee import REASONS
 
 RESULT = reference.diff(
     OLD, NEW, ["date", "segment_field", "segment_value_id", "stat"], ["value"]
@@ -362,6 +363,7 @@ def test_a_diff_that_is_killed_each_time_fails_says_why_and_makes_way(
     assert DiffFailed.title == status["error"]["title"]
     assert "SIGKILL" in status["error"]["detail"]
     assert "DIFFING_MEMORY_LIMIT" in status["error"]["detail"]
+    assert re.search(REASONS, status["error"]["detail"]), "the torture knows this end"
     response = client.get(f"/api/diffing/job/{job_id}")
     assert (404, status["error"]) == (response.status_code, response.json()["error"])
     assert 1 == client.wait_for_success(after)["attempt"]

@@ -36,7 +36,8 @@ value = ["value"]
 METRICS = ("tiny", "middle", "large")
 # whatever else a job says that failed is a fault of the service
 REASONS = (
-    "worker died|ended by SIG|process of the diff|process that ran the diff crashed"
+    "worker died|SIG[A-Z]+ ended the process|process of the diff could not"
+    "|process that ran the diff crashed"
     "|took longer than|disk is full|needs more memory|more room for temporary files"
 )
 
