@@ -5,7 +5,8 @@ import io
 import math
 import random
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -272,6 +273,86 @@ def test_the_rows_of_a_key_that_repeats_thousands_of_times_are_counted(
     old, new = ("k,v\n" + "".join(f"hot,{value}\n" for value in side) for side in values)
 
     summary = diff_texts(old, new, ["k"], ["v"], duplicates="count").summary
+
+    assert counts == (summary.changed, summary.unchanged, summary.within_tolerance)
+
+
+# numbers of which many are near each other, some of them whole, others not
+NEAR: dict[str, Callable[[random.Random], str]] = {
+    "noise": lambda rng: f"{1000 * (1 + rng.random() * 6e-9):.13f}",
+    "finer than the scale": lambda rng: f"{1 + rng.random() * 1e-12:.17f}",
+    "around zero": lambda rng: f"{rng.randrange(-60, 60)}{rng.choice(['', '.0'])}e-303",
+    "wholes": lambda rng: f"{rng.randrange(10_000, 10_060)}{rng.choice(['', '.0', '.5', 'e0'])}",
+    "ids": lambda rng: f"{rng.randrange(10**12, 10**12 + 900)}",
+    "about a thousand million": lambda rng: (
+        f"{10**9 + rng.randrange(-4, 4)}{rng.choice(['', '.0', '.3'])}"
+    ),
+    "beyond doubles": lambda rng: f"{2**53 + rng.randrange(12)}{rng.choice(['', '.0', '.2'])}",
+    "mixed": lambda rng: rng.choice(["", "inf", "-inf", "nan", "x", "5", "05", "5.0", "5.001"]),
+}
+RARER_TOLERANCES = ((1e-9, 0), (1e-3, 0), (1e-14, 0), (0.6, 0), (0, 2), (None, 2), (0, 0))
+
+
+def late(case: object) -> Any:
+    return pytest.param(case, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("kind", NEAR)
+@pytest.mark.parametrize("tolerances", [(None, 0), *map(late, RARER_TOLERANCES)])
+def test_rows_of_a_key_with_many_near_values_are_equal_if_any_of_old_is(
+    diff_texts: DiffTexts, kind: str, tolerances: tuple[float | None, float]
+) -> None:
+    rng = random.Random(f"{kind} {tolerances}")
+    old, new = (
+        "k,v,w\n" + "".join(f"hot,{NEAR[kind](rng)},{rng.choice('112')}\n" for _ in range(100))
+        for _ in range(2)
+    )
+
+    for value in (["v"], ["w", "v"]):
+        arguments = (old, new, ["k"], value, *tolerances)
+        assert_agrees(reference.diff(*arguments), diff_texts(*arguments))
+
+
+@pytest.mark.parametrize(
+    ("new", "is_near"), [("1001.1", True), ("1001.25", False), ("999.1", True), ("998.9", False)]
+)
+def test_a_number_is_near_the_first_or_the_last_of_a_group_of_old(
+    diff_texts: DiffTexts, new: str, is_near: bool
+) -> None:
+    old = "k,v\nhot,1000.05\nhot,1000.2\n"
+
+    summary = diff_texts(old, f"k,v\nhot,{new}\n", ["k"], ["v"], rel_tol=0, abs_tol=1).summary
+
+    assert is_near == (summary.within_tolerance == 1)
+
+
+@pytest.mark.parametrize("old", [("999999999", "999999999.0"), ("999999999.0", "999999999")])
+def test_a_whole_number_meets_the_same_number_in_each_notation_of_old(
+    diff_texts: DiffTexts, old: tuple[str, str]
+) -> None:
+    rows = "".join(f"hot,{value}\n" for value in old)
+
+    summary = diff_texts(f"k,v\n{rows}", "k,v\nhot,1000000000\n", ["k"], ["v"]).summary
+
+    assert (0, 1) == (summary.changed, summary.within_tolerance)
+
+
+@pytest.mark.parametrize(
+    ("values", "counts"),
+    [
+        ((10**12, 2, 1), (HOT, 0, 0)),
+        ((Decimal("1000.00000001"), Decimal("2e-10"), Decimal("1e-10")), (0, HOT, HOT)),
+    ],
+    ids=["ids", "noise"],
+)
+def test_a_key_that_repeats_thousands_of_times_with_near_values_is_compared_in_time(
+    diff_texts: DiffTexts, values: tuple[Any, Any, Any], counts: tuple[int, ...]
+) -> None:
+    start, step, apart = values
+    old = "k,v\n" + "".join(f"hot,{start + i * step}\n" for i in range(HOT))
+    new = "k,v\n" + "".join(f"hot,{start + i * step + apart}\n" for i in range(HOT))
+
+    summary = diff_texts(old, new, ["k"], ["v"]).summary
 
     assert counts == (summary.changed, summary.unchanged, summary.within_tolerance)
 

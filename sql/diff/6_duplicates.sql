@@ -46,6 +46,23 @@ create temp macro buckets_near(place) as
         [bucket_of(place)]
     );
 
+-- Whether a number is compared exactly with others like it, as in numbers_equal.
+create temp macro is_exact(text, number, rel_tol) as
+    rel_tol is null and abs(number) >= 1e9 and is_whole(text);
+
+-- A part of a bucket. Most of them are so narrow that all their numbers are within tolerance.
+create temp macro cell_of(place) as floor(place * 4);
+
+create temp macro is_cell_close(number, exact, rel_tol, abs_tol, time_tol) as
+    case
+        when time_tol is not null then time_tol >= 1000
+        when exact then abs_tol = 0 -- only numbers that are not exact are compared by cells then
+        when relative(rel_tol) > 0.5 then false
+        when abs(number) * greatest(relative(rel_tol), 1e-12) <= greatest(abs_tol, 1e-300)
+            then abs_tol >= 1e-300
+        else relative(rel_tol) >= 1e-12
+    end;
+
 -- duplicates --
 
 update outcome
@@ -131,9 +148,12 @@ from (
     ),
     -- one value column is enough to separate them: the one with the most buckets
     best as (
-        select arg_max(position, buckets) as position
+        select arg_max(position, (buckets, places)) as position
         from (
-            select position, count(distinct bucket_of(place)) as buckets
+            select
+                position,
+                count(distinct bucket_of(place)) as buckets,
+                count(distinct place) as places
             from (
                 select unnest(places) as place, generate_subscripts(places, 1) as position
                 from placed
@@ -141,39 +161,103 @@ from (
             group by position
         )
     ),
-    new_buckets as (
-        select key, value, shapes, unnest(buckets_near(places[position])) as bucket
-        from placed, best
-        where is_new
+    -- the column that separates them, and what the others have
+    separated as materialized (
+        select
+            *,
+            coalesce(is_exact(numeral, number, rel_tol), false) as exact,
+            if(has_whole_value(numeral, number), decimal_in(numeral), null) as whole
+        from (
+            select
+                is_new,
+                key,
+                value,
+                shapes,
+                places[position] as place,
+                value[position] as field,
+                value[:position - 1] || value[position + 1:] as other_fields,
+                in_number_columns(value)[position] as numeral,
+                number_in(in_number_columns(value)[position]) as number,
+                $rel_tols[position]::double as rel_tol,
+                $abs_tols[position]::double as abs_tol,
+                getvariable('time_tols')[position]::bigint as time_tol
+            from placed, best
+        )
     ),
-    old_buckets as (
-        select key, value, shapes, bucket_of(places[position]) as bucket
-        from placed, best
+    -- whatever is within tolerance of one of the old values of a cell is so of its first or its last
+    ends as (
+        select
+            key,
+            shapes,
+            exact,
+            bucket_of(place) as bucket,
+            unnest(
+                list_distinct([
+                    arg_min({'place': place, 'value': value}, coalesce(number, 0)),
+                    arg_max({'place': place, 'value': value}, coalesce(number, 0))
+                ]),
+                recursive := true
+            )
+        from separated
         where not is_new
+        group by
+            key,
+            shapes,
+            exact,
+            bucket_of(place),
+            other_fields,
+            is_whole(numeral),
+            has_whole_value(numeral, number),
+            if(
+                is_cell_close(number, exact, rel_tol, abs_tol, time_tol),
+                cell_of(place)::varchar,
+                field
+            )
+    ),
+    pairs as (
+        select near.key, near.value, ends.value as old_value
+        from (
+            select
+                key,
+                value,
+                shapes,
+                place,
+                bucket,
+                unnest(if(exact and abs_tol = 0, [false], [false, true])) as exact
+            from (select *, unnest(buckets_near(place)) as bucket from separated where is_new)
+        ) as near
+        join ends
+            on near.key is not distinct from ends.key
+            and near.shapes is not distinct from ends.shapes
+            and near.bucket is not distinct from ends.bucket
+            and near.exact = ends.exact
+            and coalesce(near.place = ends.place or abs(near.place - ends.place) <= 4, true)
+        union all
+        -- whole numbers that are the same
+        select here.key, here.value, there.value
+        from (select * from separated where is_new) as here
+        join (select * from separated where not is_new) as there
+            on here.key is not distinct from there.key
+            and here.shapes is not distinct from there.shapes
+            and here.whole = there.whole
     ),
     close_values as (
         select
-            new_buckets.key,
-            new_buckets.value,
+            key,
+            value,
             bool_and(
                 any_wholes_differ(
-                    in_number_columns(new_buckets.value), in_number_columns(old_buckets.value),
-                    numbers_in(in_number_columns(new_buckets.value)),
-                    numbers_in(in_number_columns(old_buckets.value))
+                    in_number_columns(value), in_number_columns(old_value),
+                    numbers_in(in_number_columns(value)), numbers_in(in_number_columns(old_value))
                 )
             ) as whole
-        from new_buckets
-        join old_buckets
-            on new_buckets.key is not distinct from old_buckets.key
-            and new_buckets.shapes is not distinct from old_buckets.shapes
-            and new_buckets.bucket is not distinct from old_buckets.bucket
-            and all_equal_by_rules(
-                new_buckets.value, old_buckets.value,
-                numbers_in(in_number_columns(new_buckets.value)),
-                numbers_in(in_number_columns(old_buckets.value)),
-                $rel_tols, $abs_tols
-            )
-        group by new_buckets.key, new_buckets.value
+        from pairs
+        where all_equal_by_rules(
+            value, old_value,
+            numbers_in(in_number_columns(value)), numbers_in(in_number_columns(old_value)),
+            $rel_tols, $abs_tols
+        )
+        group by key, value
     )
     select row, 'unchanged' as kind, null as differs
     from same_text

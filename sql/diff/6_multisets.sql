@@ -88,10 +88,6 @@ anti join (
 
 -- close_groups --
 
--- Whether a number is compared exactly with others like it, as in numbers_equal.
-create temp macro is_exact(text, number, rel_tol) as
-    rel_tol is null and abs(number) >= 1e9 and is_whole(text);
-
 -- Groups of left-over rows of a key. Rows within tolerance are always in the same group.
 --
 -- columns  new_rows, old_rows  lists of row, and where the pairs of the group may be too far apart: numbers
