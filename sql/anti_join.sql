@@ -43,7 +43,7 @@ create or replace temp macro anti_join(
     from packed_rows(new, new, key, value, trim_blanks, nocase, empty) as new_rows
     anti join packed_rows(new, old, key, value, trim_blanks, nocase, empty) as old_rows
         on new_rows.row_key is not distinct from old_rows.row_key
-        and all_values_equal_by_kind(
+        and all_values_equal(
             new_rows.texts, old_rows.texts,
             numbers_of_columns(new_rows.texts, new_rows.names, texts || times),
             numbers_of_columns(old_rows.texts, new_rows.names, texts || times),

@@ -129,23 +129,7 @@ create or replace temp macro any_wholes_differ(a, b, numbers_a, numbers_b) as
         false
     );
 
--- Whether two values are equal, given their texts and numbers.
-create or replace temp macro texts_equal(text_a, text_b, a, b, rel_tol, abs_tol) as
-    text_a is not distinct from text_b
-    or coalesce(numbers_equal(text_a, text_b, a, b, rel_tol, abs_tol), false);
-
--- Whether all values are equal, given lists of texts, numbers and tolerances, one for each value column.
--- The caller casts the numbers, because DuckDB would repeat a cast in here.
-create or replace temp macro all_values_equal(a, b, numbers_a, numbers_b, rel_tol, abs_tol) as
-    list_bool_and([
-        texts_equal(pair[1], pair[2], pair[3], pair[4], pair[5], pair[6])
-        for pair in list_zip(a, b, numbers_a, numbers_b, rel_tol, abs_tol)
-    ]);
-
 create or replace temp macro numbers_in(texts) as numbers_of(texts, doubles_in(texts));
-
-create or replace temp macro values_equal(a, b, rel_tol, abs_tol) as
-    all_values_equal([a], [b], [number_in(a)], [number_in(b)], [rel_tol], [abs_tol]);
 
 -- Fields without the blanks around them: Unicode's white space, U+200B and U+FEFF.
 create or replace temp macro trimmed(field) as
@@ -221,8 +205,9 @@ create or replace temp macro time_in(field) as [
     ]
 ][1];
 
--- texts_equal by kind of column: time_tol is the tolerance of times in microseconds; NULL for other kinds.
-create or replace temp macro texts_equal_by_kind(text_a, text_b, a, b, rel_tol, abs_tol, time_tol) as
+-- Whether two values are equal, given their texts and numbers. time_tol is the tolerance of times in
+-- microseconds; NULL for other columns. Columns of texts and times have no numbers.
+create or replace temp macro texts_equal(text_a, text_b, a, b, rel_tol, abs_tol, time_tol) as
     text_a is not distinct from text_b
     or coalesce(
         if(
@@ -233,13 +218,16 @@ create or replace temp macro texts_equal_by_kind(text_a, text_b, a, b, rel_tol, 
         false
     );
 
--- all_values_equal by kind of column: time_tols has the tolerance of each column of times in microseconds,
--- and NULL for other columns. Columns of texts and times have no numbers.
-create or replace temp macro all_values_equal_by_kind(
+create or replace temp macro values_equal(a, b, rel_tol, abs_tol) as
+    texts_equal(a, b, number_in(a), number_in(b), rel_tol, abs_tol, null);
+
+-- Whether all values are equal, given lists of what texts_equal takes, one for each value column. The caller
+-- casts the numbers, because DuckDB would repeat a cast in here.
+create or replace temp macro all_values_equal(
     a, b, numbers_a, numbers_b, rel_tol, abs_tol, time_tols
 ) as
     list_bool_and([
-        texts_equal_by_kind(pair[1], pair[2], pair[3], pair[4], pair[5], pair[6], pair[7])
+        texts_equal(pair[1], pair[2], pair[3], pair[4], pair[5], pair[6], pair[7])
         for pair in list_zip(a, b, numbers_a, numbers_b, rel_tol, abs_tol, time_tols)
     ]);
 

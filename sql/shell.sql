@@ -112,7 +112,7 @@ create or replace temp macro diff(
                 when candidates is null then 'added'
                 when list_contains(candidates, row_texts) then 'unchanged'
                 when list_bool_or([
-                    all_values_equal_by_kind(
+                    all_values_equal(
                         row_texts, candidate,
                         numbers_of_columns(row_texts, names, texts || times),
                         numbers_of_columns(candidate, names, texts || times),

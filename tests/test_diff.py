@@ -88,6 +88,26 @@ def test_keys_are_compared_column_by_column_never_joined(diff_texts: DiffTexts) 
     assert 2 == outcome.summary.added
 
 
+@pytest.mark.parametrize("rules", [{}, {"trim": True}])
+def test_values_that_contain_a_separator_are_never_joined(
+    diff_texts: DiffTexts, rules: dict[str, Any]
+) -> None:
+    old, new = "id,a,b\n1,x\x1fy,z\n2,x,y\n", "id,a,b\n1,x,y\x1fz\n2,x,y\n"
+
+    outcome = diff_texts(old, new, ["id"], ["a", "b"], **rules)
+
+    assert "id,a,b\n1,x,y\x1fz\n" == outcome.result.decode()
+    assert (2, 2) == (outcome.summary.old.rows, outcome.summary.new.rows)
+
+
+def test_rules_hold_beside_a_field_that_contains_a_separator(diff_texts: DiffTexts) -> None:
+    old, new = "id,a,b\n1,x,\x1f\n2,x,y\n", "id,a,b\n1,x,\x1f\n 2,x,y\n"
+
+    summary = diff_texts(old, new, ["id"], ["a", "b"], trim=True).summary
+
+    assert (0, 2, 1) == (summary.changed, summary.unchanged, summary.within_tolerance)
+
+
 def test_a_character_that_should_part_the_columns_of_a_key_may_stand_in_them(
     diff_texts: DiffTexts,
 ) -> None:
@@ -282,7 +302,7 @@ NEAR: dict[str, Callable[[random.Random], str]] = {
     "noise": lambda rng: f"{1000 * (1 + rng.random() * 6e-9):.13f}",
     "finer than the scale": lambda rng: f"{1 + rng.random() * 1e-12:.17f}",
     "around zero": lambda rng: f"{rng.randrange(-60, 60)}{rng.choice(['', '.0'])}e-303",
-    "wholes": lambda rng: f"{rng.randrange(10_000, 10_060)}{rng.choice(['', '.0', '.5', 'e0'])}",
+    "wholes": lambda rng: f"{rng.randrange(10_000, 10_060)}{rng.choice(['', '.0', 'e0'])}",
     "ids": lambda rng: f"{rng.randrange(10**12, 10**12 + 900)}",
     "about a thousand million": lambda rng: (
         f"{10**9 + rng.randrange(-4, 4)}{rng.choice(['', '.0', '.3'])}"

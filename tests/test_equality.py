@@ -132,9 +132,10 @@ def test_rows_of_several_values_are_equal_when_all_are(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
     said = connection.execute(
-        "select all_values_equal(a, b, numbers_in(a), numbers_in(b), [0, 0, 0], [0, 0, 0]),"
-        " all_values_equal(a, c, numbers_in(a), numbers_in(c), [0, 0, 0], [0, 0, 0])"
-        " from (select ['1', 'a', null] as a, ['1.0', 'a', null] as b, ['1.0', 'b', null] as c)"
+        "select all_values_equal(a, b, numbers_in(a), numbers_in(b), zeros, zeros, nulls),"
+        " all_values_equal(a, c, numbers_in(a), numbers_in(c), zeros, zeros, nulls)"
+        " from (select ['1', 'a', null] as a, ['1.0', 'a', null] as b, ['1.0', 'b', null] as c,"
+        " [0, 0, 0] as zeros, [null, null, null] as nulls)"
     ).fetchone()
 
     assert (True, False) == said

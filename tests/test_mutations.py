@@ -138,9 +138,14 @@ MUTANTS = [
         "abs(a)",
         "values_whole_numbers_around_a_billion",
     ),
-    Mutant("equality", "abs_tol), false);", "abs_tol), true);", "values_all_columns_must_be_equal"),
+    Mutant(
+        "equality",
+        "        ),\n        false\n    );",
+        "        ),\n        true\n    );",
+        "values_all_columns_must_be_equal",
+    ),
     Mutant("number", "text <> '' and number", "number", "values_null"),
-    Mutant("equality", "list_bool_and", "list_bool_or", "values_all_columns_must_be_equal"),
+    Mutant("equality", "list_bool_and", "list_bool_or", "duplicates_of_whole_numbers"),
     # kinds of columns, and rules of fields
     Mutant("equality", "693952 - offset_in", "693952 + offset_in", "kinds_time"),
     Mutant("equality", "else 2305843009213693952\n", "else 0\n", "kinds_time"),
@@ -148,7 +153,9 @@ MUTANTS = [
     Mutant("equality", "<= time_tol", "< time_tol", "kinds_time_within_a_tolerance"),
     Mutant("equality", "^[\\pZ", "^[ ", "kinds_keys_by_rules"),
     Mutant("equality", "'ß', 'ss'", "'ß', 'ß'", "kinds_keys_by_rules"),
-    Mutant("key", "['of_fields'], list_concat", "['of_kinds'], list_concat", "kinds_keys_by_rules"),
+    Mutant(
+        "key", "packed_keys || e'\\x1f' || packed_values", "packed_values", "kinds_keys_by_rules"
+    ),
     Mutant(
         "key",
         "without_blanks_and_case(word, $trim, $nocase)",
@@ -280,10 +287,28 @@ MUTANTS = [
     ),
     Mutant(
         "outcome_of_any",
-        "texts = old_texts",
+        "packed = old_packed",
         "value = old_value",
         "values_all_columns_must_be_equal",
         sample=test_cases.NONE,
+    ),
+    Mutant(
+        "outcome_of_any",
+        "len(differ) = 0",
+        "len(differ) < 2",
+        "values_all_columns_must_be_equal",
+    ),
+    Mutant(
+        "number",
+        "if pair[1] <> pair[2]",
+        "if pair[1] < pair[2]",
+        "values_all_columns_must_be_equal",
+    ),
+    Mutant(
+        "number",
+        "list_select(abs_tols, places)",
+        "list_select(abs_tols, list_reverse(places))",
+        "values_tolerance_per_column",
     ),
     Mutant(
         "outcome_of_numbers",
@@ -364,8 +389,8 @@ MUTANTS = [
     ),
     Mutant(
         "duplicates",
-        "and all_equal_by_rules(",
-        "or all_equal_by_rules(",
+        "where all_equal_by_rules(",
+        "where true or all_equal_by_rules(",
         "duplicates_near_but_not_within_tolerance",
     ),
     # rows that pair one by one

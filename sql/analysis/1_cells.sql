@@ -102,7 +102,7 @@ create temp macro cells_found(detail, removed, rules, rel_tols, abs_tols, curve)
         from numbered
         where
             kind <> 'changed'
-            or not texts_equal_by_kind(new_text, old_text, new, old, rel_tol, abs_tol, time_tol)
+            or not texts_equal(new_text, old_text, new, old, rel_tol, abs_tol, time_tol)
     )
     select
         row, kind, keys, nth, old_text, new_text, old, new,

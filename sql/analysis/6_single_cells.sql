@@ -61,7 +61,7 @@ copy (
             )
         )
     )
-    where not texts_equal_by_kind(new_text, old_text, new, old, rel_tol, abs_tol, time_tol)
+    where not texts_equal(new_text, old_text, new, old, rel_tol, abs_tol, time_tol)
 ) to $output (
     format csv, header false, prefix $prefix, suffix e'\n', nullstr '', comment '', use_tmp_file false
 );

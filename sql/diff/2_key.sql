@@ -50,6 +50,7 @@ create temp macro compared_values(texts) as
 --         same bits. Among n keys, the chance is below n * n / 2^129 (the birthday bound), 10^-24 for 20
 --         million. Each diff draws a random salt, so nobody can prepare such keys. DuckDB's hash() is
 --         unsuitable: its 64 bits are the same for many texts that differ in two places eight apart (2.0.0).
+--         Values are then packed into one text, too (4_old.sql).
 -- exact   the fields
 -- by rules  the same of the texts that are compared
 create temp macro key_of(fields, texts, text, salt, keys) as
@@ -88,17 +89,31 @@ create temp macro keyed_rows(rows_of_file, keys, salt) as table
 --          value   a single value. coalesce(*columns(…)) is the first column that is not NULL. With a single
 --                  value column, as in most metrics, it is that column.
 --          texts   list of the values, as texts_of makes it
+--          packed  the same as one text, in which U+001F separates the values
 --          mark    64 bits, the same for equal texts of values, and almost always different for others
 --          fields  struct of the row in the file
 --          row
 create temp macro compact_rows(rows_of_file, keys, salt) as table
-    select key, value, texts_of(key_texts, value_texts) as texts, mark, fields, row
+    select
+        key,
+        value,
+        texts_of(key_texts, value_texts) as texts,
+        if(
+            getvariable('rules')['of_fields'],
+            packed_keys || e'\x1f' || packed_values,
+            packed_values
+        ) as packed,
+        mark,
+        fields,
+        row
     from (
         select
             key,
             [*columns('^key_[0-9]+$')] as key_texts,
             coalesce(*columns('^value_[0-9]+$')) as value,
             [*columns('^value_[0-9]+$')] as value_texts,
+            concat_ws(e'\x1f', *columns('^key_[0-9]+$')) as packed_keys,
+            concat_ws(e'\x1f', *columns('^value_[0-9]+$')) as packed_values,
             hash(*columns('^value_[0-9]+$')) as mark,
             struct_pack(*columns('^(key|value|rest)_[0-9]+$')) as fields,
             row

@@ -38,17 +38,22 @@ create temp macro in_number_columns(texts) as
         texts
     );
 
-create temp macro maybe_numbers(texts) as in_number_columns(compared_values(texts));
-
--- all_values_equal by the kinds of the columns, given the texts that are compared.
-create temp macro all_equal_by_rules(a, b, numbers_a, numbers_b, rel_tols, abs_tols) as
+-- The same for some of the columns, given their places.
+create temp macro in_number_columns_at(places, texts) as
     if(
         getvariable('rules')['of_kinds'],
-        all_values_equal_by_kind(
-            a, b, numbers_a, numbers_b, rel_tols, abs_tols, getvariable('time_tols')
-        ),
-        all_values_equal(a, b, numbers_a, numbers_b, rel_tols, abs_tols)
+        [
+            if(getvariable('kinds')[pair[1]] = 'number', pair[2], '')
+            for pair in list_zip(places, texts)
+        ],
+        texts
     );
+
+create temp macro maybe_numbers(texts) as in_number_columns(compared_values(texts));
+
+-- all_values_equal for all columns, given the texts that are compared.
+create temp macro all_equal_by_rules(a, b, numbers_a, numbers_b, rel_tols, abs_tols) as
+    all_values_equal(a, b, numbers_a, numbers_b, rel_tols, abs_tols, getvariable('time_tols'));
 
 -- The number of texts that are neither empty nor a number.
 create temp macro not_numbers_in(texts, numbers) as
@@ -86,21 +91,35 @@ create temp macro any_whole_numbers_differ(a, b) as
         list_bool_or([whole_numbers_differ(pair[1], pair[2]) for pair in list_zip(a, b)]), false
     );
 
--- The places of the values that differ, from 1, given what all_equal_by_rules takes.
-create temp macro values_that_differ(a, b, numbers_a, numbers_b, rel_tols, abs_tols) as
+-- The places of the values whose texts differ, from 1.
+create temp macro places_of_other_texts(a, b) as [
+    pair[3]
+    for pair in list_zip(a, b, range(1, len(a) + 1)::usmallint[])
+    if pair[1] <> pair[2]
+];
+
+-- The places of the values that differ, from 1, given some of the places and the values there.
+create temp macro values_that_differ_at(places, a, b, numbers_a, numbers_b, rel_tols, abs_tols) as
     list_filter(
         [
             if(
-                texts_equal_by_kind(pair[1], pair[2], pair[3], pair[4], pair[5], pair[6], pair[7]),
+                texts_equal(pair[1], pair[2], pair[3], pair[4], pair[5], pair[6], pair[7]),
                 null,
                 pair[8]
             )
             for pair in list_zip(
-                a, b, numbers_a, numbers_b, rel_tols, abs_tols, getvariable('time_tols'),
-                range(1, len(a) + 1)::usmallint[]
+                a, b, numbers_a, numbers_b,
+                list_select(rel_tols, places), list_select(abs_tols, places),
+                list_select(getvariable('time_tols'), places), places
             )
         ],
         lambda place: place is not null
+    );
+
+-- The same for all places, given what all_equal_by_rules takes.
+create temp macro values_that_differ(a, b, numbers_a, numbers_b, rel_tols, abs_tols) as
+    values_that_differ_at(
+        range(1, len(a) + 1)::usmallint[], a, b, numbers_a, numbers_b, rel_tols, abs_tols
     );
 
 -- The same for numbers, given what all_numbers_close takes.

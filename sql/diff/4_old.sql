@@ -4,7 +4,8 @@
 --          copies           number of rows of old in this row
 --          counted          whether 6_multisets.sql decides the rows of this key: duplicates = 'count', and
 --                           the key repeats in one of the files
---          of any values:   old_value, old_texts, and old_not_numbers, the number of values in those rows
+--          of any values:   old_value, or old_packed if keys are hashed, or old_texts;
+--                           old_not_numbers, the number of values in those rows
 --                           that are neither empty nor a number; with old_once, 5_classify.sql counts them
 --          of numbers:      old_number, old_numbers, and old_mark, the mark of rows_of_numbers
 --
@@ -23,7 +24,8 @@ create temp view old_once as
 select
     key,
     value as old_value,
-    texts as old_texts,
+    if(getvariable('keys') = 'hashed', packed, null) as old_packed,
+    if(getvariable('keys') = 'hashed', null, texts) as old_texts,
     1::utinyint as copies,
     0 as old_not_numbers,
     false as counted
@@ -64,7 +66,8 @@ create temp table old_grouped as
 select
     key,
     first(if($single, value, null)) as old_value,
-    first(if($single, null, texts)) as old_texts,
+    first(if(not $single and $keys = 'hashed', packed, null)) as old_packed,
+    first(if(not $single and $keys = 'exact', texts, null)) as old_texts,
     count(*) as copies,
     sum(not_numbers)::bigint as old_not_numbers,
     $counts and count(*) > 1 as counted

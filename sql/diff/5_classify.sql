@@ -130,8 +130,36 @@ compared as (
     select
         *,
         row is not null and old_key is not null and not counted
-        and if($single, value = old_value, texts = old_texts) as same
+        and case
+            when $single then value = old_value
+            when $keys = 'hashed' then packed = old_packed
+            else texts = old_texts
+        end as same
     from joined
+),
+-- of several values, those whose texts differ decide
+differing as (
+    select
+        *,
+        if(
+            same or $single or row is null or old_key is null,
+            null,
+            places_of_other_texts(compared_values(texts), compared_values(old_texts))
+        ) as places
+    from (
+        select
+            * exclude (old_texts),
+            if(not same and $keys = 'hashed', string_split(old_packed, e'\x1f'), old_texts) as old_texts
+        from compared
+    )
+),
+paired as (
+    select
+        *,
+        list_select(numbers, places) as numbers_here,
+        list_select(compared_values(texts), places) as here,
+        list_select(compared_values(old_texts), places) as there
+    from differing
 ),
 -- casts values of old only if their text differs from new
 cast_once as (
@@ -142,24 +170,35 @@ cast_once as (
             when same then not_numbers
             when old_key is null then 0
             when $single then not_number(old_value, old_number)
-            else not_numbers_in(maybe_numbers(old_texts), old_numbers)
+            when row is null then not_numbers_in(maybe_numbers(old_texts), old_numbers)
+            else
+                not_numbers::integer
+                - not_numbers_in(in_number_columns_at(places, here), numbers_here)
+                + not_numbers_in(in_number_columns_at(places, there), numbers_there)
         end as old_not_numbers
     from (
         select
             *,
             if(same, null, number_in(old_value)) as old_number,
-            if(same, null, numbers_in(maybe_numbers(old_texts))) as old_numbers
-        from compared
+            if(row is null, numbers_in(maybe_numbers(old_texts)), null) as old_numbers,
+            numbers_in(in_number_columns_at(places, there)) as numbers_there
+        from paired
     )
+),
+decided as (
+    select
+        *,
+        values_that_differ_at(
+            places, here, there, numbers_here, numbers_there, $rel_tols, $abs_tols
+        ) as differ
+    from cast_once
+    where not same or old_not_numbers > 0
 ),
 classified as (
     select
         row,
         fields,
-        texts,
-        old_texts,
-        numbers,
-        old_numbers,
+        differ,
         old_key,
         if($grouped, copies, 1) as copies,
         not_numbers as new_not_numbers,
@@ -172,16 +211,14 @@ classified as (
             when if(
                 $single,
                 numbers_equal(value, old_value, number, old_number, $rel_tols[1], $abs_tols[1]),
-                all_equal_by_rules(
-                    compared_values(texts), compared_values(old_texts), numbers, old_numbers,
-                    $rel_tols, $abs_tols
-                )
+                len(differ) = 0
             ) then if(
                 if(
                     $single,
                     wholes_differ(value, old_value, number, old_number),
                     any_wholes_differ(
-                        maybe_numbers(texts), maybe_numbers(old_texts), numbers, old_numbers
+                        in_number_columns_at(places, here), in_number_columns_at(places, there),
+                        numbers_here, numbers_there
                     )
                 ),
                 'within_tolerance_whole',
@@ -189,8 +226,7 @@ classified as (
             )
             else 'changed'
         end as kind
-    from cast_once
-    where not same or old_not_numbers > 0
+    from decided
 )
 -- Each kept row is its own group; other rows are grouped by kind. The structs are in lists, because
 -- grouping by many columns is slower, even if all are NULL.
@@ -208,14 +244,7 @@ from (
     select
         *,
         kind in ('added', 'changed', 'ambiguous') as kept,
-        if(
-            kind = 'changed' and not $single,
-            values_that_differ(
-                compared_values(texts), compared_values(old_texts), numbers, old_numbers,
-                $rel_tols, $abs_tols
-            ),
-            null
-        ) as differs
+        if(kind = 'changed' and not $single, differ, null) as differs
     from classified
 )
 group by all;

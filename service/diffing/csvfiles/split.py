@@ -30,6 +30,10 @@ _LINES_TRIED = 100
 # 65,000 adjacent rows of 10 million, on both sides, once in 400,000 times.
 _SAMPLES = 1_000
 
+# A query on several pieces takes longer to plan: for so many columns, as long as to read a smallest
+# piece.
+_COLUMNS = 200
+
 
 BLOCKS = Portions(read=16_000_000, scanned=512 * 1024)
 """With smaller blocks, threads wait for Python's lock; larger ones take more memory."""
@@ -84,8 +88,9 @@ class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
         with file.path.open("rb") as start:
             self._header = start.readline()
         body = len(self._header)
+        worth_a_thread = cutting.smallest * (1 + self._header.count(b",") // _COLUMNS)
         # one thread must read a rewritten file
-        wanted = 1 if file.rewritten else min(most, self.bytes_total // cutting.smallest)
+        wanted = 1 if file.rewritten else min(most, self.bytes_total // worth_a_thread)
         self.cuts = _cuts(file, body, self.bytes_total, wanted)
         empty = PIECES - len(self.cuts) % PIECES - 1
         bounds = [body, *self.cuts, *[self.bytes_total] * (empty + 1)]

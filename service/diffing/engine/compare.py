@@ -259,8 +259,7 @@ class _Try:
     def _misfit(self, joined: int, found: dict[str, Any]) -> Misfit | None:
         """The property of the files that contradicts the plan; None if they fit."""
         contents = [self.inspection.contents(side.file) for side in self.work.sides]
-        hashed = self.plan.keys == "hashed" and len(self.work.comparison.key) > 1
-        if hashed and any(content.has_separator for content in contents):
+        if self._joins_fields() and any(content.has_separator for content in contents):
             return Misfit.SEPARATOR
         if joined == found["joined"]:
             ungrouped = self.bound["counts"] and self.plan.old == "once"
@@ -268,6 +267,14 @@ class _Try:
         if self.plan.old == "grouped":
             raise DiffFailed("The rows of new do not add up; this is a fault of the service.")
         return Misfit.REPEATED_KEY
+
+    def _joins_fields(self) -> bool:
+        """Whether U+001F separates fields in the tables of the diff."""
+        comparison = self.work.comparison
+        joins_values = self.plan.values == "any" and (
+            len(comparison.value) > 1 or comparison.has_rules
+        )
+        return self.plan.keys == "hashed" and (len(comparison.key) > 1 or joins_values)
 
     def _changed_columns(self, found: dict[str, Any]) -> tuple[int, ...]:
         """The changed rows by the value column that differs."""

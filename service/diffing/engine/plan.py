@@ -18,7 +18,8 @@ class Plan:
     """The method of the join. Every plan gives the same result.
 
     Args:
-        keys: "hashed" keeps 128 bits of each key in memory, "exact" the whole key.
+        keys: "hashed" keeps 128 bits of each key in memory, and several values as one text; "exact"
+            keeps the whole key, and values one by one.
         old: "once" joins the rows of old, "grouped" first groups them by key.
         values: "numbers" joins numbers in place of texts; all values must be numbers or empty,
             with a tolerance.
