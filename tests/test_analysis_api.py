@@ -9,6 +9,7 @@ import pytest
 from diffing.files.publish import is_being_written, locked_folder
 from diffing.files.results import Outputs
 from diffing.store.database import open_file
+from diffing.store.history import History
 from diffing.store.jobs import Jobs
 from diffing.worker.sweeper import Sweeper
 from tests.command_line import diffing
@@ -200,7 +201,8 @@ def test_the_sweeper_leaves_the_folder_of_a_running_analysis_alone(service: Serv
     worker.signal(15)
     worker.ended()
     settings = service.settings
-    sweeper = Sweeper(settings, Jobs(open_file(settings.jobs_file)))
+    engine = open_file(settings.jobs_file)
+    sweeper = Sweeper(settings, Jobs(engine), History(engine))
     abandoned = settings.tmp_dir / f".1-1-{job_id}.1.analysis-1.json"
     abandoned.mkdir()
 

@@ -7,6 +7,7 @@ import pytest
 from diffing.core.errors import DiffFailed
 from diffing.store.conversions import Conversion, Conversions
 from diffing.store.database import open_file
+from diffing.store.history import History
 from diffing.store.jobs import Jobs
 from diffing.store.queue import CONVERSIONS, JobQueue
 from diffing.worker.reaper import Reaper
@@ -32,7 +33,7 @@ class Reaping:
             settings,
             self.conversions,
             self.queue,
-            Sweeper(settings, Jobs(engine)),
+            Sweeper(settings, Jobs(engine), History(engine)),
             clock=lambda: self._now,
         )
 

@@ -11,6 +11,8 @@ import pytest
 
 from diffing.core.errors import DiffFailed
 from diffing.core.progress import Progress
+from diffing.store.database import open_file
+from diffing.store.history import History
 from diffing.store.job import Submission
 from diffing.store.queue import JobQueue
 from diffing.worker.reaper import Reaper
@@ -170,7 +172,7 @@ class Reaping:
             service.settings.model_copy(update={"stale_after": 15, "max_attempts": 2}),
             self.jobs,
             JobQueue(service.settings.queue_file),
-            Sweeper(service.settings, self.jobs),
+            Sweeper(service.settings, self.jobs, History(open_file(service.settings.jobs_file))),
             clock=lambda: self._now,
         )
 

@@ -47,6 +47,7 @@ NEEDS: Final[dict[str, Need]] = {
     "GET /api/diffing/job/{job_id}/events": ANY_API_KEY,
     "GET /api/diffing/metrics": ANY_API_KEY,
     "GET /api/diffing/metrics/{metric_id}": ANY_API_KEY,
+    "GET /api/diffing/metrics/{metric_id}/history": ANY_API_KEY,
     "GET /metrics": READ,
     "GET /health": NOTHING,
     "GET /ready": NOTHING,

@@ -12,6 +12,7 @@ from diffing.api.analysis import Analyses
 from diffing.api.backend import Backend
 from diffing.api.catalogue import CatalogueViews
 from diffing.api.events import Events
+from diffing.api.history import HistoryViews
 from diffing.api.http.middleware import Guards, names_of
 from diffing.api.http.problems import (
     problem_of_disconnect,
@@ -60,6 +61,7 @@ def make_app(
         Analyses(backend),
         Events(backend),
         CatalogueViews(backend),
+        HistoryViews(backend),
         Operations(backend),
         Document(ask_for_api_keys=ask_for_api_keys),
         StartPage(backend),

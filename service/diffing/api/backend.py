@@ -11,6 +11,7 @@ from diffing.core.settings import Settings
 from diffing.store.api_keys import ApiKeys
 from diffing.store.conversions import Conversions
 from diffing.store.database import open_file
+from diffing.store.history import History
 from diffing.store.job import Job
 from diffing.store.jobs import Jobs
 from diffing.store.queue import CONVERSIONS, JobQueue
@@ -30,6 +31,7 @@ class Backend:
         sessions: of browsers.
         queue: of job ids.
         statistics: figures of all jobs and workers.
+        history: of the metrics.
         watch: follows jobs for waiting requests.
         formats: gets results in other formats.
         stopping: set when the process begins to stop, which ends long answers.
@@ -42,6 +44,7 @@ class Backend:
     sessions: Sessions
     queue: JobQueue
     statistics: Statistics
+    history: History
     watch: Watch[Job]
     formats: Formats
     stopping: asyncio.Event
@@ -64,6 +67,7 @@ class Backend:
             sessions=Sessions(engine),
             queue=JobQueue(settings.queue_file),
             statistics=Statistics(engine, settings.stale_after),
+            history=History(engine),
             watch=Watch(jobs.of_ids, stopping, slots),
             formats=Formats(
                 conversions,

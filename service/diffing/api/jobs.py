@@ -1,10 +1,8 @@
 """Endpoints of jobs: the list, the status, the summary, and cancelling."""
 
-import base64
 import re
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
@@ -15,9 +13,10 @@ from starlette.routing import Route
 from diffing.api.access import Caller, caller_of
 from diffing.api.backend import Backend
 from diffing.api.http.problems import problem
+from diffing.api.paging import cursor_after, id_in, limit_in, link_to_next
 from diffing.core.errors import BadArgument, ResultGone, UnknownJob, UnknownMetric
-from diffing.store.job import FINISHED, Filter, Job, Status
-from diffing.store.jobs import LARGEST_ID, no_job
+from diffing.store.job import COUNTS, FINISHED, Filter, Job, Status
+from diffing.store.jobs import no_job
 
 NOT_STORED = {"Cache-Control": "no-store"}
 VERDICTS = {"passed": True, "not-passed": False}
@@ -25,7 +24,6 @@ VERDICTS = {"passed": True, "not-passed": False}
 
 _RETRY_SECONDS = 1
 _LONGEST_WAIT = 60
-_PAGE, _LONGEST_PAGE = 20, 100
 
 
 class JobViews:
@@ -50,11 +48,7 @@ class JobViews:
             jobs, following = page_of_jobs(self._backend, caller_of(request), asked)
         except UnknownMetric as error:
             return problem(error, metrics=list(self._backend.catalogue.metrics))
-        headers = dict(NOT_STORED)
-        if following:
-            kept = [(name, value) for name, value in asked.multi_items() if name != "cursor"]
-            query = urlencode([*kept, ("cursor", following)])
-            headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
+        headers = NOT_STORED | link_to_next(request, following)
         said = {"jobs": [status_of(job) for job in jobs], "next": following}
         return JSONResponse(said, headers=headers)
 
@@ -92,12 +86,12 @@ def page_of_jobs(
         UnknownMetric: the catalogue does not have the metric.
     """
     statuses = [_status_in(text) for text in asked.getlist("status")]
-    most, before = _limit_in(asked.get("limit")), _id_in(asked.get("cursor"))
+    most, before = limit_in(asked.get("limit")), id_in(asked.get("cursor"))
     metric = backend.catalogue.find(asked["metric"]).id if "metric" in asked else None
     passed = _passed_in(asked.get("verdict"))
     wanted = Filter(statuses, metric, caller.whose_jobs, passed)
     jobs = backend.jobs.page(most + 1, before, wanted)
-    return jobs[:most], _cursor_after(jobs[most - 1]) if len(jobs) > most else None
+    return jobs[:most], cursor_after(jobs[most - 1].id) if len(jobs) > most else None
 
 
 def job_of(request: Request, backend: Backend) -> Job:
@@ -178,7 +172,6 @@ def headers_of(job: Job) -> dict[str, str]:
 def status_of(job: Job) -> dict[str, Any]:
     """The status of a job, as JSON values."""
     summary = job.summary or {}
-    counts = ("added", "changed", "removed", "unchanged", "within_tolerance", "emitted")
     return {
         "job_id": job.id,
         "metric": job.metric,
@@ -187,10 +180,10 @@ def status_of(job: Job) -> dict[str, Any]:
         "bytes_read": job.bytes_read,
         "bytes_total": job.bytes_total,
         "attempt": job.attempt,
-        "created_at": _iso(job.created_at),
-        "started_at": _iso(job.started_at),
-        "finished_at": _iso(job.finished_at),
-        "counts": {name: summary[name] for name in counts} if summary else None,
+        "created_at": iso(job.created_at),
+        "started_at": iso(job.started_at),
+        "finished_at": iso(job.finished_at),
+        "counts": {name: summary[name] for name in COUNTS} if summary else None,
         "verdict": summary.get("verdict"),
         "warnings": summary.get("warnings", []),
         "error": job.error,
@@ -211,30 +204,6 @@ def _passed_in(text: str | None) -> bool | None:
     return VERDICTS[text]
 
 
-def _limit_in(text: str | None) -> int:
-    if text is None:
-        return _PAGE
-    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= _LONGEST_PAGE:
-        raise BadArgument(f"limit must be a number from 1 to {_LONGEST_PAGE}.")
-    return int(text)
-
-
-def _cursor_after(job: Job) -> str:
-    return base64.urlsafe_b64encode(str(job.id).encode()).decode().rstrip("=")
-
-
-def _id_in(cursor: str | None) -> int | None:
-    """The id in a cursor. The jobs with smaller ids follow."""
-    if cursor is None:
-        return None
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-    except ValueError:
-        text = b""
-    if not re.fullmatch(rb"[1-9][0-9]{0,18}", text) or int(text) > LARGEST_ID:
-        raise BadArgument("cursor must be the `next` of the previous page.")
-    return int(text)
-
-
-def _iso(time: datetime | None) -> str | None:
+def iso(time: datetime | None) -> str | None:
+    """A time as answers have it."""
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z") if time else None

@@ -23,6 +23,7 @@ Members = Mapping[str, float | Sequence[str]]
 
 _TIMEOUT_SECONDS = 60.0
 _PATIENCE_SECONDS = 60.0
+_PAGE = 100
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
 
 
@@ -117,6 +118,27 @@ class Client:
             Refused, Unreachable: as from `submit`.
         """
         return dict(self._get(f"/api/diffing/job/{job_id}/summary").json())
+
+    def history(self, metric: str, most: int) -> list[dict[str, Any]]:
+        """The ended jobs of a metric, newest first.
+
+        Args:
+            metric: id in the service's catalogue.
+            most: number of jobs.
+
+        Raises:
+            Refused, Unreachable: as from `submit`.
+        """
+        path = f"/api/diffing/metrics/{quote(metric, safe='')}/history"
+        found: list[dict[str, Any]] = []
+        cursor = ""
+        while len(found) < most:
+            page = self._get(f"{path}?limit={min(most - len(found), _PAGE)}{cursor}").json()
+            found += page["history"]
+            if page["next"] is None:
+                break
+            cursor = f"&cursor={quote(page['next'], safe='')}"
+        return found
 
     def fetch(self, job_id: int, output: Path) -> list[str]:
         """Write the result of a job that succeeded. The file appears when it is complete.

@@ -12,6 +12,8 @@ from diffing import __version__
 from diffing.cli.console import examples, readable_errors
 from diffing.cli.diff import EXAMPLES as DIFF_EXAMPLES
 from diffing.cli.diff import diff
+from diffing.cli.history import EXAMPLES as HISTORY_EXAMPLES
+from diffing.cli.history import history
 from diffing.cli.keys import api_keys
 from diffing.cli.options import DataDir, Metrics
 from diffing.cli.submit import EXAMPLES as SUBMIT_EXAMPLES
@@ -35,6 +37,7 @@ app = typer.Typer(
 app.add_typer(api_keys)
 app.command(epilog=examples(*DIFF_EXAMPLES))(diff)
 app.command(epilog=examples(*SUBMIT_EXAMPLES))(submit)
+app.command(epilog=examples(*HISTORY_EXAMPLES))(history)
 app.command(epilog=examples(*SUGGEST_EXAMPLES))(suggest_key)
 _log = logging.getLogger(__name__)
 

@@ -23,6 +23,13 @@ Tolerances = Annotated[
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Only warnings and errors on standard error.")
 ]
+Url = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Address of the service. [DIFFING_URL; default: http://127.0.0.1:8000]",
+    ),
+]
 DataDir = Annotated[
     Path | None,
     typer.Option(metavar="FOLDER", help="Folder of the service. [DIFFING_DATA_DIR; default: data]"),

@@ -11,7 +11,7 @@ import typer
 from diffing.cli.console import progress, target_of, to_people, warn
 from diffing.cli.dialects import with_dialects
 from diffing.cli.files import pair, require_files, with_columns
-from diffing.cli.options import Quiet, with_comparison
+from diffing.cli.options import Quiet, Url, with_comparison
 from diffing.cli.suggest import require_key
 from diffing.core.errors import BadArgument
 from diffing.core.input_file import InputFile
@@ -50,13 +50,7 @@ def submit(  # noqa: PLR0913 - typer makes an option of each
         ),
     ] = None,
     quiet: Quiet = False,
-    url: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="Address of the service. [DIFFING_URL; default: http://127.0.0.1:8000]",
-        ),
-    ] = None,
+    url: Url = None,
     *,
     options: dict[str, Any],
 ) -> None:

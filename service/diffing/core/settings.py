@@ -118,6 +118,10 @@ class Settings(BaseModel):
         7 * 24 * 3600,
         description="seconds after which an ended job is removed with its result",
     )
+    history_retention: Seconds = Field(
+        400 * 24 * 3600,
+        description="seconds after which an ended job leaves the history of its metric",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="lowest level that is logged to standard error"
     )

@@ -19,6 +19,7 @@ class DiffSpec:
         comparison: columns and tolerances.
         metric: id in the catalogue, for the summary; None for a one-off diff.
         fingerprint: take a fingerprint of each input.
+        sha256: take the SHA-256 of each input.
     """
 
     word: ClassVar = "diff"
@@ -28,6 +29,7 @@ class DiffSpec:
     comparison: Comparison
     metric: str | None = None
     fingerprint: bool = False
+    sha256: bool = False
 
     @property
     def inputs(self) -> list[Path]:

@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePath
@@ -40,7 +40,7 @@ from diffing.engine.summary import ColumnsSummary, InputSummary, ResultSummary, 
 from diffing.engine.verdict import with_verdict
 from diffing.engine.warn import Facts, warnings_of
 from diffing.engine.written import Written
-from diffing.files.checksums import fingerprint, sha256
+from diffing.files.checksums import Digests, fingerprint, sha256
 from diffing.files.results import Outputs
 from diffing.files.versions import unchanged
 from diffing.sandbox.limits import Limits
@@ -105,6 +105,7 @@ class Diff(Stoppable):
             outputs.parts() as parts,
             self._scratch() as scratch,
             unchanged(self._old, self._new),
+            ExitStack() as stack,
         ):
             on_ready(parts)
             reporter = Reporter(on_progress)
@@ -117,6 +118,7 @@ class Diff(Stoppable):
             if self._comparison.needs_moves:
                 plain = _for_moves(plain, scratch)
             place = _Place(plain, scratch, reporter)
+            digests = stack.enter_context(self._digests())
             counts = self._counts((old, new), place)
             if isinstance(counts, CsvRefused):
                 # DuckDB is stricter than RFC 4180 in places. The rewrite reports the place of a
@@ -129,10 +131,7 @@ class Diff(Stoppable):
             moves = self._moves((old, new), counts, place)
             written.finish()
             result = _result_summary(parts, counts)
-            inputs = (
-                self._input(old, self._spec.old, counts.old_rows),
-                self._input(new, self._spec.new, counts.new_rows),
-            )
+            inputs = self._inputs((old, new), counts, digests)
         found = Summary(
             **self._comparison.model_dump(exclude=set(SIDES)),
             old_dialect=old.dialect,
@@ -299,7 +298,20 @@ class Diff(Stoppable):
         self._session = Session(self._limits, scratch, outputs, pieces, self._interrupted)
         return self._session
 
-    def _input(self, file: CsvFile, given: InputFile, rows: int) -> InputSummary:
+    def _digests(self) -> Digests:
+        """The SHA-256 of both files, if they are wanted, beside the pass over them."""
+        return Digests(self._spec.inputs if self._spec.sha256 else [], self._interrupted)
+
+    def _inputs(
+        self, files: tuple[CsvFile, CsvFile], counts: Counts, digests: Digests
+    ) -> tuple[InputSummary, InputSummary]:
+        old, new = digests.wait() or (None, None)
+        return (
+            self._input(files[0], self._spec.old, counts.old_rows, old),
+            self._input(files[1], self._spec.new, counts.new_rows, new),
+        )
+
+    def _input(self, file: CsvFile, given: InputFile, rows: int, sha: str | None) -> InputSummary:
         return InputSummary(
             name=PurePath(given.name).name,
             rows=rows,
@@ -307,6 +319,7 @@ class Diff(Stoppable):
             fingerprint=fingerprint(given.path)
             if self._spec.fingerprint and given.path.exists()
             else None,
+            sha256=sha,
         )
 
     def _columns(self, old: CsvFile, new: CsvFile, counts: Counts) -> ColumnsSummary:

@@ -19,12 +19,14 @@ class InputSummary(_Part):
         rows: data rows.
         bytes: size on disk.
         fingerprint: XXH3, 128 bits in hexadecimal, of the file on disk; None if not requested.
+        sha256: of the file on disk, in hexadecimal; None on the command line, or without a file.
     """
 
     name: str
     rows: int
     bytes: int
     fingerprint: str | None = None
+    sha256: str | None = None
 
 
 class ResultSummary(_Part):

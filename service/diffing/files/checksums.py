@@ -1,7 +1,15 @@
 """Checksums of files."""
 
 import hashlib
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Self
+
+from diffing.core.errors import Interrupted
+
+_BLOCK = 1024 * 1024
 
 
 def sha256(path: Path) -> str:
@@ -20,3 +28,51 @@ def fingerprint(path: Path) -> str:
     with path.open("rb") as file:
         # file_digest accepts anything that works like a hashlib object
         return hashlib.file_digest(file, xxhash.xxh3_128).hexdigest()
+
+
+class Digests:
+    """Takes the SHA-256 of files in another thread, while a diff reads them.
+
+    So the bytes are in the memory of the system already.
+
+    Args:
+        paths: the files; a missing one has no SHA-256.
+        interrupted: when set, it ends.
+    """
+
+    def __init__(self, paths: Sequence[Path], interrupted: threading.Event) -> None:
+        self._interrupted = interrupted
+        self._ended = threading.Event()
+        self._thread = ThreadPoolExecutor(1, "digests")
+        self._found: list[Future[str | None]] = [
+            self._thread.submit(self._digest, path) for path in paths
+        ]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._ended.set()
+        self._thread.shutdown(cancel_futures=True)
+
+    def wait(self) -> list[str | None]:
+        """Wait for the SHA-256 of each file, in hexadecimal; None for a missing one.
+
+        Raises:
+            OSError: a file cannot be read.
+            Interrupted: it was stopped.
+        """
+        return [found.result() for found in self._found]
+
+    def _digest(self, path: Path) -> str | None:
+        digest, block = hashlib.sha256(), memoryview(bytearray(_BLOCK))
+        try:
+            file = path.open("rb", buffering=0)
+        except FileNotFoundError:
+            return None
+        with file:
+            while count := file.readinto(block):
+                if self._ended.is_set() or self._interrupted.is_set():
+                    raise Interrupted("The diff was interrupted.")
+                digest.update(block[:count])
+        return digest.hexdigest()

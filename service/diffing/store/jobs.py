@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from diffing.core.errors import Failure, JobFinished, KeyReused, QueueFull, ResultGone, UnknownJob
 from diffing.core.progress import Progress
-from diffing.store import counters
+from diffing.store import counters, history
 from diffing.store.claims import held, is_held, unseen_since
 from diffing.store.database import changing, reading, utc_now
 from diffing.store.job import FINISHED, UNFINISHED, Filter, Job, Status, Submission
@@ -168,7 +168,7 @@ class Jobs:
             sa.update(_jobs)
             .where(_jobs.c.id == job_id, _jobs.c.status.in_(UNFINISHED))
             .values(status=Status.CANCELLED, seen_at=now, finished_at=now, **_NO_PROGRESS),
-            _count_end,
+            _record_end,
         )
         job = cancelled or self.get(job_id)
         if job.status is not Status.CANCELLED:
@@ -276,13 +276,13 @@ class Jobs:
                 finished_at=now,
                 error=failure.as_dict(),
             ),
-            _count_end,
+            _record_end,
         )
 
     def _finish(self, job: Job, **values: Any) -> bool:
         now = self._now()
         ended = held(_jobs, job).values(seen_at=now, finished_at=now, **_NO_PROGRESS, **values)
-        return self._change(ended, _count_end) is not None
+        return self._change(ended, _record_end) is not None
 
     def _change(
         self,
@@ -316,10 +316,11 @@ def _count_attempt(connection: sa.Connection, job: Job) -> None:
     counters.count_attempt(connection, job.metric, waited)
 
 
-def _count_end(connection: sa.Connection, job: Job) -> None:
+def _record_end(connection: sa.Connection, job: Job) -> None:
     cancelled = job.status is Status.CANCELLED
     took = None if cancelled else _seconds(job.started_at, job.finished_at)
     counters.count_end(connection, job.metric, job.status, took, job.summary)
+    history.add(connection, job)
 
 
 def _seconds(start: datetime | None, end: datetime | None) -> float | None:

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 # The newest revision in `migrations/versions`. A database that has it needs no migration.
-REVISION = "7"
+REVISION = "8"
 
 
 class _Utc(sa.TypeDecorator[datetime]):
@@ -65,6 +65,27 @@ jobs = sa.Table(
     sa.Index("jobs_by_idempotency_key", "idempotency_key", unique=True),
     sa.Index("jobs_by_status", "status", "seen_at"),
     sqlite_autoincrement=True,
+)
+
+# Ended jobs of metrics. A row outlives its job, and its result.
+history = sa.Table(
+    "history",
+    metadata,
+    sa.Column("job_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("metric", sa.String, nullable=False),
+    sa.Column("owner", sa.String),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("of_catalogue", sa.Boolean, nullable=False),
+    sa.Column("created_at", _Utc, nullable=False),
+    sa.Column("finished_at", _Utc, nullable=False),
+    sa.Column("seconds", sa.Float),
+    sa.Column("counts", sa.JSON(none_as_null=True)),
+    sa.Column("verdict", sa.JSON(none_as_null=True)),
+    sa.Column("old", sa.JSON(none_as_null=True)),
+    sa.Column("new", sa.JSON(none_as_null=True)),
+    sa.Column("error", sa.JSON(none_as_null=True)),
+    sa.Index("history_by_metric", "metric", "job_id"),
+    sa.Index("history_by_end", "finished_at"),
 )
 
 # Results that clients want in another format. A row is removed when its file exists.

@@ -11,6 +11,7 @@ from diffing.files import uploads
 from diffing.files.publish import is_being_written, is_part
 from diffing.files.results import Outputs
 from diffing.store.claims import Claimed
+from diffing.store.history import History
 from diffing.store.job import Job, Status
 from diffing.store.jobs import Jobs
 
@@ -26,11 +27,13 @@ class Sweeper:
     Args:
         settings: the folders, and the retention time of jobs.
         jobs: the jobs table.
+        history: of the metrics.
     """
 
-    def __init__(self, settings: Settings, jobs: Jobs) -> None:
+    def __init__(self, settings: Settings, jobs: Jobs, history: History) -> None:
         self._settings = settings
         self._jobs = jobs
+        self._history = history
 
     def sweep(self) -> None:
         """Remove all unneeded files.
@@ -40,6 +43,7 @@ class Sweeper:
             DatabaseUnavailable: the jobs table cannot be read.
         """
         self._forget_old_jobs()
+        self._history.forget_ended_before(self._settings.history_retention)
         self._remove_dead([*self._files(self._settings.results_dir, "*")])
         self._remove_dead([*self._files(self._settings.tmp_dir, "*")])
         self._remove_orphans()

@@ -29,6 +29,7 @@ from diffing.sandbox.limits import Limits
 from diffing.store.conversions import Conversions
 from diffing.store.counters import ONE_OFF
 from diffing.store.database import open_file, utc_now
+from diffing.store.history import History
 from diffing.store.job import Job
 from diffing.store.jobs import Jobs
 from diffing.store.queue import JobQueue
@@ -72,7 +73,7 @@ class Worker:
         self._queue = JobQueue(settings.queue_file, run=self.process)
         beat_seconds = beat_seconds or min(2.0, settings.stale_after / 4)
         self._runner = Runner(beat_seconds, settings.job_timeout)
-        self._sweeper = Sweeper(settings, self._jobs)
+        self._sweeper = Sweeper(settings, self._jobs, History(engine, now))
         self._reaper = Reaper(settings, self._jobs, self._queue, self._sweeper)
         self._converter = Converter(
             settings, self._jobs, Conversions(engine, now), self._runner, self._sweeper
@@ -201,7 +202,7 @@ class Worker:
         scratch.mkdir(exist_ok=True)
         fingerprint = bool(job.metric and self._metric(job).fingerprint)
         return Task(
-            spec=DiffSpec(old, new, self._comparison(job), job.metric, fingerprint),
+            spec=DiffSpec(old, new, self._comparison(job), job.metric, fingerprint, sha256=True),
             outputs=Outputs.of_attempt(self._settings.results_dir, job.id, job.attempt),
             limits=Limits.of(self._settings, scratch),
             log=logs.Style(self._settings.log_level, self._settings.log_format),
