@@ -149,8 +149,8 @@ class Client(httpx2.Client):
         self._secrets = (*_SECRETS, str(folder))
 
     def new_job(self, metric: str = "revenue") -> int:
-        """Queue a job."""
-        response = self.post(f"/api/diffing/new/{metric}")
+        """Queue a job that compares its files, even if another did."""
+        response = self.post(f"/api/diffing/new/{metric}?fresh=1")
         assert response.status_code == 202, response.text
         return int(response.json()["job_id"])
 

@@ -237,6 +237,7 @@ def test_a_queued_job_is_a_404_with_its_status(idle: Client) -> None:
         "counts": None,
         "verdict": None,
         "warnings": [],
+        "reused_from": None,
         "error": None,
     } == {k: v for k, v in idle.status_of(job_id).items() if k != "created_at"}
 
@@ -396,6 +397,7 @@ def test_the_status_of_a_job_that_succeeded_has_times_and_counts(
         },
         "verdict": None,
         "warnings": [],
+        "reused_from": None,
         "error": None,
     } == status
 
@@ -806,7 +808,10 @@ def test_an_id_that_never_was_is_named(idle: Client) -> None:
     [
         ("/api/diffing/metrics?x=1", "This request has no query parameter x. It has none."),
         ("/api/diffing/metrics/revenue?x", "no query parameter x."),
-        ("/api/diffing/new/revenue?wiat=1", "wiat. Did you mean wait? It may have wait."),
+        (
+            "/api/diffing/new/revenue?wiat=1",
+            "wiat. Did you mean wait? It may have",
+        ),
         ("/api/diffing/new/revenue/?wait=0&Wait=1", "no query parameter Wait."),
         ("/api/diffing/job/1?detial=1", "Did you mean detail? It may have detail, format, wait."),
         ("/api/diffing/job/1/removed?detail=1", "detail. It may have format, wait."),

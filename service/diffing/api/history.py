@@ -79,6 +79,7 @@ def _described(run: Run, found: Sequence[Unusual]) -> dict[str, Any]:
         "verdict": run.verdict,
         "old": run.old,
         "new": run.new,
+        "reused_from": run.reused_from,
         "unusual": [{**vars(one), "text": one.text} for one in found],
         "error": run.error,
     }

@@ -186,6 +186,7 @@ def status_of(job: Job) -> dict[str, Any]:
         "counts": {name: summary[name] for name in COUNTS} if summary else None,
         "verdict": summary.get("verdict"),
         "warnings": summary.get("warnings", []),
+        "reused_from": job.reused_from,
         "error": job.error,
     }
 

@@ -3,6 +3,7 @@
 import logging
 import re
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -36,9 +37,43 @@ _log = logging.getLogger(__name__)
 _NO_METRIC = "-"
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """A request for a job, apart from its body.
+
+    Args:
+        metric: the metric; None for a one-off diff.
+        owner: id of the API key; None without API keys.
+        idempotency_key: from the client; None without one.
+        fresh: whether to compare the files, even if an earlier job did.
+    """
+
+    metric: Metric | None
+    owner: str | None
+    idempotency_key: str | None = None
+    fresh: bool = False
+
+    def digest(self, body: Body) -> str:
+        """A digest of the request, the same for the same order."""
+        fresh = " fresh" if self.fresh else ""
+        return f"{self.metric.id if self.metric else _NO_METRIC} {body.digest()}{fresh}"
+
+
 def _uploaded(upload: Upload) -> tuple[InputFile, InputFile]:
     old, new = upload.paths
     return InputFile(old, upload.names["old"]), InputFile(new, upload.names["new"])
+
+
+def is_fresh(request: Request) -> bool:
+    """Whether `?fresh=1` asks to compare the files, even if an earlier job did.
+
+    Raises:
+        BadArgument: it is neither 0 nor 1.
+    """
+    text = request.query_params.get("fresh", "0")
+    if text not in ("0", "1"):
+        raise BadArgument("fresh must be 0 or 1.")
+    return text == "1"
 
 
 class Submissions:
@@ -103,9 +138,11 @@ class Submissions:
             QueueFull, KeyReused, DiskUnavailable, DatabaseUnavailable: it cannot be recorded.
         """
         owner, settings = caller_of(request).owner, self._backend.settings
+        fresh = is_fresh(request)
         metric = await run_in_threadpool(self._welcome, metric_id, owner, idempotency_key)
+        asked = _Asked(metric, owner, idempotency_key, fresh)
         async with body_of(request, settings, one_off=metric is None, from_page=from_page) as body:
-            return await run_in_threadpool(self._requested, metric, owner, idempotency_key, body)
+            return await run_in_threadpool(self._requested, asked, body)
 
     async def submit_again(self, request: Request, job: Job, tolerances: dict[str, Any]) -> Job:
         """Record and queue a job with the files and options of another, but other tolerances.
@@ -127,7 +164,7 @@ class Submissions:
         own = members.get("tolerance", {}) | tolerances.get("tolerance", {})
         members |= tolerances | ({"tolerance": own} if own else {})
         metric = await run_in_threadpool(self._welcome, job.metric, owner, None)
-        return await run_in_threadpool(self._requested, metric, owner, None, Body(members))
+        return await run_in_threadpool(self._requested, _Asked(metric, owner), Body(members))
 
     def _welcome(
         self, metric_id: str | None, owner: str | None, idempotency_key: str | None
@@ -140,19 +177,15 @@ class Submissions:
             self._backend.jobs.require_room(self._backend.settings.max_queued)
         return metric
 
-    def _requested(
-        self, metric: Metric | None, owner: str | None, idempotency_key: str | None, body: Body
-    ) -> Job:
+    def _requested(self, asked: _Asked, body: Body) -> Job:
         """The job of an Idempotency-Key, or a new one."""
-        jobs, settings = self._backend.jobs, self._backend.settings
+        jobs, metric = self._backend.jobs, asked.metric
         if metric is None and "key" not in body.members:
             raise self._missing_key(body)
         options = options_of(body.members, metric)
         comparison = comparison_of(options, metric)
-        asked = (
-            f"{metric.id if metric else _NO_METRIC} {body.digest()}" if idempotency_key else None
-        )
-        if idempotency_key and asked and (job := jobs.requested(owner, idempotency_key, asked)):
+        digest = asked.digest(body) if asked.idempotency_key else None
+        if job := self._known(asked, digest):
             return job
         chosen = comparison or metric
         may_be_missing = chosen is not None and chosen.old_may_be_missing
@@ -166,20 +199,27 @@ class Submissions:
             old=old.name if are_named else None,
             new=new.name if are_named else None,
             upload=body.upload.name if body.upload else None,
-            owner=owner,
-            idempotency_key=idempotency_key,
-            request=asked,
+            owner=asked.owner,
+            idempotency_key=asked.idempotency_key,
+            request=digest,
+            fresh=asked.fresh,
         )
         try:
             with body.upload.kept() if body.upload else nullcontext():
-                job = jobs.create(submission, settings.max_queued)
+                job = jobs.create(submission, self._backend.settings.max_queued)
         except KeyReused:
             # the same request came twice at once, and the other one was first
-            if idempotency_key and asked and (job := jobs.requested(owner, idempotency_key, asked)):
+            if job := self._known(asked, digest):
                 return job
             raise
         self._queue(job)
         return job
+
+    def _known(self, asked: _Asked, digest: str | None) -> Job | None:
+        """The job of an Idempotency-Key; None without one."""
+        if asked.idempotency_key is None or digest is None:
+            return None
+        return self._backend.jobs.requested(asked.owner, asked.idempotency_key, digest)
 
     def _inputs(
         self,

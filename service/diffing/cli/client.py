@@ -59,6 +59,8 @@ class Client:
         members: Members | None = None,
         files: Sequence[Path] = (),
         report: Report = lambda _: None,
+        *,
+        fresh: bool = False,
     ) -> int:
         """Request a diff.
 
@@ -67,6 +69,7 @@ class Client:
             members: of the request body of the API: columns and tolerances.
             files: old and new, to upload; empty for files of the service.
             report: called with the progress of the upload.
+            fresh: whether to compare the files, even if an earlier job did.
 
         Returns:
             The id of the job.
@@ -76,6 +79,7 @@ class Client:
             Unreachable: the service does not answer.
         """
         path = "/api/diffing/new" + (f"/{quote(metric, safe='')}" if metric else "")
+        path += "?fresh=1" if fresh else ""
         headers = {"Idempotency-Key": str(uuid.uuid4())}
 
         def send() -> httpx2.Response:

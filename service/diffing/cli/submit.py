@@ -49,6 +49,10 @@ def submit(  # noqa: PLR0913 - typer makes an option of each
             "--output", "-o", metavar="FILE", help="CSV file to write. [default: standard output]"
         ),
     ] = None,
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", help="Compare the files, even if an earlier job of theirs did."),
+    ] = False,
     quiet: Quiet = False,
     url: Url = None,
     *,
@@ -71,7 +75,9 @@ def submit(  # noqa: PLR0913 - typer makes an option of each
     with Client(settings.url, token) as client, scratch_folder() as folder:
         with progress("sending", quiet=quiet) as report:
             members, files = order.request(options, folder)
-            job_id = client.submit(order.metric, members, files, lambda now: report(str(now)))
+            job_id = client.submit(
+                order.metric, members, files, lambda now: report(str(now)), fresh=fresh
+            )
             if wait:
                 if not quiet:
                     to_people.print(f"job {job_id}")

@@ -9,6 +9,9 @@ from diffing.core.comparison import Comparison
 from diffing.core.dialect import PLAIN, FullDialect
 from diffing.core.input_file import InputFile
 
+Contents = tuple[str | None, str | None]
+"""The SHA-256 of old and new; None for a missing old."""
+
 
 @dataclass(frozen=True)
 class DiffSpec:
@@ -20,6 +23,7 @@ class DiffSpec:
         metric: id in the catalogue, for the summary; None for a one-off diff.
         fingerprint: take a fingerprint of each input.
         sha256: take the SHA-256 of each input.
+        answered: contents of files for which a result exists; with them, the diff ends at once.
     """
 
     word: ClassVar = "diff"
@@ -30,6 +34,7 @@ class DiffSpec:
     metric: str | None = None
     fingerprint: bool = False
     sha256: bool = False
+    answered: frozenset[Contents] = frozenset()
 
     @property
     def inputs(self) -> list[Path]:

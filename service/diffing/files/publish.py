@@ -15,6 +15,8 @@ from pathlib import Path
 
 from diffing.core.errors import BadArgument, BadSetting, CannotWrite, is_disk_full, of_os
 
+# a file system without links, too many links, another one, or the kernel protects files of others
+_UNLINKABLE = (errno.EPERM, errno.EMLINK, errno.EXDEV, errno.ENOTSUP)
 _OWN_DESCRIPTOR = re.compile(r"/dev/(?:fd/(\d+)|(stdin)|(stdout)|(stderr))|/proc/self/fd/(\d+)")
 
 
@@ -93,6 +95,25 @@ def new_scratch_folder() -> Path:
     """
     with _needs_temporary_files():
         return Path(tempfile.mkdtemp(prefix="diffing-"))
+
+
+def link_or_copy(source: Path, path: Path) -> None:
+    """Give a complete file a second name, which appears whole; a copy where links are impossible.
+
+    Args:
+        source: the file. It never changes.
+        path: the new name, in a folder of the service.
+
+    Raises:
+        OSError: neither is possible, or the source is missing.
+    """
+    try:
+        path.hardlink_to(source)
+    except OSError as error:
+        if error.errno not in _UNLINKABLE:
+            raise
+        with published([path]) as (part,):
+            shutil.copyfile(source, part)
 
 
 def is_part(name: str) -> bool:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from diffing.core.dialect import NAMES, FullDialect
-from diffing.files.publish import published
+from diffing.files.checksums import sha256
+from diffing.files.publish import link_or_copy, published, sync
 
 # the result last: when it exists, the others do
 _PUBLISHED = ("detail", "removed", "result")
@@ -104,6 +105,32 @@ class Outputs:
                 detail=found.get("detail"),
                 removed=found.get("removed"),
             )
+
+    def take_from(self, source: "Outputs", checksum: str) -> bool:
+        """Give these names to the files of another diff; a link, or else a copy.
+
+        Args:
+            source: the other files, complete.
+            checksum: SHA-256 of its result.
+
+        Returns:
+            Whether all were taken. If one was removed meanwhile, or is damaged, none is taken.
+
+        Raises:
+            OSError: the files can neither be linked nor copied.
+        """
+        try:
+            for theirs, ours in zip(source.paths, self.paths, strict=True):
+                link_or_copy(theirs, ours)
+        except FileNotFoundError:
+            pass
+        else:
+            if self.result and sha256(self.result) == checksum:
+                sync(self.result.parent)
+                return True
+        for path in self.paths:
+            path.unlink(missing_ok=True)
+        return False
 
     @staticmethod
     def attempt_of(name: str) -> tuple[int, int] | None:

@@ -23,9 +23,10 @@ class Run:
         status: its last state.
         of_catalogue: whether it had the files and options of the catalogue, not its own.
         created_at, finished_at: UTC.
-        seconds: of the diff that succeeded, or of the last attempt; None before the first.
+        seconds: of a diff that succeeded, else of the last attempt; None before the first.
         counts, verdict: of the summary; None unless it succeeded.
         old, new: name, rows, bytes and SHA-256 of the inputs; None unless it succeeded.
+        reused_from: job whose result it took; None if it compared the files.
         error: type, title and detail, of a failed job.
     """
 
@@ -41,12 +42,13 @@ class Run:
     verdict: dict[str, Any] | None
     old: dict[str, Any] | None
     new: dict[str, Any] | None
+    reused_from: int | None
     error: dict[str, str] | None
 
     @property
     def is_usual(self) -> bool:
-        """Whether later jobs can be compared with it."""
-        return self.status is Status.SUCCEEDED and self.of_catalogue
+        """Whether later jobs can be compared with it: each night counts once."""
+        return self.status is Status.SUCCEEDED and self.of_catalogue and self.reused_from is None
 
     @classmethod
     def from_row(cls, row: sa.Row[Any]) -> Self:
@@ -84,7 +86,9 @@ class History:
     ) -> list[Run]:
         """The same, of runs with which later ones can be compared: see `Run.is_usual`."""
         query = _of(metric, before, owner).where(
-            _history.c.status == Status.SUCCEEDED, _history.c.of_catalogue
+            _history.c.status == Status.SUCCEEDED,
+            _history.c.of_catalogue,
+            _history.c.reused_from.is_(None),
         )
         return self._all(query.limit(most))
 
@@ -122,6 +126,7 @@ def add(connection: sa.Connection, job: Job) -> None:
         verdict=summary.get("verdict"),
         old=_input(summary.get("old")),
         new=_input(summary.get("new")),
+        reused_from=job.reused_from,
         error=job.error,
     )
     connection.execute(sa.insert(_history).values(**vars(run)))
@@ -142,7 +147,7 @@ def _input(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _seconds(job: Job) -> float | None:
-    if job.summary and "seconds" in job.summary:
+    if job.summary and "seconds" in job.summary and job.reused_from is None:
         return float(job.summary["seconds"])
     if job.started_at is None or job.finished_at is None:
         return None

@@ -57,6 +57,7 @@ class Submission:
         idempotency_key: from the client; None without one.
         request: digest of the request; None without an Idempotency-Key.
         request_id, traceparent: of the request, from the context.
+        fresh: whether to compare the files, even if an earlier job did.
     """
 
     metric: str | None
@@ -69,6 +70,7 @@ class Submission:
     request: str | None = None
     request_id: str | None = field(default_factory=logs.request_id)
     traceparent: str | None = field(default_factory=tracing.traceparent)
+    fresh: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +87,8 @@ class Job(Submission):
         seen_at: last sign of life: it was queued, it was taken, or its worker beat.
         summary: of a succeeded job.
         error: type, title and detail, of a failed job.
+        question: of a succeeded job: see `question_of`.
+        reused_from: job whose result it took; None if it compared the files.
     """
 
     id: int
@@ -99,6 +103,8 @@ class Job(Submission):
     seen_at: datetime
     summary: dict[str, Any] | None
     error: dict[str, str] | None
+    question: str | None
+    reused_from: int | None
 
     @property
     def stem(self) -> str:

@@ -18,6 +18,9 @@ from diffing.store.schema import jobs as _jobs
 # Ids are 64-bit integers in SQLite and PostgreSQL alike.
 LARGEST_ID = 2**63 - 1
 
+# Older ones answer, too, but so many need not be searched.
+_MOST_ANSWERS = 30
+
 _T = TypeVar("_T")
 _NO_PROGRESS = {"stage": None, "bytes_read": None, "bytes_total": None}
 
@@ -200,9 +203,41 @@ class Jobs:
         """Whether this attempt still runs the job."""
         return self._first(sa.select(_jobs).where(*is_held(_jobs, job))) is not None
 
-    def succeed(self, job: Job, summary: dict[str, Any]) -> bool:
-        """Record the result; False if the job has left this attempt."""
-        return self._finish(job, status=Status.SUCCEEDED, summary=summary)
+    def succeed(
+        self,
+        job: Job,
+        summary: dict[str, Any],
+        question: str | None = None,
+        reused_from: int | None = None,
+    ) -> bool:
+        """Record the result; False if the job has left this attempt.
+
+        Args:
+            job: that this attempt runs.
+            summary: as JSON values.
+            question: see `question_of`; None if no later job may take the result.
+            reused_from: job whose result it took.
+        """
+        return self._finish(
+            job,
+            status=Status.SUCCEEDED,
+            summary=summary,
+            question=question,
+            reused_from=reused_from,
+        )
+
+    def answers(self, question: str, owner: str | None) -> list[Job]:
+        """The newest jobs of an owner that succeeded with a question, newest first."""
+        return self._all(
+            sa.select(_jobs)
+            .where(
+                _jobs.c.question == question,
+                _jobs.c.owner.is_not_distinct_from(owner),
+                _jobs.c.status + "" == Status.SUCCEEDED,
+            )
+            .order_by(_jobs.c.id.desc())
+            .limit(_MOST_ANSWERS)
+        )
 
     def fail(self, job: Job, failure: Failure) -> bool:
         """Record the reason; False if the job has left this attempt."""

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 # The newest revision in `migrations/versions`. A database that has it needs no migration.
-REVISION = "8"
+REVISION = "9"
 
 
 class _Utc(sa.TypeDecorator[datetime]):
@@ -62,8 +62,12 @@ jobs = sa.Table(
     sa.Column("owner", sa.String),
     sa.Column("request_id", sa.String),
     sa.Column("traceparent", sa.String),
+    sa.Column("fresh", sa.Boolean),
+    sa.Column("question", sa.String),
+    sa.Column("reused_from", sa.Integer),
     sa.Index("jobs_by_idempotency_key", "idempotency_key", unique=True),
     sa.Index("jobs_by_status", "status", "seen_at"),
+    sa.Index("jobs_by_question", "question"),
     sqlite_autoincrement=True,
 )
 
@@ -83,6 +87,7 @@ history = sa.Table(
     sa.Column("verdict", sa.JSON(none_as_null=True)),
     sa.Column("old", sa.JSON(none_as_null=True)),
     sa.Column("new", sa.JSON(none_as_null=True)),
+    sa.Column("reused_from", sa.Integer),
     sa.Column("error", sa.JSON(none_as_null=True)),
     sa.Index("history_by_metric", "metric", "job_id"),
     sa.Index("history_by_end", "finished_at"),

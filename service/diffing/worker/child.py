@@ -13,7 +13,7 @@ from diffing.core.spec import AnalysisSpec, CellsSpec, ConversionSpec, DiffSpec
 from diffing.engine.analysis.analyse import write_analysis
 from diffing.engine.analysis.cells import write_cells
 from diffing.engine.convert import convert
-from diffing.engine.diff import Diff
+from diffing.engine.diff import AnsweredBefore, Diff
 from diffing.engine.sql import SQL_DIR
 from diffing.files.results import Outputs
 from diffing.sandbox import landlock
@@ -53,13 +53,15 @@ def _run(task: Task, sender: Connection) -> None:
 
 
 def _done(task: Task, on_progress: Callable[[Progress], None]) -> dict[str, Any]:
-    """Run the order, and return its summary as JSON values."""
+    """Run the order, and return its summary as JSON values, or the contents as `answered`."""
     on_ready = partial(_enclose, task)
     if isinstance(task.spec, DiffSpec):
         diff = Diff(task.spec, task.limits)
-        return diff.run(task.outputs, on_progress=on_progress, on_ready=on_ready).model_dump(
-            mode="json"
-        )
+        try:
+            found = diff.run(task.outputs, on_progress=on_progress, on_ready=on_ready)
+        except AnsweredBefore as answered:
+            return {"answered": answered.contents}
+        return found.model_dump(mode="json")
     if isinstance(task.spec, AnalysisSpec):
         write_analysis(task.spec, task.outputs, task.limits, on_ready)
     elif isinstance(task.spec, CellsSpec):

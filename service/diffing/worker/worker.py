@@ -4,8 +4,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from diffing.core import logs, tracing
 from diffing.core.catalogue import Catalogue, Metric
@@ -19,6 +21,7 @@ from diffing.core.errors import (
     of_os,
 )
 from diffing.core.input_file import InputFile
+from diffing.core.question import question_of
 from diffing.core.settings import Settings
 from diffing.core.spec import DiffSpec
 from diffing.files import uploads
@@ -34,6 +37,7 @@ from diffing.store.job import Job
 from diffing.store.jobs import Jobs
 from diffing.store.queue import JobQueue
 from diffing.store.workers import Presence
+from diffing.worker.answers import Answers
 from diffing.worker.claim import Claim
 from diffing.worker.consumer import consumer_of
 from diffing.worker.converter import Converter
@@ -74,6 +78,7 @@ class Worker:
         beat_seconds = beat_seconds or min(2.0, settings.stale_after / 4)
         self._runner = Runner(beat_seconds, settings.job_timeout)
         self._sweeper = Sweeper(settings, self._jobs, History(engine, now))
+        self._answers = Answers(settings, self._jobs)
         self._reaper = Reaper(settings, self._jobs, self._queue, self._sweeper)
         self._converter = Converter(
             settings, self._jobs, Conversions(engine, now), self._runner, self._sweeper
@@ -136,7 +141,7 @@ class Worker:
         """Run the diff, and return a function that records its end."""
         try:
             with tracing.Stages() as stages:
-                summary = self._runner.run(self._task(job), Claim(self._jobs, job), stages)
+                return self._answered(job, stages)
         except Interrupted:
             return partial(self._again, job)
         except ChildCrashed as crash:
@@ -157,15 +162,33 @@ class Worker:
             span.fail(type(error).__name__)
             unforeseen = DiffFailed("Unexpected error. The worker's log has the details.")
             return self._failed(job, unforeseen.failure)
-        return partial(self._succeed, job, summary["emitted"], summary)
+
+    def _answered(self, job: Job, stages: tracing.Stages) -> Callable[[], object]:
+        """Take the result of a job that answered the same question, or run the diff."""
+        spec, claim = self._spec(job), Claim(self._jobs, job)
+        question = question_of(spec, exact_keys=self._settings.exact_keys)
+        known = frozenset() if job.fresh else self._answers.worth_a_look(job, question, spec)
+        found = self._runner.run(self._task(job, replace(spec, answered=known)), claim, stages)
+        if "answered" in found:
+            if answer := self._answers.take(job, question, found["answered"]):
+                return partial(self._succeed, job, answer.summary or {}, question, answer.id)
+            # its files were removed meanwhile
+            found = self._runner.run(self._task(job, spec), claim, stages)
+        return partial(self._succeed, job, found, question)
 
     def _failed(self, job: Job, failure: Failure) -> Callable[[], object]:
         _log.warning("job %d failed: %s", job.id, failure.detail)
         return partial(self._jobs.fail, job, failure)
 
-    def _succeed(self, job: Job, rows: int, summary: dict[str, object]) -> None:
-        if self._jobs.succeed(job, summary):
-            _log.info("job %d succeeded: %d rows", job.id, rows)
+    def _succeed(
+        self,
+        job: Job,
+        summary: dict[str, Any],
+        question: str,
+        reused_from: int | None = None,
+    ) -> None:
+        if self._jobs.succeed(job, summary, question, reused_from):
+            _log.info("job %d succeeded: %d rows", job.id, summary["emitted"])
 
     def _again(self, job: Job) -> None:
         """Queue a job for its next attempt, unless it was taken away."""
@@ -196,13 +219,16 @@ class Worker:
         except (DatabaseUnavailable, OSError) as error:
             _log.warning("job %d: its temporary files stay until the next sweep: %s", job.id, error)
 
-    def _task(self, job: Job) -> Task:
+    def _spec(self, job: Job) -> DiffSpec:
         old, new = self._inputs(job)
+        fingerprint = bool(job.metric and self._metric(job).fingerprint)
+        return DiffSpec(old, new, self._comparison(job), job.metric, fingerprint, sha256=True)
+
+    def _task(self, job: Job, spec: DiffSpec) -> Task:
         scratch = self._settings.scratch_dir(job.id, job.attempt)
         scratch.mkdir(exist_ok=True)
-        fingerprint = bool(job.metric and self._metric(job).fingerprint)
         return Task(
-            spec=DiffSpec(old, new, self._comparison(job), job.metric, fingerprint, sha256=True),
+            spec=spec,
             outputs=Outputs.of_attempt(self._settings.results_dir, job.id, job.attempt),
             limits=Limits.of(self._settings, scratch),
             log=logs.Style(self._settings.log_level, self._settings.log_format),

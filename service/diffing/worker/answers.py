@@ -1,0 +1,92 @@
+"""Results of earlier jobs that answer the same question, about files with the same bytes."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from diffing.core.input_file import InputFile
+from diffing.core.settings import Settings
+from diffing.core.spec import Contents, DiffSpec
+from diffing.files.results import Outputs
+from diffing.store.job import Job
+from diffing.store.jobs import Jobs
+
+_log = logging.getLogger(__name__)
+
+
+class Answers:
+    """Finds and takes results of earlier jobs.
+
+    Args:
+        settings: the folder of results.
+        jobs: the jobs table.
+    """
+
+    def __init__(self, settings: Settings, jobs: Jobs) -> None:
+        self._folder = settings.results_dir
+        self._jobs = jobs
+
+    def worth_a_look(self, job: Job, question: str, spec: DiffSpec) -> frozenset[Contents]:
+        """The contents of files that were compared before, of the same sizes as those of a job.
+
+        Without any, nothing needs to be read before the diff.
+
+        Args:
+            job: that a worker took.
+            question: that it asks.
+            spec: its files.
+
+        Raises:
+            DatabaseUnavailable: the jobs table cannot be read.
+        """
+        sizes = [_size_of(spec.old), _size_of(spec.new)]
+        return frozenset(
+            contents_of(answer)
+            for answer in self._answers(job, question)
+            if [_side(answer, "old")["bytes"], _side(answer, "new")["bytes"]] == sizes
+        )
+
+    def take(self, job: Job, question: str, contents: Contents) -> Job | None:
+        """Give a job the files of one that compared the same contents.
+
+        Args:
+            job: that this worker runs.
+            question: that it asks.
+            contents: of its files.
+
+        Returns:
+            The other job; None if its files were removed by now, or are damaged.
+
+        Raises:
+            DatabaseUnavailable: the jobs table cannot be read.
+            OSError: the files can neither be linked nor copied.
+        """
+        mine = Outputs.of_attempt(self._folder, job.id, job.attempt)
+        for answer in self._answers(job, question):
+            if contents_of(answer) != contents or not answer.summary:
+                continue
+            its = Outputs.of_attempt(self._folder, answer.id, answer.attempt)
+            if mine.take_from(its, answer.summary["result"]["sha256"]):
+                _log.info("job %d has the result of job %d", job.id, answer.id)
+                return answer
+        return None
+
+    def _answers(self, job: Job, question: str) -> Sequence[Job]:
+        return [other for other in self._jobs.answers(question, job.owner) if other.id != job.id]
+
+
+def contents_of(job: Job) -> Contents:
+    """The contents of the files that a job compared."""
+    return _side(job, "old").get("sha256"), _side(job, "new").get("sha256")
+
+
+def _side(job: Job, side: str) -> dict[str, Any]:
+    found: dict[str, Any] = (job.summary or {})[side]
+    return found
+
+
+def _size_of(file: InputFile) -> int:
+    try:
+        return file.path.stat().st_size
+    except OSError:  # old may be missing; the diff reports any other fault
+        return 0
