@@ -238,6 +238,7 @@ def test_a_queued_job_is_a_404_with_its_status(idle: Client) -> None:
         "verdict": None,
         "warnings": [],
         "reused_from": None,
+        "baseline": None,
         "error": None,
     } == {k: v for k, v in idle.status_of(job_id).items() if k != "created_at"}
 
@@ -398,6 +399,7 @@ def test_the_status_of_a_job_that_succeeded_has_times_and_counts(
         "verdict": None,
         "warnings": [],
         "reused_from": None,
+        "baseline": None,
         "error": None,
     } == status
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from diffing.core.errors import DiffFailed
+from diffing.store.baselines import Baselines
 from diffing.store.conversions import Conversion, Conversions
 from diffing.store.database import open_file
 from diffing.store.history import History
@@ -33,7 +34,7 @@ class Reaping:
             settings,
             self.conversions,
             self.queue,
-            Sweeper(settings, Jobs(engine), History(engine)),
+            Sweeper(settings, Jobs(engine), History(engine), Baselines(engine)),
             clock=lambda: self._now,
         )
 

@@ -17,7 +17,7 @@ import pytest
 from diffing.core.errors import BadInput
 from diffing.core.progress import Progress
 from diffing.store.job import Submission
-from diffing.store.jobs import Jobs
+from diffing.store.jobs import End, Jobs
 from tests.service_under_test import Client, LargePair, Program, Service
 from tests.test_api import ABSURD_IDS, assert_problem
 from tests.test_faults import wait_until
@@ -104,7 +104,7 @@ def test_each_change_of_a_job_is_an_event_from_now_to_its_end(
         told = stream.next()
         assert ("comparing", 10, 20) == (told["stage"], told["bytes_read"], told["bytes_total"])
         jobs.beat(job, Progress("comparing", 10, 20))  # a sign of life is no news
-        jobs.succeed(job, SUMMARY)
+        jobs.succeed(job, End(SUMMARY))
 
         assert [client.status_of(queued)] == stream.rest()
 
@@ -117,7 +117,7 @@ def test_a_job_that_has_ended_is_told_once(
     assert job
     match end:
         case "succeeded":
-            jobs.succeed(job, SUMMARY)
+            jobs.succeed(job, End(SUMMARY))
         case "failed":
             jobs.fail(job, BadInput("new.csv: line\u2028one.").failure)
         case "cancelled":

@@ -19,6 +19,7 @@ from diffing.core.unusual import LEAST_RUNS, RUNS, unusual
 from diffing.store.api_keys import ApiKeys
 from diffing.store.database import open_file
 from diffing.store.job import Submission
+from diffing.store.jobs import End
 from diffing.store.scopes import Scope
 from tests.service_under_test import NEW, OLD, PATIENCE_SECONDS, Client, Service
 from tests.test_faults import wait_until
@@ -56,7 +57,7 @@ def end_jobs(service: Service, *changed: int, **submission: Any) -> list[int]:
     for number in changed:
         job = jobs.claim(jobs.create(Submission("revenue", **submission)).id)
         assert job
-        assert jobs.succeed(job, found(number))
+        assert jobs.succeed(job, End(found(number)))
         ids.append(job.id)
     return ids
 

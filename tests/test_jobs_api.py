@@ -13,7 +13,7 @@ from diffing.core.catalogue import load_catalogue
 from diffing.core.errors import BadInput
 from diffing.store.database import open_file
 from diffing.store.job import Filter, Status, Submission
-from diffing.store.jobs import Jobs
+from diffing.store.jobs import End, Jobs
 from tests.service_under_test import NEW, OLD, Client, Service
 from tests.test_api import assert_problem
 
@@ -35,7 +35,7 @@ def listed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             job = jobs.claim(job_id)
             assert job
             if job_id in (2, 4):
-                jobs.succeed(job, SUMMARY)
+                jobs.succeed(job, End(SUMMARY))
             if job_id == 3:
                 jobs.fail(job, BadInput("new.csv: the file is empty.").failure)
         jobs.cancel(6)
@@ -216,6 +216,7 @@ def test_the_metrics_are_described_in_their_order(listed: Service, client: Clien
         "rename": {},
         "measure": "stat",
         "additive": True,
+        "accept": None,
         "old": {"name": "revenue_old.csv", "there": True, "bytes": len(OLD.encode())},
         "new": {"name": "revenue_new.csv", "there": True, "bytes": len(NEW.encode())},
     } == revenue

@@ -19,6 +19,7 @@ from diffing.core.errors import BadSetting, DiffFailed
 from diffing.core.settings import Settings, load_settings
 from diffing.store.database import open_file
 from diffing.store.job import Submission
+from diffing.store.jobs import End
 from diffing.store.schema import workers as workers_table
 from diffing.store.statistics import Statistics
 from diffing.store.workers import Presence
@@ -65,7 +66,7 @@ def failed_checks(client: Client) -> dict[str, str]:
     response = client.get("/ready")
     checks = response.json()["checks"]
     failed = {name: c["detail"] for name, c in checks.items() if c["status"] != "ok"}
-    assert ["database", "queue", "disk", "worker", "catalogue"] == list(checks)
+    assert ["database", "queue", "disk", "kept", "worker", "catalogue"] == list(checks)
     assert (503 if failed else 200) == response.status_code
     return failed
 
@@ -358,7 +359,7 @@ def test_a_histogram_counts_in_each_bucket_what_took_at_most_so_long(
         assert job
         assert job.started_at
         ends.append(job.started_at + timedelta(seconds=seconds))
-        assert at_end.succeed(job, {})
+        assert at_end.succeed(job, End({}))
     samples = samples_of(api)
 
     labels = {"metric": "timed", "status": "succeeded"}
@@ -383,7 +384,7 @@ def test_a_histogram_counts_in_each_bucket_what_took_at_most_so_long(
 def test_each_end_counts_once_under_its_metric_and_state(idle: Service, api: Client) -> None:
     jobs = idle.jobs()
     ends: list[tuple[str | None, Callable[[Any], object]]] = [
-        ("ended", lambda job: jobs.succeed(job, {"emitted": 3})),
+        ("ended", lambda job: jobs.succeed(job, End({"emitted": 3}))),
         ("ended", lambda job: jobs.fail(job, DiffFailed("no").failure)),
         ("ended", lambda job: jobs.give_up(job, DiffFailed("it died").failure)),
         (None, lambda job: jobs.cancel(job.id)),
@@ -393,7 +394,7 @@ def test_each_end_counts_once_under_its_metric_and_state(idle: Service, api: Cli
         assert job
         end(job)
         # what comes too late, or twice, does not count
-        jobs.succeed(job, {"emitted": 50})
+        jobs.succeed(job, End({"emitted": 50}))
         jobs.fail(job, DiffFailed("late").failure)
     samples = samples_of(api)
 
@@ -430,7 +431,7 @@ def test_counters_do_not_go_back_when_jobs_are_removed(service: Service) -> None
     for _ in range(3):
         job = jobs.claim(jobs.create(Submission("revenue")).id)
         assert job
-        jobs.succeed(job, {"emitted": 2})
+        jobs.succeed(job, End({"emitted": 2}))
     client = service.api()
     before = samples_of(client)
     for job in jobs.ended_before(0):

@@ -36,6 +36,7 @@ from diffing.core.errors import DiffingError, NotAcceptable
 from diffing.store.conversions import Conversions
 from diffing.store.database import open_file
 from diffing.store.job import Submission
+from diffing.store.jobs import End
 from tests.conftest import ROOT
 from tests.service_under_test import (
     PATIENCE_SECONDS,
@@ -580,7 +581,7 @@ class Slow:
         self.csv = service.result_file(job.id, job.attempt)
         self.csv.write_text("id,v\n" + "".join(f"{i},{i}.5\n" for i in range(rows)))
         result = {"rows": rows, "bytes": self.csv.stat().st_size, "sha256": "0" * 64}
-        jobs.succeed(job, {**SUMMARY, "emitted": rows, "result": result})
+        jobs.succeed(job, End({**SUMMARY, "emitted": rows, "result": result}))
         self.api: Program = service.start("api", "--port", "0", **settings)
         self.client = service.client_of(self.api)
         self.url = f"/api/diffing/job/{job.id}"

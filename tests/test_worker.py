@@ -11,9 +11,11 @@ import pytest
 
 from diffing.core.errors import DiffFailed
 from diffing.core.progress import Progress
+from diffing.store.baselines import Baselines
 from diffing.store.database import open_file
 from diffing.store.history import History
 from diffing.store.job import Submission
+from diffing.store.jobs import End
 from diffing.store.queue import JobQueue
 from diffing.worker.reaper import Reaper
 from diffing.worker.sweeper import Sweeper
@@ -167,12 +169,13 @@ class Reaping:
     def __init__(self, service: Service) -> None:
         self.jump = timedelta()
         self.jobs = service.jobs(now=lambda: datetime.now(UTC) + self.jump)
+        engine = open_file(service.settings.jobs_file)
         self._now = 0.0
         self._reaper = Reaper(
             service.settings.model_copy(update={"stale_after": 15, "max_attempts": 2}),
             self.jobs,
             JobQueue(service.settings.queue_file),
-            Sweeper(service.settings, self.jobs, History(open_file(service.settings.jobs_file))),
+            Sweeper(service.settings, self.jobs, History(engine), Baselines(engine)),
             clock=lambda: self._now,
         )
 
@@ -270,7 +273,7 @@ def test_a_worker_whose_job_was_taken_over_can_change_nothing(reaping: Reaping) 
 
     assert not jobs.is_held(lost)
     assert not jobs.beat(lost, Progress("comparing"))
-    assert not jobs.succeed(lost, {"emitted": 0})
+    assert not jobs.succeed(lost, End({"emitted": 0}))
     assert not jobs.fail(lost, DiffFailed("late").failure)
     assert not jobs.give_back(lost)
     assert held == jobs.get(lost.id)
@@ -302,7 +305,7 @@ def test_a_job_that_ended_is_left_alone(service: Service, reaping: Reaping, end:
     assert job
     match end:
         case "succeeded":
-            assert jobs.succeed(job, {"emitted": 0})
+            assert jobs.succeed(job, End({"emitted": 0}))
         case "failed":
             assert jobs.fail(job, DiffFailed("so it is").failure)
         case "cancelled":

@@ -28,7 +28,11 @@ from diffing.store.sessions import Sessions
 Need = frozenset[Scope]
 READ: Final = frozenset({Scope.READ})
 SUBMIT: Final = frozenset({Scope.SUBMIT})
-ANY_API_KEY: Final = frozenset({Scope.READ, Scope.SUBMIT})  # shows only the jobs of the API key
+ACCEPT: Final = frozenset({Scope.ACCEPT})
+CHANGES: Final = (SUBMIT, ACCEPT)
+ANY_API_KEY: Final = frozenset(
+    {Scope.READ, Scope.SUBMIT, Scope.ACCEPT}
+)  # shows only the jobs of the API key
 NOTHING: Final[Need] = frozenset()
 
 # Every operation. HEAD needs the same as GET. Without an entry here, the API does not start.
@@ -48,6 +52,11 @@ NEEDS: Final[dict[str, Need]] = {
     "GET /api/diffing/metrics": ANY_API_KEY,
     "GET /api/diffing/metrics/{metric_id}": ANY_API_KEY,
     "GET /api/diffing/metrics/{metric_id}/history": ANY_API_KEY,
+    "POST /api/diffing/metrics/{metric_id}/accept": ACCEPT,
+    "GET /api/diffing/metrics/{metric_id}/accepted": ANY_API_KEY,
+    "POST /api/diffing/metrics/{metric_id}/pins": ACCEPT,
+    "GET /api/diffing/metrics/{metric_id}/pins": ANY_API_KEY,
+    "DELETE /api/diffing/metrics/{metric_id}/pins/{pin}": ACCEPT,
     "GET /metrics": READ,
     "GET /health": NOTHING,
     "GET /ready": NOTHING,
@@ -191,7 +200,7 @@ class _Guarded:
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         need, headers = self._needs[scope["method"]], Headers(scope=scope)
-        if need == SUBMIT:
+        if need in CHANGES:
             refuse_other_sites(headers)
         try:
             caller = await self._caller(need, headers)
@@ -210,8 +219,8 @@ class _Guarded:
             return Caller(None, sees_all=True)
         if not need:
             return Caller(None, sees_all=False)
-        # sessions start and cancel nothing through the API
-        session = session_of(headers) if self._is_page or need != SUBMIT else None
+        # sessions start, cancel and accept nothing through the API
+        session = session_of(headers) if self._is_page or need not in CHANGES else None
         signed_in = session is not None and "authorization" not in headers
         if signed_in and session:
             api_key = await self._doorkeepers.sessions.find(session)

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from diffing.api.access import ApiKeyCache, Doorkeepers, guarded
 from diffing.api.analysis import Analyses
 from diffing.api.backend import Backend
+from diffing.api.baselines import BaselineViews
 from diffing.api.catalogue import CatalogueViews
 from diffing.api.events import Events
 from diffing.api.history import HistoryViews
@@ -62,6 +63,7 @@ def make_app(
         Events(backend),
         CatalogueViews(backend),
         HistoryViews(backend),
+        BaselineViews(backend),
         Operations(backend),
         Document(ask_for_api_keys=ask_for_api_keys),
         StartPage(backend),

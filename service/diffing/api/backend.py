@@ -6,9 +6,13 @@ from typing import Self
 
 from diffing.api.conversions import Formats
 from diffing.api.watch import MOST_WAITING, Watch
-from diffing.core.catalogue import Catalogue
+from diffing.core.baseline import ACCEPTED
+from diffing.core.catalogue import Catalogue, Metric
 from diffing.core.settings import Settings
+from diffing.files.inputs import InputState, state_of_input
+from diffing.files.kept import KeptFiles
 from diffing.store.api_keys import ApiKeys
+from diffing.store.baselines import Baselines
 from diffing.store.conversions import Conversions
 from diffing.store.database import open_file
 from diffing.store.history import History
@@ -32,6 +36,8 @@ class Backend:
         queue: of job ids.
         statistics: figures of all jobs and workers.
         history: of the metrics.
+        baselines: accepted files and pins.
+        kept: the files of these.
         watch: follows jobs for waiting requests.
         formats: gets results in other formats.
         stopping: set when the process begins to stop, which ends long answers.
@@ -45,9 +51,24 @@ class Backend:
     queue: JobQueue
     statistics: Statistics
     history: History
+    baselines: Baselines
+    kept: KeptFiles
     watch: Watch[Job]
     formats: Formats
     stopping: asyncio.Event
+
+    def state_of_old(self, metric: Metric) -> InputState:
+        """The old file that a new job of a metric would read, which may be an accepted one."""
+        if metric.old != ACCEPTED:
+            return state_of_input(metric.old, self.settings.input_dir)
+        newest = self.baselines.accepted(metric.id, 1)
+        if not newest:
+            return InputState(ACCEPTED)
+        try:
+            size = self.kept.path_of(newest[0].kept).stat().st_size
+        except FileNotFoundError:
+            return InputState(ACCEPTED)
+        return InputState(f"{ACCEPTED}: {newest[0].name}", size, newest[0].accepted_at)
 
     @classmethod
     def of(cls, settings: Settings, catalogue: Catalogue) -> Self:
@@ -68,6 +89,8 @@ class Backend:
             queue=JobQueue(settings.queue_file),
             statistics=Statistics(engine, settings.stale_after),
             history=History(engine),
+            baselines=Baselines(engine),
+            kept=KeptFiles(settings.kept_dir, settings.least_free),
             watch=Watch(jobs.of_ids, stopping, slots),
             formats=Formats(
                 conversions,

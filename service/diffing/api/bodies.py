@@ -104,6 +104,23 @@ async def body_of(
                 upload.close()  # a cancelled task, when the service stops, awaits nothing
 
 
+async def json_of(request: Request) -> dict[str, Any]:
+    """The members of a JSON body, not yet checked.
+
+    Raises:
+        BadArgument, TooLarge, UnsupportedBody, Unprocessable: as from `body_of`.
+    """
+    kind, _ = parse_options_header(request.headers.get("content-type") or _JSON.decode())
+    if kind != _JSON:
+        raise UnsupportedBody(
+            f"Unsupported Content-Type {shown(kind.decode('latin-1'))}. Send {_JSON.decode()}."
+        )
+    _require_taken(request, kind)
+    _require_small(int(request.headers.get("content-length", 0)), _LARGEST_JSON)
+    async with aclosing(_chunks(request, _LARGEST_JSON)) as chunks:
+        return _members_of_json(b"".join([chunk async for chunk in chunks]))
+
+
 async def _chunks(request: Request, most: int) -> AsyncGenerator[bytes, None]:
     size = 0
     try:

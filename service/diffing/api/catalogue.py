@@ -12,7 +12,7 @@ from diffing.api.jobs import NOT_STORED
 from diffing.core.catalogue import Metric
 from diffing.core.comparison import Comparison
 from diffing.core.errors import UnknownMetric
-from diffing.files.inputs import state_of_input
+from diffing.files.inputs import InputState, state_of_input
 
 
 class CatalogueViews:
@@ -47,11 +47,12 @@ class CatalogueViews:
             "id": metric.id,
             "aliases": metric.aliases,
             **metric.model_dump(mode="json", include=set(Comparison.model_fields)),
-            "old": self._file(metric.old),
-            "new": self._file(metric.new),
+            "accept": metric.accept,
+            "old": _file(self._backend.state_of_old(metric)),
+            "new": _file(state_of_input(metric.new, self._backend.settings.input_dir)),
         }
 
-    def _file(self, name: str) -> dict[str, Any]:
-        """The file that a new job would read, and whether it exists; without its path."""
-        state = state_of_input(name, self._backend.settings.input_dir)
-        return {"name": state.name, "there": state.bytes is not None, "bytes": state.bytes}
+
+def _file(state: InputState) -> dict[str, Any]:
+    """A file that a new job would read, and whether it exists; without its path."""
+    return {"name": state.name, "there": state.bytes is not None, "bytes": state.bytes}

@@ -9,11 +9,13 @@ from starlette.routing import Route
 
 from diffing.api.access import Caller, caller_of
 from diffing.api.backend import Backend
+from diffing.api.baselines import acceptance_of
 from diffing.api.http.problems import problem
-from diffing.api.jobs import NOT_STORED, iso
+from diffing.api.jobs import NOT_STORED, baseline_of, iso
 from diffing.api.paging import cursor_after, id_in, limit_in, link_to_next
 from diffing.core.errors import UnknownMetric
 from diffing.core.unusual import RUNS, Unusual, unusual
+from diffing.store.baselines import Acceptance
 from diffing.store.history import Run
 
 
@@ -40,12 +42,19 @@ class HistoryViews:
         )
         following = cursor_after(runs[most - 1].job_id) if len(runs) > most else None
         shown = runs[:most]
+        accepted = self._accepted(shown)
         said = [
-            _described(run, found)
+            _described(run, found, accepted.get(run.job_id))
             for run, found in zip(shown, self._unusual(shown, caller_of(request)), strict=True)
         ]
         headers = NOT_STORED | link_to_next(request, following)
         return JSONResponse({"history": said, "next": following}, headers=headers)
+
+    def _accepted(self, runs: Sequence[Run]) -> dict[int, Acceptance]:
+        """The last acceptance of each run."""
+        if not runs:
+            return {}
+        return self._backend.baselines.of_jobs(runs[0].metric, runs[-1].job_id, runs[0].job_id)
 
     def _unusual(self, runs: Sequence[Run], caller: Caller) -> list[tuple[Unusual, ...]]:
         """For each run, the figures that differ from those of the runs before it."""
@@ -67,7 +76,7 @@ def _figures(run: Run) -> dict[str, float]:
     return {"rows": new["rows"], **{name: counts[name] for name in names}}
 
 
-def _described(run: Run, found: Sequence[Unusual]) -> dict[str, Any]:
+def _described(run: Run, found: Sequence[Unusual], accepted: Acceptance | None) -> dict[str, Any]:
     return {
         "job_id": run.job_id,
         "status": run.status,
@@ -80,6 +89,8 @@ def _described(run: Run, found: Sequence[Unusual]) -> dict[str, Any]:
         "old": run.old,
         "new": run.new,
         "reused_from": run.reused_from,
+        "baseline": baseline_of(run.baseline),
+        "accepted": acceptance_of(accepted) if accepted else None,
         "unusual": [{**vars(one), "text": one.text} for one in found],
         "error": run.error,
     }

@@ -187,8 +187,15 @@ def status_of(job: Job) -> dict[str, Any]:
         "verdict": summary.get("verdict"),
         "warnings": summary.get("warnings", []),
         "reused_from": job.reused_from,
+        "baseline": baseline_of(job.baseline),
         "error": job.error,
     }
+
+
+def baseline_of(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The kept file that was old, as JSON values; None for another file."""
+    names = ("job_id", "pin", "name", "sha256")
+    return {name: found[name] for name in names} if found else None
 
 
 def _status_in(text: str) -> Status:

@@ -17,7 +17,7 @@ class Operations:
 
     def __init__(self, backend: Backend) -> None:
         self._readiness = Readiness(backend)
-        self._exposition = Exposition(backend.statistics, backend.catalogue)
+        self._exposition = Exposition(backend.statistics, backend.catalogue, backend.kept)
 
     def routes(self) -> list[Route]:
         """The routes of these endpoints."""

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ValidationError
 
+from diffing.core.baseline import is_baseline
 from diffing.core.catalogue import Metric
 from diffing.core.comparison import ALL, Columns, Comparison, Key, Options
 from diffing.core.errors import BadArgument, Unprocessable
@@ -26,11 +27,16 @@ def _input_name(name: str) -> str:
     return name
 
 
+def _old_name(name: str) -> str:
+    return name if is_baseline(name) else _input_name(name)
+
+
 InputName = Annotated[str, AfterValidator(_input_name)]
+OldName = Annotated[str, AfterValidator(_old_name)]
 
 
 class _Files(BaseModel):
-    old: InputName = ""
+    old: OldName = ""
     new: InputName = ""
 
 
@@ -71,6 +77,8 @@ def comparison_of(options: MetricOptions, metric: Metric | None) -> Comparison |
         Unprocessable: the columns and tolerances contradict each other.
     """
     said = options.model_dump(exclude_unset=True, exclude={"old", "new"})
+    if metric and is_baseline(options.old) and metric.rename:
+        said.setdefault("rename", {})  # a baseline has the names of new
     if metric and not said:
         return None
     try:

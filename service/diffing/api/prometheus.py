@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from diffing import __version__
 from diffing.core.catalogue import Catalogue
+from diffing.files.kept import KeptFiles, Used
 from diffing.store.counters import BOUNDS, ONE_OFF
 from diffing.store.job import Status
 from diffing.store.statistics import Figures, Statistics, Total
@@ -93,12 +94,13 @@ class Exposition:
     Args:
         statistics: the figures.
         catalogue: the counters of its metrics begin as 0.
+        kept: the kept files.
     """
 
-    def __init__(self, statistics: Statistics, catalogue: Catalogue) -> None:
+    def __init__(self, statistics: Statistics, catalogue: Catalogue, kept: KeptFiles) -> None:
         # not the global registry, which every app in the process would share
         self._registry = CollectorRegistry()
-        self._registry.register(_Tables(statistics, catalogue))
+        self._registry.register(_Tables(statistics, catalogue, kept))
         ProcessCollector(registry=self._registry)
 
     def text(self) -> bytes:
@@ -111,9 +113,10 @@ class Exposition:
 
 
 class _Tables(Collector):
-    def __init__(self, statistics: Statistics, catalogue: Catalogue) -> None:
+    def __init__(self, statistics: Statistics, catalogue: Catalogue, kept: KeptFiles) -> None:
         self._statistics = statistics
         self._catalogue = catalogue
+        self._kept = kept
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: else the registration would read the tables."""
@@ -124,6 +127,7 @@ class _Tables(Collector):
         figures = self._statistics.take()
         yield InfoMetricFamily("diffing_build", "The release.", {"version": __version__})
         yield from _gauges(figures)
+        yield from _of_kept_files(self._kept.used())
         for family in _TOTALS:
             yield self._total(figures, family)
         for family in _DURATIONS:
@@ -168,6 +172,14 @@ def _gauges(figures: Figures) -> Iterator[Metric]:
             figures.crew.workers,
         ),
         ("diffing_worker_slots", "Jobs that these workers run at once.", figures.crew.slots),
+    ):
+        yield GaugeMetricFamily(name, text, value=value)
+
+
+def _of_kept_files(used: Used) -> Iterator[Metric]:
+    for name, text, value in (
+        ("diffing_kept_files", "Accepted and pinned files, and those that may be.", used.files),
+        ("diffing_kept_bytes", "Their size on the disk.", used.bytes),
     ):
         yield GaugeMetricFamily(name, text, value=value)
 

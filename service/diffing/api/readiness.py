@@ -21,7 +21,7 @@ Checks = dict[str, dict[str, str]]
 
 
 class Readiness:
-    """Checks database, queue, disk, workers and catalogue, each in its own thread.
+    """Checks database, queue, disk, kept files, workers and catalogue, each in its own thread.
 
     Args:
         backend: these parts.
@@ -32,10 +32,12 @@ class Readiness:
         self._statistics = backend.statistics
         self._queue = backend.queue
         self._metrics = backend.catalogue
+        self._files = backend.kept
         self._looks = {
             "database": _Look(self._database),
             "queue": _Look(self._can_be_read),
             "disk": _Look(self._disk),
+            "kept": _Look(self._kept),
             "worker": _Look(self._worker),
             "catalogue": _Look(self._catalogue),
         }
@@ -54,7 +56,12 @@ class Readiness:
 
     def _disk(self) -> str:
         settings = self._settings
-        written = (settings.results_dir, settings.tmp_dir, settings.uploads_dir)
+        written = (
+            settings.results_dir,
+            settings.tmp_dir,
+            settings.uploads_dir,
+            settings.kept_dir,
+        )
         free = min(shutil.disk_usage(folder).free for folder in written)
         if free < settings.least_free:
             raise Unavailable(
@@ -63,6 +70,10 @@ class Readiness:
         if not all(os.access(folder, os.W_OK | os.X_OK) for folder in written):
             raise Unavailable("A folder is not writable. Check its permissions.")
         return f"{free / 1e6:,.0f} MB free."
+
+    def _kept(self) -> str:
+        used = self._files.used()
+        return f"{used.files:,} files, {used.bytes / 1e6:,.1f} MB."
 
     def _worker(self) -> str:
         crew = self._statistics.crew()

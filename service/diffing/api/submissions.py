@@ -18,6 +18,7 @@ from diffing.api.headers import missing_key, require_columns
 from diffing.api.http.problems import problem
 from diffing.api.jobs import headers_of, seconds_to_wait
 from diffing.api.options import MetricOptions, comparison_of, options_of
+from diffing.core.baseline import against, is_baseline
 from diffing.core.catalogue import Metric
 from diffing.core.comparison import Comparison, Options
 from diffing.core.errors import (
@@ -46,17 +47,32 @@ class _Asked:
         owner: id of the API key; None without API keys.
         idempotency_key: from the client; None without one.
         fresh: whether to compare the files, even if an earlier job did.
+        old: a baseline in the place of the old file; None without one.
     """
 
     metric: Metric | None
     owner: str | None
     idempotency_key: str | None = None
     fresh: bool = False
+    old: str | None = None
 
     def digest(self, body: Body) -> str:
         """A digest of the request, the same for the same order."""
         fresh = " fresh" if self.fresh else ""
-        return f"{self.metric.id if self.metric else _NO_METRIC} {body.digest()}{fresh}"
+        old = f" {self.old}" if self.old else ""
+        return f"{self.metric.id if self.metric else _NO_METRIC} {body.digest()}{fresh}{old}"
+
+    def members(self, body: Body) -> dict[str, Any]:
+        """The members of the body, with the old file of the query.
+
+        Raises:
+            Unprocessable: both name an old file.
+        """
+        if self.old is None:
+            return body.members
+        if "old" in body.members:
+            raise Unprocessable("old: given in the body and as ?old=. Give one of them.")
+        return {**body.members, "old": self.old}
 
 
 def _uploaded(upload: Upload) -> tuple[InputFile, InputFile]:
@@ -74,6 +90,18 @@ def is_fresh(request: Request) -> bool:
     if text not in ("0", "1"):
         raise BadArgument("fresh must be 0 or 1.")
     return text == "1"
+
+
+def _baseline_in(request: Request) -> str | None:
+    """The baseline of `?old=`; None without it.
+
+    Raises:
+        BadArgument: it is not a baseline.
+    """
+    text = request.query_params.get("old")
+    if text is not None and not is_baseline(text):
+        raise BadArgument("old must be accepted, or pin:NAME with the name of a pin.")
+    return text
 
 
 class Submissions:
@@ -140,7 +168,7 @@ class Submissions:
         owner, settings = caller_of(request).owner, self._backend.settings
         fresh = is_fresh(request)
         metric = await run_in_threadpool(self._welcome, metric_id, owner, idempotency_key)
-        asked = _Asked(metric, owner, idempotency_key, fresh)
+        asked = _Asked(metric, owner, idempotency_key, fresh, _baseline_in(request))
         async with body_of(request, settings, one_off=metric is None, from_page=from_page) as body:
             return await run_in_threadpool(self._requested, asked, body)
 
@@ -182,21 +210,25 @@ class Submissions:
         jobs, metric = self._backend.jobs, asked.metric
         if metric is None and "key" not in body.members:
             raise self._missing_key(body)
-        options = options_of(body.members, metric)
+        options = options_of(asked.members(body), metric)
         comparison = comparison_of(options, metric)
         digest = asked.digest(body) if asked.idempotency_key else None
         if job := self._known(asked, digest):
             return job
         chosen = comparison or metric
-        may_be_missing = chosen is not None and chosen.old_may_be_missing
-        old, new = self._inputs(options, metric, body.upload, may_be_missing)
+        baseline = self._baseline(options, metric, body)
+        if metric and baseline:
+            old, new, chosen = self._against_baseline(options, metric, comparison)
+        else:
+            may_be_missing = chosen is not None and chosen.old_may_be_missing
+            old, new = self._inputs(options, metric, body.upload, may_be_missing)
         if chosen:
             require_columns(chosen, old, new)
         are_named = body.upload or options.old or options.new
         submission = Submission(
             metric=metric.id if metric else None,
             comparison=comparison.model_dump(mode="json") if comparison else None,
-            old=old.name if are_named else None,
+            old=(baseline or old.name) if are_named else None,
             new=new.name if are_named else None,
             upload=body.upload.name if body.upload else None,
             owner=asked.owner,
@@ -239,6 +271,30 @@ class Submissions:
             old = find_input(names[0] or "", folder, may_be_missing=may_be_missing)
             new = find_input(names[1] or "", folder)
         return InputFile(old, old.name), InputFile(new, new.name)
+
+    @staticmethod
+    def _baseline(options: MetricOptions, metric: Metric | None, body: Body) -> str | None:
+        """The name of the baseline in the place of the old file; None for another file."""
+        name = options.old or (metric.old if metric else "")
+        return name if body.upload is None and is_baseline(name) else None
+
+    def _against_baseline(
+        self, options: MetricOptions, metric: Metric, comparison: Comparison | None
+    ) -> tuple[InputFile, InputFile, Comparison]:
+        """The kept file, the new one, and the comparison of both.
+
+        Raises:
+            UnknownPin: the metric has no such pin.
+            MissingInput: the new file is missing.
+        """
+        baseline = self._backend.baselines.named(metric.id, options.old or metric.old)
+        path = find_input(
+            options.new or metric.new,
+            self._backend.settings.input_dir,
+            "" if options.new else f" of the metric {metric.id}",
+        )
+        chosen = against(baseline, comparison or metric.comparison)
+        return self._backend.kept.file_of(baseline), InputFile(path, path.name), chosen
 
     def _missing_key(self, body: Body) -> Unprocessable:
         """The error for a one-off diff without a key; that of other members comes first."""

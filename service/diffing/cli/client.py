@@ -144,6 +144,21 @@ class Client:
             cursor = f"&cursor={quote(page['next'], safe='')}"
         return found
 
+    def accept(self, metric: str, job_id: int, note: str) -> dict[str, Any]:
+        """Accept the new file of a job. A retry changes nothing.
+
+        Args:
+            metric: id in the service's catalogue.
+            job_id: of a job of the metric that succeeded.
+            note: the reason.
+
+        Raises:
+            Refused, Unreachable: as from `submit`.
+        """
+        path = f"/api/diffing/metrics/{quote(metric, safe='')}/accept"
+        members = {"job_id": job_id, "note": note}
+        return dict(self._answered(lambda: self._http.post(path, json=members)).json())
+
     def fetch(self, job_id: int, output: Path) -> list[str]:
         """Write the result of a job that succeeded. The file appears when it is complete.
 

@@ -24,6 +24,7 @@ from diffing.cli.files import pair, require_files, with_columns
 from diffing.cli.options import DataDir, Metrics, Quiet, with_comparison
 from diffing.cli.outputs import Format, Wanted
 from diffing.cli.suggest import require_key
+from diffing.core.baseline import ACCEPTED
 from diffing.core.catalogue import Metric, load_catalogue
 from diffing.core.comparison import Comparison
 from diffing.core.errors import BadArgument
@@ -231,6 +232,11 @@ def _spec(
     given = [path and taken(path, side, folder) for path, side in zip(paths, SIDES, strict=True)]
     if entry:
         comparison = entry.with_options(options)
+        if entry.old == ACCEPTED and not given[0]:
+            raise BadArgument(
+                f"The metric {entry.id} is compared with its accepted file, which the service has. "
+                f"Give --old FILE, or use: diffing submit {entry.id}"
+            )
         if not all(given):
             found = find_inputs(entry, settings.input_dir, comparison.old_may_be_missing)
             of_metric = [InputFile(path, path.name) for path in found]

@@ -16,11 +16,13 @@ _OPTIONS = {
     "--nocase": "--case-insensitive --ignore-case",
     "--output": "--out --outfile --output-file",
     "--skip-lines": "--header --skip-rows --skiprows",
+    "diffing history METRIC": "--history",
     "--trim": "--ignore-spaces --strip",
     "--value": "--column --columns --cols --compare --fields --include --values",
 }
 _COMMANDS = {
     "diff": "cmp compare",
+    "history": "log runs",
     "keys": "key token tokens",
     "metrics": "catalogue list",
     "serve": "run server start up",

@@ -47,6 +47,7 @@ def _show(runs: Sequence[Mapping[str, Any]], console: Console) -> None:
     for name in (*_COUNTS, "seconds"):
         table.add_column(name, no_wrap=True, justify="right")
     table.add_column("verdict", no_wrap=True)
+    table.add_column("accepted", no_wrap=True)
     for run in runs:
         table.add_row(*map(Text, _cells(run)))
     console.print(table)
@@ -74,4 +75,5 @@ def _cells(run: Mapping[str, Any]) -> list[str]:
         *(f"{counts[name]:,}" if counts else "" for name in _COUNTS),
         seconds,
         passed,
+        run["accepted"]["accepted_at"][:10] if run["accepted"] else "",
     ]

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from diffing import __version__
+from diffing.cli.accept import EXAMPLES as ACCEPT_EXAMPLES
+from diffing.cli.accept import accept
 from diffing.cli.console import examples, readable_errors
 from diffing.cli.diff import EXAMPLES as DIFF_EXAMPLES
 from diffing.cli.diff import diff
@@ -37,6 +39,7 @@ app = typer.Typer(
 app.add_typer(api_keys)
 app.command(epilog=examples(*DIFF_EXAMPLES))(diff)
 app.command(epilog=examples(*SUBMIT_EXAMPLES))(submit)
+app.command(epilog=examples(*ACCEPT_EXAMPLES))(accept)
 app.command(epilog=examples(*HISTORY_EXAMPLES))(history)
 app.command(epilog=examples(*SUGGEST_EXAMPLES))(suggest_key)
 _log = logging.getLogger(__name__)

@@ -7,6 +7,7 @@ from itertools import zip_longest
 COMMANDS = (
     "diff",
     "submit",
+    "accept",
     "history",
     "suggest-key",
     "metrics",

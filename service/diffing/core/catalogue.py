@@ -8,10 +8,11 @@ import time
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ValidationError
+from pydantic import AfterValidator, ValidationError, model_validator
 
+from diffing.core.baseline import ACCEPTED
 from diffing.core.comparison import Comparison
 from diffing.core.errors import BadCatalogue, UnknownMetric, remedy
 from diffing.core.input_file import ENDINGS
@@ -29,6 +30,10 @@ def _metric_id(name: str) -> str:
     return name
 
 
+def _old_name(name: str) -> str:
+    return name if name == ACCEPTED else _file_name(name)
+
+
 def _file_name(name: str) -> str:
     if not re.fullmatch(rf"[^/\\]+{ENDINGS}", name):
         raise ValueError("must name a .csv, .tsv, .txt, .zip or .parquet file, without a folder")
@@ -36,6 +41,7 @@ def _file_name(name: str) -> str:
 
 
 MetricId = Annotated[str, AfterValidator(_metric_id)]
+OldName = Annotated[str, AfterValidator(_old_name)]
 FileName = Annotated[str, AfterValidator(_file_name)]
 
 
@@ -45,15 +51,29 @@ class Metric(Comparison):
     Args:
         id: part of the URL.
         aliases: other ids of the same metric.
-        old, new: file names, without a folder.
+        old, new: file names, without a folder; old may be `ACCEPTED`.
+        accept: "when expected" accepts the new file of a job whose verdict is passed.
         fingerprint: take a fingerprint of each input.
     """
 
     id: MetricId
     aliases: tuple[MetricId, ...] = ()
-    old: FileName
+    old: OldName
     new: FileName
+    accept: Literal["when expected"] | None = None
     fingerprint: bool = False
+
+    @model_validator(mode="after")
+    def _can_be_accepted(self) -> Self:
+        if self.old == ACCEPTED and self.rename:
+            raise ValueError(
+                "rename: an accepted file has the names of new; name renamed columns in a request"
+            )
+        if self.accept and self.old != ACCEPTED:
+            raise ValueError(f'accept: needs old = "{ACCEPTED}"')
+        if self.accept and not self.expect:
+            raise ValueError("accept: needs rules in expect")
+        return self
 
     @property
     def comparison(self) -> Comparison:

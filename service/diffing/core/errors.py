@@ -11,9 +11,12 @@ DiffingError
 ├── NotFound
 │   ├── UnknownMetric
 │   ├── UnknownJob
+│   ├── UnknownPin
 │   └── MissingInput
 ├── Conflict          the request contradicts the state of a job
 │   ├── JobFinished   an ended job cannot be cancelled
+│   ├── ContentGone   the new file of a job has changed since
+│   ├── PinTaken      the name of a pin belongs to another job
 │   └── KeyReused     the Idempotency-Key came with another request before
 ├── ResultGone        the result was removed
 ├── NotAuthorized     the API key is missing, invalid or revoked
@@ -139,6 +142,10 @@ class UnknownJob(NotFound):
     title = "Unknown job"
 
 
+class UnknownPin(NotFound):
+    title = "Unknown pin"
+
+
 class MissingInput(NotFound):
     title = "Missing input file"
 
@@ -149,6 +156,14 @@ class Conflict(DiffingError):
 
 class JobFinished(Conflict):
     title = "Job already ended"
+
+
+class ContentGone(Conflict):
+    title = "File changed since the job"
+
+
+class PinTaken(Conflict):
+    title = "Name of the pin already used"
 
 
 class KeyReused(Conflict):

@@ -19,10 +19,12 @@ class InputFile:
     Args:
         path: of the file.
         name: for the user, in one line of text.
+        sha256: of the original, if it is known; the file itself may be a packed copy.
     """
 
     path: Path
     name: str
+    sha256: str | None = None
 
     @classmethod
     def given(cls, path: Path) -> Self:

@@ -147,6 +147,11 @@ class Settings(BaseModel):
         return self.data_dir / "results"
 
     @property
+    def kept_dir(self) -> Path:
+        """The folder of accepted and pinned files."""
+        return self.data_dir / "kept"
+
+    @property
     def tmp_dir(self) -> Path:
         """The folder that running diffs spill to."""
         return self.data_dir / "tmp"
@@ -237,6 +242,7 @@ class Settings(BaseModel):
             self.input_dir,
             self.uploads_dir,
             self.results_dir,
+            self.kept_dir,
             self.tmp_dir,
         ):
             try:

@@ -317,7 +317,9 @@ class Diff(Stoppable):
         Raises:
             AnsweredBefore: as from `run`.
         """
-        digests = Digests(self._spec.inputs if self._spec.sha256 else [], self._interrupted)
+        digests = Digests(
+            [self._spec.old, self._spec.new] if self._spec.sha256 else [], self._interrupted
+        )
         if self._spec.answered:
             with digests:
                 old, new = digests.wait()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from diffing.core.errors import Interrupted
+from diffing.core.input_file import InputFile
 
 _BLOCK = 1024 * 1024
 
@@ -36,16 +37,16 @@ class Digests:
     So the bytes are in the memory of the system already.
 
     Args:
-        paths: the files; a missing one has no SHA-256.
+        files: the files; a missing one has no SHA-256, that of another may be known.
         interrupted: when set, it ends.
     """
 
-    def __init__(self, paths: Sequence[Path], interrupted: threading.Event) -> None:
+    def __init__(self, files: Sequence[InputFile], interrupted: threading.Event) -> None:
         self._interrupted = interrupted
         self._ended = threading.Event()
         self._thread = ThreadPoolExecutor(1, "digests")
         self._found: list[Future[str | None]] = [
-            self._thread.submit(self._digest, path) for path in paths
+            self._thread.submit(self._digest, file) for file in files
         ]
 
     def __enter__(self) -> Self:
@@ -64,10 +65,12 @@ class Digests:
         """
         return [found.result() for found in self._found]
 
-    def _digest(self, path: Path) -> str | None:
+    def _digest(self, of: InputFile) -> str | None:
+        if of.sha256:
+            return of.sha256
         digest, block = hashlib.sha256(), memoryview(bytearray(_BLOCK))
         try:
-            file = path.open("rb", buffering=0)
+            file = of.path.open("rb", buffering=0)
         except FileNotFoundError:
             return None
         with file:

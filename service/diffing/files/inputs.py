@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from diffing.core.baseline import ACCEPTED
 from diffing.core.catalogue import Metric
 from diffing.core.errors import MissingInput
 from diffing.core.input_file import PACKED
@@ -43,7 +44,7 @@ def state_of_input(name: str, folder: Path) -> InputState:
 def find_inputs(
     metric: Metric, folder: Path, old_may_be_missing: bool = False
 ) -> tuple[Path, Path]:
-    """The paths of a metric's old and new file.
+    """The paths of a metric's old and new file. That of an accepted file is not one.
 
     Args:
         metric: names the files.
@@ -54,6 +55,8 @@ def find_inputs(
         MissingInput: as from `find_input`.
     """
     of_metric = f" of the metric {metric.id}"
+    if metric.old == ACCEPTED:  # the service keeps it
+        return folder / ACCEPTED, find_input(metric.new, folder, of_metric)
     old = find_input(metric.old, folder, of_metric, may_be_missing=old_may_be_missing)
     return old, find_input(metric.new, folder, of_metric)
 

@@ -27,6 +27,7 @@ class Run:
         counts, verdict: of the summary; None unless it succeeded.
         old, new: name, rows, bytes and SHA-256 of the inputs; None unless it succeeded.
         reused_from: job whose result it took; None if it compared the files.
+        baseline: JSON values of the `Baseline` that was old; None for another file.
         error: type, title and detail, of a failed job.
     """
 
@@ -43,6 +44,7 @@ class Run:
     old: dict[str, Any] | None
     new: dict[str, Any] | None
     reused_from: int | None
+    baseline: dict[str, Any] | None
     error: dict[str, str] | None
 
     @property
@@ -127,6 +129,7 @@ def add(connection: sa.Connection, job: Job) -> None:
         old=_input(summary.get("old")),
         new=_input(summary.get("new")),
         reused_from=job.reused_from,
+        baseline=job.baseline,
         error=job.error,
     )
     connection.execute(sa.insert(_history).values(**vars(run)))

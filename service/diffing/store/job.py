@@ -89,6 +89,8 @@ class Job(Submission):
         error: type, title and detail, of a failed job.
         question: of a succeeded job: see `question_of`.
         reused_from: job whose result it took; None if it compared the files.
+        kept: name of its new file among the kept ones; None if that is not kept.
+        baseline: JSON values of the `Baseline` that was old; None for another file.
     """
 
     id: int
@@ -105,6 +107,8 @@ class Job(Submission):
     error: dict[str, str] | None
     question: str | None
     reused_from: int | None
+    kept: str | None
+    baseline: dict[str, Any] | None
 
     @property
     def stem(self) -> str:

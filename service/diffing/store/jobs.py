@@ -1,15 +1,17 @@
 """The jobs table: the truth about every job. The queue only carries ids."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
 
 from diffing.core.errors import Failure, JobFinished, KeyReused, QueueFull, ResultGone, UnknownJob
 from diffing.core.progress import Progress
 from diffing.store import counters, history
+from diffing.store.baselines import How, accept_by_itself
 from diffing.store.claims import held, is_held, unseen_since
 from diffing.store.database import changing, reading, utc_now
 from diffing.store.job import FINISHED, UNFINISHED, Filter, Job, Status, Submission
@@ -23,6 +25,29 @@ _MOST_ANSWERS = 30
 
 _T = TypeVar("_T")
 _NO_PROGRESS = {"stage": None, "bytes_read": None, "bytes_total": None}
+
+
+@dataclass(frozen=True)
+class End:
+    """The end of a job that succeeded.
+
+    Args:
+        summary: as JSON values.
+        question: see `question_of`; None if no later job may take the result.
+        reused_from: job whose result it took.
+        kept: name of its new file among the kept ones; None if that is not kept.
+        accept: how the new file is accepted, by itself; None if it is not.
+    """
+
+    summary: dict[str, Any]
+    question: str | None = None
+    reused_from: int | None = None
+    kept: str | None = None
+    accept: How | None = None
+
+    def keeping(self, kept: str, accept: How | None) -> Self:
+        """The same end, with the new file kept, and perhaps accepted."""
+        return replace(self, kept=kept, accept=accept)
 
 
 class Jobs:
@@ -203,27 +228,30 @@ class Jobs:
         """Whether this attempt still runs the job."""
         return self._first(sa.select(_jobs).where(*is_held(_jobs, job))) is not None
 
-    def succeed(
-        self,
-        job: Job,
-        summary: dict[str, Any],
-        question: str | None = None,
-        reused_from: int | None = None,
-    ) -> bool:
-        """Record the result; False if the job has left this attempt.
+    def succeed(self, job: Job, end: End) -> bool:
+        """Record the result; False if the job has left this attempt."""
+        values: dict[str, Any] = {
+            "summary": end.summary,
+            "question": end.question,
+            "reused_from": end.reused_from,
+            "kept": end.kept,
+        }
+        return self._finish(job, end.accept, status=Status.SUCCEEDED, **values)
 
-        Args:
-            job: that this attempt runs.
-            summary: as JSON values.
-            question: see `question_of`; None if no later job may take the result.
-            reused_from: job whose result it took.
-        """
-        return self._finish(
-            job,
-            status=Status.SUCCEEDED,
-            summary=summary,
-            question=question,
-            reused_from=reused_from,
+    def note_baseline(self, job: Job, baseline: dict[str, Any] | None) -> None:
+        """Record the baseline that this attempt compares with, which then stays."""
+        self._change(held(_jobs, job).values(baseline=baseline))
+
+    def note_kept(self, job: Job, kept: str) -> None:
+        """Record the name of the new file among the kept ones, before it is kept."""
+        self._change(held(_jobs, job).values(kept=kept))
+
+    def keep_new(self, job: Job, kept: str) -> None:
+        """Record that the new file of a job that succeeded is kept."""
+        self._change(
+            sa.update(_jobs)
+            .where(_jobs.c.id == job.id, _jobs.c.status == Status.SUCCEEDED)
+            .values(kept=kept)
         )
 
     def answers(self, question: str, owner: str | None) -> list[Job]:
@@ -314,10 +342,10 @@ class Jobs:
             _record_end,
         )
 
-    def _finish(self, job: Job, **values: Any) -> bool:
+    def _finish(self, job: Job, accept: How | None = None, **values: Any) -> bool:
         now = self._now()
         ended = held(_jobs, job).values(seen_at=now, finished_at=now, **_NO_PROGRESS, **values)
-        return self._change(ended, _record_end) is not None
+        return self._change(ended, partial(_record_end, accept=accept)) is not None
 
     def _change(
         self,
@@ -351,11 +379,13 @@ def _count_attempt(connection: sa.Connection, job: Job) -> None:
     counters.count_attempt(connection, job.metric, waited)
 
 
-def _record_end(connection: sa.Connection, job: Job) -> None:
+def _record_end(connection: sa.Connection, job: Job, accept: How | None = None) -> None:
     cancelled = job.status is Status.CANCELLED
     took = None if cancelled else _seconds(job.started_at, job.finished_at)
     counters.count_end(connection, job.metric, job.status, took, job.summary)
     history.add(connection, job)
+    if accept:
+        accept_by_itself(connection, job, accept)
 
 
 def _seconds(start: datetime | None, end: datetime | None) -> float | None:

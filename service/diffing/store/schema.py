@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 # The newest revision in `migrations/versions`. A database that has it needs no migration.
-REVISION = "9"
+REVISION = "10"
 
 
 class _Utc(sa.TypeDecorator[datetime]):
@@ -39,6 +39,17 @@ def _claimed() -> tuple[sa.Column[Any], ...]:
     )
 
 
+def _file_of_job() -> tuple[sa.Column[Any], ...]:
+    """The columns of a kept file, which is the new one of a job."""
+    return (
+        sa.Column("metric", sa.String, nullable=False),
+        sa.Column("job_id", sa.Integer, nullable=False),
+        sa.Column("kept", sa.String, nullable=False),
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("sha256", sa.String, nullable=False),
+    )
+
+
 metadata = sa.MetaData()
 
 jobs = sa.Table(
@@ -65,6 +76,8 @@ jobs = sa.Table(
     sa.Column("fresh", sa.Boolean),
     sa.Column("question", sa.String),
     sa.Column("reused_from", sa.Integer),
+    sa.Column("kept", sa.String),
+    sa.Column("baseline", sa.JSON(none_as_null=True)),
     sa.Index("jobs_by_idempotency_key", "idempotency_key", unique=True),
     sa.Index("jobs_by_status", "status", "seen_at"),
     sa.Index("jobs_by_question", "question"),
@@ -88,9 +101,35 @@ history = sa.Table(
     sa.Column("old", sa.JSON(none_as_null=True)),
     sa.Column("new", sa.JSON(none_as_null=True)),
     sa.Column("reused_from", sa.Integer),
+    sa.Column("baseline", sa.JSON(none_as_null=True)),
     sa.Column("error", sa.JSON(none_as_null=True)),
     sa.Index("history_by_metric", "metric", "job_id"),
     sa.Index("history_by_end", "finished_at"),
+)
+
+# New files of jobs that were accepted. Rows are only added: the newest of a metric counts.
+acceptances = sa.Table(
+    "acceptances",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    *_file_of_job(),
+    sa.Column("how", sa.String, nullable=False),
+    sa.Column("api_key", sa.String),
+    sa.Column("note", sa.String, nullable=False),
+    sa.Column("accepted_at", _Utc, nullable=False),
+    sa.Index("acceptances_by_metric", "metric", "id"),
+    sqlite_autoincrement=True,
+)
+
+# New files of jobs that have a name.
+pins = sa.Table(
+    "pins",
+    metadata,
+    *_file_of_job(),
+    sa.Column("pin", sa.String, nullable=False),
+    sa.Column("api_key", sa.String),
+    sa.Column("pinned_at", _Utc, nullable=False),
+    sa.PrimaryKeyConstraint("metric", "pin"),
 )
 
 # Results that clients want in another format. A row is removed when its file exists.

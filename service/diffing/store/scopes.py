@@ -8,4 +8,5 @@ class Scope(enum.StrEnum):
 
     READ = "read"  # the catalogue and the metrics of the service
     SUBMIT = "submit"  # start jobs, and cancel its own
+    ACCEPT = "accept"  # accept files of any job, and make and remove pins
     ADMIN = "admin"  # everything, with the jobs of every API key

@@ -4,12 +4,15 @@ import logging
 import re
 import shutil
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from diffing.core.settings import Settings
 from diffing.files import uploads
+from diffing.files.kept import KeptFiles
 from diffing.files.publish import is_being_written, is_part
 from diffing.files.results import Outputs
+from diffing.store.baselines import Baselines
 from diffing.store.claims import Claimed
 from diffing.store.history import History
 from diffing.store.job import Job, Status
@@ -28,12 +31,17 @@ class Sweeper:
         settings: the folders, and the retention time of jobs.
         jobs: the jobs table.
         history: of the metrics.
+        baselines: accepted files and pins.
     """
 
-    def __init__(self, settings: Settings, jobs: Jobs, history: History) -> None:
+    def __init__(
+        self, settings: Settings, jobs: Jobs, history: History, baselines: Baselines
+    ) -> None:
         self._settings = settings
         self._jobs = jobs
         self._history = history
+        self._baselines = baselines
+        self._kept = KeptFiles(settings.kept_dir)
 
     def sweep(self) -> None:
         """Remove all unneeded files.
@@ -47,6 +55,7 @@ class Sweeper:
         self._remove_dead([*self._files(self._settings.results_dir, "*")])
         self._remove_dead([*self._files(self._settings.tmp_dir, "*")])
         self._remove_orphans()
+        self._kept.remove_all_but(partial(self._baselines.needed, self._settings.history_retention))
 
     def tidy(self, row: Claimed) -> None:
         """Remove the unneeded files of an ended attempt.

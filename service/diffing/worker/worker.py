@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from diffing.core import logs, tracing
 from diffing.core.catalogue import Catalogue, Metric
@@ -20,24 +19,24 @@ from diffing.core.errors import (
     Interrupted,
     of_os,
 )
-from diffing.core.input_file import InputFile
 from diffing.core.question import question_of
 from diffing.core.settings import Settings
 from diffing.core.spec import DiffSpec
-from diffing.files import uploads
-from diffing.files.inputs import find_input, find_inputs
 from diffing.files.results import Outputs
 from diffing.sandbox import landlock
 from diffing.sandbox.limits import Limits
+from diffing.store.baselines import Baselines
 from diffing.store.conversions import Conversions
 from diffing.store.counters import ONE_OFF
 from diffing.store.database import open_file, utc_now
 from diffing.store.history import History
 from diffing.store.job import Job
-from diffing.store.jobs import Jobs
+from diffing.store.job_inputs import has_baseline, new_file, old_file
+from diffing.store.jobs import End, Jobs
 from diffing.store.queue import JobQueue
 from diffing.store.workers import Presence
 from diffing.worker.answers import Answers
+from diffing.worker.baselines import BaselineKeeper
 from diffing.worker.claim import Claim
 from diffing.worker.consumer import consumer_of
 from diffing.worker.converter import Converter
@@ -77,7 +76,9 @@ class Worker:
         self._queue = JobQueue(settings.queue_file, run=self.process)
         beat_seconds = beat_seconds or min(2.0, settings.stale_after / 4)
         self._runner = Runner(beat_seconds, settings.job_timeout)
-        self._sweeper = Sweeper(settings, self._jobs, History(engine, now))
+        baselines = Baselines(engine, now)
+        self._sweeper = Sweeper(settings, self._jobs, History(engine, now), baselines)
+        self._baselines = BaselineKeeper(settings, self._jobs, baselines, beat_seconds)
         self._answers = Answers(settings, self._jobs)
         self._reaper = Reaper(settings, self._jobs, self._queue, self._sweeper)
         self._converter = Converter(
@@ -165,30 +166,27 @@ class Worker:
 
     def _answered(self, job: Job, stages: tracing.Stages) -> Callable[[], object]:
         """Take the result of a job that answered the same question, or run the diff."""
-        spec, claim = self._spec(job), Claim(self._jobs, job)
+        metric = self._metric(job)
+        spec, claim = self._spec(job, metric), Claim(self._jobs, job)
         question = question_of(spec, exact_keys=self._settings.exact_keys)
         known = frozenset() if job.fresh else self._answers.worth_a_look(job, question, spec)
         found = self._runner.run(self._task(job, replace(spec, answered=known)), claim, stages)
+        end = None
         if "answered" in found:
             if answer := self._answers.take(job, question, found["answered"]):
-                return partial(self._succeed, job, answer.summary or {}, question, answer.id)
-            # its files were removed meanwhile
-            found = self._runner.run(self._task(job, spec), claim, stages)
-        return partial(self._succeed, job, found, question)
+                end = End(answer.summary or {}, question, answer.id)
+            else:  # its files were removed meanwhile
+                found = self._runner.run(self._task(job, spec), claim, stages)
+        end = self._baselines.end_of(job, metric, spec, end or End(found, question))
+        return partial(self._succeed, job, end)
 
     def _failed(self, job: Job, failure: Failure) -> Callable[[], object]:
         _log.warning("job %d failed: %s", job.id, failure.detail)
         return partial(self._jobs.fail, job, failure)
 
-    def _succeed(
-        self,
-        job: Job,
-        summary: dict[str, Any],
-        question: str,
-        reused_from: int | None = None,
-    ) -> None:
-        if self._jobs.succeed(job, summary, question, reused_from):
-            _log.info("job %d succeeded: %d rows", job.id, summary["emitted"])
+    def _succeed(self, job: Job, end: End) -> None:
+        if self._jobs.succeed(job, end):
+            _log.info("job %d succeeded: %d rows", job.id, end.summary["emitted"])
 
     def _again(self, job: Job) -> None:
         """Queue a job for its next attempt, unless it was taken away."""
@@ -219,10 +217,16 @@ class Worker:
         except (DatabaseUnavailable, OSError) as error:
             _log.warning("job %d: its temporary files stay until the next sweep: %s", job.id, error)
 
-    def _spec(self, job: Job) -> DiffSpec:
-        old, new = self._inputs(job)
-        fingerprint = bool(job.metric and self._metric(job).fingerprint)
-        return DiffSpec(old, new, self._comparison(job), job.metric, fingerprint, sha256=True)
+    def _spec(self, job: Job, metric: Metric | None) -> DiffSpec:
+        comparison = self._comparison(job, metric)
+        new = new_file(self._settings, job, metric)
+        fingerprint = metric is not None and metric.fingerprint
+        spec = DiffSpec(new, new, comparison, job.metric, fingerprint, sha256=True)
+        if metric and has_baseline(job, metric):
+            return self._baselines.compared(job, metric, spec)
+        may_be_missing = comparison.old_may_be_missing
+        old = old_file(self._settings, job, metric, may_be_missing=may_be_missing)
+        return replace(spec, old=old)
 
     def _task(self, job: Job, spec: DiffSpec) -> Task:
         scratch = self._settings.scratch_dir(job.id, job.attempt)
@@ -235,26 +239,13 @@ class Worker:
             said=_said_of(job),
         )
 
-    def _inputs(self, job: Job) -> tuple[InputFile, InputFile]:
-        folder = self._settings.input_dir
-        may_be_missing = self._comparison(job).old_may_be_missing
-        if job.old and job.new:
-            if job.upload:
-                old, new = uploads.files_of(self._settings.uploads_dir, job.upload)
-                return InputFile(old, job.old), InputFile(new, job.new)
-            old = find_input(job.old, folder, may_be_missing=may_be_missing)
-            new = find_input(job.new, folder)
-        else:
-            old, new = find_inputs(self._metric(job), folder, may_be_missing)
-        return InputFile(old, old.name), InputFile(new, new.name)
-
-    def _comparison(self, job: Job) -> Comparison:
-        if job.comparison:
+    def _comparison(self, job: Job, metric: Metric | None) -> Comparison:
+        if metric is None or job.comparison:
             return Comparison.model_validate(job.comparison)
-        return self._metric(job).comparison
+        return metric.comparison
 
-    def _metric(self, job: Job) -> Metric:
-        return self._catalogue.find(job.metric or "")
+    def _metric(self, job: Job) -> Metric | None:
+        return None if job.metric is None else self._catalogue.find(job.metric)
 
     def _leave(self) -> None:
         try:

@@ -12,6 +12,7 @@ from diffing.api.access import caller_of
 from diffing.api.backend import Backend
 from diffing.api.pages.frame import frame_of
 from diffing.api.pages.rendering import page, with_error_page
+from diffing.core.baseline import ACCEPTED
 from diffing.core.catalogue import Metric
 from diffing.core.dialect import ENCODINGS
 from diffing.files.inputs import InputState, state_of_input
@@ -56,7 +57,8 @@ class MetricRow:
     @property
     def may_start(self) -> bool:
         """Whether both files are there."""
-        has_old = self.old.bytes is not None or self.metric.old_may_be_missing
+        may_be_missing = self.metric.old_may_be_missing or self.metric.old == ACCEPTED
+        has_old = self.old.bytes is not None or may_be_missing
         return has_old and self.new.bytes is not None
 
 
@@ -98,9 +100,8 @@ def metric_row(backend: Backend, metric: Metric, owner: str | None) -> MetricRow
     """
     last = backend.jobs.page(1, None, Filter(metric=metric.id, owner=owner))
     done = backend.jobs.page(_HISTORY, None, Filter([Status.SUCCEEDED], metric.id, owner))
-    old, new = (
-        state_of_input(name, backend.settings.input_dir) for name in (metric.old, metric.new)
-    )
+    old = backend.state_of_old(metric)
+    new = state_of_input(metric.new, backend.settings.input_dir)
     return MetricRow(metric, last[0] if last else None, _bars_of(done[::-1]), old, new)
 
 

@@ -1,0 +1,198 @@
+"""Endpoints of accepted files and pins, with which the old file of a metric is replaced."""
+
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from diffing.api.access import caller_of
+from diffing.api.backend import Backend
+from diffing.api.bodies import json_of
+from diffing.api.http.problems import problem
+from diffing.api.jobs import NOT_STORED, iso
+from diffing.api.paging import cursor_after, id_in, limit_in, link_to_next
+from diffing.core.catalogue import Metric
+from diffing.core.errors import Conflict, ContentGone, MissingInput, UnknownMetric, Unprocessable
+from diffing.core.text import faults
+from diffing.store.baselines import Acceptance, Pin
+from diffing.store.job import Job, Status
+from diffing.store.job_inputs import new_file
+from diffing.store.jobs import LARGEST_ID
+
+_METRIC = "/api/diffing/metrics/{metric_id}"
+JobNumber = Annotated[int, Field(ge=1, le=LARGEST_ID, strict=True)]
+
+
+class _Accept(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    job_id: JobNumber
+    note: Annotated[str, Field(max_length=1000)] = ""
+
+
+class _Pin(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
+    job_id: JobNumber
+
+
+_Body = TypeVar("_Body", _Accept, _Pin)
+
+
+class BaselineViews:
+    """Accepts the new files of jobs, and gives them names."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def routes(self) -> list[Route]:
+        """The routes of these endpoints."""
+        return [
+            Route(f"{_METRIC}/accept", self.accept, methods=["POST"]),
+            Route(f"{_METRIC}/accepted", self.accepted),
+            Route(f"{_METRIC}/pins", self.make_pin, methods=["POST"]),
+            Route(f"{_METRIC}/pins", self.pins),
+            Route(f"{_METRIC}/pins/{{pin}}", self.remove_pin, methods=["DELETE"]),
+        ]
+
+    async def accept(self, request: Request) -> Response:
+        """Accept the new file of a job. Repeating it changes nothing."""
+        try:
+            metric = self._metric(request)
+        except UnknownMetric as error:
+            return self._unknown(error)
+        asked = _checked(_Accept, await json_of(request))
+        owner = caller_of(request).owner
+
+        def work() -> Acceptance:
+            with self._backend.kept.staying():
+                job, kept = self._kept(metric, asked.job_id)
+                return self._backend.baselines.accept(job, kept, owner, asked.note)
+
+        return JSONResponse(_accepted(await run_in_threadpool(work)), headers=NOT_STORED)
+
+    def accepted(self, request: Request) -> Response:
+        """A page of the accepted files of a metric, newest first."""
+        asked = request.query_params
+        most, before = limit_in(asked.get("limit")), id_in(asked.get("cursor"))
+        try:
+            metric = self._metric(request)
+        except UnknownMetric as error:
+            return self._unknown(error)
+        found = self._backend.baselines.accepted(metric.id, most + 1, before)
+        following = cursor_after(found[most - 1].id) if len(found) > most else None
+        return JSONResponse(
+            {"accepted": [_accepted(one) for one in found[:most]], "next": following},
+            headers=NOT_STORED | link_to_next(request, following),
+        )
+
+    async def make_pin(self, request: Request) -> Response:
+        """Give the new file of a job a name. Repeating it changes nothing."""
+        try:
+            metric = self._metric(request)
+        except UnknownMetric as error:
+            return self._unknown(error)
+        asked = _checked(_Pin, await json_of(request))
+        owner = caller_of(request).owner
+
+        def work() -> Pin:
+            with self._backend.kept.staying():
+                job, kept = self._kept(metric, asked.job_id)
+                return self._backend.baselines.make_pin(asked.name, job, kept, owner)
+
+        return JSONResponse(_pinned(await run_in_threadpool(work)), headers=NOT_STORED)
+
+    def pins(self, request: Request) -> Response:
+        """The pins of a metric, by name."""
+        try:
+            metric = self._metric(request)
+        except UnknownMetric as error:
+            return self._unknown(error)
+        found = self._backend.baselines.pins(metric.id)
+        return JSONResponse({"pins": [_pinned(pin) for pin in found]}, headers=NOT_STORED)
+
+    def remove_pin(self, request: Request) -> Response:
+        """Remove a pin. Its file stays as long as another use of it."""
+        try:
+            metric = self._metric(request)
+        except UnknownMetric as error:
+            return self._unknown(error)
+        self._backend.baselines.remove_pin(metric.id, request.path_params["pin"])
+        return Response(status_code=204, headers=NOT_STORED)
+
+    def _metric(self, request: Request) -> Metric:
+        return self._backend.catalogue.find(request.path_params["metric_id"])
+
+    def _unknown(self, error: UnknownMetric) -> Response:
+        return problem(error, metrics=list(self._backend.catalogue.metrics))
+
+    def _kept(self, metric: Metric, job_id: int) -> tuple[Job, str]:
+        """A job whose new file is kept from now on, and its name among the kept files.
+
+        Raises:
+            UnknownJob, ResultGone: the job is unknown, or was removed.
+            Conflict: the job is of another metric, has not succeeded, or its file has changed.
+            DiskUnavailable: the file cannot be kept.
+        """
+        job = self._backend.jobs.get(job_id)
+        if job.metric != metric.id:
+            of = f"of the metric {job.metric}" if job.metric else "a one-off diff"
+            raise Conflict(f"Job {job.id} is {of}, not of {metric.id}.")
+        if job.status is not Status.SUCCEEDED or job.summary is None:
+            raise Conflict(
+                f"Job {job.id} is {job.status}. Only the file of a job that succeeded can be "
+                "accepted or pinned."
+            )
+        sha256 = job.summary["new"].get("sha256")
+        if sha256 is None:
+            raise ContentGone(
+                f"Job {job.id} ran before this release, which knows the content of files. "
+                "Start a new job."
+            )
+        if job.kept and self._backend.kept.path_of(job.kept).exists():
+            return job, job.kept
+        try:
+            file = new_file(self._backend.settings, job, metric)
+        except MissingInput as error:
+            raise ContentGone(error.detail) from None
+        kept = self._backend.kept.keep(file, sha256)
+        self._backend.jobs.keep_new(job, kept)
+        return job, kept
+
+
+def _checked(kind: type[_Body], members: dict[str, Any]) -> _Body:
+    try:
+        return kind.model_validate(members)
+    except ValidationError as error:
+        raise Unprocessable(f"{faults(error, kind.model_fields)}.") from None
+
+
+def acceptance_of(one: Acceptance) -> dict[str, Any]:
+    """How and when a file was accepted, as JSON values."""
+    return {
+        "accepted_at": iso(one.accepted_at),
+        "how": one.how,
+        "api_key": one.api_key,
+        "note": one.note,
+    }
+
+
+def _accepted(one: Acceptance) -> dict[str, Any]:
+    return {**_file(one), **acceptance_of(one)}
+
+
+def _pinned(pin: Pin) -> dict[str, Any]:
+    return {
+        "pin": pin.pin,
+        **_file(pin),
+        "pinned_at": iso(pin.pinned_at),
+        "api_key": pin.api_key,
+    }
+
+
+def _file(of: Acceptance | Pin) -> dict[str, Any]:
+    return {"metric": of.metric, "job_id": of.job_id, "name": of.name, "sha256": of.sha256}

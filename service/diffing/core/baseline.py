@@ -1,0 +1,61 @@
+"""New files of earlier jobs in the place of old: the accepted one, and those with a name."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from diffing.core.comparison import Comparison
+
+ACCEPTED = "accepted"
+"""In the place of the name of old: the new file that was accepted last."""
+
+_PIN = re.compile(r"pin:([A-Za-z0-9][A-Za-z0-9_.-]{0,79})")
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The new file of an earlier job, which is kept.
+
+    Args:
+        job_id: of that job.
+        kept: its name among the kept files.
+        name: of the file, as the job had it.
+        sha256: of the file, in hexadecimal.
+        pin: name of the pin; None for the accepted file.
+    """
+
+    job_id: int
+    kept: str
+    name: str
+    sha256: str
+    pin: str | None = None
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """The baseline in JSON values."""
+        return cls(**values)
+
+
+def pin_in(name: str) -> str | None:
+    """The pin in the place of the name of old; None for another name."""
+    found = _PIN.fullmatch(name)
+    return found and found[1]
+
+
+def is_baseline(name: str | None) -> bool:
+    """Whether the name of old means a baseline, not a file."""
+    return name is not None and (name == ACCEPTED or pin_in(name) is not None)
+
+
+def against(baseline: Baseline | None, comparison: Comparison) -> Comparison:
+    """A comparison with a baseline as old: it is written as new files are.
+
+    Args:
+        baseline: the old file; None before the first one, when every row is added.
+        comparison: of the metric or the request.
+    """
+    # a baseline that was lost must not count as one without rows
+    first = "error" if baseline else "added"
+    update = {"old_dialect": comparison.new_dialect, "first": first}
+    return comparison.model_copy(update=update)

@@ -1,0 +1,68 @@
+"""The files of a job: sent, named, or those of its metric. Baselines are not among them."""
+
+from diffing.core.baseline import is_baseline
+from diffing.core.catalogue import Metric
+from diffing.core.input_file import InputFile
+from diffing.core.settings import Settings
+from diffing.files import uploads
+from diffing.files.inputs import find_input
+from diffing.store.job import Job
+
+
+def has_baseline(job: Job, metric: Metric | None) -> bool:
+    """Whether the old file of a job is a kept one."""
+    return job.upload is None and is_baseline(old_name(job, metric))
+
+
+def old_name(job: Job, metric: Metric | None) -> str:
+    """The name of the old file in the folder of inputs, or that of a baseline."""
+    return job.old or (metric.old if metric else "")
+
+
+def old_file(
+    settings: Settings, job: Job, metric: Metric | None, *, may_be_missing: bool
+) -> InputFile:
+    """The old file of a job.
+
+    Args:
+        settings: the folders.
+        job: whose old file is not a baseline.
+        metric: of the job; None for a one-off diff.
+        may_be_missing: whether it need not exist.
+
+    Raises:
+        MissingInput: as from `find_input`.
+    """
+    if job.upload:
+        path, _ = uploads.files_of(settings.uploads_dir, job.upload)
+        return InputFile(path, job.old or path.name)
+    path = find_input(
+        old_name(job, metric),
+        settings.input_dir,
+        _words_for(job, metric),
+        may_be_missing=may_be_missing,
+    )
+    return InputFile(path, path.name)
+
+
+def new_file(settings: Settings, job: Job, metric: Metric | None) -> InputFile:
+    """The new file of a job.
+
+    Args:
+        settings: the folders.
+        job: the job.
+        metric: of the job; None for a one-off diff.
+
+    Raises:
+        MissingInput: as from `find_input`.
+    """
+    if job.upload:
+        _, path = uploads.files_of(settings.uploads_dir, job.upload)
+        return InputFile(path, job.new or path.name)
+    name = job.new or (metric.new if metric else "")
+    path = find_input(name, settings.input_dir, _words_for(job, metric))
+    return InputFile(path, path.name)
+
+
+def _words_for(job: Job, metric: Metric | None) -> str:
+    return f" of the metric {metric.id}" if metric and not job.new else ""
