@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from tests.reference import Answer, Row, equal, number
+from tests.reference import Answer, Row, equal, number, rows_of
 
 Group = tuple[str | None, ...]
 PARTS = ("added", "removed", "up", "down", "other")
@@ -111,6 +111,20 @@ def bridge_of(cells: list[Cell]) -> dict[tuple[str, Group], dict[str, Any]]:
             "left_out": sum(n is not None and not math.isfinite(n) for n in numbers),
         }
     return bridge
+
+
+def totals_of(
+    text: str, value: list[str], by: list[str]
+) -> dict[tuple[str, Group], tuple[int, Fraction]]:
+    """Rows, and the sum of the finite numbers, of each value column and group of a whole file."""
+    header, *rows = rows_of(text)
+    found: dict[tuple[str, Group], tuple[int, Fraction]] = {}
+    for row in rows:
+        for column in value:
+            at = column, texts(header, row, by)
+            count, amount = found.get(at, (0, Fraction(0)))
+            found[at] = count + 1, amount + exact(row[header.index(column)])
+    return found
 
 
 def columns_of(cells: list[Cell]) -> dict[str, dict[str, Any]]:

@@ -174,6 +174,7 @@ def test_the_bridge_leads_from_old_to_new(analyse: Analysed) -> None:
         "other": {"rows": 0, "amount": 0.0},
         "net": 99.0,
         "left_out": 0,
+        "totals": None,
     } == by_stat["a"]
     assert (-12.0, {"rows": 1, "amount": -5.0}) == (by_stat["b"]["net"], by_stat["b"]["other"])
     assert {"rows": 1, "amount": 1.0} == by_stat[None]["up"]

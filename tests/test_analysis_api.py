@@ -23,6 +23,8 @@ old = "old.csv"
 new = "new.csv"
 key = ["id", "note, \\"quoted\\""]
 value = ["value"]
+totals = true
+totals_by = ["id", "note, \\"quoted\\""]
 """
 HEADER = 'id,"note, ""quoted""",value\n'
 OLD = f"{HEADER}1,a,10\n2,,20\n,c,30\n5,e,50\n"
@@ -63,11 +65,14 @@ def test_the_document_is_that_of_the_command_line(
 
     answer = client.get(url, params=by)
 
-    done = diffing(tmp_path, *DIFF, "--value", "value", "--explain", "e.json", "-q", *given)
+    totals = ("--totals", "--totals-by", "id", "--totals-by", 'note, "quoted"')
+    explain = ("--value", "value", *totals, "--explain", "e.json", "-q")
+    done = diffing(tmp_path, *DIFF, *explain, *given)
     assert (0, "") == (done.returncode, done.stderr)
     assert (200, "application/json") == (answer.status_code, answer.headers["content-type"])
     assert (tmp_path / "e.json").read_text() == answer.text
     assert bool(by) == bool(answer.json()["by"])
+    assert {True} == {step["totals"]["closes"] for step in answer.json()["bridge"]}
 
 
 @pytest.mark.parametrize(

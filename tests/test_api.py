@@ -436,6 +436,8 @@ def test_the_summary_tells_what_was_compared_found_and_spent(working: Client, do
         "rename": {},
         "measure": "stat",
         "additive": True,
+        "totals": False,
+        "totals_by": [],
         "old": {
             "name": "revenue_old.csv",
             "rows": 4,

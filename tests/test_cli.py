@@ -60,6 +60,8 @@ def test_the_summary_tells_what_was_compared_and_counted(folder: Path) -> None:
         "rename": {},
         "measure": None,
         "additive": True,
+        "totals": False,
+        "totals_by": [],
         "old_dialect": PLAIN.model_dump(),
         "new_dialect": PLAIN.model_dump(),
         "old": {
@@ -372,6 +374,18 @@ def test_values_that_are_not_added_up_are_named_by_options(folder: Path) -> None
     assert (CHANGED, "") == (done.stdout, done.stderr)
     assert (["id"], []) == (document["by"], document["bridge"])
     assert ("id", False) == (summary["measure"], summary["additive"])
+
+
+@pytest.mark.parametrize("by", [(), ("--by", "id")])
+def test_totals_have_the_groups_of_the_analysis(folder: Path, by: tuple[str, ...]) -> None:
+    options = ("-q", "--explain", "e.json", "--totals", "--summary", "s.json", *by)
+
+    done = diffing(folder, *DIFF, *options)
+
+    document, summary = (json.loads((folder / name).read_text()) for name in ("e.json", "s.json"))
+    assert (0, CHANGED) == (done.returncode, done.stdout)
+    assert {True} == {step["totals"]["closes"] for step in document["bridge"]}
+    assert (True, [*by[1:]]) == (summary["totals"], summary["totals_by"])
 
 
 def test_the_rows_are_the_same_with_an_analysis(folder: Path) -> None:

@@ -22,6 +22,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         **{"trim": "true", "nocase": "true", "empty": "x,y"},
     },
     "sums": {"measure": "id", "additive": "false"},
+    "totals": {"totals": "true", "totals_by": "id"},
     "duplicates and a first old": {"duplicates": "error", "first": "added"},
 }
 

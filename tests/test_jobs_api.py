@@ -217,6 +217,8 @@ def test_the_metrics_are_described_in_their_order(listed: Service, client: Clien
         "measure": "stat",
         "additive": True,
         "accept": None,
+        "totals": False,
+        "totals_by": [],
         "old": {"name": "revenue_old.csv", "there": True, "bytes": len(OLD.encode())},
         "new": {"name": "revenue_new.csv", "there": True, "bytes": len(NEW.encode())},
     } == revenue

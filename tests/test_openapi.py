@@ -203,7 +203,7 @@ def test_the_tolerances_of_a_one_off_diff_are_those_of_a_comparison(name: str) -
     # no number is the default of rel_tol
     assert Comparison.model_fields["rel_tol"].default is None
     defaults = Comparison.of(key=["id"]).model_dump(mode="json")
-    assert {"abs_tol", "trim", "nocase", "duplicates", "first", "additive"} <= set(usual)
+    assert {"abs_tol", "trim", "nocase", "duplicates", "first", "additive", "totals"} <= set(usual)
     assert usual == {field: defaults[field] for field in usual}
 
 

@@ -159,6 +159,8 @@ KINDS = {
     "empty": ["a,b", "-"],
     "measure": "id",
     "additive": False,
+    "totals": True,
+    "totals_by": ["id"],
 }
 
 
@@ -170,7 +172,7 @@ def test_kinds_of_columns_come_as_a_form_or_as_json(
     if as_form:
         files = {"old": ("o.csv", KINDS_OLD), "new": ("n.csv", KINDS_NEW)}
         fields = KINDS | columns | {"trim": "true", "nocase": "true", "empty": ['"a,b"', "-"]}
-        fields["additive"] = "false"
+        fields |= {"additive": "false", "totals": "true"}
         response = working.post("/api/diffing/new", files=files, data=fields)
     else:
         working_service.write("o.csv", KINDS_OLD)

@@ -54,7 +54,11 @@ class Difference:
         self.summary = summary
         self._spec = spec
         self._versions = versions
-        self._outputs = Outputs(detail=folder / "detail.csv", removed=folder / "removed.csv")
+        self._outputs = Outputs(
+            detail=folder / "detail.csv",
+            removed=folder / "removed.csv",
+            totals=folder / "totals.json",
+        )
         self._is_detailed = False
         self._folder = folder
         self._rows = folder / "rows.csv"
@@ -112,8 +116,16 @@ class Difference:
         assert self._outputs.detail, "it is given above"  # noqa: S101
         assert self._outputs.removed, "it is given above"  # noqa: S101
         found = self.summary.model_dump(mode="json")
-        dialects = [as_plain(dialect_of(found, name)) for name in _ANALYSED]
-        spec = AnalysisSpec(self._outputs.detail, self._outputs.removed, found, places, *dialects)
+        of_detail, of_removed = (as_plain(dialect_of(found, name)) for name in _ANALYSED)
+        spec = AnalysisSpec(
+            self._outputs.detail,
+            self._outputs.removed,
+            found,
+            places,
+            of_detail,
+            of_removed,
+            self._outputs.totals,
+        )
         analysis = Analysis(spec, limits)
         return run(analysis.run, analysis.interrupt)
 
@@ -164,6 +176,8 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
     today: date | str | None = None,
     measure: str | None = None,
     additive: bool = True,
+    totals: bool = False,
+    totals_by: Names = (),
     detail: bool = False,
     only_changed_columns: bool = False,
     fingerprint: bool = False,
@@ -208,6 +222,8 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
         today: day on which a period is settled or open; None for the newest period of new.
         measure: the key column that names what is measured, for `explain`.
         additive: whether sums of the values mean something, for `explain`.
+        totals: take the totals of both whole files, for `explain`.
+        totals_by: key columns that group these totals, beside the measure.
         detail: give `rows` the columns `_change`, `_changed` and `_old_<column>`.
         only_changed_columns: leave out of the detail the value columns in which no row changed.
         fingerprint: take a fingerprint of each input.
@@ -270,6 +286,8 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
             today=today,
             measure=measure,
             additive=additive,
+            totals=totals,
+            totals_by=_names(totals_by),
             **dialects,
         )
         from diffing.engine.diff import Diff

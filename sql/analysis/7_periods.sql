@@ -17,6 +17,22 @@ create temp macro last_day_in(text) as
         else date_in(text)
     end;
 
+-- The state of a period, as core/periods.py defines it.
+--
+-- newest_of_old  first day of the newest period of old; NULL without one
+-- settled_until  last day of the newest period that is settled; NULL if none can be
+create temp macro state_in(text, newest_of_old, settled_until) as
+    case
+        when date_in(text) is null then 'none'
+        when newest_of_old is null or date_in(text) > newest_of_old::date then 'new'
+        when settled_until is not null and last_day_in(text) <= settled_until::date then 'settled'
+        else 'open'
+    end;
+
+-- The same, but NULL without periods: if place, that of the key column, is 0.
+create temp macro state_at(text, place, newest_of_old, settled_until) as
+    if(place = 0, null, state_in(text, newest_of_old, settled_until));
+
 create temp macro period_in(keys, place, rules) as
     if(place = 0, null, by_rules(keys, rules)[greatest(place, 1)]);
 

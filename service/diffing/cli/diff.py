@@ -2,6 +2,7 @@
 
 import json
 import signal
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -171,7 +172,9 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
         )
         spec = _spec(settings, entry, paths, options, folder)
         spec = replace(spec, fingerprint=spec.fingerprint or fingerprint)
-        wanted = replace(wanted, by=places_of(columns_in(by or ()), spec.comparison.key))
+        columns = columns_in(by or ())
+        wanted = replace(wanted, by=places_of(columns, spec.comparison.key))
+        spec = replace(spec, comparison=_with_totals_by(spec.comparison, columns))
         if exit_code == "verdict" and not spec.comparison.expect:
             raise BadArgument("Give --expect with --exit-code verdict, or a metric with rules.")
         require_apart(spec.inputs, wanted.paths)
@@ -194,6 +197,13 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
     _show(found, quiet=quiet)
     if exit_code and _calls_for(exit_code, found):
         raise typer.Exit(1)
+
+
+def _with_totals_by(comparison: Comparison, by: Sequence[str]) -> Comparison:
+    """The comparison, whose totals have the groups of the analysis unless it names others."""
+    if comparison.totals_by or not comparison.totals:
+        return comparison
+    return comparison.with_options({"totals_by": by})
 
 
 def _show(found: "Summary", *, quiet: bool) -> None:

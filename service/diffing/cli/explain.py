@@ -35,6 +35,7 @@ def explanation(summary: Summary, outputs: Outputs, by: tuple[int, ...], limits:
         by,
         written_dialect(summary, outputs, "detail"),
         written_dialect(summary, outputs, "removed"),
+        totals=outputs.totals,
     )
     analysis = Analysis(spec, limits)
     return as_json(run(analysis.run, analysis.interrupt))

@@ -12,7 +12,7 @@ from diffing.core.text import shown
 from diffing.csvfiles.open import columns_of
 from diffing.files.spool import STANDARD_INPUT
 
-_LISTS = ("key", "value", "text", "time")
+_LISTS = ("key", "value", "text", "time", "totals_by")
 _EXAMPLE = "such as diffing old.csv new.csv -k id"
 
 

@@ -128,6 +128,15 @@ def _given(  # noqa: PLR0913 - typer makes an option of each
     not_additive: Annotated[
         bool, typer.Option("--not-additive", help="Sums of the values mean nothing.")
     ] = False,
+    totals: Annotated[
+        bool, typer.Option("--totals", help="For --explain: also sum up both whole files.")
+    ] = False,
+    totals_by: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="A,B", help="Key columns that group the totals. [default: those of --by]"
+        ),
+    ] = None,
 ) -> dict[str, Any]:
     """The given options, as fields of `Comparison`."""
     texts = {
@@ -153,6 +162,8 @@ def _given(  # noqa: PLR0913 - typer makes an option of each
         "today": today,
         "first": "added" if old_may_be_missing else None,
         "measure": measure,
+        "totals": totals,
+        "totals_by": totals_by,
     }
     flags = {"additive": False} if not_additive else {}
     return options | flags | {name: given for name, given in chosen.items() if given}

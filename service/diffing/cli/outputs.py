@@ -100,6 +100,8 @@ class Wanted:
             outputs = self._csv(folder / "result.csv", removed)
             if analyses:
                 outputs = _for_analysis(outputs, folder)
+            if self.explain:
+                outputs = replace(outputs, totals=folder / "totals.json")
             found = run(outputs)
             if analyses:
                 self._analyse(found, outputs, target, limits)

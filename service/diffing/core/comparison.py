@@ -109,6 +109,8 @@ class Options(BaseModel):
         rename: names of columns in new, by their names in old. Elsewhere they have those of new.
         measure: key column that names what is measured: values of others are not added to them.
         additive: whether sums of the values mean something; those of means do not.
+        totals: whether to take the totals of both whole files, for an analysis.
+        totals_by: key columns that group these totals, beside the measure.
         old_dialect, new_dialect: of the files. Their fields are taken as options, too, and then
             count for both files.
     """
@@ -134,6 +136,8 @@ class Options(BaseModel):
     rename: dict[str, str] = {}
     measure: str | None = None
     additive: Flag = True
+    totals: Flag = False
+    totals_by: tuple[str, ...] = ()
     old_dialect: Dialect = Dialect()
     new_dialect: Dialect = Dialect()
 
@@ -219,6 +223,16 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
         rules = rules_of(self.expect)
         return self.period is not None or any(rule.is_of_values for rule in rules)
 
+    @property
+    def takes_totals(self) -> bool:
+        """Whether totals of the whole files are taken: they are wanted, and mean something."""
+        return self.totals and self.additive
+
+    @property
+    def columns_of_totals(self) -> tuple[str, ...]:
+        """The key columns that group the totals, in the order of the key."""
+        return tuple(name for name in self.key if name in (self.measure, *self.totals_by))
+
     @staticmethod
     def of(**fields: object) -> "Comparison":
         """A comparison of these fields.
@@ -271,6 +285,17 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
     def _measure_is_a_key_column(self) -> Self:
         if self.measure is not None and self.measure not in self.key and self.key != AUTO:
             raise ValueError(f"measure names {shown(self.measure)}, which is not a key column")
+        return self
+
+    @model_validator(mode="after")
+    def _totals_are_of_key_columns(self) -> Self:
+        others = [name for name in self.totals_by if name not in self.key]
+        if others and self.key != AUTO:
+            names = ", ".join(map(shown, others))
+            are = "is not a key column" if len(others) == 1 else "are not key columns"
+            raise ValueError(f"totals_by names {names}, which {are}")
+        if self.totals_by and not self.totals:
+            raise ValueError("totals_by is set, but not totals")
         return self
 
     @model_validator(mode="after")

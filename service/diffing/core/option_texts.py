@@ -12,7 +12,7 @@ from diffing.core.expectations import rule_in, rule_text
 from diffing.core.text import shown
 
 TOLERANCES = ("rel_tol", "abs_tol")
-FLAGS = ("trim", "nocase", "additive")
+FLAGS = ("trim", "nocase", "additive", "totals")
 RULES = "expect"
 OF_DIALECTS = {
     **{name: ("", name) for name in dialect.NAMES},

@@ -1,11 +1,14 @@
 """The periods of a diff: which are settled, still open, or new."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+from diffing.core.durations import microseconds
 
 State = Literal["settled", "open", "new", "none"]
+STATES: tuple[State, ...] = ("settled", "open", "new", "none")
 
 
 class Period(NamedTuple):
@@ -42,6 +45,23 @@ class Calendar:
         newest_of_old = max((period.start for period in old if period.start), default=None)
         return cls(newest_of_old, today or newest_of_new, settled_after)
 
+    @classmethod
+    def in_summary(cls, summary: Mapping[str, Any]) -> "Calendar | None":
+        """The calendar of a diff, by its summary as JSON values; None without periods."""
+        found = summary.get("periods")
+        if not found:
+            return None
+        newest_of_old, today = (
+            found[name] and date.fromisoformat(found[name]) for name in ("newest_of_old", "today")
+        )
+        settled_after = timedelta(microseconds=microseconds(summary["settled_after"]))
+        return cls(newest_of_old, today, settled_after)
+
+    @property
+    def settled_until(self) -> date | None:
+        """The last day of the newest period that may be settled; None if none can be."""
+        return self.today - self.settled_after if self.today else None
+
     def state(self, period: Period) -> State:
         """The state of a period; "none" without dates."""
         start, last = period
@@ -49,5 +69,5 @@ class Calendar:
             return "none"
         if self.newest_of_old is None or start > self.newest_of_old:
             return "new"
-        is_settled = self.today is not None and last + self.settled_after <= self.today
-        return "settled" if is_settled else "open"
+        until = self.settled_until
+        return "settled" if until and last <= until else "open"

@@ -74,6 +74,7 @@ class AnalysisSpec:
         summary: of the diff, as JSON values.
         by: places of the key columns by which to group, from 1.
         detail_dialect, removed_dialect: of the two files.
+        totals: JSON of the totals of the whole files; it exists if the diff took them.
     """
 
     word: ClassVar = "analysis"
@@ -84,6 +85,7 @@ class AnalysisSpec:
     by: tuple[int, ...] = ()
     detail_dialect: FullDialect = PLAIN
     removed_dialect: FullDialect = PLAIN
+    totals: Path | None = None
 
     @property
     def groups(self) -> tuple[int, ...]:
@@ -95,9 +97,16 @@ class AnalysisSpec:
         return (place, *(other for other in self.by if other != place))
 
     @property
+    def taken_totals(self) -> Path | None:
+        """The totals; None if the diff took none."""
+        summary = self.summary
+        return self.totals if summary.get("totals") and summary["additive"] else None
+
+    @property
     def inputs(self) -> list[Path]:
         """The files that it reads."""
-        return [self.detail, self.removed]
+        totals = self.taken_totals
+        return [self.detail, self.removed, *([totals] if totals else [])]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from diffing.core.comparison import Comparison
 from diffing.core.dialect import SIDES
 from diffing.core.errors import BadArgument, BadInput, DiffFailed, DiffingError, Interrupted
 from diffing.core.input_file import InputFile, named_apart
+from diffing.core.periods import Calendar
 from diffing.core.progress import Progress
 from diffing.core.spec import Contents, DiffSpec
 from diffing.core.text import listed
@@ -27,6 +28,7 @@ from diffing.csvfiles.rewrite import rewrite
 from diffing.csvfiles.split import CUTTING, PIECES, Cutting, Pieces
 from diffing.csvfiles.verify import Inspection
 from diffing.engine.analysis.moves import Moves, moves_of, require_sums
+from diffing.engine.analysis.totals import Sums, of_rest, take_totals, write_totals
 from diffing.engine.compare import Counts, compare
 from diffing.engine.connection import ENGINE, CsvRefused, OrderedSession, Session
 from diffing.engine.key_search import KeySearch
@@ -79,6 +81,7 @@ class Diff(Stoppable):
         self._limits = limits
         self._cutting = cutting
         self.reduced = False
+        self._rest: tuple[CsvFile, CsvFile] | None = None
 
     def run(
         self,
@@ -91,7 +94,8 @@ class Diff(Stoppable):
         They appear under their names only when all are complete.
 
         Args:
-            outputs: files to write, with `result` or `detail` or both.
+            outputs: files to write, with `result` or `detail` or both; `totals` only if the
+                comparison takes them.
             on_progress: called at the start of a stage, and as more is read; from any thread, but
                 never from two at once.
             on_ready: called with the temporary files of the outputs, before anything is read.
@@ -112,6 +116,8 @@ class Diff(Stoppable):
                 "Leave out --only-changed-columns: a period, or a rule of COLUMN.moved or "
                 "COLUMN.largest, needs all columns."
             )
+        if not self._comparison.takes_totals:
+            outputs = replace(outputs, totals=None)
         started = time.monotonic()
         limit_arenas(self._limits.threads)
         with (
@@ -141,7 +147,7 @@ class Diff(Stoppable):
                 counts = self._compare((old, new), self._comparison, place)
             if isinstance(counts, CsvRefused):
                 raise counts
-            moves = self._moves((old, new), counts, place)
+            moves = self._measured((old, new), counts, place)
             written.finish()
             result = _result_summary(parts, counts)
             inputs = self._inputs((old, new), counts, digests)
@@ -203,7 +209,11 @@ class Diff(Stoppable):
             connect = partial(self._connect, scratch, ())
             means = KeyMeans(scratch, connect, self._limits.threads, self._interrupted)
             key, *_ = KeySearch(files, asked, means).run()
-            for option, column in (("period", asked.period), ("measure", asked.measure)):
+            for option, column in (
+                ("period", asked.period),
+                ("measure", asked.measure),
+                *(("totals_by", column) for column in asked.totals_by),
+            ):
                 if column and column not in key:
                     raise BadInput(
                         f"The key that was found, {listed(key)}, does not contain the {option} "
@@ -249,6 +259,7 @@ class Diff(Stoppable):
         if repeat and self._comparison.duplicates == "error":
             return None
         self.reduced = counts is not None
+        self._rest = (reduction.old, reduction.new) if counts else None
         return counts
 
     def _compare(
@@ -258,15 +269,8 @@ class Diff(Stoppable):
         place: "_Place",
         new_cuts: Sequence[int] = (),
     ) -> Counts | CsvRefused:
-        most = min(self._limits.threads, PIECES)
-        old, new = files
-        work = Work(
-            Side(old, Pieces(old, "old", most, self._cutting)),
-            Side(new, Pieces(new, "new", most, self._cutting), new_cuts),
-            comparison,
-            place.outputs,
-            self._limits.exact_keys,
-        )
+        work = self._work(files, comparison, place, min(self._limits.threads, PIECES))
+        work = replace(work, new=replace(work.new, cuts=new_cuts))
         pieces = [side.pieces for side in work.sides]
         if any(file.is_large for file in pieces):
             for side in work.sides:
@@ -279,23 +283,82 @@ class Diff(Stoppable):
         with Inspection(files, self._interrupted) as inspection, place.reporter.watching(pieces):
             return compare(work, connect, inspection, place.reporter.stage)
 
-    def _moves(
+    def _measured(
         self, files: tuple[CsvFile, CsvFile], counts: Counts, place: "_Place"
     ) -> Moves | None:
-        """The rows by period, and the moves of values; None if they are not needed."""
-        if not self._comparison.needs_moves:
+        """Take what needs a pass of its own: moves, if they are needed, and totals."""
+        if not (self._comparison.needs_moves or place.outputs.totals):
             return None
         place.reporter.stage("measuring")
         try:
-            return self._moves_of(files, counts, place)
+            return self._measure(files, counts, place)
         except CsvRefused:
             old, new = (file if file.rewritten else rewrite(file, place.scratch) for file in files)
-            return self._moves_of((old, new), counts, place)
+            return self._measure((old, new), counts, place)
+
+    def _measure(
+        self, files: tuple[CsvFile, CsvFile], counts: Counts, place: "_Place"
+    ) -> Moves | None:
+        needs_moves = self._comparison.needs_moves
+        moves = self._moves_of(files, counts, place) if needs_moves else None
+        if place.outputs.totals:
+            self._write_totals(files, counts, place, moves.calendar if moves else None)
+        return moves
+
+    def _write_totals(
+        self,
+        files: tuple[CsvFile, CsvFile],
+        counts: Counts,
+        place: "_Place",
+        calendar: Calendar | None,
+    ) -> None:
+        """Write the totals. Those of new may follow from old, and the rows that both do not share.
+
+        They need a pass of their own, because a reduced diff reads no values of shared rows.
+        """
+        if self._rest and not any(file.rewritten for file in files):
+            (old,) = self._totals_of(files, ("old",), place, calendar)
+            rest = self._totals_of(self._rest, ("old", "new"), place, calendar)
+            taken = [old, of_rest(old, rest)]
+        else:
+            taken = self._totals_of(files, ("old", "new"), place, calendar)
+        assert place.outputs.totals, "the caller wants it"  # noqa: S101
+        write_totals(place.outputs.totals, self._comparison, taken, counts)
+
+    def _totals_of(
+        self,
+        files: tuple[CsvFile, CsvFile],
+        sides: Sequence[str],
+        place: "_Place",
+        calendar: Calendar | None,
+    ) -> list[Sums | None]:
+        work = self._work(files, self._comparison, place, 1)
+        pieces = [side.pieces for side in work.sides]
+        with (
+            self._connect(place.scratch, (), pieces) as session,
+            place.reporter.watching(pieces),
+        ):
+            return take_totals(work, session, sides, calendar)
+
+    def _work(
+        self,
+        files: tuple[CsvFile, CsvFile],
+        comparison: Comparison,
+        place: "_Place",
+        most_pieces: int,
+    ) -> Work:
+        old, new = files
+        return Work(
+            Side(old, Pieces(old, "old", most_pieces, self._cutting)),
+            Side(new, Pieces(new, "new", most_pieces, self._cutting)),
+            comparison,
+            place.outputs,
+            self._limits.exact_keys,
+        )
 
     def _moves_of(self, files: tuple[CsvFile, CsvFile], counts: Counts, place: "_Place") -> Moves:
-        old, new = files
-        sides = (Side(old, Pieces(old, "old", 1)), Side(new, Pieces(new, "new", 1)))
-        pieces = [side.pieces for side in sides]
+        work = self._work(files, self._comparison, place, 1)
+        pieces = [side.pieces for side in work.sides]
 
         def connect(readable: Sequence[Path]) -> Session:
             one_thread = replace(self._limits, threads=1)
@@ -303,7 +366,7 @@ class Diff(Stoppable):
             return self._session
 
         with place.reporter.watching(pieces):
-            moves = moves_of(Work(*sides, self._comparison, place.outputs), connect)
+            moves = moves_of(work, connect)
         require_sums(moves, counts)
         return moves
 

@@ -12,10 +12,10 @@ from diffing.files.checksums import sha256
 from diffing.files.publish import link_or_copy, published, sync
 
 # the result last: when it exists, the others do
-_PUBLISHED = ("detail", "removed", "result")
+_PUBLISHED = ("detail", "removed", "totals", "result")
 # names from `published` and `Outputs.of_attempt`
 _OF_ATTEMPT = re.compile(
-    r"(\.\d+-\d+-)?(\d{1,19})\.(\d{1,9})(\.detail|\.removed|\.cells|\.analysis((?:-\d{1,5})*))?"
+    r"(\.\d+-\d+-)?(\d{1,19})\.(\d{1,9})(\.detail|\.removed|\.totals|\.cells|\.analysis((?:-\d{1,5})*))?"
     r"\.(csv|json|parquet)"
 )
 
@@ -48,7 +48,7 @@ def as_plain(dialect: FullDialect) -> FullDialect:
 
 @dataclass(frozen=True)
 class Outputs:
-    """The CSV files to write; None for an unwanted file.
+    """The files to write, most of them CSV; None for an unwanted file.
 
     Args:
         result: the added and changed rows, with the columns of new, in its order.
@@ -56,6 +56,7 @@ class Outputs:
         removed: the rows of old whose key is not in new, with the columns of old, in its order.
         only_changed_columns: leave out of `detail` the value columns in which no row changed.
         plain: the files that are CSV with commas in UTF-8, whatever the dialect of their rows.
+        totals: JSON of the totals of both whole files, if the comparison takes them.
     """
 
     result: Path | None = None
@@ -63,6 +64,7 @@ class Outputs:
     removed: Path | None = None
     only_changed_columns: bool = False
     plain: frozenset[OutputName] = frozenset()
+    totals: Path | None = None
 
     @classmethod
     def of_attempt(cls, folder: Path, job_id: int, attempt: int) -> Self:
@@ -71,6 +73,7 @@ class Outputs:
             result=folder / f"{job_id}.{attempt}.csv",
             detail=folder / f"{job_id}.{attempt}.detail.csv",
             removed=folder / f"{job_id}.{attempt}.removed.csv",
+            totals=folder / f"{job_id}.{attempt}.totals.json",
         )
 
     @staticmethod
@@ -104,6 +107,7 @@ class Outputs:
                 result=found.get("result"),
                 detail=found.get("detail"),
                 removed=found.get("removed"),
+                totals=found.get("totals"),
             )
 
     def take_from(self, source: "Outputs", checksum: str) -> bool:

@@ -137,7 +137,13 @@ class Converter:
                 return CellsSpec(outputs.detail, job.summary, dialect)
             of_removed = dialect_of(job.summary, "removed")
             return AnalysisSpec(
-                outputs.detail, outputs.removed, job.summary, by, dialect, of_removed
+                outputs.detail,
+                outputs.removed,
+                job.summary,
+                by,
+                dialect,
+                of_removed,
+                outputs.totals,
             )
         raise ResultGone("The result was removed. Start a new job.")
 

@@ -12,7 +12,16 @@ from diffing.core.option_texts import FLAGS, LISTS, RULES, TOLERANCES, option_te
 from diffing.store.job import Job
 
 # they change no result
-_OF_REPORTS = (RULES, "period", "settled_after", "today", "measure", "additive")
+_OF_REPORTS = (
+    RULES,
+    "period",
+    "settled_after",
+    "today",
+    "measure",
+    "additive",
+    "totals",
+    "totals_by",
+)
 # the options that do not have the name of their field
 _WORDS = {"additive": "--not-additive"}
 
@@ -61,7 +70,8 @@ def _shell(summary: Mapping[str, Any]) -> str:
     words = ["diffing", "diff", summary["old"]["name"], summary["new"]["name"]]
     chosen = _chosen(summary)
     for name in [name for name in LISTS if name in {**_columns(summary), **chosen}]:
-        words += [word for item in summary[name] for word in (f"--{name}", item)]
+        option = f"--{name.replace('_', '-')}"
+        words += [word for item in summary[name] for word in (option, item)]
     words += [_WORDS.get(name, f"--{name}") for name in FLAGS if name in chosen]
     if "first" in chosen:
         words.append("--old-may-be-missing")

@@ -2,16 +2,16 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from typing import Any
 
 from diffing.core.comparison import Comparison
+from diffing.core.periods import STATES
+from diffing.engine.analysis.bridge import Bridges
 from diffing.engine.analysis.findings import MOST_COLUMNS, MOST_GROUPS, Findings
 from diffing.engine.analysis.notes import notes_of
 from diffing.engine.analysis.reading import comparison_in
-from diffing.engine.analysis.sums import Sum, sums_in
+from diffing.engine.analysis.totals import At
 
-_PARTS = ("added", "removed", "up", "down", "other")
 _COUNTS = (
     *("added", "changed", "removed", "unchanged"),
     *("within_tolerance", "within_tolerance_whole", "emitted"),
@@ -39,14 +39,17 @@ class _Document:
         self._summary = summary
         self._by = by
         self._comparison: Comparison = comparison_in(summary)
+        self._bridges = self._found_bridges() if self._comparison.additive else None
 
     def made(self) -> dict[str, Any]:
-        bridge = self._bridge()
+        others = max(0, self._found.groups - MOST_GROUPS)
+        bridge = self._bridges.whole(others) if self._bridges else []
         curve = self._curve()
         return {
             "by": [self._key(place) for place in self._by],
             "rows": self._rows(),
             "bridge": bridge,
+            "periods": self._periods(),
             "columns": self._columns(),
             "curve": curve,
             "slices": self._slices(),
@@ -55,10 +58,14 @@ class _Document:
             "movers": self._movers(),
             "left_out": {
                 "columns": max(0, len(self._comparison.value) - MOST_COLUMNS),
-                "groups": max(0, self._found.groups - MOST_GROUPS),
+                "groups": others,
             },
-            "notes": notes_of(self._summary, self._comparison, curve, bridge),
+            "notes": notes_of(self._summary, self._comparison, curve, bridge, self._found.totals),
         }
+
+    def _found_bridges(self) -> Bridges:
+        by = [self._key(place) for place in self._by]
+        return Bridges(self._found.bridge, self._comparison, by, self._summary, self._found.totals)
 
     def _key(self, place: int) -> str:
         return self._comparison.key[place - 1]
@@ -73,29 +80,17 @@ class _Document:
         sides = {f"{side}_rows": self._summary[side]["rows"] for side in ("old", "new")}
         return sides | {name: self._summary[name] for name in _COUNTS if name in self._summary}
 
-    def _bridge(self) -> list[dict[str, Any]]:
-        if not self._comparison.additive:
-            return []
-        found = self._found.bridge
-        parts: dict[tuple[int, int], list[dict[str, Any]]] = {}
-        for part in found["parts"]:
-            parts.setdefault((part["nth"], part["place"]), []).append(part)
-        # the rest is the last one
-        ordered = sorted(parts, key=lambda at: (at[0], at[1] == 0, at[1]))
-        entries = []
-        for nth, place in ordered:
-            texts = found["groups"][place - 1] if place else None
-            entries.append(
-                {
-                    "column": self._value(nth),
-                    "group": None if texts is None else self._named(self._by, texts),
-                    "groups": 1 if place else self._found.groups - len(found["groups"]),
-                    **(_steps if place or not self._comparison.measure else _counts)(
-                        parts[nth, place]
-                    ),
-                }
-            )
-        return entries
+    def _periods(self) -> dict[str, Any] | None:
+        found = self._summary.get("periods")
+        if not found:
+            return None
+        return {
+            state: {
+                "rows": found[state],
+                "bridge": self._bridges.of_state(state) if self._bridges else [],
+            }
+            for state in STATES
+        }
 
     def _columns(self) -> list[dict[str, Any]]:
         patterns = {pattern["nth"]: pattern for pattern in self._found.patterns}
@@ -117,14 +112,9 @@ class _Document:
         ]
 
     def _net(self, nth: int) -> float | None:
-        if self._comparison.measure or not self._comparison.additive:
+        if self._comparison.measure or not self._bridges:
             return None
-        net = Sum()
-        for part in self._found.bridge["parts"]:
-            if part["nth"] == nth and part["part"] in ("up", "down"):
-                old, new = sums_in(part)
-                net += new - old
-        return net.number
+        return self._bridges.net(nth)
 
     def _curve(self) -> list[dict[str, Any]]:
         return [
@@ -146,9 +136,19 @@ class _Document:
                 "values": one["texts"],
                 **_kinds(one),
                 "share": sum(_kinds(one).values()) / rows,
+                **self._whole_slice(one),
             }
             for one in self._found.slices
         ]
+
+    def _whole_slice(self, one: Mapping[str, Any]) -> dict[str, int | None]:
+        """The rows of a slice in the whole files; None if no totals are grouped by its column."""
+        totals = self._found.totals
+        grouped = totals.grouped([self._key(one["nth"])]) if totals and one["texts"] == 1 else None
+        if not grouped:
+            return {"old_rows": None, "new_rows": None}
+        old, new = grouped.at(At(None, (one["text"],), 1))
+        return {"old_rows": old.rows, "new_rows": new.rows}
 
     def _calendar(self) -> list[dict[str, Any]]:
         found = self._found.calendar
@@ -220,31 +220,3 @@ def _finite(figure: Any) -> Any:
 
 def _kinds(found: Mapping[str, Any]) -> dict[str, int]:
     return {kind: found[kind] for kind in ("added", "changed", "removed")}
-
-
-def _steps(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The steps from old to new: added - removed + up - down + other is net."""
-    steps: dict[str, Any] = {}
-    net = Sum()
-    ordered = sorted(parts, key=lambda part: _PARTS.index(part["part"]))
-    found = {name: list(group) for name, group in groupby(ordered, key=lambda part: part["part"])}
-    for name in _PARTS:
-        moved, rows = Sum(), 0
-        for part in found.get(name, []):
-            old, new = sums_in(dict(part))
-            moved += new - old
-            rows += part["cells"]
-        net += moved
-        # what went is told without its sign
-        amount = Sum() - moved if name in ("removed", "down") else moved
-        steps[name] = {"rows": rows, "amount": amount.number}
-    return steps | {
-        "net": net.number,
-        "left_out": sum(int(part["left_out"]) for part in parts),
-    }
-
-
-def _counts(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The steps of values that cannot be added up: only their rows."""
-    steps = _steps(parts)
-    return steps | {name: steps[name] | {"amount": None} for name in _PARTS} | {"net": None}

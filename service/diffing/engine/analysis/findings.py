@@ -10,9 +10,11 @@ from typing import Any
 
 from diffing.core.comparison import Comparison
 from diffing.core.errors import DiffFailed, ResultGone
+from diffing.core.periods import Calendar
 from diffing.core.spec import AnalysisSpec
 from diffing.engine.analysis.plain import plain
 from diffing.engine.analysis.reading import comparison_in, detail_of, removed_of, rules_of
+from diffing.engine.analysis.totals import Totals
 from diffing.engine.connection import CsvRefused, Session, as_pattern
 from diffing.sandbox.limits import Limits
 
@@ -44,6 +46,7 @@ class Findings:
         in_calendar: places of the key columns by which the calendar is grouped.
         series: places of the key columns that name a series.
         movers: the series that moved most.
+        totals: of the whole files; None if the diff took none.
     """
 
     rows: dict[str, int]
@@ -61,6 +64,7 @@ class Findings:
     in_calendar: list[int]
     series: list[int]
     movers: list[dict[str, Any]]
+    totals: Totals | None = None
 
 
 class Finder:
@@ -102,15 +106,17 @@ class Finder:
         comparison, by = self._comparison, list(self._spec.groups)
         tolerances = _curve(comparison)
         self._read_cells(tolerances)
+        totals = self._totals()
         found = self._find("columns")
         rows, columns = found["rows"], found["columns"]
         self._add_up(rows)
         chosen = _chosen(columns, len(comparison.value))
         time = self._time()
+        self.session.run("periods")
         in_calendar = [place for place in by if place != time]
         series = [place for place in range(1, len(comparison.key) + 1) if place != time]
         groups = self._find("groups", by=by, most=MOST_GROUPS)["groups"]
-        bridge = self._find("bridge", by=by, chosen=chosen)
+        bridge = self._find("bridge", by=by, chosen=chosen, **self._periods())
         calendar = self._calendar(time, in_calendar, by) if time else None
         single = len(comparison.value) == 1
         self._find("alike", chosen=chosen, stride=self._stride)
@@ -137,6 +143,7 @@ class Finder:
                 time=time,
                 most=MOST_SERIES,
             )["movers"],
+            totals=totals,
         )
 
     def _read_cells(self, tolerances: Sequence[float]) -> None:
@@ -144,8 +151,9 @@ class Finder:
         try:
             self.session.run("read_result")
             self.session.run("cells")
+            self.session.run("units")
             spec = plain(self._spec, self._comparison, self._scratch)
-            size = sum(path.stat().st_size for path in spec.inputs)
+            size = sum(path.stat().st_size for path in (spec.detail, spec.removed))
             in_memory = size <= self._in_memory
             self.session.run(
                 "cells_in_memory" if in_memory else "cells_in_file",
@@ -164,6 +172,24 @@ class Finder:
         except (FileNotFoundError, DiffFailed):
             if all(path.exists() for path in self._spec.inputs):
                 raise
+            raise ResultGone("The result was removed. Start a new job.") from None
+
+    def _periods(self) -> dict[str, Any]:
+        """The parameters that say which periods are settled, open or new."""
+        calendar = Calendar.in_summary(self._spec.summary)
+        period = self._comparison.period
+        return {
+            "place": self._comparison.key.index(period) + 1 if calendar and period else 0,
+            "newest_of_old": calendar and calendar.newest_of_old,
+            "settled_until": calendar and calendar.settled_until,
+        }
+
+    def _totals(self) -> Totals | None:
+        if not (file := self._spec.taken_totals):
+            return None
+        try:
+            return Totals.read(file)
+        except FileNotFoundError:
             raise ResultGone("The result was removed. Start a new job.") from None
 
     def _find(self, section: str, **parameters: Any) -> dict[str, Any]:

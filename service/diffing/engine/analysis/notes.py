@@ -5,7 +5,8 @@ from typing import Any
 
 from diffing.core.comparison import Comparison
 from diffing.core.noise import noise_in
-from diffing.core.text import shown
+from diffing.core.text import listed, shown
+from diffing.engine.analysis.totals import Totals
 
 
 def notes_of(
@@ -13,6 +14,7 @@ def notes_of(
     comparison: Comparison,
     curve: Sequence[Mapping[str, Any]],
     bridge: Sequence[Mapping[str, Any]],
+    totals: Totals | None,
 ) -> list[str]:
     """Sentences for people: noise, and the limits of the figures.
 
@@ -21,6 +23,7 @@ def notes_of(
         comparison: of the diff.
         curve: of the document.
         bridge: of the document.
+        totals: of the whole files; None if the diff took none.
     """
     notes = []
     changed = summary["changed"]
@@ -31,6 +34,8 @@ def notes_of(
             "any by a little more."
         )
     notes.append("Shares are of added, changed and removed rows only, not of the whole files.")
+    if totals:
+        notes += _of_totals(summary, comparison, bridge, totals)
     if summary["duplicate_keys"]["old"] and comparison.duplicates != "count":
         notes.append(
             "Keys repeat in old. Old values are those of the first row of a key, and the curve is "
@@ -51,3 +56,27 @@ def notes_of(
             "not contain their moves."
         )
     return notes
+
+
+def _of_totals(
+    summary: Mapping[str, Any],
+    comparison: Comparison,
+    bridge: Sequence[Mapping[str, Any]],
+    totals: Totals,
+) -> list[str]:
+    if totals.are_left_out:
+        return ["The totals of the whole files have too many groups, so they are left out."]
+    named = [step for step in bridge if step["group"] is not None]
+    if any(step["totals"] is None for step in named):
+        grouped = f"taken by {listed(totals.by)}" if totals.by else "not grouped"
+        return [f"The totals of the whole files are {grouped}, so these groups have none."]
+    open_ones = sum(not step["totals"]["closes"] for step in named)
+    if not open_ones:
+        return []
+    repeated = summary["duplicate_keys"]["old"] or summary["duplicate_keys"]["new"]
+    reason = (
+        "keys repeat, so a row of new may equal several of old"
+        if repeated and comparison.duplicates != "count"
+        else "numbers within tolerance moved, too"
+    )
+    return [f"Bridges that leave a residual: {open_ones:,}; {reason}."]

@@ -1,5 +1,6 @@
 """Sums of doubles that are exact, so they do not depend on the order of the numbers."""
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 # a sum is a whole number of 2 ** -1074, the least double
@@ -23,6 +24,9 @@ class Sum:
     def __sub__(self, other: "Sum") -> "Sum":
         return Sum(self._parts - other._parts)
 
+    def __bool__(self) -> bool:
+        return self._parts != 0
+
     @property
     def number(self) -> float | None:
         """The nearest double; None if the sum is too large for one."""
@@ -32,7 +36,7 @@ class Sum:
             return None
 
 
-def sums_in(part: dict[str, Any]) -> tuple[Sum, Sum]:
+def sums_in(part: Mapping[str, Any]) -> tuple[Sum, Sum]:
     """The sums of old and new in a row of `bridge`."""
     return (
         Sum.of(int(part["old_sum"]), part["old_unit"]),
