@@ -114,6 +114,40 @@ def test_nothing_changed_is_one_sentence_and_its_notes(tmp_path: Path) -> None:
     assert "\n\n" not in said
 
 
+def test_patterns_and_the_times_with_most_rows_are_told(tmp_path: Path) -> None:
+    days = [f"2024-01-{day:02}" for day in range(1, 11)]
+    old = "day,id,value\n" + "".join(f"{day},{i},{i + 1}\n" for i, day in enumerate(days * 2))
+    new = "day,id,value\n" + "".join(f"{day},{i},{i + 1}000\n" for i, day in enumerate(days * 2))
+
+    said = account_of(analysed(Pair(old, new, ("day", "id")), (), tmp_path))
+
+    assert (
+        "Patterns of many changes\n"
+        "  column  pattern  number  cells  of\n"
+        "  value   factor     1000     20  20\n"
+    ) in said
+    assert "\nWhen: day by day, where most rows are\n        from  added  changed" in said
+    assert "\n  2024-01-06      0        2        0\n  and 4 more\n" in said
+
+
+def test_totals_and_periods_are_told(folder: Path) -> None:
+    (folder / "old.csv").write_text("id,stat,value\n2024-01,a,10\n2024-02,a,2\n")
+    (folder / "new.csv").write_text("id,stat,value\n2024-01,a,11\n2024-03,a,4\n")
+    options = ("--totals", "--period", "id", "--settled-after", "1d")
+
+    done = diffing(folder, *OPTIONS, *options, "-o", "out.csv", "-q", "--explain")
+
+    assert (
+        "  column  added  removed  up  down  other  net  old total  new total  residual\n"
+        "  value       4        2   1     0      0    3         12         15         0\n"
+    ) in done.stdout
+    assert (
+        "Settled, open and new periods\n"
+        "  periods  old rows  new rows  added  changed  removed\n"
+        "  settled         2         1      0        1        1\n"
+    ) in done.stdout
+
+
 def test_control_characters_of_files_do_not_reach_the_terminal(tmp_path: Path) -> None:
     pair = Pair("i\x1b[2J,v\n\x1b[31m,1\n", "i\x1b[2J,v\n\x1b[31m,2\n", ("i\x1b[2J",), ("v",))
 

@@ -1,13 +1,16 @@
 """The analysis of a job over HTTP: the document of the command line, made once, from its files."""
 
 import fcntl
+import hashlib
+import json
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from diffing.files.publish import is_being_written, locked_folder
-from diffing.files.results import Outputs
+from diffing.files.results import ANALYSIS_VERSION, Outputs
 from diffing.store.baselines import Baselines
 from diffing.store.database import open_file
 from diffing.store.history import History
@@ -26,6 +29,10 @@ value = ["value"]
 totals = true
 totals_by = ["id", "note, \\"quoted\\""]
 """
+SHAPES = (
+    *("Analysis", "Bridge", "BridgeOfPeriods", "BridgesOfPeriods"),
+    *("Step", "Total", "TotalsOfGroup"),
+)
 HEADER = 'id,"note, ""quoted""",value\n'
 OLD = f"{HEADER}1,a,10\n2,,20\n,c,30\n5,e,50\n"
 NEW = f"{HEADER}9,x,90\n2,,20.5\n,c,31\n1,a,10\n"
@@ -154,6 +161,34 @@ def test_other_columns_are_refused(client: Client, url: str, by: str, said: str)
     assert_problem(client.get(url, params={"by": by}), 400, said)
 
 
+def test_a_document_of_another_release_is_made_anew(client: Client, working: Service) -> None:
+    job_id = client.new_job("small")
+    client.wait_for_success(job_id)
+    folder = working.settings.results_dir
+    current = Outputs.analysis(folder, job_id, 1, (1,))
+    for version in ("", ANALYSIS_VERSION - 1, ANALYSIS_VERSION + 1):
+        other = current.with_name(f"{job_id}.1.analysis{version}-1.json")
+        other.write_text('{"bridge": []}')
+
+    answer = client.get(f"/api/diffing/job/{job_id}/analysis", params={"by": "id"})
+
+    assert (200, ["id"]) == (answer.status_code, answer.json()["by"])
+    page = client.get(f"/jobs/{job_id}", params={"by": "id"})
+    assert (200, True) == (page.status_code, 'id="bridge"' in page.text)
+
+
+def test_a_document_of_another_shape_has_another_version() -> None:
+    document = files("diffing.api").joinpath("openapi.json").read_text(encoding="utf-8")
+    schemas = json.loads(document)["components"]["schemas"]
+    shape = json.dumps([schemas[name] for name in SHAPES], sort_keys=True)
+
+    # after a change, raise ANALYSIS_VERSION, and give the new digest
+    assert (2, "20cf97923b0b1807") == (
+        ANALYSIS_VERSION,
+        hashlib.sha256(shape.encode()).hexdigest()[:16],
+    )
+
+
 @pytest.mark.parametrize("what", ["analysis", "cells"])
 def test_before_success_it_is_the_status(service: Service, what: str) -> None:
     service.write_small_pair()
@@ -249,4 +284,6 @@ def test_the_name_of_an_analysis_says_its_groups() -> None:
     assert not Outputs.has_cells("7.2.cells.json")
     assert not Outputs.has_cells("7.2.detail.csv")
     assert None is Outputs.analysed_by("7.2.json")
+    # one of an earlier release is removed with its job
+    assert (7, 2) == Outputs.attempt_of("7.2.analysis-1.json")
     assert None is Outputs.analysed_by("7.2.detail.json")

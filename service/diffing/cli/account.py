@@ -1,12 +1,14 @@
 """The account of an analysis: the document as plain text, for people at a terminal."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from diffing.core.text import shown
 
-_COLUMNS, _STEPS, _SLICES_OF_KEY, _MOVERS = 8, 12, 3, 5
+_COLUMNS, _STEPS, _SLICES_OF_KEY, _MOVERS, _PATTERNS, _TIMES = 8, 12, 3, 5, 5, 6
+_KINDS = ("added", "changed", "removed")
 _WIDTH = 40
 _EMPTY = "(empty)"
 
@@ -19,7 +21,7 @@ def account_of(document: Mapping[str, Any]) -> str:
     Args:
         document: of the analysis.
     """
-    tables = (_columns, _bridge, _slices, _curve, _movers)
+    tables = (_columns, _patterns, _bridge, _periods, _slices, _calendar, _curve, _movers)
     parts = [_first_words(document), *(table(document) for table in tables)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -52,33 +54,87 @@ def _columns(document: Mapping[str, Any]) -> str:
 
 def _bridge(document: Mapping[str, Any]) -> str:
     parts = ("added", "removed", "up", "down", "other")
+    has_totals = any(step["totals"] for step in document["bridge"])
     rows = [
         [
             _text(step["column"]),
             *_group(step["group"], document["by"], step["groups"]),
             *(_amount(step[part]["amount"]) for part in parts),
             _amount(step["net"]),
+            *(_totals(step["totals"]) if has_totals else []),
         ]
         for step in document["bridge"]
         if any(step[part]["amount"] != 0 for part in parts)
     ]
-    heads = ["column", *map(_text, document["by"]), *parts, "net"]
+    totals = ["old total", "new total", "residual"] if has_totals else []
+    heads = ["column", *map(_text, document["by"]), *parts, "net", *totals]
     return _table("From old to new: added - removed + up - down + other", heads, rows, _STEPS)
 
 
+def _totals(totals: Mapping[str, Any] | None) -> Row:
+    if not totals:
+        return ["", "", ""]
+    sides = [_amount(totals[side]["amount"]) for side in ("old", "new")]
+    return [*sides, _amount(totals["residual"])]
+
+
+def _patterns(document: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            _text(one["column"]),
+            one["pattern"].replace("_", " "),
+            "" if one["number"] is None else f"{one['number']:g}",
+            f"{one['cells']:,}",
+            f"{one['of']:,}",
+        ]
+        for one in document["patterns"]
+    ]
+    heads = ["column", "pattern", "number", "cells", "of"]
+    return _table("Patterns of many changes", heads, rows, _PATTERNS)
+
+
+def _periods(document: Mapping[str, Any]) -> str:
+    states = document["periods"] or {}
+    names = ("old_rows", "new_rows", *_KINDS)
+    rows = [
+        [state, *(f"{of_state['rows'][name]:,}" for name in names)]
+        for state, of_state in states.items()
+    ]
+    heads = ["periods", *(name.replace("_", " ") for name in names)]
+    return _table("Settled, open and new periods", heads, rows)
+
+
+def _calendar(document: Mapping[str, Any]) -> str:
+    """The times with most rows, in their order."""
+    times: dict[str | None, Counter[str]] = {}
+    for one in document["calendar"]:
+        times.setdefault(one["start"], Counter()).update({kind: one[kind] for kind in _KINDS})
+    if not times:
+        return ""
+    most = sorted(times, key=lambda start: -times[start].total())[:_TIMES]
+    rows = [
+        [start or "(no date)", *(f"{times[start][kind]:,}" for kind in _KINDS)]
+        for start in sorted(most, key=lambda start: (start is None, start))
+    ]
+    column, unit = (document["calendar"][0][name] for name in ("column", "unit"))
+    title = f"When: {_text(column)} by {unit}, where most rows are"
+    table = _table(title, ["from", *_KINDS], rows)
+    left = len(times) - len(rows)
+    return f"{table}\n  and {left:,} more" if left else table
+
+
 def _slices(document: Mapping[str, Any]) -> str:
-    kinds = ("added", "changed", "removed")
     rows = [
         [
             _text(one["column"]),
             _text(one["value"]) if one["values"] == 1 else f"{one['values']:,} others",
-            *(f"{one[kind]:,}" for kind in kinds),
+            *(f"{one[kind]:,}" for kind in _KINDS),
             f"{one['share']:.1%}",
         ]
         for _, of_key in groupby(document["slices"], key=lambda one: one["column"])
         for one in list(of_key)[:_SLICES_OF_KEY]
     ]
-    return _table("Where, the most surprising first", ["key", "value", *kinds, "share"], rows)
+    return _table("Where, the most surprising first", ["key", "value", *_KINDS, "share"], rows)
 
 
 def _curve(document: Mapping[str, Any]) -> str:

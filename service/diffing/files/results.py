@@ -1,7 +1,7 @@
 """The files that a diff writes."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,10 +15,12 @@ from diffing.files.publish import link_or_copy, published, sync
 _PUBLISHED = ("detail", "removed", "totals", "result")
 # names from `published` and `Outputs.of_attempt`
 _OF_ATTEMPT = re.compile(
-    r"(\.\d+-\d+-)?(\d{1,19})\.(\d{1,9})(\.detail|\.removed|\.totals|\.cells|\.analysis((?:-\d{1,5})*))?"
+    r"(\.\d+-\d+-)?(\d{1,19})\.(\d{1,9})(\.detail|\.removed|\.totals|\.cells|\.analysis\d{0,4}((?:-\d{1,5})*))?"
     r"\.(csv|json|parquet)"
 )
 
+ANALYSIS_VERSION = 2
+"""The version of the document of an analysis. Its file is not that of a release with another."""
 
 OutputName = Literal["result", "detail", "removed"]
 DIALECTS: dict[OutputName, Literal["old_dialect", "new_dialect"]] = {
@@ -78,9 +80,9 @@ class Outputs:
 
     @staticmethod
     def analysis(folder: Path, job_id: int, attempt: int, by: Sequence[int]) -> Path:
-        """The file of an analysis. Its name says by which key columns it is grouped."""
+        """The file of an analysis. Its name has the version, and the columns that group it."""
         places = "".join(f"-{place}" for place in by)
-        return folder / f"{job_id}.{attempt}.analysis{places}.json"
+        return folder / f"{job_id}.{attempt}.analysis{ANALYSIS_VERSION}{places}.json"
 
     @staticmethod
     def cells(folder: Path, job_id: int, attempt: int) -> Path:
@@ -135,6 +137,23 @@ class Outputs:
         for path in self.paths:
             path.unlink(missing_ok=True)
         return False
+
+    def make(
+        self, write: Callable[[Path], object], on_ready: Callable[[Self], None] = lambda _: None
+    ) -> None:
+        """Make the only wanted file. It appears only when it is complete.
+
+        Args:
+            write: writes it to a temporary file, which exists.
+            on_ready: called before, with that file.
+
+        Raises:
+            BadArgument, BadSetting, CannotWrite, OutOfDisk, BrokenPipeError: as from `published`.
+        """
+        with self.parts() as parts:
+            on_ready(parts)
+            (part,) = parts.paths
+            write(part)
 
     @staticmethod
     def attempt_of(name: str) -> tuple[int, int] | None:

@@ -10,8 +10,8 @@ from diffing.core import logs
 from diffing.core.errors import DiffingError, OutOfMemory, of_os
 from diffing.core.progress import Progress
 from diffing.core.spec import AnalysisSpec, CellsSpec, ConversionSpec, DiffSpec
-from diffing.engine.analysis.analyse import write_analysis
-from diffing.engine.analysis.cells import write_cells
+from diffing.engine.analysis.analyse import Analysis
+from diffing.engine.analysis.cells import Cells
 from diffing.engine.convert import convert
 from diffing.engine.diff import AnsweredBefore, Diff
 from diffing.engine.sql import SQL_DIR
@@ -63,9 +63,9 @@ def _done(task: Task, on_progress: Callable[[Progress], None]) -> dict[str, Any]
             return {"answered": answered.contents}
         return found.model_dump(mode="json")
     if isinstance(task.spec, AnalysisSpec):
-        write_analysis(task.spec, task.outputs, task.limits, on_ready)
+        task.outputs.make(Analysis(task.spec, task.limits).write, on_ready)
     elif isinstance(task.spec, CellsSpec):
-        write_cells(task.spec, task.outputs, task.limits, on_ready)
+        task.outputs.make(Cells(task.spec, task.limits).write, on_ready)
     else:
         convert(task.spec, task.outputs, task.limits, on_ready)
     return {}

@@ -2,7 +2,6 @@
 
 import json
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ from diffing.core.spec import AnalysisSpec
 from diffing.engine.analysis.document import document_of
 from diffing.engine.analysis.findings import IN_MEMORY, Finder
 from diffing.engine.stoppable import Stoppable
-from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from diffing.sandbox.malloc import limit_arenas
 
@@ -50,28 +48,13 @@ class Analysis(Stoppable):
                 findings = finder.run()
         return document_of(findings, self._spec.summary, self._spec.groups)
 
+    def write(self, target: Path) -> None:
+        """Write the document to an existing file.
 
-def write_analysis(
-    spec: AnalysisSpec,
-    outputs: Outputs,
-    limits: Limits,
-    on_ready: Callable[[Outputs], None] = lambda _: None,
-) -> None:
-    """Analyse a diff, and write the document.
-
-    Args:
-        spec: the order.
-        outputs: the result, a `.json` file. It appears only when it is complete.
-        limits: memory and disk.
-        on_ready: called with the temporary file, once it exists.
-
-    Raises:
-        ResultGone, OutOfMemory, OutOfDisk, DiffFailed, Interrupted: as from `Analysis.run`.
-    """
-    with outputs.parts() as parts:
-        on_ready(parts)
-        (part,) = parts.paths
-        part.write_text(as_json(Analysis(spec, limits).run()), encoding="utf-8")
+        Raises:
+            ResultGone, OutOfMemory, OutOfDisk, DiffFailed, Interrupted: as from `run`.
+        """
+        target.write_text(as_json(self.run()), encoding="utf-8")
 
 
 def as_json(document: dict[str, Any]) -> str:

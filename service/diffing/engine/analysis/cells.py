@@ -3,7 +3,6 @@
 import csv
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from diffing.core.csv_record import line_of
@@ -14,7 +13,6 @@ from diffing.engine.analysis.plain import plain_detail
 from diffing.engine.analysis.reading import columns_of_new, comparison_in, detail_of, rules_of
 from diffing.engine.connection import CsvRefused, OrderedSession, as_pattern
 from diffing.engine.stoppable import Stoppable
-from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from diffing.sandbox.malloc import limit_arenas
 
@@ -79,26 +77,3 @@ class Cells(Stoppable):
         if written != spec.cells:
             raise DiffFailed("The cells do not add up; this is a fault of the service.")
         return int(written)
-
-
-def write_cells(
-    spec: CellsSpec,
-    outputs: Outputs,
-    limits: Limits,
-    on_ready: Callable[[Outputs], None] = lambda _: None,
-) -> None:
-    """Write the cells of a diff that differ.
-
-    Args:
-        spec: the order.
-        outputs: the result, a `.csv` file. It appears only when it is complete.
-        limits: memory and disk.
-        on_ready: called with the temporary file, once it exists.
-
-    Raises:
-        ResultGone, OutOfMemory, OutOfDisk, DiffFailed, Interrupted: as from `Cells.write`.
-    """
-    with outputs.parts() as parts:
-        on_ready(parts)
-        (part,) = parts.paths
-        Cells(spec, limits).write(part)
