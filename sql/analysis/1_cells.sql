@@ -45,6 +45,17 @@ create temp macro relative_change(old, new) as
 create temp macro is_close(old, new, rel_tol, abs_tol) as
     coalesce(numbers_close(new, old, rel_tol, abs_tol), false);
 
+-- The number of tolerances of a curve, which are neighbouring powers of ten, that a change exceeds; it may be one off.
+create temp macro tolerances_below(change, curve) as
+    case
+        when change is null or len(curve) = 0 then len(curve)
+        when change = 0 then 0
+        else least(
+            len(curve),
+            greatest(0, ceil(log10(change)) - round(log10(curve[1])))
+        )::int
+    end;
+
 create temp macro cells_found(detail, removed, rules, rel_tols, abs_tols, curve) as table
     with
     rows_found as (
@@ -94,20 +105,17 @@ create temp macro cells_found(detail, removed, rules, rel_tols, abs_tols, curve)
     found as (
         select
             *,
-            len([
-                1
-                for tolerance in curve
-                if tolerance < coalesce(relative_change(old, new), 'inf')
-            ]) as place
+            tolerances_below(relative_change(old, new), curve) as place
         from numbered
         where
             kind <> 'changed'
+            or len(rel_tols) = 1 -- a changed row has a value that differs
             or not texts_equal(new_text, old_text, new, old, rel_tol, abs_tol, time_tol)
     )
     select
         row, kind, keys, nth, old_text, new_text, old, new,
-        row is distinct from lag(row) over () as first,
-        -- a quotient may be rounded across a tolerance, so numbers_close decides about both neighbours
+        len(rel_tols) = 1 or row is distinct from lag(row) over () as first,
+        -- the quotient and its logarithm are rounded, so numbers_close decides about both neighbours
         place
             - is_close(old, new, curve[place], abs_tol)::int
             + (place < len(curve) and not is_close(old, new, curve[place + 1], abs_tol))::int
