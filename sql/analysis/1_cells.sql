@@ -108,13 +108,16 @@ create temp macro cells_found(detail, removed, rules, rel_tols, abs_tols, curve)
             tolerances_below(relative_change(old, new), curve) as place
         from numbered
         where
-            kind <> 'changed'
-            or len(rel_tols) = 1 -- a changed row has a value that differs
-            or not texts_equal(new_text, old_text, new, old, rel_tol, abs_tol, time_tol)
+            if(
+                len(rel_tols) = 1, -- a changed row has a value that differs
+                true,
+                kind <> 'changed'
+                or not texts_equal(new_text, old_text, new, old, rel_tol, abs_tol, time_tol)
+            )
     )
     select
         row, kind, keys, nth, old_text, new_text, old, new,
-        len(rel_tols) = 1 or row is distinct from lag(row) over () as first,
+        if(len(rel_tols) = 1, true, row is distinct from lag(row) over ()) as first,
         -- the quotient and its logarithm are rounded, so numbers_close decides about both neighbours
         place
             - is_close(old, new, curve[place], abs_tol)::int

@@ -36,31 +36,49 @@ sums as (
     from by_text
     group by nth
 ),
+-- the first ones of each column, without a sort of all
 ranked as (
     select
-        by_text.*, sums.texts as texts_of_column,
-        row_number() over (
-            partition by nth
-            order by
-                surprise(by_text.added, sums.added, sums.texts)
-                + surprise(by_text.changed, sums.changed, sums.texts)
-                + surprise(by_text.removed, sums.removed, sums.texts) desc,
-                text
-        ) as place
+        by_text.nth, any_value(sums) as sums,
+        min(
+            {
+                'expected': 0
+                    - surprise(by_text.added, sums.added, sums.texts)
+                    - surprise(by_text.changed, sums.changed, sums.texts)
+                    - surprise(by_text.removed, sums.removed, sums.texts),
+                'text': text,
+                'added': by_text.added,
+                'changed': by_text.changed,
+                'removed': by_text.removed
+            },
+            $most + 1
+        ) as first_ones
     from by_text
     join sums using (nth)
+    group by by_text.nth
+),
+-- the rest is never a single text
+named as (
+    select
+        nth, sums,
+        unnest(if(sums.texts > $most + 1, first_ones[:$most], first_ones)) as one,
+        unnest(range(1, 1 + if(sums.texts > $most + 1, $most, len(first_ones)))) as place
+    from ranked
 ),
 slices as (
-    select nth, text, place, 1 as texts, added, changed, removed
-    from ranked
-    where place <= $most or texts_of_column = $most + 1
+    select
+        nth, one.text as text, place, 1 as texts,
+        one.added as added, one.changed as changed, one.removed as removed
+    from named
     union all
     select
-        nth, null, 0, count(*),
-        sum(added)::bigint, sum(changed)::bigint, sum(removed)::bigint
-    from ranked
-    where place > $most and texts_of_column > $most + 1
+        nth, null, 0, any_value(sums.texts) - count(*),
+        (any_value(sums.added) - sum(one.added))::bigint,
+        (any_value(sums.changed) - sum(one.changed))::bigint,
+        (any_value(sums.removed) - sum(one.removed))::bigint
+    from named
     group by nth
+    having any_value(sums.texts) > count(*)
 )
 select coalesce(list(slices order by nth, place = 0, place), []) as slices
 from slices;
