@@ -73,6 +73,20 @@ def test_each_job_owns_its_files(shared: Service, client: Client) -> None:
     assert RESULT == client.result_of(second)
 
 
+def test_totals_of_whole_files_are_taken_with_a_result(client: Client) -> None:
+    options = {"totals": True, "measure": "stat"}
+    first = asked(client, f"{NEW_JOB}&fresh=1", json=options)["job_id"]
+    second = asked(client, json=options)
+
+    assert first == second["reused_from"]
+    totals = [
+        client.get(f"/api/diffing/job/{job_id}/analysis").json()["bridge"][0]["totals"]
+        for job_id in (first, second["job_id"])
+    ]
+    assert totals[0]["old"]["rows"] > 0
+    assert totals[0] == totals[1]
+
+
 def test_a_result_that_was_removed_is_not_taken(service: Service) -> None:
     service.write_small_pair()
     client, _ = service.api_and_worker()

@@ -92,7 +92,7 @@ def _ask(client: Client, referee: Referee, rng: random.Random, tally: Tally, tim
     accepted = 0
     for _ in range(times):
         metric = rng.choice(METRICS)
-        response = client.post(f"/api/diffing/new/{metric}")
+        response = client.post(f"/api/diffing/new/{metric}?fresh=1")
         if (job_id := job_in(response)) is not None:
             referee.accept(job_id, metric)
             accepted += 1

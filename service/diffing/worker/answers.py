@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from diffing.core.input_file import InputFile
@@ -46,13 +47,16 @@ class Answers:
             if [_side(answer, "old")["bytes"], _side(answer, "new")["bytes"]] == sizes
         )
 
-    def take(self, job: Job, question: str, contents: Contents) -> Job | None:
+    def take(
+        self, job: Job, question: str, contents: Contents, *, takes_totals: bool
+    ) -> Job | None:
         """Give a job the files of one that compared the same contents.
 
         Args:
             job: that this worker runs.
             question: that it asks.
             contents: of its files.
+            takes_totals: whether the question asks for totals of whole files.
 
         Returns:
             The other job; None if its files were removed by now, or are damaged.
@@ -61,15 +65,19 @@ class Answers:
             DatabaseUnavailable: the jobs table cannot be read.
             OSError: the files can neither be linked nor copied.
         """
-        mine = Outputs.of_attempt(self._folder, job.id, job.attempt)
+        mine = self._outputs_of(job, takes_totals)
         for answer in self._answers(job, question):
             if contents_of(answer) != contents or not answer.summary:
                 continue
-            its = Outputs.of_attempt(self._folder, answer.id, answer.attempt)
+            its = self._outputs_of(answer, takes_totals)
             if mine.take_from(its, answer.summary["result"]["sha256"]):
                 _log.info("job %d has the result of job %d", job.id, answer.id)
                 return answer
         return None
+
+    def _outputs_of(self, job: Job, takes_totals: bool) -> Outputs:
+        outputs = Outputs.of_attempt(self._folder, job.id, job.attempt)
+        return outputs if takes_totals else replace(outputs, totals=None)
 
     def _answers(self, job: Job, question: str) -> Sequence[Job]:
         return [other for other in self._jobs.answers(question, job.owner) if other.id != job.id]

@@ -173,7 +173,10 @@ class Worker:
         found = self._runner.run(self._task(job, replace(spec, answered=known)), claim, stages)
         end = None
         if "answered" in found:
-            if answer := self._answers.take(job, question, found["answered"]):
+            takes_totals = spec.comparison.takes_totals
+            if answer := self._answers.take(
+                job, question, found["answered"], takes_totals=takes_totals
+            ):
                 end = End(answer.summary or {}, question, answer.id)
             else:  # its files were removed meanwhile
                 found = self._runner.run(self._task(job, spec), claim, stages)
