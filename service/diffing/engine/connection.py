@@ -1,5 +1,6 @@
 """A DuckDB connection that runs `sql/` within limits, and reaches only given files."""
 
+import atexit
 import re
 import shutil
 import threading
@@ -17,6 +18,10 @@ from diffing.engine.sql import query
 from diffing.sandbox.limits import Limits
 
 ENGINE = f"duckdb {duckdb.__version__}"
+
+# The statements of each text of `sql/`. To parse them takes a tenth of a small diff.
+_parsed: dict[str, list[duckdb.Statement]] = {}
+atexit.register(_parsed.clear)  # else DuckDB's binding reports them as leaked
 
 
 class CsvRefused(DiffingError):
@@ -128,12 +133,17 @@ class Session:
     def _executed(
         self, name: str, parameters: Mapping[str, Any] | None
     ) -> Iterator[duckdb.DuckDBPyConnection]:
-        for statement in self._connection.extract_statements(query(name)):
+        for statement in self._statements(query(name)):
             self.stop()
             bound = {p: (parameters or {})[p] for p in statement.named_parameters}
             with translated():
                 result = self._connection.execute(statement, bound)
             yield result
+
+    def _statements(self, text: str) -> list[duckdb.Statement]:
+        if text not in _parsed:
+            _parsed[text] = self._connection.extract_statements(text)
+        return _parsed[text]
 
     def stop(self) -> None:
         """Stop if the diff was interrupted.
