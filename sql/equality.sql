@@ -64,15 +64,15 @@ create or replace temp macro numbers_of(texts, numbers) as
     );
 
 -- The exact value of a number as text, the same for all notations: '-1.50' and '-15e-1' are both
--- '-15e-1'. Zero, and numbers without digits, have the text of their double.
-create or replace temp macro decimal_in(field) as [
+-- '-15e-1'. Zero, and numbers without digits, have the text of their double, `field_number`.
+create or replace temp macro decimal_in(field, field_number) as [
     if(
-        number.digits = '',
-        (0 + number_in(field))::varchar,
-        number.sign || rtrim(number.digits, '0') || 'e'
-        || (number.power + length(number.digits) - length(rtrim(number.digits, '0')))
+        notation.digits = '',
+        (0 + field_number)::varchar,
+        notation.sign || rtrim(notation.digits, '0') || 'e'
+        || (notation.power + length(notation.digits) - length(rtrim(notation.digits, '0')))
     )
-    for number in [
+    for notation in [
         {
             'sign': replace(part.sign, '+', ''),
             'digits': ltrim(part.whole || part.fraction, '0'),
@@ -96,7 +96,7 @@ create or replace temp macro relative(rel_tol) as coalesce(rel_tol, 1e-9);
 create or replace temp macro is_whole(text) as not regexp_matches(text, '[.eEnN]');
 
 create or replace temp macro decimals_equal(text_a, text_b, a, b) as
-    a = b and (isnan(a) or decimal_in(text_a) = decimal_in(text_b));
+    a = b and (isnan(a) or decimal_in(text_a, a) = decimal_in(text_b, b));
 
 -- a and b are number_in of the two texts. Without a tolerance, it compares decimals: doubles have 53
 -- bits, but 9007199254740993 is not 9007199254740992. Equal decimals have equal doubles.
@@ -157,7 +157,7 @@ create or replace temp macro folded(field) as
 
 create or replace temp macro without_blanks_and_case(field, has_trim, has_nocase) as
     case
-        when has_trim and has_nocase then folded(trimmed(field))
+        when has_trim and has_nocase then [folded(text) for text in [trimmed(field)]][1]
         when has_trim then trimmed(field)
         when has_nocase then folded(field)
         else field

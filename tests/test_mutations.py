@@ -106,8 +106,8 @@ MUTANTS = [
     Mutant("equality", "(isnan(a) or ", "(", "values_nan_without_tolerance"),
     Mutant(
         "equality",
-        "rtrim(number.digits, '0') || 'e'",
-        "number.digits || 'e'",
+        "rtrim(notation.digits, '0') || 'e'",
+        "notation.digits || 'e'",
         "values_without_tolerance_are_decimals",
     ),
     Mutant(

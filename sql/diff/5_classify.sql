@@ -31,7 +31,7 @@ select
     null::bigint as new_not_numbers,
     null::bigint as old_not_numbers,
     null::bigint as old_row
-from rows_of_any($new_rows, $keys, $salt, $single)
+from compact_rows($new_rows, $keys, $salt)
 where false;
 
 -- outcome_of_numbers --

@@ -15,7 +15,7 @@ create temp macro shape_of(field, numeral, rel_tol, abs_tol, time_tol) as
     case
         when time_tol is not null and time_in(field) is not null then 'time'
         when number_in(numeral) is null then 'text ' || field
-        when rel_tol = 0 and abs_tol = 0 then 'decimal ' || decimal_in(numeral)
+        when rel_tol = 0 and abs_tol = 0 then 'decimal ' || decimal_in(numeral, number_in(numeral))
         else 'number'
     end;
 

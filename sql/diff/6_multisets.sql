@@ -114,7 +114,7 @@ fields as (
         on left_over.key is not distinct from contested.key
 ),
 numbered as (
-    select *, if(is_exact(numeral, number, rel_tol), decimal_in(numeral), null) as exact
+    select *, if(is_exact(numeral, number, rel_tol), decimal_in(numeral, number), null) as exact
     from (
         select
             * exclude (number, shape),
