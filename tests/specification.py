@@ -1,6 +1,7 @@
 """What `sql/anti_join.sql` says of two files: the third referee, beside `tests/reference.py`."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tests.rules import PLAIN, Rules
 _SECTIONS = tuple(query(name) for name in ("equality", "read", "anti_join"))
 
 READ = "as select nullif(columns(*), '') from csv_rows($path, $side)"
-LOADED = {"old": f"create temp table old {READ}", "new": f"create temp table new {READ}"}
+LOADED = {name: f"create or replace temp table {name} {READ}" for name in ("old", "new")}
 ASKED = """
 from anti_join(
     'old', 'new', $key, $value, rel_tol := $rel_tol, abs_tol := $abs_tol,
@@ -48,18 +49,24 @@ def emitted(
         scratch: a folder for copies.
         rules: the kinds of columns, and the rules of all fields.
     """
-    with connected() as connection:
-        for side, path in zip(("old", "new"), paths, strict=True):
-            folder = scratch / f"read-{side}"
-            folder.mkdir()
-            file = rewrite(open_csv(InputFile.given(path), folder), folder)
-            load(connection, side, file, roles_of(file, key, value))
-        return rows_of(connection, parameters(key, value, tolerances, rules))
+    connection = _kept(tuple(_SECTIONS))
+    for side, path in zip(("old", "new"), paths, strict=True):
+        folder = scratch / f"read-{side}"
+        folder.mkdir()
+        file = rewrite(open_csv(InputFile.given(path), folder), folder)
+        load(connection, side, file, roles_of(file, key, value))
+    return rows_of(connection, parameters(key, value, tolerances, rules))
 
 
-def connected() -> duckdb.DuckDBPyConnection:
+@lru_cache(maxsize=1)
+def _kept(sections: tuple[str, ...]) -> duckdb.DuckDBPyConnection:
+    # to connect takes longer than most comparisons
+    return connected(sections)
+
+
+def connected(sections: Sequence[str] = _SECTIONS) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
-    for text in _SECTIONS:
+    for text in sections:
         connection.execute(text)
     return connection
 

@@ -6,7 +6,7 @@ import random
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -45,22 +45,31 @@ def ask_shell(sql: str, home: Path) -> list[Row]:
     return list(csv.DictReader(io.StringIO(shell(sql, home), newline="")))
 
 
-def ask_library(sql: str, home: Path) -> list[Row]:
+def ask_library(sql: str, connection: duckdb.DuckDBPyConnection) -> list[Row]:
+    answer = connection.execute(sql)
+    names = [column[0] for column in answer.description]
+    rows = [["" if field is None else str(field) for field in row] for row in answer.fetchall()]
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with the macros."""
+    home = tmp_path_factory.mktemp("home")
     with duckdb.connect(config={"home_directory": str(home)}) as connection:
         text = (SQL_DIR / "shell.sql").read_text()
         for name in READ.findall(text):
             connection.execute((SQL_DIR / name).read_text())
         connection.execute(READ.sub("", text))
-        answer = connection.execute(sql)
-        names = [column[0] for column in answer.description]
-        rows = [["" if field is None else str(field) for field in row] for row in answer.fetchall()]
-    return [dict(zip(names, row, strict=True)) for row in rows]
+        yield connection
 
 
-@pytest.fixture(params=[ask_shell, ask_library])
-def ask(request: pytest.FixtureRequest, tmp_path: Path) -> Ask:
+@pytest.fixture(params=["shell", "library"])
+def ask(request: pytest.FixtureRequest, tmp_path: Path, library: duckdb.DuckDBPyConnection) -> Ask:
     """A function that runs SQL; the rows by column, NULL as an empty text."""
-    return lambda sql: request.param(sql, tmp_path)
+    if request.param == "shell":
+        return lambda sql: ask_shell(sql, tmp_path)
+    return lambda sql: ask_library(sql, library)
 
 
 def literal(value: object) -> str:
@@ -305,22 +314,25 @@ def test_a_cr_outside_quotes_is_an_error(
 # --- plans ---
 
 
-def plan_in_shell(sql: str, home: Path) -> str:
-    return shell(f"explain {sql}", home)
+@pytest.fixture(params=["shell", "library"])
+def plan_of(
+    request: pytest.FixtureRequest, tmp_path: Path, library: duckdb.DuckDBPyConnection
+) -> Callable[[str], str]:
+    """A function that tells the plan of SQL."""
+    if request.param == "shell":
+        return lambda sql: shell(f"explain {sql}", tmp_path)
+    return lambda sql: "\n".join(
+        row["explain_value"] for row in ask_library(f"explain {sql}", library)
+    )
 
 
-def plan_in_library(sql: str, home: Path) -> str:
-    return "\n".join(row["explain_value"] for row in ask_library(f"explain {sql}", home))
-
-
-@pytest.mark.parametrize("plan_of", [plan_in_shell, plan_in_library])
 def test_rows_meet_in_hash_joins_alone(
-    plan_of: Callable[[str, Path], str], write_pair: WritePair, tmp_path: Path
+    plan_of: Callable[[str], str], write_pair: WritePair
 ) -> None:
     # in new the columns stand in another order, so that the keys are structs of other types
     old, new = write_pair("a,b,value\n1,2,3\n", "value,b,a\n3,2,1\n")
 
-    plan = plan_of(call("diff", old, new, key=["a", "b"], value=["value"]), tmp_path)
+    plan = plan_of(call("diff", old, new, key=["a", "b"], value=["value"]))
 
     plan = plan.upper().replace(" ", "_")
     assert 2 == plan.count("HASH_JOIN")
