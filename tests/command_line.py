@@ -4,13 +4,16 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import chdir, closing, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from unittest.mock import patch
 
 from diffing.cli import main
-from tests.service_under_test import PATIENCE_SECONDS
+from tests.preloaded import COMMANDS
+from tests.service_under_test import PATIENCE_SECONDS, preloaded_of
 
 OLD = "id,note,value\n1,a,10\n2,,20\n,c,30\n5,e,50\n"
 NEW = "id,note,value\n9,x,90\n2,new note,20.000000000001\n,c,31\n1,a,10\n"
@@ -23,15 +26,46 @@ Done = subprocess.CompletedProcess[str]
 
 def diffing(folder: Path, *arguments: str, **variables: str) -> Done:
     """Run a command to its end, in a folder, with variables beside those there are."""
-    return subprocess.run(
-        [sys.executable, "-m", "diffing", *arguments],
-        cwd=folder,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
+    return run(folder, arguments, {**os.environ, **variables})
+
+
+def run(folder: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> Done:
+    """Run a command to its end, in a folder; the environment is all of it."""
+    preloaded = preloaded_of(COMMANDS)
+    if preloaded is None:
+        return subprocess.run(
+            [sys.executable, "-m", "diffing", *arguments],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+    with ThreadPoolExecutor(2) as threads, closing(_Pipe()) as stdout, closing(_Pipe()) as stderr:
+        process = preloaded.start(arguments, environment, stderr.writing, stdout.writing, folder)
+        said, told = (threads.submit(pipe.all_that_is_written) for pipe in (stdout, stderr))
+        try:
+            status = process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return Done(arguments, status, said.result(), told.result())
+
+
+class _Pipe:
+    """What a process writes into it is read until it and its children have ended."""
+
+    def __init__(self) -> None:
+        reading, self.writing = os.pipe()
+        self._file = os.fdopen(reading, encoding="utf-8")
+
+    def all_that_is_written(self) -> str:
+        os.close(self.writing)
+        return self._file.read()
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def refused_by(folder: Path, *arguments: str) -> Done:

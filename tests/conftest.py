@@ -2,8 +2,8 @@
 
 import atexit
 import os
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +20,11 @@ from diffing.engine.summary import Summary
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from tests import command_line
-from tests.preloaded import Preloaded
 from tests.service_under_test import (
     LargePair,
     Service,
-    programs_of,
+    forked_programs,
+    new_programs,
     require_programs_of_all,
     write_large_pair,
 )
@@ -77,8 +77,16 @@ _ALL = bool(os.environ.get("EVERY_EXAMPLE"))
 
 
 def examples(most: int) -> int:
-    """How many examples hypothesis tries: a third, but for `make test-all`."""
-    return most if _ALL else most // 3
+    """How many examples hypothesis tries: a tenth, but for `make test-all`."""
+    return most if _ALL else most // 10
+
+
+def one_in(most: int, parameters: Iterable[object]) -> list[Any]:
+    """Parameters of one rule, of which `make test` takes one in so many, `make test-all` all."""
+    return [
+        pytest.param(parameter, marks=[pytest.mark.slow] if place % most else [])
+        for place, parameter in enumerate(parameters)
+    ]
 
 
 # Small files are read in as many pieces as there are threads, as large files are.
@@ -164,15 +172,15 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _forked_programs() -> Iterator[None]:
-    """Programs are forked from a process that has loaded their modules, but in `make test-all`."""
-    with nullcontext() if _ALL else closing(Preloaded()) as preloaded, programs_of(preloaded):
+    """Programs are forked from a process that has loaded their modules."""
+    with forked_programs():
         yield
 
 
 @pytest.fixture
 def new_processes() -> Iterator[None]:
     """Programs of the test are new processes of Python, as those of users are."""
-    with programs_of(None):
+    with new_programs():
         yield
 
 

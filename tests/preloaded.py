@@ -1,8 +1,9 @@
-"""A process that has loaded the modules of the service, and forks programs from it.
+"""A process that has loaded modules of `diffing`, and forks programs from it.
 
 To load its modules costs a program more than all that most tests ask of it.
 """
 
+import atexit
 import gc
 import importlib
 import json
@@ -14,10 +15,13 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _ROOT = Path(__file__).parent.parent
-_MODULES = ("diffing.cli.main", "diffing.cli.processes", "diffing.worker.main")
+# What the programs of the service load, and what a command loads that diffs two files.
+SERVICE = ("diffing.cli.main", "diffing.cli.processes", "diffing.worker.main")
+COMMANDS = ("diffing.cli.main", "diffing.cli.diff", "diffing.engine.diff")
 _MOST_BYTES = 200_000  # of a command with its environment
 
 
@@ -58,25 +62,38 @@ class Fork:
 
 
 class Preloaded:
-    """Starts programs as forks of one process, which ends with this one."""
+    """Starts programs as forks of one process, which ends with this one.
 
-    def __init__(self) -> None:
+    Args:
+        modules: the modules to load.
+    """
+
+    def __init__(self, modules: Sequence[str]) -> None:
         self._lock = threading.Lock()
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.preloaded", str(theirs.fileno())],
+                [sys.executable, "-m", "tests.preloaded", str(theirs.fileno()), *modules],
                 cwd=_ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
             )
 
-    def start(self, arguments: tuple[str, ...], environment: dict[str, str], stderr: int) -> Fork:
-        """Start `diffing` with arguments; the environment is all of it."""
-        command = json.dumps([arguments, environment]).encode()
+    def start(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        stderr: int,
+        stdout: int | None = None,
+        folder: Path = _ROOT,
+    ) -> Fork:
+        """Start `diffing` with arguments in a folder; the environment is all of it."""
+        command = json.dumps([arguments, {**environment}, str(folder.absolute())]).encode()
         with self._lock:
-            socket.send_fds(self._socket, [command], [stderr])
+            socket.send_fds(
+                self._socket, [command], [stderr] if stdout is None else [stderr, stdout]
+            )
             return Fork(self, self._answer())
 
     def status_of(self, pid: int) -> int:
@@ -100,7 +117,7 @@ class Preloaded:
 def _serve(asked: socket.socket) -> None:
     """Fork programs and tell how they ended; returns in a program, and at the end."""
     while True:
-        message, files, _, _ = socket.recv_fds(asked, _MOST_BYTES, 1)
+        message, files, _, _ = socket.recv_fds(asked, _MOST_BYTES, 2)
         if not message:
             return
         command = json.loads(message)
@@ -108,20 +125,25 @@ def _serve(asked: socket.socket) -> None:
             _, status = os.waitpid(command, 0)
             answer = os.waitstatus_to_exitcode(status)
         elif answer := os.fork():
-            os.close(files[0])
+            for file in files:
+                os.close(file)
         else:
             asked.close()
-            arguments, environment = command
-            _become(arguments, environment, files[0])
+            arguments, environment, folder = command
+            _become(arguments, environment, folder, files)
             return
         asked.send(json.dumps(answer).encode())
 
 
-def _become(arguments: list[str], environment: dict[str, str], stderr: int) -> None:
+def _become(
+    arguments: list[str], environment: dict[str, str], folder: str, files: list[int]
+) -> None:
     """Be as a process that was just started with `python -m diffing`."""
     os.setsid()
-    os.dup2(stderr, 2)
-    os.close(stderr)
+    for file, number in zip(files, (2, 1), strict=False):
+        os.dup2(file, number)
+        os.close(file)
+    os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = ["diffing", *arguments]
@@ -129,7 +151,8 @@ def _become(arguments: list[str], environment: dict[str, str], stderr: int) -> N
 
 
 if __name__ == "__main__":
-    for name in _MODULES:
+    for name in sys.argv[2:]:
         importlib.import_module(name)
     gc.freeze()  # a program that looks for garbage would copy it all
+    atexit.register(gc.unfreeze)  # DuckDB's binding reports what is not freed at the end
     _serve(socket.socket(fileno=int(sys.argv[1])))

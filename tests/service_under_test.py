@@ -25,7 +25,7 @@ from diffing.files.results import Outputs
 from diffing.store.database import open_file, utc_now
 from diffing.store.jobs import Jobs
 from diffing.store.queue import JobQueue
-from tests.preloaded import Fork, Preloaded
+from tests.preloaded import SERVICE, Fork, Preloaded
 
 # for what ought to happen soon, however busy the machine is: only a test that fails waits so long
 PATIENCE_SECONDS = 120.0
@@ -287,7 +287,7 @@ class Service:
 
     def start(self, *arguments: str, **settings: object) -> Program:
         """Start `diffing` with arguments; settings are those of the service, as keywords."""
-        preloaded = _forked_from[-1]
+        preloaded = preloaded_of(SERVICE)
         if preloaded is None:
             return self.start_module("diffing", *arguments, **settings)
         return self._started(partial(preloaded.start, arguments, self._environment(settings)))
@@ -422,18 +422,48 @@ class Service:
 
 
 _open: set[Service] = set()
-# what programs are forked from; None: each is a new process of Python
-_forked_from: list[Preloaded | None] = [None]
+# what programs are forked from, by the modules that it loaded
+_Preloads = dict[tuple[str, ...], Preloaded]
+# the last is used; None: each program is a new process of Python
+_forked_from: list[_Preloads | None] = [None]
 
 
 @contextlib.contextmanager
-def programs_of(preloaded: Preloaded | None) -> Iterator[None]:
-    """Until the end of the block, `Service.start` forks that process, if one is given."""
-    _forked_from.append(preloaded)
+def forked_programs() -> Iterator[None]:
+    """Until the end of the block, programs are forked from processes that have loaded modules."""
+    started: _Preloads = {}
+    with _programs_of(started):
+        try:
+            yield
+        finally:
+            for preloaded in started.values():
+                preloaded.close()
+
+
+@contextlib.contextmanager
+def new_programs() -> Iterator[None]:
+    """Until the end of the block, programs are new processes of Python, as those of users are."""
+    with _programs_of(None):
+        yield
+
+
+@contextlib.contextmanager
+def _programs_of(started: _Preloads | None) -> Iterator[None]:
+    _forked_from.append(started)
     try:
         yield
     finally:
         _forked_from.pop()
+
+
+def preloaded_of(modules: tuple[str, ...]) -> Preloaded | None:
+    """The process that has loaded those modules; None if programs are to be new processes."""
+    started = _forked_from[-1]
+    if started is None:
+        return None
+    if modules not in started:
+        started[modules] = Preloaded(modules)
+    return started[modules]
 
 
 def require_programs_of_all() -> None:

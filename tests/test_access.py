@@ -6,8 +6,6 @@ import re
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,27 +25,20 @@ from diffing.core.settings import Settings
 from diffing.store.api_keys import ApiKeys
 from diffing.store.database import open_file
 from diffing.store.scopes import Scope
+from tests.command_line import Done, run
 from tests.conftest import ROOT
-from tests.service_under_test import PATIENCE_SECONDS, Client, Service
+from tests.service_under_test import Client, Service
 from tests.test_api import assert_problem
 
 README = (ROOT / "service/diffing/api/README.md").read_text(encoding="utf-8")
 SHAPE = r"diffing_[0-9a-f]{12}_[0-9a-f]{64}"
 
 
-def diffing(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+def diffing(folder: Path, *arguments: str, **settings: str) -> Done:
     """Run a command of `diffing` to its end."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("DIFFING_")}
     environment |= {f"DIFFING_{k.upper()}": v for k, v in settings.items()}
-    return subprocess.run(
-        [sys.executable, "-m", "diffing", *arguments],
-        cwd=ROOT,
-        env={**environment, "DIFFING_DATA_DIR": str(folder)},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
+    return run(ROOT, arguments, {**environment, "DIFFING_DATA_DIR": str(folder)})
 
 
 def api_keys_of(folder: Path) -> ApiKeys:

@@ -18,7 +18,8 @@ from diffing import __version__
 from diffing.core.cgroups import memory_limit
 from diffing.core.settings import Settings, load_settings
 from diffing.core.sizes import memory_is_limited, memory_of_machine
-from tests.conftest import ROOT
+from tests import command_line
+from tests.conftest import ROOT, one_in
 from tests.service_under_test import PATIENCE_SECONDS, Program, Service
 from tests.test_faults import wait_until
 
@@ -295,7 +296,7 @@ def test_sigterm_at_any_moment_of_the_start_ends_it_without_a_traceback(
         assert_ended_quietly(program)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", one_in(2, [signal.SIGTERM, signal.SIGINT]))
 @pytest.mark.parametrize(
     ("command", "event"),
     [
@@ -354,14 +355,7 @@ def test_serve_that_is_stopped_between_its_two_stops_both(service: Service) -> N
 
 def health(service: Service) -> tuple[int, str]:
     """Exit status and words of `diffing health` on the service's data folder."""
-    done = subprocess.run(
-        [sys.executable, "-m", "diffing", "health"],
-        cwd=ROOT,
-        env={**os.environ, "DIFFING_DATA_DIR": str(service.folder)},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-    )
+    done = command_line.diffing(ROOT, "health", DIFFING_DATA_DIR=str(service.folder))
     assert "" == done.stderr
     return done.returncode, done.stdout.rstrip("\n")
 

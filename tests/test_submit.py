@@ -12,6 +12,7 @@ import pytest
 
 from diffing.core.settings import ClientSettings
 from tests import reference
+from tests.command_line import run
 from tests.conftest import ROOT
 from tests.service_under_test import NEW, OLD, PATIENCE_SECONDS, Client, LargePair, Service
 
@@ -54,7 +55,10 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 def submitted(client: Client, *arguments: str | Path) -> tuple[int, str, str]:
     """How `diffing submit` ended."""
-    return ended(started(client, *arguments))
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("DIFFING_")}
+    environment = {**inherited, "DIFFING_URL": str(client.base_url)}
+    done = run(Path.cwd(), ("submit", *map(str, arguments)), environment)
+    return done.returncode, done.stdout, done.stderr
 
 
 def test_the_result_is_written_to_the_file(client: Client, tmp_path: Path) -> None:
