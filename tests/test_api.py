@@ -499,6 +499,7 @@ def test_an_alias_is_the_metric_it_stands_for(
     assert min(expected.added, expected.changed, expected.removed) > 5
 
 
+@pytest.mark.slow
 def test_twenty_jobs_at_once_get_an_id_each_and_all_succeed(working: Client) -> None:
     with ThreadPoolExecutor(20) as threads:
         ids = list(threads.map(working.new_job, ["revenue"] * 20))

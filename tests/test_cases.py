@@ -206,18 +206,15 @@ def test_the_anti_join_says_what_the_case_expects(case: Case, tmp_path: Path) ->
 SEES_ALL, SEES_NOTHING, NONE = 2_048, 1, 0
 
 
-# In pieces by whole keys, and in one piece by hashes: how a file is read depends on no more.
+# In pieces by whole keys, as numbers if possible; and in one piece by hashes, as any values.
 TWO_WAYS = [(4, True, SEES_NOTHING), (4, False, NONE)]
 WAYS = [*TWO_WAYS, (1, False, SEES_NOTHING), (4, False, SEES_ALL)]
-OF_READING = ("columns", "keys", "text")
 DIFFED = [
     pytest.param(
         case,
         *way,
         id="-".join(map(str, (case.name, *way))),
-        marks=[pytest.mark.slow]
-        if case.name.startswith(OF_READING) and way not in TWO_WAYS
-        else [],
+        marks=[] if way in TWO_WAYS else [pytest.mark.slow],
     )
     for case in CASES
     if not case.refused

@@ -16,6 +16,9 @@ from diffing.core.errors import DiffingError
 from diffing.engine import sql as queries
 from tests import reference, specification, test_cases
 
+# it tests the named cases, and not the service
+pytestmark = pytest.mark.slow
+
 CASES = {case.name: case for case in test_cases.CASES}
 
 

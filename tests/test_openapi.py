@@ -246,6 +246,7 @@ def test_where_keys_are_asked_for_the_document_says_so(service: Service) -> None
     assert [{"apiKey": []}] == service.api(api_keys="on").get("/openapi.json").json()["security"]
 
 
+@pytest.mark.slow
 def test_the_service_does_what_the_document_says_whatever_schemathesis_sends(
     service: Service, tmp_path: Path
 ) -> None:
