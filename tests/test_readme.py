@@ -151,6 +151,7 @@ def typed_in(document: str, service: Service) -> None:
             terminal.types(command, shown)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl on this machine")
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_session_is_as_shown(document: str, service: Service) -> None:

@@ -66,6 +66,7 @@ def assert_works(folder: Path) -> None:
     assert files_in(ROOT / "sql") == files_in(Path(where.strip()).parent / "sql")
 
 
+@pytest.mark.slow
 def test_the_wheel_works_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
     venv.create(tmp_path / "venv")
     python = tmp_path / "venv/bin/python"
