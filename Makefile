@@ -50,14 +50,14 @@ test test-all: export PYTHONDONTWRITEBYTECODE :=
 
 # A file is one worker's, so that its tests share the services that they start.
 # Tests wait often, so there are more workers than the two cores that they are made for.
-SIDE_BY_SIDE := --numprocesses 4 --dist loadfile --no-loadscope-reorder
+SIDE_BY_SIDE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
-test: lint browser ## lint, types and the tests that take no more than seconds each
+test: lint browser ## lint, types and a test of each rule
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m 'not slow'
 
 .PHONY: test-all
-test-all: lint browser ## lint, types and every test, those that take long too
+test-all: lint browser ## lint, types and every test, with all parameters and examples
 	EVERY_EXAMPLE=1 $(BIN)/pytest $(SIDE_BY_SIDE)
 
 .PHONY: lint
