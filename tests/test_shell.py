@@ -181,14 +181,28 @@ def test_what_is_beyond_the_macros_has_a_case() -> None:
     assert set() == set(BEYOND) - {case.name for case in CASES}
 
 
+COMPARED = [
+    case
+    for case in CASES
+    # the macros compare as duplicates = "allow"
+    if not case.refused and case.name not in BEYOND and case.duplicates != "count"
+]
+
+
 @pytest.mark.parametrize(
-    "case",
+    ("ask", "case"),
     [
-        pytest.param(case, id=case.name)
-        for case in CASES
-        # the macros compare as duplicates = "allow"
-        if not case.refused and case.name not in BEYOND and case.duplicates != "count"
+        # both run the same macros, so the program of the shell need not run all cases each time
+        pytest.param(
+            where,
+            case,
+            id=f"{where}-{case.name}",
+            marks=[pytest.mark.slow] if where == "shell" and place % 3 else [],
+        )
+        for where in ("shell", "library")
+        for place, case in enumerate(COMPARED)
     ],
+    indirect=["ask"],
 )
 def test_a_diff_says_what_the_case_expects(ask: Ask, case: Case) -> None:
     said = ask(
