@@ -166,7 +166,7 @@ from (
         select
             *,
             coalesce(is_exact(numeral, number, rel_tol), false) as exact,
-            if(has_whole_value(numeral, number), decimal_in(numeral), null) as whole
+            if(has_whole_value(numeral, number), decimal_in(numeral, number), null) as whole
         from (
             select
                 is_new,
