@@ -81,6 +81,7 @@ PAGES: Final[dict[str, Need]] = {
     "POST /new": SUBMIT,
     "GET /metrics/{metric_id}": ANY_API_KEY,
     "POST /metrics/{metric_id}/diff": SUBMIT,
+    "POST /metrics/{metric_id}/accept": ACCEPT,
     "POST /compare": SUBMIT,
 }
 

@@ -54,7 +54,7 @@ def make_app(
         LookupError: an operation of a route is not in `access.NEEDS`.
     """
     backend = Backend.of(settings, catalogue)
-    submissions = Submissions(backend)
+    submissions, baselines = Submissions(backend), BaselineViews(backend)
     groups = (
         submissions,
         JobViews(backend),
@@ -63,14 +63,14 @@ def make_app(
         Events(backend),
         CatalogueViews(backend),
         HistoryViews(backend),
-        BaselineViews(backend),
+        baselines,
         Operations(backend),
         Document(ask_for_api_keys=ask_for_api_keys),
         StartPage(backend),
         JobsPage(backend),
         JobPages(backend),
         MetricPage(backend),
-        Actions(backend, submissions),
+        Actions(backend, submissions, baselines),
         AgainPage(backend, submissions),
         Login(backend, ask_for_api_keys=ask_for_api_keys),
         StaticFiles(),

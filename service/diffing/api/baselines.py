@@ -65,15 +65,33 @@ class BaselineViews:
             metric = self._metric(request)
         except UnknownMetric as error:
             return self._unknown(error)
-        asked = _checked(_Accept, await json_of(request))
-        owner = caller_of(request).owner
+        accepted = await self.accept_new_file_of(request, metric, await json_of(request))
+        return JSONResponse(_accepted(accepted), headers=NOT_STORED)
+
+    async def accept_new_file_of(
+        self, request: Request, metric: Metric, members: dict[str, Any]
+    ) -> Acceptance:
+        """Accept the new file of a job.
+
+        Args:
+            request: of the caller who accepts it.
+            metric: of the job.
+            members: job_id, and note if there is one.
+
+        Raises:
+            Unprocessable: a member is wrong.
+            UnknownJob, ResultGone: the job is unknown, or was removed.
+            Conflict, ContentGone: the job cannot be accepted.
+            DiskUnavailable: its file cannot be kept.
+        """
+        asked, owner = _checked(_Accept, members), caller_of(request).owner
 
         def work() -> Acceptance:
             with self._backend.kept.staying():
                 job, kept = self._kept(metric, asked.job_id)
                 return self._backend.baselines.accept(job, kept, owner, asked.note)
 
-        return JSONResponse(_accepted(await run_in_threadpool(work)), headers=NOT_STORED)
+        return await run_in_threadpool(work)
 
     def accepted(self, request: Request) -> Response:
         """A page of the accepted files of a metric, newest first."""

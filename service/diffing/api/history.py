@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from diffing.api.access import Caller, caller_of
+from diffing.api.access import caller_of
 from diffing.api.backend import Backend
 from diffing.api.baselines import acceptance_of
 from diffing.api.http.problems import problem
@@ -45,7 +45,11 @@ class HistoryViews:
         accepted = self._accepted(shown)
         said = [
             _described(run, found, accepted.get(run.job_id))
-            for run, found in zip(shown, self._unusual(shown, caller_of(request)), strict=True)
+            for run, found in zip(
+                shown,
+                unusual_figures(self._backend, shown, caller_of(request).whose_jobs),
+                strict=True,
+            )
         ]
         headers = NOT_STORED | link_to_next(request, following)
         return JSONResponse({"history": said, "next": following}, headers=headers)
@@ -56,18 +60,27 @@ class HistoryViews:
             return {}
         return self._backend.baselines.of_jobs(runs[0].metric, runs[-1].job_id, runs[0].job_id)
 
-    def _unusual(self, runs: Sequence[Run], caller: Caller) -> list[tuple[Unusual, ...]]:
-        """For each run, the figures that differ from those of the runs before it."""
-        if not runs:
-            return []
-        oldest = runs[-1]
-        before = self._backend.history.usual(oldest.metric, RUNS, oldest.job_id, caller.whose_jobs)
-        usual = [*(run for run in runs if run.is_usual), *before]
-        found = []
-        for run in runs:
-            earlier = [_figures(other) for other in usual if other.job_id < run.job_id][:RUNS]
-            found.append(unusual(_figures(run), earlier) if run.is_usual else ())
-        return found
+
+def unusual_figures(
+    backend: Backend, runs: Sequence[Run], owner: str | None
+) -> list[tuple[Unusual, ...]]:
+    """For each run, the figures that differ from those of the runs before it.
+
+    Args:
+        backend: has the history.
+        runs: successive ones of one metric, newest first.
+        owner: whose jobs are compared; None for all.
+    """
+    if not runs:
+        return []
+    oldest = runs[-1]
+    before = backend.history.usual(oldest.metric, RUNS, oldest.job_id, owner)
+    usual = [*(run for run in runs if run.is_usual), *before]
+    found = []
+    for run in runs:
+        earlier = [_figures(other) for other in usual if other.job_id < run.job_id][:RUNS]
+        found.append(unusual(_figures(run), earlier) if run.is_usual else ())
+    return found
 
 
 def _figures(run: Run) -> dict[str, float]:

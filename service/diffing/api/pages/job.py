@@ -17,6 +17,7 @@ from diffing.api.pages.frame import frame_of
 from diffing.api.pages.rendering import page, with_error_page
 from diffing.api.pages.report import report_of
 from diffing.api.results import WAIT_SECONDS
+from diffing.core.baseline import ACCEPTED
 from diffing.core.comparison import Comparison
 from diffing.core.errors import Conflict, NotReady, UnknownMetric
 from diffing.store.job import Job, Status
@@ -100,6 +101,7 @@ class JobPages:
                 "accounts": accounts_of(job.summary),
                 "columns": changed_columns_of(job.summary),
                 "commands": commands_of(job, base),
+                "may_accept": self._is_compared_with_accepted(job),
             }
         return values
 
@@ -114,6 +116,13 @@ class JobPages:
         except UnknownMetric:
             return None
         return metric.model_dump(include=set(Comparison.model_fields))
+
+    def _is_compared_with_accepted(self, job: Job) -> bool:
+        """Whether the new file of a job can be the next baseline of its metric."""
+        try:
+            return self._backend.catalogue.find(job.metric or "").old == ACCEPTED
+        except UnknownMetric:
+            return False
 
     def _waiting_before(self, job: Job) -> int | None:
         """The number of jobs that wait longer than a waiting job."""

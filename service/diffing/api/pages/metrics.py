@@ -1,4 +1,4 @@
-"""The page of a metric: its files and its history."""
+"""The page of a metric: its files, its history, and what it is compared with."""
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -7,12 +7,14 @@ from starlette.routing import Route
 
 from diffing.api.access import caller_of
 from diffing.api.backend import Backend
+from diffing.api.history import unusual_figures
 from diffing.api.pages.frame import frame_of
 from diffing.api.pages.rendering import page, with_error_page
 from diffing.api.pages.start import metric_row
 from diffing.store.job import Filter
 
 _MOST_JOBS = 50
+_MOST_ACCEPTED = 10
 
 
 class MetricPage:
@@ -33,10 +35,15 @@ class MetricPage:
     def _metric(self, request: Request) -> Response:
         owner, backend = caller_of(request).whose_jobs, self._backend
         metric = backend.catalogue.find(request.path_params["metric_id"])
+        runs = backend.history.page(metric.id, _MOST_JOBS, None, owner)
+        found = unusual_figures(backend, runs, owner)
         values = {
             "frame": frame_of(backend, request, "metrics"),
             "metric": metric,
             "row": metric_row(backend, metric, owner),
             "jobs": backend.jobs.page(_MOST_JOBS, None, Filter(metric=metric.id, owner=owner)),
+            "unusual": {run.job_id: some for run, some in zip(runs, found, strict=True)},
+            "accepted": backend.baselines.accepted(metric.id, _MOST_ACCEPTED),
+            "pins": backend.baselines.pins(metric.id),
         }
         return page("metric", values)

@@ -1,0 +1,79 @@
+"""The page of a metric shows its verdicts, what is unusual, and the files that were accepted."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser import Visit, visits
+from tests.service_under_test import Client, Service
+
+METRICS = """
+[metric.small]
+old = "accepted"
+new = "new.csv"
+key = ["id"]
+value = ["amount"]
+expect = { changed = 0 }
+"""
+
+
+def rows(changed: int) -> str:
+    return "id,amount\n" + "".join(f"{i},{i + (i < changed)}\n" for i in range(200))
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(tmp_path_factory.mktemp("metrics") / "data") as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def client(service: Service) -> Client:
+    client, _ = service.api_and_worker(metrics=service.write("metrics.toml", METRICS))
+    for changed in (0, 1, 1, 1, 1, 1, 150):
+        service.write("new.csv", rows(changed))
+        client.wait_for_success(client.new_job("small"))
+    return client
+
+
+@pytest.fixture
+def visit(browser: Browser, client: Client) -> Iterator[Visit]:
+    yield from visits(browser, client)
+
+
+def test_verdicts_and_unusual_figures_are_shown_with_each_job(visit: Visit) -> None:
+    page = visit.goes_to("/metrics/small")
+    history = page.get_by_role("region", name="Jobs, newest first")
+
+    expect(history.get_by_text("not as expected")).to_have_count(6)
+    expect(history.get_by_text("Unusual: changed 150: 150 times the usual 1")).to_be_visible()
+    expect(history.get_by_text("Unusual")).to_have_count(1)
+
+
+def test_the_new_file_of_a_job_is_accepted_from_its_page(visit: Visit, client: Client) -> None:
+    page = visit.goes_to("/metrics/small")
+    accepted = page.get_by_role("group", name="Accepted files, newest first, and pins")
+    expect(accepted).to_contain_text("the first file")
+    page.get_by_role("region", name="Jobs, newest first").get_by_role("link").first.click()
+    page.get_by_label("note").fill("Überprüft, <b>restated</b>")
+    page.get_by_role("button", name="Accept the new file").click()
+    expect(page).to_have_url(re.compile("/jobs/7$"))
+
+    page = visit.goes_to("/metrics/small")
+
+    expect(accepted.get_by_role("row").nth(1)).to_contain_text("Überprüft, <b>restated</b>")
+    newest = client.get("/api/diffing/metrics/small/accepted").json()["accepted"][0]
+    assert (7, "request", "Überprüft, <b>restated</b>") == tuple(
+        newest[name] for name in ("job_id", "how", "note")
+    )
+
+
+def test_a_form_without_a_job_accepts_nothing(client: Client) -> None:
+    before = client.get("/api/diffing/metrics/small/accepted").json()
+    for fields in ({}, {"job_id": "x"}, {"job_id": "999"}):
+        answer = client.post("/metrics/small/accept", data=fields)
+        assert answer.status_code in (404, 422)
+
+    assert before == client.get("/api/diffing/metrics/small/accepted").json()
