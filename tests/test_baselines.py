@@ -23,6 +23,7 @@ from diffing.store.database import open_file
 from diffing.store.scopes import Scope
 from tests.service_under_test import Client, Service
 from tests.test_faults import STALE_AFTER, wait_until
+from tests.test_submit import submitted
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -285,11 +286,15 @@ def test_a_pin_can_be_compared_with_at_any_time(service: Service) -> None:
         accept(client, night(service, client, 1, value)["job_id"])
     against_july = night(service, client, 1, 4, query="&old=pin:board-july")
     in_json = asked(client, "sales", json={"old": "pin:board-july"})
+    typed = submitted(client, "sales", "--old", "pin:board-july", "--wait", "--fresh")
 
     assert [200, 200] == [answer.status_code for answer in made]
     assert made[0].json() == made[1].json()
     assert [made[0].json()] == client.get(f"{METRIC}/pins").json()["pins"]
     assert (0, 1, 0) == counts(against_july) == counts(in_json)
+    assert (0, client.result_of(against_july["job_id"]).decode()) == typed[:2]
+    ended = client.get(f"/api/diffing/job/{client.newest_job()}/status").json()
+    assert "board-july" == ended["baseline"]["pin"]
     assert "board-july" == against_july["baseline"]["pin"]
     assert july == against_july["baseline"]["job_id"]
 

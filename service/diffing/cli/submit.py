@@ -13,6 +13,7 @@ from diffing.cli.dialects import with_dialects
 from diffing.cli.files import pair, require_files, with_columns
 from diffing.cli.options import Quiet, Url, with_comparison
 from diffing.cli.suggest import require_key
+from diffing.core.baseline import is_baseline
 from diffing.core.errors import BadArgument
 from diffing.core.input_file import InputFile
 from diffing.core.settings import load_client_settings, load_settings
@@ -38,7 +39,12 @@ def submit(  # noqa: PLR0913 - typer makes an option of each
         ),
     ] = None,
     metric: Annotated[str | None, typer.Option(metavar="M", help="A metric, as an option.")] = None,
-    old: Annotated[Path | None, typer.Option(metavar="FILE", help="OLD, as an option.")] = None,
+    old: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="OLD, as an option; for a metric also accepted, or pin:NAME."
+        ),
+    ] = None,
     new: Annotated[Path | None, typer.Option(metavar="FILE", help="NEW, as an option.")] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for the result, and write it.")
@@ -91,11 +97,16 @@ def submit(  # noqa: PLR0913 - typer makes an option of each
 
 @dataclass(frozen=True)
 class _Order:
-    """The metric or the files of a request, as the user named them."""
+    """The metric or the files of a request, as the user named them.
+
+    Args:
+        baseline: a file that the service keeps, in the place of old.
+    """
 
     metric: str | None
     old: Path | None
     new: Path | None
+    baseline: str | None = None
 
     @classmethod
     def of(cls, words: list[str], metric: str | None, old: Path | None, new: Path | None) -> Self:
@@ -106,6 +117,8 @@ class _Order:
         """
         if len(words) == 1 and not metric and not _is_file(words[0]):
             (metric,), words = words, []
+        if metric and old and is_baseline(str(old)):
+            return cls(metric, None, new, str(old))
         return cls(metric, *pair([*map(Path, words)], old, new))
 
     @property
@@ -121,6 +134,8 @@ class _Order:
         """
         if self.metric and {"key", "value"} & options.keys():
             raise BadArgument("Give METRIC, or --key and --value, not both.")
+        if self.baseline and self.files:
+            raise BadArgument(f"{self.baseline} is compared with the new file of the metric alone.")
         if self.metric and len(self.files) == 1:
             raise BadArgument("Give both --old and --new, or neither.")
         if not self.metric and not self.files:
@@ -150,7 +165,8 @@ class _Order:
         sides = zip(self.files, SIDES, strict=False)
         files = [_existing(taken(path, side, folder), side, folder) for path, side in sides]
         if self.metric:
-            return dict(options), [file.path for file in files]
+            named = {"old": self.baseline} if self.baseline else {}
+            return {**options, **named}, [file.path for file in files]
         chosen = with_columns(options, files)
         require_key(chosen, files, load_settings())
         return chosen, [file.path for file in files]
