@@ -147,9 +147,9 @@ def test_rows_meet_in_hash_joins(plans: Plans, name: str) -> None:
 
 
 def test_of_a_key_that_stands_many_times_only_distinct_values_are_compared(plans: Plans) -> None:
-    # values of old; the first of each key; values to place, of new and of old; buckets by column,
-    # twice; close values
-    assert 7 == plans["duplicates"].count("HASH_GROUP_BY")
+    # values of old; the first of each key; values to place, of new and of old; buckets and places by
+    # column, each twice; cells of old; close values
+    assert 10 == plans["duplicates"].count("HASH_GROUP_BY")
 
 
 def test_each_file_is_read_once_unless_a_key_stands_several_times(plans: Plans) -> None:
