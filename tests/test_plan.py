@@ -147,8 +147,8 @@ def test_rows_meet_in_hash_joins(plans: Plans, name: str) -> None:
 
 
 def test_of_a_key_that_stands_many_times_only_distinct_values_are_compared(plans: Plans) -> None:
-    # values of old; the first of each key; values to place, of new and of old; buckets and places by
-    # column, each twice; cells of old; close values
+    # values of old; the first of each key; values to place, of new and of old; buckets and places
+    # by column, each twice; cells of old; close values
     assert 10 == plans["duplicates"].count("HASH_GROUP_BY")
 
 
