@@ -56,3 +56,8 @@ def visits(browser: Browser, client: Client, **options: object) -> Iterator[Visi
         visit = Visit(context, str(client.base_url).rstrip("/"))
         yield visit
         assert [] == visit.faults
+
+
+def wait_until_it_fits(page: Page, width: int) -> None:
+    """Wait until a page is no wider than that; its layout may follow later than its size."""
+    page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)

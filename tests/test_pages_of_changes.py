@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from diffing.core.csv_record import line_of
 from diffing.files.results import Outputs
-from tests.browser import HOSTILE, WIDTHS, Visit, visits
+from tests.browser import HOSTILE, WIDTHS, Visit, visits, wait_until_it_fits
 from tests.service_under_test import Client, Service
 from tests.test_access import make_api_key
 
@@ -270,7 +270,7 @@ def test_the_page_needs_not_be_moved_sideways(
     for visit in visits(browser, client, viewport={"width": width, "height": 700}):
         page = visit.goes_to(f"/jobs/{job}?by=shop")
 
-        assert width >= page.evaluate("document.documentElement.scrollWidth")
+        wait_until_it_fits(page, width)
 
 
 def without_analysis(service: Service) -> tuple[Client, int]:
