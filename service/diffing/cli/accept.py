@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from diffing.cli.options import Url
-from diffing.core.settings import load_client_settings
 
 EXAMPLES = ("diffing accept revenue 31 --note 'restated by finance'",)
 
@@ -17,11 +16,9 @@ def accept(
     url: Url = None,
 ) -> None:
     """Accept the new file of a job: later jobs of the metric are compared with it."""
-    settings = load_client_settings(url=url)
     # imported here: the other commands speak no HTTP
     from diffing.cli.client import Client
 
-    token = settings.token.get_secret_value() if settings.token else None
-    with Client(settings.url, token) as client:
+    with Client.of_settings(url) as client:
         accepted = client.accept(metric, job, note)
     typer.echo(f"{accepted['metric']}: {accepted['name']} of job {accepted['job_id']} is accepted")

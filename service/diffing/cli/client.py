@@ -16,6 +16,7 @@ import httpx2
 from diffing.core.errors import DiffFailed, Refused, Unreachable
 from diffing.core.option_texts import option_texts
 from diffing.core.progress import Progress
+from diffing.core.settings import load_client_settings
 from diffing.files.results import Outputs
 
 Report = Callable[[Progress], None]
@@ -46,6 +47,21 @@ class Client:
             raise Unreachable(f"Invalid address {url} of a service.") from None
         self._url = url
         self._has_answered = False
+
+    @classmethod
+    def of_settings(cls, url: str | None) -> Self:
+        """A connection by the settings.
+
+        Args:
+            url: in place of the one in the settings; None for that.
+
+        Raises:
+            BadSetting: a setting is wrong.
+            Unreachable: the address is invalid.
+        """
+        settings = load_client_settings(url=url)
+        token = settings.token.get_secret_value() if settings.token else None
+        return cls(settings.url, token)
 
     def __enter__(self) -> Self:
         return self

@@ -11,7 +11,6 @@ from rich.text import Text
 
 from diffing.cli.console import is_terminal
 from diffing.cli.options import Url
-from diffing.core.settings import load_client_settings
 from diffing.core.text import shown
 
 EXAMPLES = ("diffing history revenue", "diffing history revenue --limit 90 > history.json")
@@ -27,12 +26,10 @@ def history(
     url: Url = None,
 ) -> None:
     """List the ended jobs of a metric: a table on a terminal, else JSON."""
-    settings = load_client_settings(url=url)
     # imported here: the other commands speak no HTTP
     from diffing.cli.client import Client
 
-    token = settings.token.get_secret_value() if settings.token else None
-    with Client(settings.url, token) as client:
+    with Client.of_settings(url) as client:
         runs = client.history(metric, limit)
     if is_terminal():
         _show(runs, Console(highlight=False))

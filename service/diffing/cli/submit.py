@@ -16,7 +16,7 @@ from diffing.cli.suggest import require_key
 from diffing.core.baseline import is_baseline
 from diffing.core.errors import BadArgument
 from diffing.core.input_file import InputFile
-from diffing.core.settings import load_client_settings, load_settings
+from diffing.core.settings import load_settings
 from diffing.csvfiles.recognise import address
 from diffing.files.publish import require_apart, scratch_folder
 from diffing.files.spool import taken
@@ -71,14 +71,12 @@ def submit(  # noqa: PLR0913 - typer makes an option of each
     order.require_sense(options)
     target = target_of(output)
     require_apart(order.files, [target])
-    settings = load_client_settings(url=url)
     # imported here: the other commands speak no HTTP
     from diffing.cli.client import Client
 
-    token = settings.token.get_secret_value() if settings.token else None
     # else SIGTERM would leave temporary files
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with Client(settings.url, token) as client, scratch_folder() as folder:
+    with Client.of_settings(url) as client, scratch_folder() as folder:
         with progress("sending", quiet=quiet) as report:
             members, files = order.request(options, folder)
             job_id = client.submit(
