@@ -14,6 +14,7 @@ from diffing.api.bodies import json_of
 from diffing.api.http.problems import problem
 from diffing.api.jobs import NOT_STORED, iso
 from diffing.api.paging import cursor_after, id_in, limit_in, link_to_next
+from diffing.core.baseline import PIN_NAME
 from diffing.core.catalogue import Metric
 from diffing.core.errors import Conflict, ContentGone, MissingInput, UnknownMetric, Unprocessable
 from diffing.core.text import faults
@@ -36,7 +37,7 @@ class _Accept(BaseModel):
 class _Pin(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
+    name: Annotated[str, Field(pattern=f"^{PIN_NAME}$")]
     job_id: JobNumber
 
 

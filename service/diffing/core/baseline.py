@@ -10,7 +10,10 @@ from diffing.core.comparison import Comparison
 ACCEPTED = "accepted"
 """In the place of the name of old: the new file that was accepted last."""
 
-_PIN = re.compile(r"pin:([A-Za-z0-9][A-Za-z0-9_.-]{0,79})")
+PIN_NAME = "[A-Za-z0-9][A-Za-z0-9_.-]{0,79}"
+"""The pattern of the name of a pin."""
+
+_PIN = re.compile(f"pin:({PIN_NAME})")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from diffing.core.baseline import ACCEPTED, against
 from diffing.core.catalogue import Metric
@@ -52,14 +52,8 @@ class BaselineKeeper:
         with self._kept.staying():
             baseline = self._baselines.named(metric.id, old_name(job, metric))
             self._jobs.note_baseline(job, asdict(baseline) if baseline else None)
-        return DiffSpec(
-            self._kept.file_of(baseline),
-            spec.new,
-            against(baseline, spec.comparison),
-            spec.metric,
-            spec.fingerprint,
-            spec.sha256,
-        )
+        old, comparison = self._kept.file_of(baseline), against(baseline, spec.comparison)
+        return replace(spec, old=old, comparison=comparison)
 
     def end_of(self, job: Job, metric: Metric | None, spec: DiffSpec, end: End) -> End:
         """Keep the new file of a job if it may be accepted, and say whether it is by itself.
