@@ -29,7 +29,7 @@ FIXTURES = settings(
 
 
 def layout_of(columns: int = 3, line_end: str = "\n") -> Layout:
-    return Layout(0, columns, line_end.encode())
+    return Layout(0, columns, line_end.encode(), range(columns))
 
 
 def written(rows: list[list[str]], line_end: str, quoting: int) -> bytes:
@@ -125,11 +125,13 @@ def test_a_part_that_ends_inside_a_record_says_so(tmp_path: Path) -> None:
 @given(
     rows=st.lists(st.lists(TEXTS, min_size=4, max_size=4), min_size=1, max_size=12),
     more=st.lists(st.lists(TEXTS, min_size=4, max_size=4), max_size=3),
+    numbers=st.sampled_from([["v"], []]),
+    value=st.sampled_from(["another value", 'another, "quoted"\nvalue']),
 )
 def test_equal_keys_have_equal_hashes_in_any_block_and_quoting(
-    rows: list[list[str]], more: list[list[str]]
+    rows: list[list[str]], more: list[list[str]], numbers: list[str], value: str
 ) -> None:
-    shape = Shape.of(b"k,v,l,m\r\n", list("kvlm"), list("klm"), ["v"])
+    shape = Shape.of(b"k,v,l,m\r\n", list("kvlm"), list("klm"), numbers)
 
     def hashed(rows: list[list[str]], quoting: int) -> list[int]:
         block = Block(written(rows, "\r\n", quoting), shape.layout)
@@ -137,7 +139,8 @@ def test_equal_keys_have_equal_hashes_in_any_block_and_quoting(
         return hashes
 
     hashes = hashed(rows, csv.QUOTE_MINIMAL)
-    others = [[row[0], "another value", *row[2:]] for row in rows]
+    others = [[row[0], value, *row[2:]] for row in rows]
+    assert hashes == hashed(others + more, csv.QUOTE_MINIMAL)[: len(rows)]
     assert hashes == hashed(others + more, csv.QUOTE_ALL)[: len(rows)]
 
 

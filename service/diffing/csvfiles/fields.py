@@ -6,7 +6,7 @@ It takes only what is surely well-formed, and what DuckDB would read in the same
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,11 +45,70 @@ class Layout:
         body: where they begin, in bytes.
         columns: the number of fields.
         line_end: LF or CR LF.
+        read: the columns whose text is read, by their number.
     """
 
     body: int
     columns: int
     line_end: bytes
+    read: Sequence[int]
+
+
+class _Quoted:
+    """The quotes of some records.
+
+    Args:
+        given: bytes of whole records.
+        found: the offsets of commas, line ends and quotes.
+
+    Attributes:
+        places: the offsets of commas and line ends outside quotes.
+        quotes: those of quotes.
+
+    Raises:
+        Irreducible: a quote is neither around a field nor doubled.
+    """
+
+    def __init__(self, given: Bytes, found: Numbers) -> None:
+        outside = given[found] != _QUOTE
+        numbers = np.flatnonzero(~outside)
+        self.quotes = found[numbers]
+        opening, closing = self.quotes[0::2], self.quotes[1::2]
+        if len(numbers) % 2 or not (
+            # before the first byte is the last one, a line end
+            _BEFORE[given[opening - 1]].all() and _AFTER[given[closing + 1]].all()
+        ):
+            raise Irreducible
+        # how many of `found` are before each pair of quotes, without quotes and what they enclose
+        self._fields = numbers[0::2] - np.arange(0, len(numbers), 2)
+        enclosed = numbers[1::2] - numbers[0::2] - 1
+        if enclosed.any():
+            before = np.cumsum(enclosed)
+            self._fields[1:] -= before[:-1]
+            firsts = numbers[0::2] + 1 - before + enclosed
+            outside[np.repeat(firsts, enclosed) + np.arange(before[-1])] = False
+        self.places = found[outside]
+        self._doubled = opening[1:] == closing[:-1] + 1
+
+    def is_in(self, layout: Layout) -> bool:
+        """Whether a column that is read has quotes."""
+        has_quotes = np.zeros(layout.columns, np.bool_)
+        has_quotes[self._fields % layout.columns] = True
+        return bool(has_quotes[list(layout.read)].any())
+
+    @property
+    def places_without_quotes(self) -> Numbers:
+        """The offsets of commas and line ends in text from which the quotes are removed."""
+        pairs = np.bincount(self._fields, minlength=len(self.places))
+        places: Numbers = self.places - 2 * np.cumsum(pairs)
+        return places
+
+    @property
+    def doubled(self) -> Numbers:
+        """The fields that contain a quote, by their number."""
+        fields = self._fields[1:][self._doubled]
+        once: Numbers = fields[np.r_[True, fields[1:] != fields[:-1]][: len(fields)]]
+        return once
 
 
 class Block:
@@ -60,11 +119,12 @@ class Block:
         layout: of the file.
 
     Attributes:
-        text: the bytes without quotes, and PADDING zeros.
+        text: the bytes, and PADDING zeros. Quotes are removed if a column has some that is read.
         rows: the number of records.
         record_ends: offsets in the given bytes, after the line end of each record.
         folded: whether a line end is inside a field.
-        with_quotes: the fields that contain a quote, by their number in the block.
+        with_quotes: the fields that contain a quote, by their number in the block; empty if no
+            column has quotes that is read.
 
     Raises:
         Irreducible: the text is not surely well-formed.
@@ -82,57 +142,31 @@ class Block:
             except UnicodeDecodeError:
                 raise Irreducible from None
         given = np.frombuffer(text, np.uint8)
+        line_ends = given == _LINE_END
         hits = given == _COMMA
-        hits |= given == _LINE_END
-        self.with_quotes = np.empty(0, np.int64)
+        hits |= line_ends
         if b'"' in text:
             hits |= given == _QUOTE
-            found = np.flatnonzero(hits)
-            places, quotes, self._ends = self._outside(given, found)
-            self.text = text.replace(b'"', b"") + bytes(self.PADDING)
+            quoted = _Quoted(given, np.flatnonzero(hits))
+            places, quotes = quoted.places, quoted.quotes
+            removed = quoted.is_in(layout)
+            self.with_quotes = quoted.doubled if removed else places[:0]
+            self._ends = quoted.places_without_quotes if removed else places
         else:
             places = self._ends = np.flatnonzero(hits)
-            quotes = places[:0]
-            self.text = text + bytes(self.PADDING)
+            quotes = self.with_quotes = places[:0]
+            removed = False
+        self.text = (text.replace(b'"', b"") if removed else text) + bytes(self.PADDING)
         self.rows, rest = divmod(len(places), columns)
         last = places[columns - 1 :: columns]
-        if rest or not (given[last] == _LINE_END).all():
+        if rest or not line_ends[last].all():
             raise Irreducible
-        lines = text.count(b"\n")
-        self.folded = lines != self.rows
-        if self.folded and np.count_nonzero(given[places] == _LINE_END) != self.rows:
+        self.folded = int(np.count_nonzero(line_ends)) != self.rows
+        if self.folded and np.count_nonzero(line_ends[places]) != self.rows:
             raise Irreducible
         self.record_ends = last + 1
         self._line_end = len(layout.line_end)
         _require_line_ends(text, given, last, quotes, layout)
-
-    def _outside(self, given: Bytes, found: Numbers) -> tuple[Numbers, Numbers, Numbers]:
-        """Check the quotes.
-
-        Args:
-            given: bytes of whole records.
-            found: the offsets of commas, line ends and quotes.
-
-        Returns:
-            The offsets of commas and line ends outside quotes, those of quotes, and the former
-            again in text without quotes.
-        """
-        is_quote = given[found] == _QUOTE
-        quotes = found[is_quote]
-        opening, closing = quotes[0::2], quotes[1::2]
-        if len(quotes) % 2 or not (
-            # before the first byte is the last one, a line end
-            _BEFORE[given[opening - 1]].all() and _AFTER[given[closing + 1]].all()
-        ):
-            raise Irreducible
-        before = np.cumsum(is_quote, dtype=np.int32)
-        outside = before & 1 == 0
-        outside &= ~is_quote
-        places = found[outside]
-        doubled = opening[1:][opening[1:] == closing[:-1] + 1]
-        if len(doubled):
-            self.with_quotes = np.unique(np.searchsorted(places, doubled))
-        return places, quotes, places - before[outside]
 
     def span(self, first: int, last: int) -> tuple[Numbers, Numbers]:
         """Columns of all records.
@@ -161,7 +195,7 @@ def _require_line_ends(
 ) -> None:
     """Refuse any CR outside quotes that is not part of a line end, and other line ends."""
     expected = len(last) if layout.line_end == b"\r\n" else 0
-    returns = text.count(b"\r")
+    returns = int(np.count_nonzero(given == _RETURN)) if b"\r" in text else 0
     if returns and returns != expected:
         places = np.flatnonzero(given == _RETURN)
         returns = int(np.count_nonzero(np.searchsorted(quotes, places) % 2 == 0))
@@ -208,7 +242,7 @@ def blocks(
 def _last_border(text: bytes) -> int:
     """The end of the last record in a text that begins with one."""
     end = text.rfind(b"\n") + 1
-    inside = text.count(b'"', 0, end) % 2
+    inside = int(np.count_nonzero(np.frombuffer(text, np.uint8, end) == _QUOTE)) % 2
     while inside:
         before = text.rfind(b"\n", 0, text.rfind(b'"', 0, end)) + 1
         inside ^= text.count(b'"', before, end) % 2

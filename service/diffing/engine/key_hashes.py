@@ -68,7 +68,8 @@ class Shape:
                 keys.append((number, number))
         values = [columns.index(name) for name in value]
         line_end = b"\r\n" if header.endswith(b"\r\n") else b"\n"
-        return cls(Layout(len(header), len(columns), line_end), keys, values)
+        read = [*map(columns.index, key), *values]
+        return cls(Layout(len(header), len(columns), line_end, read), keys, values)
 
 
 @dataclass
