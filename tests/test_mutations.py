@@ -184,8 +184,14 @@ MUTANTS = [
     Mutant("read", "comment = ''", "comment = '#'", "text_signs_that_begin_comments"),
     Mutant(
         "number",
-        "not_number(value, number), not",
-        "0, not",
+        "not_number(value, number)::usmallint",
+        "0::usmallint",
+        "columns_without_a_name_as_key",
+    ),
+    Mutant(
+        "number",
+        "not_numbers_in(maybe_numbers(texts), numbers)::usmallint",
+        "0::usmallint",
         "duplicates_of_text_in_new",
     ),
     Mutant(
@@ -274,7 +280,7 @@ MUTANTS = [
     ),
     # how rows are sorted into added, changed, removed, unchanged
     Mutant("outcome_of_numbers", "full join", "left join", "rows_none_in_new"),
-    Mutant("outcome_of_any", "full join", "left join", "rows_none_in_new", sample=test_cases.NONE),
+    Mutant("outcome_of_text", "full join", "left join", "rows_none_in_new", sample=test_cases.NONE),
     Mutant(
         "outcome_of_numbers",
         "when $grouped and (copies > 1 or counted) then 'ambiguous'",
@@ -282,21 +288,21 @@ MUTANTS = [
         "duplicates_of_numbers_shuffled",
     ),
     Mutant(
-        "outcome_of_any",
+        "outcome_of_text",
         "when $grouped and (copies > 1 or counted) then 'ambiguous'",
         "",
         "duplicates_shuffled",
         sample=test_cases.NONE,
     ),
     Mutant(
-        "outcome_of_any",
+        "outcome_of_texts",
         "packed = old_packed",
-        "value = old_value",
+        "packed is not null",
         "values_all_columns_must_be_equal",
         sample=test_cases.NONE,
     ),
     Mutant(
-        "outcome_of_any",
+        "outcome_of_texts",
         "len(differ) = 0",
         "len(differ) < 2",
         "values_all_columns_must_be_equal",
@@ -325,20 +331,20 @@ MUTANTS = [
         "\n",
         "values_numbers_in_several_columns",
     ),
-    Mutant("outcome_of_any", "when same then not_numbers", "", "values_zero_in_many_forms"),
+    Mutant("outcome_of_text", "when same then not_numbers", "", "values_zero_in_many_forms"),
     Mutant(
         "outcome_of_numbers",
         "when $alike",
         "when true",
         "values_numbers_with_their_own_tolerances",
     ),
-    Mutant("outcome_of_any", "or old_not_numbers > 0", "", "values_text_is_compared_by_character"),
+    Mutant("outcome_of_text", "or old_not_numbers > 0", "", "values_text_is_compared_by_character"),
     Mutant(
         "four_pieces", "row_number() over ()", "-row_number() over ()", "rows_in_the_order_of_new"
     ),
     Mutant("four_pieces", "(1::bigint << 40) +", "-", "rows_in_the_order_of_new"),
     Mutant(
-        "outcome_of_any",
+        "outcome_of_text",
         "sum(if(kind = 'removed', copies, 0))",
         "count_if(kind = 'removed')",
         "duplicates_added_and_removed",
@@ -358,14 +364,14 @@ MUTANTS = [
         sample=test_cases.SEES_NOTHING,
     ),
     Mutant(
-        "old_grouped",
+        "old_grouped_text",
         "count(*) as copies",
         "1 as copies",
         "duplicates_added_and_removed",
         sample=test_cases.NONE,
     ),
     Mutant(
-        "old_grouped",
+        "old_grouped_text",
         "sum(not_numbers)",
         "0 * count(*)",
         "values_number_against_text",
@@ -398,7 +404,7 @@ MUTANTS = [
     ),
     # rows that pair one by one
     Mutant(
-        "old_grouped",
+        "old_grouped_text",
         "$counts and count(*) > 1 as counted",
         "false as counted",
         "count_lost_rows",
@@ -412,7 +418,7 @@ MUTANTS = [
     ),
     Mutant("new_repeats", "> 1", "> 3", "count_more_rows_in_new", sample=test_cases.NONE),
     Mutant(
-        "counted_in_old_grouped",
+        "counted_in_old_grouped_text",
         "counted = true",
         "counted = false",
         "count_more_rows_in_new",
@@ -424,10 +430,63 @@ MUTANTS = [
         "counted = false",
         "count_more_rows_in_new",
     ),
-    Mutant("outcome_of_any", "and not counted", "", "count_lost_rows", sample=test_cases.NONE),
+    Mutant("outcome_of_text", "and not counted", "", "count_lost_rows", sample=test_cases.NONE),
+    # the same with several value columns
+    Mutant(
+        "outcome_of_texts",
+        "full join",
+        "left join",
+        "kinds_duplicates_by_rules",
+    ),
+    Mutant(
+        "outcome_of_texts",
+        "when $grouped and (copies > 1 or counted) then 'ambiguous'",
+        "",
+        "duplicates_all_values_of_one_row",
+    ),
+    Mutant("outcome_of_texts", "when same then not_numbers", "", "columns_placeholders"),
+    Mutant("outcome_of_texts", "or old_not_numbers > 0", "", "columns_placeholders"),
+    Mutant(
+        "outcome_of_texts",
+        "sum(if(kind = 'removed', copies, 0))",
+        "count_if(kind = 'removed')",
+        "count_lost_rows_of_several_columns",
+    ),
+    Mutant("outcome_of_texts", "and not counted", "", "count_lost_rows_of_several_columns"),
+    Mutant("outcome_of_texts", "copies > 1 or counted", "copies > 1", "count_several_columns"),
+    Mutant("old_grouped_texts", "count(*) as copies", "1 as copies", "duplicates_of_whole_numbers"),
+    Mutant(
+        "old_grouped_texts",
+        "sum(not_numbers)",
+        "0 * count(*)",
+        "columns_placeholders",
+        sample=test_cases.NONE,
+    ),
+    Mutant(
+        "old_grouped_texts",
+        "$counts and count(*) > 1 as counted",
+        "false as counted",
+        "count_lost_rows_of_several_columns",
+    ),
+    Mutant(
+        "counted_in_old_grouped_texts",
+        "counted = true",
+        "counted = false",
+        "count_several_columns",
+    ),
+    Mutant(
+        "outcome_of_text",
+        "and value = old_value",
+        "",
+        "text_words_for_null_are_values",
+        sample=test_cases.NONE,
+    ),
+    Mutant(
+        "outcome_of_text", "else not_number(old_value, old_number)", "else 0", "keys_pair_by_name"
+    ),
     Mutant("outcome_of_numbers", "and not counted", "", "count_lost_rows"),
     Mutant(
-        "outcome_of_any",
+        "outcome_of_text",
         "copies > 1 or counted",
         "copies > 1",
         "count_more_rows_in_new",
@@ -527,9 +586,7 @@ MUTANTS = [
         "pair[4]), pair[5], null)",
         "values_numbers_with_their_own_tolerances",
     ),
-    Mutant(
-        "outcome_of_any", "kind = 'changed' and", "false and", "values_all_columns_must_be_equal"
-    ),
+    Mutant("outcome_of_texts", "kind = 'changed', differ", "false, differ", "columns_placeholders"),
     Mutant(
         "outcome_of_numbers",
         "kind = 'changed' and",

@@ -20,15 +20,19 @@ Plans = dict[str, str]
 (OPTIMIZERS,) = [line for line in query("session").splitlines() if "set disabled_opt" in line]
 NAMES = (
     "old_grouped_numbers",
-    "old_grouped",
+    "old_grouped_text",
+    "old_grouped_texts",
     "outcome_of_numbers",
     "outcome_of_numbers grouped",
-    "outcome_of_any",
-    "outcome_of_any grouped",
+    "outcome_of_text",
+    "outcome_of_text grouped",
+    "outcome_of_texts",
+    "outcome_of_texts grouped",
     "sample",
     "counts",
     "duplicates",
-    *("new_repeats", "counted_in_old_grouped_numbers", "counted_in_old_grouped"),
+    *("new_repeats", "counted_in_old_grouped_numbers"),
+    *("counted_in_old_grouped_text", "counted_in_old_grouped_texts"),
     *("left_over", "close_groups", "chains", "multisets"),
     "old_not_numbers",
     "old_kept",
@@ -40,8 +44,10 @@ NAMES = (
 OLD_SIDES = {
     "outcome_of_numbers grouped": "old_grouped_numbers",
     "outcome_of_numbers": "old_once_numbers",
-    "outcome_of_any grouped": "old_grouped",
-    "outcome_of_any": "old_once",
+    "outcome_of_text grouped": "old_grouped_text",
+    "outcome_of_text": "old_once_text",
+    "outcome_of_texts grouped": "old_grouped_texts",
+    "outcome_of_texts": "old_once_texts",
 }
 
 # statements that no plan is made of
@@ -72,9 +78,9 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plans]:
         for name in (*reading, "key", "number", "shapes"):
             explained(connection, name, bound)
         explained(connection, "outcome", bound)
-        for view in ("old_once", "old_once_numbers"):
+        for view in ("old_once_text", "old_once_texts", "old_once_numbers"):
             explained(connection, view, bound)
-        plans = {name: explained(connection, name, bound) for name in NAMES[:2]}
+        plans = {name: explained(connection, name, bound) for name in NAMES[:3]}
         for name, old_side in OLD_SIDES.items():
             method = {"old_side": old_side, "grouped": "grouped" in old_side}
             plans[name] = explained(connection, name.split()[0], bound | method)
@@ -119,8 +125,9 @@ def test_the_keys_of_old_are_held_in_memory_not_the_rows_of_new(plans: Plans) ->
     "name",
     [
         *("outcome_of_numbers", "outcome_of_numbers grouped", "old_grouped_numbers"),
-        *("outcome_of_any", "outcome_of_any grouped", "old_grouped", "duplicates", "old_kept"),
-        *("new_repeats", "left_over"),
+        *("outcome_of_text", "outcome_of_text grouped", "old_grouped_text"),
+        *("outcome_of_texts", "outcome_of_texts grouped", "old_grouped_texts"),
+        *("duplicates", "old_kept", "new_repeats", "left_over"),
     ],
 )
 def test_each_piece_of_a_file_is_read_by_one_thread(plans: Plans, name: str) -> None:
@@ -157,7 +164,7 @@ def test_each_file_is_read_once_unless_a_key_stands_several_times(plans: Plans) 
 
     # each in four pieces; the rest by need
     diff = {name: 4 if "grouped" in name else 8 for name in OLD_SIDES}
-    diff |= {"old_grouped_numbers": 4, "old_grouped": 4}
+    diff |= {"old_grouped_numbers": 4, "old_grouped_text": 4, "old_grouped_texts": 4}
     others = {"sample": 1, "duplicates": 4, "old_not_numbers": 4, "old_kept": 4}
     others |= {"new_repeats": 4, "left_over": 4}
     assert diff | others == {name: count for name, count in read.items() if count}
@@ -165,8 +172,8 @@ def test_each_file_is_read_once_unless_a_key_stands_several_times(plans: Plans) 
 
 def test_old_is_grouped_only_where_keys_repeat(plans: Plans) -> None:
     # those that outcome only counts fall together
-    expected = {"outcome_of_numbers": 0, "outcome_of_any": 1}
-    expected |= {"old_grouped_numbers": 1, "old_grouped": 1}
+    expected = {"outcome_of_numbers": 0, "outcome_of_text": 1, "outcome_of_texts": 1}
+    expected |= {"old_grouped_numbers": 1, "old_grouped_text": 1, "old_grouped_texts": 1}
     assert expected == {name: plans[name].count("HASH_GROUP_BY") for name in expected}
 
 

@@ -33,8 +33,8 @@ def test_no_section_has_the_name_of_another() -> None:
 
 def test_a_section_is_loaded_by_its_name_without_its_neighbours() -> None:
     assert "create temp macro key_of(" in query("key")
-    assert "create temp view old_once" in query("old_once")
-    assert "old_grouped" not in query("old_once")
+    assert "create temp view old_once_text " in query("old_once_text")
+    assert "old_grouped" not in query("old_once_text")
 
 
 def test_a_diff_loads_nothing_that_is_for_the_shell_alone() -> None:

@@ -132,27 +132,36 @@ create temp macro numbers_that_differ(a, b, rel_tols, abs_tols) as
         lambda place: place is not null
     );
 
--- The rows of a file, with the columns that a join needs. DuckDB computes only the columns that a query
--- names. Casts are here, below the join: above it, a filter would cast again.
+-- The rows of a file, with the columns that a join needs; a single value column, without rules. DuckDB
+-- computes only the columns that a query names. Casts are here, below the join: above it, a filter would
+-- cast again.
 --
 -- columns  key           as key_of makes it
---          value, number  a single value and its number
---          texts, numbers  the values and their numbers
+--          value, number  the value and its number
 --          not_numbers   number of values that are neither empty nor a number
 --          fields        struct of the row in the file
 --          row           its number, in the order of the file
-create temp macro rows_of_any(rows_of_file, keys, salt, single) as table
-    select
-        *,
-        if(single, not_number(value, number), not_numbers_in(maybe_numbers(texts), numbers))::usmallint
-            as not_numbers
+create temp macro rows_of_text(rows_of_file, keys, salt) as table
+    select *, not_number(value, number)::usmallint as not_numbers
     from (
-        select
-            * exclude (double, doubles),
-            number_of(value, double) as number,
-            numbers_of(maybe_numbers(texts), doubles) as numbers
+        select key, value, number_of(value, double) as number, fields, row
         from (
-            select *, double_in(value) as double, doubles_in(maybe_numbers(texts)) as doubles
+            select key, value, double_in(value) as double, fields, row
+            from compact_rows(rows_of_file, keys, salt)
+        )
+    );
+
+-- The same for several value columns, or by rules.
+--
+-- columns  key, not_numbers, fields, row
+--          texts, packed  the values as compact_rows has them
+--          numbers        their numbers
+create temp macro rows_of_texts(rows_of_file, keys, salt) as table
+    select *, not_numbers_in(maybe_numbers(texts), numbers)::usmallint as not_numbers
+    from (
+        select * exclude (doubles), numbers_of(maybe_numbers(texts), doubles) as numbers
+        from (
+            select key, texts, packed, doubles_in(maybe_numbers(texts)) as doubles, fields, row
             from compact_rows(rows_of_file, keys, salt)
         )
     );

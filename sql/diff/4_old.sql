@@ -4,26 +4,39 @@
 --          copies           number of rows of old in this row
 --          counted          whether 6_multisets.sql decides the rows of this key: duplicates = 'count', and
 --                           the key repeats in one of the files
---          of any values:   old_value, or old_packed if keys are hashed, or old_texts;
---                           old_not_numbers, the number of values in those rows
---                           that are neither empty nor a number; with old_once, 5_classify.sql counts them
+--          of a text:       old_value
+--          of texts:        old_packed if keys are hashed, or old_texts
+--          of both:         old_not_numbers, the number of values in those rows that are neither empty nor a
+--                           number; if old is not grouped, 5_classify.sql counts them
 --          of numbers:      old_number, old_numbers, and old_mark, the mark of rows_of_numbers
 --
 -- `where row > 0` uses the numbers of the rows. DuckDB omits unused numbers, and then several threads
 -- would read one file.
 
--- old_once --
+-- old_once_text --
 
--- Any values; the rows of old, ungrouped. If a key repeats, the join returns too many rows.
+-- A single value column; the rows of old, ungrouped. If a key repeats, the join returns too many rows.
 --
 -- parameters  old_rows, keys, salt.
 set variable old_rows = $old_rows;
 set variable keys = $keys;
 set variable salt = $salt;
-create temp view old_once as
+create temp view old_once_text as
+select key, value as old_value, 1::utinyint as copies, 0 as old_not_numbers, false as counted
+from compact_rows(getvariable('old_rows'), getvariable('keys'), getvariable('salt'))
+where row > 0;
+
+-- old_once_texts --
+
+-- Several value columns; the rows of old, ungrouped.
+--
+-- parameters  old_rows, keys, salt.
+set variable old_rows = $old_rows;
+set variable keys = $keys;
+set variable salt = $salt;
+create temp view old_once_texts as
 select
     key,
-    value as old_value,
     if(getvariable('keys') = 'hashed', packed, null) as old_packed,
     if(getvariable('keys') = 'hashed', null, texts) as old_texts,
     1::utinyint as copies,
@@ -55,23 +68,38 @@ from
     )
 where row > 0;
 
--- old_grouped --
+-- old_grouped_text --
 
--- Any values; one row per key, with the values of one of its rows, so the join cannot multiply rows. A
--- table needs more memory than a grouping within the join, but DuckDB can spill it.
+-- A single value column; one row per key, with the value of one of its rows, so the join cannot multiply
+-- rows. A table needs more memory than a grouping within the join, but DuckDB can spill it.
 --
--- parameters  old_rows, keys, salt, single
+-- parameters  old_rows, keys, salt
 --             counts  whether duplicates = 'count'
-create temp table old_grouped as
+create temp table old_grouped_text as
 select
     key,
-    first(if($single, value, null)) as old_value,
-    first(if(not $single and $keys = 'hashed', packed, null)) as old_packed,
-    first(if(not $single and $keys = 'exact', texts, null)) as old_texts,
+    first(value) as old_value,
     count(*) as copies,
     sum(not_numbers)::bigint as old_not_numbers,
     $counts and count(*) > 1 as counted
-from rows_of_any($old_rows, $keys, $salt, $single)
+from rows_of_text($old_rows, $keys, $salt)
+where row > 0
+group by key;
+
+-- old_grouped_texts --
+
+-- Several value columns; one row per key, with the values of one of its rows.
+--
+-- parameters  old_rows, keys, salt, counts
+create temp table old_grouped_texts as
+select
+    key,
+    first(if($keys = 'hashed', packed, null)) as old_packed,
+    first(if($keys = 'exact', texts, null)) as old_texts,
+    count(*) as copies,
+    sum(not_numbers)::bigint as old_not_numbers,
+    $counts and count(*) > 1 as counted
+from rows_of_texts($old_rows, $keys, $salt)
 where row > 0
 group by key;
 
@@ -104,11 +132,17 @@ where row > 0
 group by key
 having count(*) > 1;
 
--- counted_in_old_grouped --
-update old_grouped
+-- counted_in_old_grouped_text --
+update old_grouped_text
 set counted = true
 from new_repeats
-where old_grouped.key is not distinct from new_repeats.key;
+where old_grouped_text.key is not distinct from new_repeats.key;
+
+-- counted_in_old_grouped_texts --
+update old_grouped_texts
+set counted = true
+from new_repeats
+where old_grouped_texts.key is not distinct from new_repeats.key;
 
 -- counted_in_old_grouped_numbers --
 update old_grouped_numbers

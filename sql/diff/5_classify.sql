@@ -2,7 +2,7 @@
 
 -- outcome --
 
--- The outcome of a diff; one of the two queries below fills it. Each added, changed or ambiguous row has
+-- The outcome of a diff; one of the three queries below fills it. Each added, changed or ambiguous row has
 -- its own row here. Other rows may be grouped by kind.
 --
 -- columns  kind             added, changed, removed, unchanged, within_tolerance;
@@ -111,38 +111,107 @@ select
 from classified
 where kind <> 'within_tolerance';
 
--- outcome_of_any --
+-- outcome_of_text --
 
--- Any values. It leaves out rows whose texts are unchanged, and all numbers. A row that is equal by a rule
--- alone is within tolerance, also one whose key has another text.
+-- A single value column, with any values. It leaves out rows whose texts are unchanged, and all numbers.
 --
--- parameters  old_side  name of the old side: old_once or old_grouped
+-- parameters  old_side  name of the old side: old_once_text or old_grouped_text
 --             grouped   whether it has one row per key
---             new_rows, keys, salt, rel_tols, abs_tols, single
+--             new_rows, keys, salt, rel_tols, abs_tols
 insert into outcome by name
 with
 joined as (
     select new_rows.* exclude (key), old_side.key as old_key, old_side.* exclude (key)
-    from rows_of_any($new_rows, $keys, $salt, $single) as new_rows
+    from rows_of_text($new_rows, $keys, $salt) as new_rows
+    full join query_table($old_side) as old_side on new_rows.key is not distinct from old_side.key
+),
+compared as (
+    select
+        *,
+        row is not null and old_key is not null and not counted and value = old_value as same
+    from joined
+),
+-- casts a value of old only if its text differs from new
+cast_once as (
+    select
+        * exclude (old_not_numbers),
+        case
+            when $grouped then coalesce(old_not_numbers, 0)
+            when same then not_numbers
+            when old_key is null then 0
+            else not_number(old_value, old_number)
+        end as old_not_numbers
+    from (
+        select *, if(same, null, number_in(old_value)) as old_number from compared
+    )
+),
+classified as (
+    select
+        row,
+        fields,
+        old_key,
+        if($grouped, copies, 1) as copies,
+        not_numbers as new_not_numbers,
+        old_not_numbers,
+        case
+            when row is null then 'removed'
+            when old_key is null then 'added'
+            when same then 'unchanged'
+            when $grouped and (copies > 1 or counted) then 'ambiguous'
+            when numbers_equal(value, old_value, number, old_number, $rel_tols[1], $abs_tols[1]) then if(
+                wholes_differ(value, old_value, number, old_number),
+                'within_tolerance_whole',
+                'within_tolerance'
+            )
+            else 'changed'
+        end as kind
+    from cast_once
+    where not same or old_not_numbers > 0
+)
+-- Each kept row is its own group; other rows are grouped by kind. The structs are in lists, because
+-- grouping by many columns is slower, even if all are NULL.
+select
+    kind,
+    if(kept, row, null) as row,
+    if(kept, [fields], null) as fields,
+    if(kind = 'removed', old_key, null) as removed_key,
+    count(*) as joined,
+    sum(if(kind = 'removed', copies, 0)) as copies,
+    sum(new_not_numbers) as new_not_numbers,
+    sum(old_not_numbers) as old_not_numbers
+from (
+    select *, kind in ('added', 'changed', 'ambiguous') as kept from classified
+)
+group by all;
+
+-- outcome_of_texts --
+
+-- Several value columns, with any values, or rules. It leaves out rows whose texts are unchanged, and all
+-- numbers. A row that is equal by a rule alone is within tolerance, also one whose key has another text.
+--
+-- parameters  old_side  name of the old side: old_once_texts or old_grouped_texts
+--             grouped   whether it has one row per key
+--             new_rows, keys, salt, rel_tols, abs_tols
+insert into outcome by name
+with
+joined as (
+    select new_rows.* exclude (key), old_side.key as old_key, old_side.* exclude (key)
+    from rows_of_texts($new_rows, $keys, $salt) as new_rows
     full join query_table($old_side) as old_side on new_rows.key is not distinct from old_side.key
 ),
 compared as (
     select
         *,
         row is not null and old_key is not null and not counted
-        and case
-            when $single then value = old_value
-            when $keys = 'hashed' then packed = old_packed
-            else texts = old_texts
-        end as same
+        and if($keys = 'hashed', packed = old_packed, texts = old_texts) as same
     from joined
 ),
--- of several values, those whose texts differ decide
+-- the values whose texts differ decide
 differing as (
     select
         *,
         if(
-            same or $single or row is null or old_key is null,
+            same or row is null or old_key is null,
             null,
             places_of_other_texts(compared_values(texts), compared_values(old_texts))
         ) as places
@@ -169,7 +238,6 @@ cast_once as (
             when $grouped then coalesce(old_not_numbers, 0)
             when same then not_numbers
             when old_key is null then 0
-            when $single then not_number(old_value, old_number)
             when row is null then not_numbers_in(maybe_numbers(old_texts), old_numbers)
             else
                 not_numbers::integer
@@ -179,7 +247,6 @@ cast_once as (
     from (
         select
             *,
-            if(same, null, number_in(old_value)) as old_number,
             if(row is null, numbers_in(maybe_numbers(old_texts)), null) as old_numbers,
             numbers_in(in_number_columns_at(places, there)) as numbers_there
         from paired
@@ -208,18 +275,10 @@ classified as (
             when old_key is null then 'added'
             when same then 'unchanged'
             when $grouped and (copies > 1 or counted) then 'ambiguous'
-            when if(
-                $single,
-                numbers_equal(value, old_value, number, old_number, $rel_tols[1], $abs_tols[1]),
-                len(differ) = 0
-            ) then if(
-                if(
-                    $single,
-                    wholes_differ(value, old_value, number, old_number),
-                    any_wholes_differ(
-                        in_number_columns_at(places, here), in_number_columns_at(places, there),
-                        numbers_here, numbers_there
-                    )
+            when len(differ) = 0 then if(
+                any_wholes_differ(
+                    in_number_columns_at(places, here), in_number_columns_at(places, there),
+                    numbers_here, numbers_there
                 ),
                 'within_tolerance_whole',
                 'within_tolerance'
@@ -228,8 +287,6 @@ classified as (
         end as kind
     from decided
 )
--- Each kept row is its own group; other rows are grouped by kind. The structs are in lists, because
--- grouping by many columns is slower, even if all are NULL.
 select
     kind,
     if(kept, row, null) as row,
@@ -244,7 +301,7 @@ from (
     select
         *,
         kind in ('added', 'changed', 'ambiguous') as kept,
-        if(kind = 'changed' and not $single, differ, null) as differs
+        if(kind = 'changed', differ, null) as differs
     from classified
 )
 group by all;

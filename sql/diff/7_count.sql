@@ -67,10 +67,10 @@ from (
 -- The values of old that are neither empty nor a number; a single row. Only for files in which keys of
 -- new repeat: the join meets some rows of old several times then.
 --
--- parameters  old_rows, keys, salt, single
+-- parameters  old_rows, keys, salt
 -- columns     cells
 select coalesce(sum(not_numbers), 0)::bigint as cells
-from rows_of_any($old_rows, $keys, $salt, $single)
+from rows_of_texts($old_rows, $keys, $salt)
 where row > 0; -- as 4_old.sql has it
 
 -- repeated_keys --

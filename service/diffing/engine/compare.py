@@ -146,6 +146,7 @@ def _sampled(session: Session, bound: dict[str, Any], work: Work) -> Plan:
         keys=bound["keys"],
         old="grouped" if any(sample["repeats"] for sample in found) else "once",
         values="numbers" if numbers and not any_value else "any",
+        single=bound["single"],
     )
 
 
@@ -270,11 +271,8 @@ class _Try:
 
     def _joins_fields(self) -> bool:
         """Whether U+001F separates fields in the tables of the diff."""
-        comparison = self.work.comparison
-        joins_values = self.plan.values == "any" and (
-            len(comparison.value) > 1 or comparison.has_rules
-        )
-        return self.plan.keys == "hashed" and (len(comparison.key) > 1 or joins_values)
+        several = len(self.work.comparison.key) > 1 or self.plan.joined == "texts"
+        return self.plan.keys == "hashed" and several
 
     def _changed_columns(self, found: dict[str, Any]) -> tuple[int, ...]:
         """The changed rows by the value column that differs."""

@@ -23,16 +23,18 @@ class Plan:
         old: "once" joins the rows of old, "grouped" first groups them by key.
         values: "numbers" joins numbers in place of texts; all values must be numbers or empty,
             with a tolerance.
+        single: whether there is one value column, and no rule of fields.
     """
 
     keys: Literal["hashed", "exact"]
     old: Literal["once", "grouped"]
     values: Literal["numbers", "any"]
+    single: bool
 
     @property
     def old_side(self) -> str:
         """The section of `4_old.sql` for the old side of the join, and the name of its table."""
-        return _OLD_SIDES[self.old, self.values]
+        return _OLD_SIDES[self.old, self.joined]
 
     @property
     def counted(self) -> str:
@@ -42,7 +44,14 @@ class Plan:
     @property
     def outcome(self) -> str:
         """The section of `5_classify.sql` for the join."""
-        return _OUTCOMES[self.values]
+        return _OUTCOMES[self.joined]
+
+    @property
+    def joined(self) -> Literal["numbers", "text", "texts"]:
+        """The values of a row in the join: doubles, one text, or several texts."""
+        if self.values == "numbers":
+            return "numbers"
+        return "text" if self.single else "texts"
 
     def after(self, misfit: Misfit) -> Self:
         """The plan after this one, given its misfit."""
@@ -51,11 +60,17 @@ class Plan:
 
 _OLD_SIDES = {
     ("once", "numbers"): "old_once_numbers",
-    ("once", "any"): "old_once",
+    ("once", "text"): "old_once_text",
+    ("once", "texts"): "old_once_texts",
     ("grouped", "numbers"): "old_grouped_numbers",
-    ("grouped", "any"): "old_grouped",
+    ("grouped", "text"): "old_grouped_text",
+    ("grouped", "texts"): "old_grouped_texts",
 }
-_OUTCOMES = {"numbers": "outcome_of_numbers", "any": "outcome_of_any"}
+_OUTCOMES = {
+    "numbers": "outcome_of_numbers",
+    "text": "outcome_of_text",
+    "texts": "outcome_of_texts",
+}
 _REMEDIES: dict[Misfit, dict[str, Any]] = {
     Misfit.SEPARATOR: {"keys": "exact"},
     Misfit.REPEATED_KEY: {"old": "grouped"},
