@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from diffing.core.comparison import Comparison
 from diffing.core.errors import DiffingError
 from diffing.csvfiles.alignment import Irreducible, shared_stretches
+from diffing.csvfiles.line_by_line import same_lines
 from diffing.csvfiles.scan import Portions
 from diffing.csvfiles.split import Cutting
 from diffing.engine.diff import Diff
@@ -345,6 +346,51 @@ def test_stretches_are_the_same_bytes_and_overlap_nowhere(
         borders = [place[side] for place in found]
         borders += [place[side] + place[2] for place in found if place[side] + place[2] < len(text)]
         assert all(border == 0 or text[border - 1 : border] == b"\n" for border in borders)
+
+
+FEW_LINES = st.lists(st.sampled_from([b"a\n", b"b\n", b"\n", b"cc\n"]), max_size=40)
+
+
+@given(
+    pairs=st.lists(
+        st.tuples(*[st.sampled_from([b"a\n", b"b\n", b"\n", b"cc\n"])] * 2), max_size=40
+    ),
+    more=st.tuples(FEW_LINES, FEW_LINES),
+    tails=st.tuples(st.sampled_from([b"", b"x"]), st.sampled_from([b"", b"x"])),
+)
+def test_lines_at_the_same_place_are_found_if_they_are_the_same_bytes(
+    pairs: list[tuple[bytes, bytes]],
+    more: tuple[list[bytes], list[bytes]],
+    tails: tuple[bytes, bytes],
+) -> None:
+    texts = [[pair[side] for pair in pairs] + more[side] for side in (0, 1)]
+    a, b = (b"".join(text) + tail for text, tail in zip(texts, tails, strict=True))
+    same = same_lines(a, b)
+    compared = [text[:end].count(b"\n") for text, end in zip((a, b), same.ends, strict=True)]
+
+    found = [line for i, j, size in same.parts for line in _pairs(a[i : i + size], b[j : j + size])]
+    together = list(zip(*texts, strict=False))[: compared[0]]
+    assert compared[0] == compared[1]
+    assert [(x, y) for x, y in together if x == y] == found
+    assert sum(map(len, texts[0][: compared[0]])) == same.ends[0]
+
+
+def _pairs(a: bytes, b: bytes) -> list[tuple[bytes, bytes]]:
+    return list(zip(a.splitlines(keepends=True), b.splitlines(keepends=True), strict=True))
+
+
+@pytest.mark.parametrize("inserted", [0, 1, 300])
+def test_lines_that_changed_all_over_leave_the_others_shared(tmp_path: Path, inserted: int) -> None:
+    before = lines(range(200_000)).splitlines(keepends=True)
+    after = [b"another " + line if not number % 80 else line for number, line in enumerate(before)]
+    after[100_000:100_000] = [b"more %d\n" % number for number in range(inserted)]
+    old, new = b"".join(before), b"".join(after)
+
+    found = stretches_of(tmp_path, old, new)
+
+    assert all(old[o : o + n] == new[p : p + n] for o, p, n in found)
+    shared = sum(old[o : o + n].count(b"\n") for o, _, n in found)
+    assert 200_000 * 79 // 80 - 5 <= shared <= 200_000 * 79 // 80
 
 
 def test_a_block_that_moved_is_found_where_it_was(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from diffing.csvfiles.first_difference import first_difference
+
 _SMALLEST_BLOCK, _BLOCK = 32 * 1024, 512 * 1024
 # If so many bytes after a line are the same in both files, only that line differs.
 _NEXT = 240
@@ -22,6 +24,9 @@ _NEAR, _WINDOWS = 1024, (8 * 1024, 64 * 1024, 512 * 1024)
 _RUN = 3
 # Lines of old by which stretches that moved are found: at most so many, at least so far apart.
 _ANCHORS, _APART = 16 * 1024, 16 * 1024
+# With so many differences in a block, the next one is compared line by line; but not so many blocks
+# after one into which lines were inserted.
+_MANY, _PAUSE = 50, 16
 # The places of new that are tried first, and the number of them that must be in old.
 _PLACES, _PLACES_WANTED = 12, 4
 # One difference in so many bytes still pays. A file may begin with as many differences as 1/100 of
@@ -134,6 +139,7 @@ class _Walk:
         self._found = Stretches()
         self._shared = self._differences = 0
         self._lost = False
+        self._pause = 0
         self._anchors = self._take_anchors()
         # used parts of old, ascending, and the start and end of the current one
         self._used: list[tuple[int, int]] = []
@@ -159,16 +165,19 @@ class _Walk:
         """Find the stretches."""
         old, new = self._old, self._new
         block = _BLOCK
+        many = False
         while new.at < new.size:
             self._on_step(new.at)
             self._require_little_difference()
+            before = self._differences
             a, b = old.read(block), new.read(block)
             if a == b:
                 ended = old.at + len(a) == old.size and new.at + len(b) == new.size
                 self._share(len(a) if ended else a.rfind(b"\n") + 1)
                 goes_on = ended or b"\n" in a
             else:
-                goes_on = self._compare(a, b)
+                goes_on = (many and self._by_line(a, b)) or self._compare(a, b)
+            many = self._differences - before >= _MANY
             if goes_on:
                 block = min(2 * block, _BLOCK)
             elif self._find_again():
@@ -186,7 +195,7 @@ class _Walk:
         old, new = self._old, self._new
         i = j = 0
         while True:
-            start = _parted(a, b, i, j)
+            start = first_difference(a, b, i, j)
             whole = a.rfind(b"\n", i, start) + 1
             if whole > i:
                 self._share(whole - i)
@@ -210,6 +219,29 @@ class _Walk:
                 i, j = i + met[0], j + met[1]
             else:
                 return False
+
+    def _by_line(self, a: bytes, b: bytes) -> bool:
+        """Compare two blocks line by line.
+
+        Returns:
+            Whether the next blocks can be compared: most of these lines were the same.
+        """
+        if self._pause:
+            self._pause -= 1
+            return False
+        # numpy takes long to import, and few differences need it not
+        from diffing.csvfiles.line_by_line import same_lines
+
+        old, new, same = self._old, self._new, same_lines(a, b)
+        self._differences += len(same.parts)
+        for i, j, length in same.parts:
+            self._found.add(old.at + i, new.at + j, length)
+            self._shared += length
+            self._end = old.at + i + length
+        old.at, new.at = old.at + same.ends[0], new.at + same.ends[1]
+        if same.ends[0] < len(a) // 2:
+            self._pause = _PAUSE
+        return same.ends[0] > 0
 
     def _share(self, length: int) -> None:
         old, new = self._old, self._new
@@ -296,26 +328,6 @@ class _Walk:
             insort(self._used, (self._from, self._end))
         self._old.limit = limit
         self._old.at = self._from = self._end = place
-
-
-def _parted(a: bytes, b: bytes, i: int, j: int) -> int:
-    """The offset in `a` of the first difference, compared from i and j on, or of an end."""
-    step = 512
-    while a[i : i + step] == b[j : j + step]:
-        if i + step >= len(a) or j + step >= len(b):
-            break
-        i, j = i + step, j + step
-        step = min(2 * step, 64 * 1024)
-    step = min(step, len(a) - i, len(b) - j)
-    if a[i : i + step] == b[j : j + step]:
-        return i + step
-    while step > 1:
-        half = step // 2
-        if a[i : i + half] == b[j : j + half]:
-            i, j, step = i + half, j + half, step - half
-        else:
-            step = half
-    return i
 
 
 def _lines(text: bytes, start: int) -> list[bytes]:
