@@ -8,6 +8,7 @@ import pytest
 from diffing.core.catalogue import Metric, load_catalogue
 from diffing.core.errors import BadCatalogue, MissingInput, UnknownMetric
 from diffing.files.inputs import find_inputs
+from tests.conftest import named
 from tests.service_under_test import Client, Service
 from tests.test_faults import wait_until
 
@@ -142,7 +143,9 @@ class TestFindInputs:
         new = tmp_path / f"revenue_new.csv{suffix}"
         new.touch()
 
-        assert (tmp_path / "revenue_old.csv", new) == find_inputs(metric, tmp_path)
+        found = find_inputs(metric, tmp_path)
+
+        assert (named(tmp_path / "revenue_old.csv"), named(new)) == found
 
     def test_the_file_that_the_catalogue_names_comes_first(
         self, tmp_path: Path, metric: Metric
@@ -150,7 +153,7 @@ class TestFindInputs:
         for suffix in ("", ".gz", ".zst"):
             (tmp_path / f"revenue_new.csv{suffix}").touch()
 
-        assert tmp_path / "revenue_new.csv" == find_inputs(metric, tmp_path)[1]
+        assert named(tmp_path / "revenue_new.csv") == find_inputs(metric, tmp_path)[1]
 
     def test_of_two_compressed_files_neither_is_taken(self, tmp_path: Path, metric: Metric) -> None:
         for suffix in (".gz", ".zst"):

@@ -18,14 +18,15 @@ from diffing.core.catalogue import load_catalogue
 from diffing.core.errors import DiffFailed, Interrupted
 from diffing.core.progress import Progress
 from diffing.core.settings import Settings
-from diffing.files.inputs import find_inputs
+from diffing.core.spec import DiffSpec
+from diffing.files.inputs import find_input
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from diffing.store.job import Submission
 from diffing.worker.supervisor import ChildFailed, Runner
 from diffing.worker.task import Task
 from tests import reference
-from tests.conftest import Mount, one_in, spec_of
+from tests.conftest import Mount, one_in
 from tests.service_under_test import (
     NEW,
     OLD,
@@ -468,10 +469,10 @@ def test_a_diff_goes_on_while_the_jobs_table_cannot_be_written(
 def task_in(service: Service, scratch: Path) -> Task:
     """What the first attempt at a job of the metric revenue is to do."""
     metric = load_catalogue(None).find("revenue")
-    old, new = find_inputs(metric, service.settings.input_dir)
+    old, new = (find_input(n, service.settings.input_dir) for n in (metric.old, metric.new))
     service.settings.make_folders()
     return Task(
-        spec_of(old, new, metric.comparison),
+        DiffSpec(old, new, metric.comparison),
         Outputs.of_attempt(service.settings.results_dir, 1, 1),
         Limits(1, "1GB", scratch),
     )

@@ -595,7 +595,15 @@ def test_what_is_no_name_of_an_input_file_is_a_422(idle: Client, name: str) -> N
         assert_problem(idle.post(path, json={"old": name, **more}), 422, "old: must name a .csv")
 
 
-@pytest.mark.parametrize("name", ["https://host/o.csv", "s3://bucket/o.csv.gz"])
+@pytest.mark.parametrize("name", ["https://host/o.csv", "S3://bucket/o.csv.gz"])
+def test_a_url_in_place_of_a_file_is_a_422(idle: Client, name: str) -> None:
+    for body in ({"old": name}, {"new": name}):
+        answer = idle.post(REVENUE, json=body)
+        words = "a request cannot name a URL. Send the file, or name the URL in the catalogue."
+        assert_problem(answer, 422, f"{next(iter(body))}: {words}")
+
+
+@pytest.mark.parametrize("name", ["ftp://host/o.csv", "sftp://bucket/o.csv.gz"])
 def test_an_address_in_place_of_a_file_is_a_422(idle: Client, name: str) -> None:
     scheme = name.partition("/")[0]
     answer = idle.post(REVENUE, json={"old": name})

@@ -17,9 +17,12 @@ from typing import TYPE_CHECKING, Any, Self
 from diffing.core.comparison import ALL, AUTO, Comparison, Duplicates
 from diffing.core.errors import BadArgument
 from diffing.core.grouping import places_of
+from diffing.core.input_file import InputFile
+from diffing.core.remote_file import RemoteFile, is_url
 from diffing.core.settings import load_settings
 from diffing.core.spec import AnalysisSpec, DiffSpec
 from diffing.engine.summary import Summary
+from diffing.files.fetch import Fetch
 from diffing.files.publish import new_scratch_folder
 from diffing.files.results import DIALECTS, OutputName, Outputs, as_plain, dialect_of
 from diffing.files.spool import taken
@@ -197,7 +200,7 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
     The settings, such as `DIFFING_MEMORY_LIMIT`, come from the environment.
 
     Args:
-        old: the old file: CSV, packed CSV, Parquet, or a pipe.
+        old: the old file: CSV, packed CSV, Parquet, a pipe, or a URL.
         new: the new file.
         key: the columns that identify a row: a name, or a list of names; "auto" finds some.
         value: the columns to compare, or patterns such as "price_*": a name, or a list of names.
@@ -263,7 +266,12 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
     with ExitStack() as failed:
         folder = new_scratch_folder()
         failed.callback(shutil.rmtree, folder, ignore_errors=True)
-        files = [taken(Path(p), side, folder) for p, side in ((old, "old"), (new, "new"))]
+        fetch = Fetch(folder, limits.most_temp)
+        files = [
+            _taken(old, "old", folder, fetch, may_be_missing=old_may_be_missing),
+            _taken(new, "new", folder, fetch),
+        ]
+        limits = limits.beside(fetch.bytes)
         comparison = Comparison.of(
             key=_names(key) or AUTO,
             value=_names(value) or ALL,
@@ -309,6 +317,20 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
         summary = run(partial(work.run, outputs), work.interrupt)
         failed.pop_all()
     return Difference(folder, summary, limits, spec, versions)
+
+
+def _taken(
+    given: PathLike, side: str, folder: Path, fetch: Fetch, *, may_be_missing: bool = False
+) -> InputFile:
+    """A file to read: the given one, or a copy of a stream or a remote file."""
+    name = os.fspath(given)
+    if not is_url(name):
+        return taken(Path(given), side, folder)
+    try:
+        file = RemoteFile.of(name)
+    except ValueError as error:
+        raise BadArgument(f"{side}: {error}.") from None
+    return fetch.copy(file, side, may_be_missing=may_be_missing)
 
 
 def _as_argument(key: Sequence[str]) -> str:

@@ -14,9 +14,10 @@ from diffing.api.bodies import json_of
 from diffing.api.http.problems import problem
 from diffing.api.jobs import NOT_STORED, iso
 from diffing.api.paging import cursor_after, id_in, limit_in, link_to_next
-from diffing.core.baseline import PIN_NAME
+from diffing.core.baseline import ACCEPTED, PIN_NAME
 from diffing.core.catalogue import Metric
 from diffing.core.errors import Conflict, ContentGone, MissingInput, UnknownMetric, Unprocessable
+from diffing.core.input_file import InputFile
 from diffing.core.text import faults
 from diffing.store.baselines import Acceptance, Pin
 from diffing.store.job import Job, Status
@@ -178,6 +179,11 @@ class BaselineViews:
             file = new_file(self._backend.settings, job, metric)
         except MissingInput as error:
             raise ContentGone(error.detail) from None
+        if not isinstance(file, InputFile):
+            raise ContentGone(
+                f"The new file of job {job.id} came from a URL and was not kept. In the catalogue, "
+                f'set old = "{ACCEPTED}" for the metric {metric.id}, and start a new job.'
+            )
         kept = self._backend.kept.keep(file, sha256)
         self._backend.jobs.keep_new(job, kept)
         return job, kept

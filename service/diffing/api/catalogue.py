@@ -54,5 +54,9 @@ class CatalogueViews:
 
 
 def _file(state: InputState) -> dict[str, Any]:
-    """A file that a new job would read, and whether it exists; without its path."""
-    return {"name": state.name, "there": state.bytes is not None, "bytes": state.bytes}
+    """A file that a new job would read, and whether it exists; without its path.
+
+    Only a job looks at a URL, so it is not known whether that exists.
+    """
+    there = None if state.is_remote else state.bytes is not None
+    return {"name": state.name, "there": there, "bytes": state.bytes}

@@ -8,10 +8,13 @@ from diffing.core.errors import Unprocessable
 from diffing.core.input_file import InputFile, named_apart
 from diffing.core.text import listed
 from diffing.csvfiles.open import header_of
+from diffing.files.inputs import Source
 
 
-def require_columns(comparison: Comparison, old: InputFile, new: InputFile) -> None:
+def require_columns(comparison: Comparison, old: Source, new: Source) -> None:
     """Refuse a diff that would fail because of a header. It reads the first bytes of the files.
+
+    It reads none of files on other machines: a request must not wait for them.
 
     Args:
         comparison: as it was asked for.
@@ -25,7 +28,7 @@ def require_columns(comparison: Comparison, old: InputFile, new: InputFile) -> N
         resolved(comparison, *headers)
 
 
-def missing_key(options: Options, old: InputFile, new: InputFile) -> Unprocessable:
+def missing_key(options: Options, old: Source, new: Source) -> Unprocessable:
     """The error for a diff without a key. It names the columns that both files have.
 
     Args:
@@ -46,11 +49,13 @@ def missing_key(options: Options, old: InputFile, new: InputFile) -> Unprocessab
 
 def _headers(
     options: Options,
-    old: InputFile,
-    new: InputFile,
+    old: Source,
+    new: Source,
     columns: tuple[Sequence[str], Sequence[str]],
 ) -> tuple[Header, Header] | None:
     """The headers of both files, by the names of new; None if the first bytes do not show them."""
+    if not (isinstance(old, InputFile) and isinstance(new, InputFile)):
+        return None
     old, new = named_apart(old, new)
     may_be_empty = options.old_may_be_missing
     of_old = header_of(old, columns[0], options.old_dialect, may_be_empty=may_be_empty)

@@ -10,6 +10,7 @@ from diffing.core.catalogue import Metric
 from diffing.core.comparison import ALL, Columns, Comparison, Key, Options
 from diffing.core.errors import BadArgument, Unprocessable
 from diffing.core.input_file import ENDINGS
+from diffing.core.remote_file import is_url
 from diffing.core.text import faults, shown
 from diffing.csvfiles.recognise import address
 
@@ -19,6 +20,10 @@ _LONGEST_FAULTS = 1000
 
 
 def _input_name(name: str) -> str:
+    if is_url(name):
+        raise ValueError(
+            "a request cannot name a URL. Send the file, or name the URL in the catalogue"
+        )
     if (refusal := address(name)) and not name.startswith("file:"):
         raise ValueError(refusal.rstrip("."))
     usual = re.fullmatch(rf"[^/\\.\x00-\x1f][^/\\\x00-\x1f]*{ENDINGS}", name)

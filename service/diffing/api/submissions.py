@@ -29,7 +29,7 @@ from diffing.core.errors import (
     Unprocessable,
 )
 from diffing.core.input_file import InputFile
-from diffing.files.inputs import find_input, find_inputs
+from diffing.files.inputs import Source, find_input, find_inputs, new_of, old_of
 from diffing.files.uploads import Upload
 from diffing.store.job import FINISHED, Job, Submission
 
@@ -78,6 +78,11 @@ class _Asked:
 def _uploaded(upload: Upload) -> tuple[InputFile, InputFile]:
     old, new = upload.paths
     return InputFile(old, upload.names["old"]), InputFile(new, upload.names["new"])
+
+
+def _recorded(file: Source) -> str | None:
+    """The name of a file for the jobs table; None for a URL, which the catalogue keeps."""
+    return file.name if isinstance(file, InputFile) else None
 
 
 def is_fresh(request: Request) -> bool:
@@ -228,8 +233,8 @@ class Submissions:
         submission = Submission(
             metric=metric.id if metric else None,
             comparison=comparison.model_dump(mode="json") if comparison else None,
-            old=(baseline or old.name) if are_named else None,
-            new=new.name if are_named else None,
+            old=(baseline or _recorded(old)) if are_named else None,
+            new=_recorded(new) if are_named else None,
             upload=body.upload.name if body.upload else None,
             owner=asked.owner,
             idempotency_key=asked.idempotency_key,
@@ -259,18 +264,21 @@ class Submissions:
         metric: Metric | None,
         upload: Upload | None,
         may_be_missing: bool,
-    ) -> tuple[InputFile, InputFile]:
+    ) -> tuple[Source, Source]:
         """The files: sent, named, or those of the metric. Only old may be missing."""
         if upload:
             return _uploaded(upload)
         folder = self._backend.settings.input_dir
         if metric and not (options.old or options.new):
-            old, new = find_inputs(metric, folder, may_be_missing)
-        else:
-            names = options.old or (metric and metric.old), options.new or (metric and metric.new)
-            old = find_input(names[0] or "", folder, may_be_missing=may_be_missing)
-            new = find_input(names[1] or "", folder)
-        return InputFile(old, old.name), InputFile(new, new.name)
+            return find_inputs(metric, folder, may_be_missing)
+        old: Source = (
+            old_of(metric, folder, may_be_missing=may_be_missing)
+            if metric and not options.old
+            else find_input(options.old, folder, may_be_missing=may_be_missing)
+        )
+        if metric and not options.new:
+            return old, new_of(metric, folder)
+        return old, find_input(options.new, folder)
 
     @staticmethod
     def _baseline(options: MetricOptions, metric: Metric | None, body: Body) -> str | None:
@@ -280,7 +288,7 @@ class Submissions:
 
     def _against_baseline(
         self, options: MetricOptions, metric: Metric, comparison: Comparison | None
-    ) -> tuple[InputFile, InputFile, Comparison]:
+    ) -> tuple[Source, Source, Comparison]:
         """The kept file, the new one, and the comparison of both.
 
         Raises:
@@ -288,13 +296,10 @@ class Submissions:
             MissingInput: the new file is missing.
         """
         baseline = self._backend.baselines.named(metric.id, options.old or metric.old)
-        path = find_input(
-            options.new or metric.new,
-            self._backend.settings.input_dir,
-            "" if options.new else f" of the metric {metric.id}",
-        )
+        folder = self._backend.settings.input_dir
+        new = find_input(options.new, folder) if options.new else new_of(metric, folder)
         chosen = against(baseline, comparison or metric.comparison)
-        return self._backend.kept.file_of(baseline), InputFile(path, path.name), chosen
+        return self._backend.kept.file_of(baseline), new, chosen
 
     def _missing_key(self, body: Body) -> Unprocessable:
         """The error for a one-off diff without a key; that of other members comes first."""

@@ -21,22 +21,21 @@ from diffing.cli.console import (
     warn,
 )
 from diffing.cli.dialects import with_dialects
-from diffing.cli.files import pair, require_files, with_columns
+from diffing.cli.files import file_or_url, pair, require_files, with_columns
 from diffing.cli.options import DataDir, Metrics, Quiet, with_comparison
 from diffing.cli.outputs import Format, Wanted
 from diffing.cli.suggest import require_key
+from diffing.cli.taking import Taking
 from diffing.core.baseline import ACCEPTED
 from diffing.core.catalogue import Metric, load_catalogue
 from diffing.core.comparison import Comparison
 from diffing.core.errors import BadArgument
 from diffing.core.grouping import columns_in, places_of
-from diffing.core.input_file import InputFile
+from diffing.core.remote_file import RemoteFile
 from diffing.core.settings import Settings, load_settings
 from diffing.core.spec import DiffSpec
-from diffing.files.inputs import find_inputs
+from diffing.files.inputs import Source, find_inputs
 from diffing.files.publish import require_apart, scratch_folder
-from diffing.files.spool import taken
-from diffing.files.uploads import SIDES
 from diffing.sandbox.limits import Limits
 
 if TYPE_CHECKING:
@@ -57,16 +56,24 @@ _AS_TEXT = Path("-")
 @with_comparison
 def diff(  # noqa: PLR0913 - typer makes an option of each
     files: Annotated[
-        list[Path] | None,
+        list[Any] | None,
         typer.Argument(
-            metavar="OLD NEW", help="Two files: CSV, packed CSV or Parquet; - is standard input."
+            metavar="OLD NEW",
+            help="Two files or URLs: CSV, packed CSV or Parquet; - is standard input.",
+            parser=file_or_url,
         ),
     ] = None,
     old: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="OLD, as an option.", show_default=False)
+        Any,
+        typer.Option(
+            metavar="FILE", help="OLD, as an option.", show_default=False, parser=file_or_url
+        ),
     ] = None,
     new: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="NEW, as an option.", show_default=False)
+        Any,
+        typer.Option(
+            metavar="FILE", help="NEW, as an option.", show_default=False, parser=file_or_url
+        ),
     ] = None,
     metric: Annotated[
         str | None,
@@ -170,7 +177,8 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
             explain=folder / "explained.json" if explain == _AS_TEXT else explain,
             cells=cells and target_of(cells),
         )
-        spec = _spec(settings, entry, paths, options, folder)
+        taking = Taking(settings, folder, quiet=quiet)
+        spec = _spec(taking, entry, paths, options)
         spec = replace(spec, fingerprint=spec.fingerprint or fingerprint)
         columns = columns_in(by or ())
         wanted = replace(wanted, by=places_of(columns, spec.comparison.key))
@@ -179,7 +187,7 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
             raise BadArgument("Give --expect with --exit-code verdict, or a metric with rules.")
         require_apart(spec.inputs, wanted.paths)
         with progress("starting", quiet=quiet) as report:
-            limits = Limits.of(settings, folder)
+            limits = Limits.of(settings, folder).beside(taking.fetched_bytes)
             work = Diff(spec, limits)
             found = wanted.written(
                 lambda outputs: run(
@@ -232,28 +240,40 @@ def _tell(document: Path, console: Console) -> None:
 
 
 def _spec(
-    settings: Settings,
+    taking: Taking,
     entry: Metric | None,
-    paths: tuple[Path | None, Path | None],
+    files: tuple[Path | RemoteFile | None, Path | RemoteFile | None],
     options: dict[str, Any],
-    folder: Path,
 ) -> DiffSpec:
     """The order for the diff: the given files, or those of the metric."""
-    given = [path and taken(path, side, folder) for path, side in zip(paths, SIDES, strict=True)]
     if entry:
         comparison = entry.with_options(options)
-        if entry.old == ACCEPTED and not given[0]:
-            raise BadArgument(
-                f"The metric {entry.id} is compared with its accepted file, which the service has. "
-                f"Give --old FILE, or use: diffing submit {entry.id}"
-            )
-        if not all(given):
-            found = find_inputs(entry, settings.input_dir, comparison.old_may_be_missing)
-            of_metric = [InputFile(path, path.name) for path in found]
-            given = [mine or other for mine, other in zip(given, of_metric, strict=True)]
-        old, new = (file for file in given if file)
+        old, new = taking.both(
+            _with_those_of(entry, files, taking.settings, comparison),
+            old_may_be_missing=comparison.old_may_be_missing,
+        )
         return DiffSpec(old, new, comparison, entry.id, entry.fingerprint)
-    old, new = (file for file in given if file)
+    given = [file for file in files if file]
+    old, new = taking.both(given, old_may_be_missing=options.get("first") == "added")
     chosen = with_columns(options, [old, new])
-    require_key(chosen, [old, new], settings)
+    require_key(chosen, [old, new], taking.settings)
     return DiffSpec(old, new, Comparison.of(**chosen))
+
+
+def _with_those_of(
+    entry: Metric,
+    given: Sequence[Path | RemoteFile | None],
+    settings: Settings,
+    comparison: Comparison,
+) -> Sequence[Path | Source]:
+    """The given files, and those of the metric in the place of others."""
+    old, new = given
+    if entry.old == ACCEPTED and not old:
+        raise BadArgument(
+            f"The metric {entry.id} is compared with its accepted file, which the service has. "
+            f"Give --old FILE, or use: diffing submit {entry.id}"
+        )
+    if old and new:
+        return old, new
+    found = find_inputs(entry, settings.input_dir, comparison.old_may_be_missing)
+    return old or found[0], new or found[1]

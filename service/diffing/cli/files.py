@@ -2,23 +2,39 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from diffing.core.csv_record import fields_of
 from diffing.core.dialect import SIDES, Dialect, by_side
 from diffing.core.errors import BadArgument
 from diffing.core.input_file import InputFile
+from diffing.core.remote_file import RemoteFile, is_url
 from diffing.core.text import shown
 from diffing.csvfiles.open import columns_of
 from diffing.files.spool import STANDARD_INPUT
 
+_File = TypeVar("_File", Path, Path | RemoteFile)
 _LISTS = ("key", "value", "text", "time", "totals_by")
 _EXAMPLE = "such as diffing old.csv new.csv -k id"
 
 
+def file_or_url(word: str) -> Path | RemoteFile:
+    """A file as it was typed. A path would lose a part of a URL.
+
+    Raises:
+        BadArgument: it is not a usable URL.
+    """
+    if not is_url(word):
+        return Path(word)
+    try:
+        return RemoteFile.of(word)
+    except ValueError as error:
+        raise BadArgument(f"A file {error}.") from None
+
+
 def pair(
-    named: Sequence[Path], old: Path | None, new: Path | None
-) -> tuple[Path | None, Path | None]:
+    named: Sequence[_File], old: _File | None, new: _File | None
+) -> tuple[_File | None, _File | None]:
     """The old and the new file.
 
     Args:
@@ -44,7 +60,7 @@ def pair(
     return paths[0], paths[1]
 
 
-def require_files(old: Path | None, new: Path | None) -> None:
+def require_files(old: Path | RemoteFile | None, new: Path | RemoteFile | None) -> None:
     """Check that both files are given.
 
     Raises:

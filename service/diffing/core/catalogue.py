@@ -16,6 +16,7 @@ from diffing.core.baseline import ACCEPTED
 from diffing.core.comparison import Comparison
 from diffing.core.errors import BadCatalogue, UnknownMetric, remedy
 from diffing.core.input_file import ENDINGS
+from diffing.core.remote_file import RemoteFile, is_url
 from diffing.core.text import faults, shown
 
 _log = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ def _old_name(name: str) -> str:
 
 
 def _file_name(name: str) -> str:
+    if is_url(name):
+        return RemoteFile.of(name).url
     if not re.fullmatch(rf"[^/\\]+{ENDINGS}", name):
         raise ValueError("must name a .csv, .tsv, .txt, .zip or .parquet file, without a folder")
     return name
@@ -51,7 +54,7 @@ class Metric(Comparison):
     Args:
         id: part of the URL.
         aliases: other ids of the same metric.
-        old, new: file names, without a folder; old may be `ACCEPTED`.
+        old, new: file names, without a folder, or URLs; old may be `ACCEPTED`.
         accept: "when expected" accepts the new file of a job whose verdict is passed.
         fingerprint: take a fingerprint of each input.
     """

@@ -8,9 +8,32 @@ from typing import Any, ClassVar
 from diffing.core.comparison import Comparison
 from diffing.core.dialect import PLAIN, FullDialect
 from diffing.core.input_file import InputFile
+from diffing.core.remote_file import RemoteFile
 
 Contents = tuple[str | None, str | None]
 """The SHA-256 of old and new; None for a missing old."""
+
+
+@dataclass(frozen=True)
+class FetchSpec:
+    """The order to copy the files of a diff to this machine.
+
+    Args:
+        files: the remote files by side, "old" or "new".
+        folder: for the copies.
+        old_may_be_missing: whether the old one need not exist.
+    """
+
+    word: ClassVar = "fetch"
+
+    files: Mapping[str, RemoteFile]
+    folder: Path
+    old_may_be_missing: bool = False
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The files that it reads on this machine: none."""
+        return []
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ class Room:
         """
         if shutil.disk_usage(self._folder).free - size < self._left:
             raise OutOfDisk(
-                f"{self._name}: an uncompressed copy would fill the disk. "
+                f"{self._name}: a copy would fill the disk. "
                 "Free some space and start the job again."
             )
 

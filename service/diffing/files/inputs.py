@@ -1,4 +1,4 @@
-"""Finds the files of a metric in the folder of inputs."""
+"""Finds the files of a metric: in the folder of inputs, or by their URLs."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,34 +7,47 @@ from pathlib import Path
 from diffing.core.baseline import ACCEPTED
 from diffing.core.catalogue import Metric
 from diffing.core.errors import MissingInput
-from diffing.core.input_file import PACKED
+from diffing.core.input_file import PACKED, InputFile
+from diffing.core.remote_file import RemoteFile, is_url
 from diffing.core.text import shown
+
+Source = InputFile | RemoteFile
+"""A file to compare, on this machine or on another one."""
 
 
 @dataclass(frozen=True)
 class InputState:
-    """A file that a new job would read; without a size, it is missing.
+    """A file that a new job would read; without a size, it is missing, or on another machine.
 
     Args:
-        name: of the file, without its folder.
+        name: of the file, without its folder, or its URL.
         bytes: size on disk.
         modified: time of the last change, in UTC.
+        is_remote: whether it is on another machine, where only a job looks.
     """
 
     name: str
     bytes: int | None = None
     modified: datetime | None = None
+    is_remote: bool = False
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether a job would not find it."""
+        return self.bytes is None and not self.is_remote
 
 
 def state_of_input(name: str, folder: Path) -> InputState:
     """The state of an input file, which may be compressed even if its name is not.
 
     Args:
-        name: of the file.
+        name: of the file, or its URL.
         folder: of the inputs.
     """
+    if is_url(name):
+        return InputState(RemoteFile.of(name).name, is_remote=True)
     try:
-        path = find_input(name, folder)
+        path = find_input(name, folder).path
         found = path.stat()
     except (MissingInput, FileNotFoundError):
         return InputState(name)
@@ -43,8 +56,8 @@ def state_of_input(name: str, folder: Path) -> InputState:
 
 def find_inputs(
     metric: Metric, folder: Path, old_may_be_missing: bool = False
-) -> tuple[Path, Path]:
-    """The paths of a metric's old and new file. That of an accepted file is not one.
+) -> tuple[Source, Source]:
+    """A metric's old and new file. An accepted file is not looked for.
 
     Args:
         metric: names the files.
@@ -54,22 +67,43 @@ def find_inputs(
     Raises:
         MissingInput: as from `find_input`.
     """
-    of_metric = f" of the metric {metric.id}"
     if metric.old == ACCEPTED:  # the service keeps it
-        return folder / ACCEPTED, find_input(metric.new, folder, of_metric)
-    old = find_input(metric.old, folder, of_metric, may_be_missing=old_may_be_missing)
-    return old, find_input(metric.new, folder, of_metric)
+        return InputFile(folder / ACCEPTED, ACCEPTED), new_of(metric, folder)
+    return old_of(metric, folder, may_be_missing=old_may_be_missing), new_of(metric, folder)
+
+
+def old_of(metric: Metric, folder: Path, *, may_be_missing: bool = False) -> Source:
+    """A metric's old file, which is not an accepted one. The arguments are those of `find_input`.
+
+    Raises:
+        MissingInput: as from `find_input`.
+    """
+    if is_url(metric.old):
+        return RemoteFile.of(metric.old)
+    words = f" of the metric {metric.id}"
+    return find_input(metric.old, folder, words, may_be_missing=may_be_missing)
+
+
+def new_of(metric: Metric, folder: Path) -> Source:
+    """A metric's new file. The arguments are those of `find_input`.
+
+    Raises:
+        MissingInput: as from `find_input`.
+    """
+    if is_url(metric.new):
+        return RemoteFile.of(metric.new)
+    return find_input(metric.new, folder, f" of the metric {metric.id}")
 
 
 def find_input(
     name: str, folder: Path, of_metric: str = "", *, may_be_missing: bool = False
-) -> Path:
-    """The path of an input file, which may be compressed even if its name is not.
+) -> InputFile:
+    """An input file, which may be compressed even if its name is not.
 
     It may be a link to another file in the folder. The folder may be a link to anywhere.
 
     Args:
-        name: of the file.
+        name: of the file; never a URL, because a request may give it.
         folder: of the inputs.
         of_metric: names the metric in errors.
         may_be_missing: whether the file need not exist.
@@ -83,7 +117,7 @@ def find_input(
             f"The input file {path.name}{of_metric} is a link that leads out of the data folder's "
             "input/. Put the file itself there."
         )
-    return path
+    return InputFile(path, path.name)
 
 
 def _find(name: str, folder: Path, of_metric: str, may_be_missing: bool) -> Path:

@@ -1,7 +1,7 @@
 """The limits of one diff: threads, memory and disk."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -51,6 +51,18 @@ class Limits:
             exact_keys=settings.exact_keys,
             max_unpacked_bytes=settings.max_unpacked_bytes,
         )
+
+    @property
+    def most_temp(self) -> float:
+        """Most bytes of temporary files, if that is set."""
+        return math.inf if self.temp is None else bytes_in(self.temp)
+
+    def beside(self, size: int) -> Self:
+        """The limits of a diff whose copied inputs take so many bytes of its disk space."""
+        if self.temp is None or not size:
+            return self
+        left = bytes_in(self.temp) - size
+        return replace(self, temp=f"{max(left, 0) // 1000}KB")
 
     @property
     def memory_of_duckdb(self) -> str:

@@ -5,7 +5,7 @@ from diffing.core.catalogue import Metric
 from diffing.core.input_file import InputFile
 from diffing.core.settings import Settings
 from diffing.files import uploads
-from diffing.files.inputs import find_input
+from diffing.files.inputs import Source, find_input, new_of, old_of
 from diffing.store.job import Job
 
 
@@ -21,7 +21,7 @@ def old_name(job: Job, metric: Metric | None) -> str:
 
 def old_file(
     settings: Settings, job: Job, metric: Metric | None, *, may_be_missing: bool
-) -> InputFile:
+) -> Source:
     """The old file of a job.
 
     Args:
@@ -36,16 +36,12 @@ def old_file(
     if job.upload:
         path, _ = uploads.files_of(settings.uploads_dir, job.upload)
         return InputFile(path, job.old or path.name)
-    path = find_input(
-        old_name(job, metric),
-        settings.input_dir,
-        _words_for(job, metric),
-        may_be_missing=may_be_missing,
-    )
-    return InputFile(path, path.name)
+    if metric and not job.old:
+        return old_of(metric, settings.input_dir, may_be_missing=may_be_missing)
+    return find_input(job.old or "", settings.input_dir, may_be_missing=may_be_missing)
 
 
-def new_file(settings: Settings, job: Job, metric: Metric | None) -> InputFile:
+def new_file(settings: Settings, job: Job, metric: Metric | None) -> Source:
     """The new file of a job.
 
     Args:
@@ -59,10 +55,6 @@ def new_file(settings: Settings, job: Job, metric: Metric | None) -> InputFile:
     if job.upload:
         _, path = uploads.files_of(settings.uploads_dir, job.upload)
         return InputFile(path, job.new or path.name)
-    name = job.new or (metric.new if metric else "")
-    path = find_input(name, settings.input_dir, _words_for(job, metric))
-    return InputFile(path, path.name)
-
-
-def _words_for(job: Job, metric: Metric | None) -> str:
-    return f" of the metric {metric.id}" if metric and not job.new else ""
+    if metric and not job.new:
+        return new_of(metric, settings.input_dir)
+    return find_input(job.new or "", settings.input_dir)

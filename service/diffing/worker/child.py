@@ -1,4 +1,4 @@
-"""The child process of one diff, conversion or analysis."""
+"""The child process of one fetch, diff, conversion or analysis."""
 
 import logging
 from collections.abc import Callable
@@ -9,12 +9,13 @@ from typing import Any
 from diffing.core import logs
 from diffing.core.errors import DiffingError, OutOfMemory, of_os
 from diffing.core.progress import Progress
-from diffing.core.spec import AnalysisSpec, CellsSpec, ConversionSpec, DiffSpec
+from diffing.core.spec import AnalysisSpec, CellsSpec, ConversionSpec, DiffSpec, FetchSpec
 from diffing.engine.analysis.analyse import Analysis
 from diffing.engine.analysis.cells import Cells
 from diffing.engine.convert import convert
 from diffing.engine.diff import AnsweredBefore, Diff
 from diffing.engine.sql import SQL_DIR
+from diffing.files.fetch import Fetch
 from diffing.files.results import Outputs
 from diffing.sandbox import landlock
 from diffing.sandbox.process import bound_memory, ignore_signals, leave_no_core
@@ -54,6 +55,8 @@ def _run(task: Task, sender: Connection) -> None:
 
 def _done(task: Task, on_progress: Callable[[Progress], None]) -> dict[str, Any]:
     """Run the order, and return its summary as JSON values, or the contents as `answered`."""
+    if isinstance(task.spec, FetchSpec):
+        return _fetched(task.spec, task.limits.most_temp, on_progress)
     on_ready = partial(_enclose, task)
     if isinstance(task.spec, DiffSpec):
         diff = Diff(task.spec, task.limits)
@@ -69,6 +72,21 @@ def _done(task: Task, on_progress: Callable[[Progress], None]) -> dict[str, Any]
     else:
         convert(task.spec, task.outputs, task.limits, on_ready)
     return {}
+
+
+def _fetched(
+    spec: FetchSpec, most: float, on_progress: Callable[[Progress], None]
+) -> dict[str, Any]:
+    """Fetch files, and return the name of each copy, and its name for the user, by side.
+
+    This process needs the network, so it does not parse what it fetches.
+    """
+    fetch, found = Fetch(spec.folder, most), {}
+    for side, file in spec.files.items():
+        may_be_missing = side == "old" and spec.old_may_be_missing
+        copy = fetch.copy(file, side, on_progress, may_be_missing=may_be_missing)
+        found[side] = [copy.path.name, copy.name]
+    return found
 
 
 def _enclose(task: Task, parts: Outputs) -> None:

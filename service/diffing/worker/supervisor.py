@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from diffing.core.errors import DiffFailed, DiffingError, Failure, Interrupted, TimedOut
 from diffing.core.progress import Progress
-from diffing.core.spec import AnalysisSpec, CellsSpec, ConversionSpec, DiffSpec
+from diffing.core.spec import AnalysisSpec, CellsSpec, ConversionSpec, DiffSpec, FetchSpec
 from diffing.worker.task import Task
 
 # Each beat is a transaction. Jobs of a few milliseconds need not report all stages.
@@ -29,6 +29,7 @@ _START_SECONDS = 60
 _END_SECONDS = 1
 # What takes less time than a run that took too long.
 _FASTER = {
+    FetchSpec.word: "fetch smaller files",
     DiffSpec.word: "compare smaller files",
     ConversionSpec.word: "fetch the result as CSV",
     AnalysisSpec.word: "fetch the result as CSV",
@@ -114,16 +115,18 @@ class Runner:
         task: Task,
         attempt: Attempt,
         on_progress: Callable[[Progress], None] = lambda _: None,
+        since: float | None = None,
     ) -> dict[str, Any]:
-        """Run a diff, a conversion, an analysis or a list of cells.
+        """Run a fetch, a diff, a conversion, an analysis or a list of cells.
 
         Args:
             task: the order.
             attempt: gets a beat every `beat_seconds`, and earlier with new progress.
             on_progress: called with each progress of the diff.
+            since: when its time began, by the clock `time.monotonic`; None for now.
 
         Returns:
-            The summary of a diff, as JSON values.
+            The summary of a diff, or the copies of a fetch, as JSON values.
 
         Raises:
             ChildFailed: the child reported a failure.
@@ -134,7 +137,7 @@ class Runner:
         receiver, sender = self._context.Pipe(duplex=False)
         with receiver, self._child(task, sender, attempt) as child:
             sender.close()
-            return self._wait(child, receiver, attempt, on_progress)
+            return self._wait(child, receiver, attempt, on_progress, since)
 
     def close(self) -> None:
         """End all children. Each running `run` raises Interrupted."""
@@ -149,9 +152,10 @@ class Runner:
         receiver: Connection,
         attempt: Attempt,
         on_progress: Callable[[Progress], None],
+        since: float | None,
     ) -> dict[str, Any]:
         progress = None
-        deadline = time.monotonic() + self._timeout
+        deadline = (time.monotonic() if since is None else since) + self._timeout
         beaten, due, look = -math.inf, 0.0, 0.0
         while True:
             now = time.monotonic()

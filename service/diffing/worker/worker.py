@@ -3,10 +3,11 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from diffing.core import logs, tracing
 from diffing.core.catalogue import Catalogue, Metric
@@ -19,9 +20,12 @@ from diffing.core.errors import (
     Interrupted,
     of_os,
 )
+from diffing.core.input_file import InputFile
 from diffing.core.question import question_of
+from diffing.core.remote_file import RemoteFile
 from diffing.core.settings import Settings
-from diffing.core.spec import DiffSpec
+from diffing.core.spec import DiffSpec, FetchSpec
+from diffing.files.inputs import Source
 from diffing.files.results import Outputs
 from diffing.sandbox import landlock
 from diffing.sandbox.limits import Limits
@@ -49,6 +53,8 @@ _log = logging.getLogger(__name__)
 _SWEEP_SECONDS = 60.0
 # For attempts to record the end of a job. After that, a reaper takes it over.
 _PATIENCE_SECONDS = 60.0
+
+_Run = Callable[[Task], dict[str, Any]]
 
 
 class Worker:
@@ -167,10 +173,16 @@ class Worker:
     def _answered(self, job: Job, stages: tracing.Stages) -> Callable[[], object]:
         """Take the result of a job that answered the same question, or run the diff."""
         metric = self._metric(job)
-        spec, claim = self._spec(job, metric), Claim(self._jobs, job)
+        run = partial(
+            self._runner.run,
+            attempt=Claim(self._jobs, job),
+            on_progress=stages,
+            since=time.monotonic(),
+        )
+        spec = self._spec(job, metric, run)
         question = question_of(spec, exact_keys=self._settings.exact_keys)
         known = frozenset() if job.fresh else self._answers.worth_a_look(job, question, spec)
-        found = self._runner.run(self._task(job, replace(spec, answered=known)), claim, stages)
+        found = run(self._task(job, replace(spec, answered=known)))
         end = None
         if "answered" in found:
             takes_totals = spec.comparison.takes_totals
@@ -179,7 +191,7 @@ class Worker:
             ):
                 end = End(answer.summary or {}, question, answer.id)
             else:  # its files were removed meanwhile
-                found = self._runner.run(self._task(job, spec), claim, stages)
+                found = run(self._task(job, spec))
         end = self._baselines.end_of(job, metric, spec, end or End(found, question))
         return partial(self._succeed, job, end)
 
@@ -220,26 +232,56 @@ class Worker:
         except (DatabaseUnavailable, OSError) as error:
             _log.warning("job %d: its temporary files stay until the next sweep: %s", job.id, error)
 
-    def _spec(self, job: Job, metric: Metric | None) -> DiffSpec:
+    def _spec(self, job: Job, metric: Metric | None, run: _Run) -> DiffSpec:
         comparison = self._comparison(job, metric)
-        new = new_file(self._settings, job, metric)
+        may_be_missing = comparison.old_may_be_missing
+        sources: dict[str, Source] = {}
+        if not has_baseline(job, metric):
+            old = old_file(self._settings, job, metric, may_be_missing=may_be_missing)
+            sources["old"] = old
+        sources["new"] = new_file(self._settings, job, metric)
+        files = self._here(job, sources, run, may_be_missing=may_be_missing)
+        new = files["new"]
         fingerprint = metric is not None and metric.fingerprint
-        spec = DiffSpec(new, new, comparison, job.metric, fingerprint, sha256=True)
+        spec = DiffSpec(
+            files.get("old", new), new, comparison, job.metric, fingerprint, sha256=True
+        )
         if metric and has_baseline(job, metric):
             return self._baselines.compared(job, metric, spec)
-        may_be_missing = comparison.old_may_be_missing
-        old = old_file(self._settings, job, metric, may_be_missing=may_be_missing)
-        return replace(spec, old=old)
+        return spec
 
-    def _task(self, job: Job, spec: DiffSpec) -> Task:
-        scratch = self._settings.scratch_dir(job.id, job.attempt)
-        scratch.mkdir(exist_ok=True)
+    def _here(
+        self, job: Job, sources: Mapping[str, Source], run: _Run, *, may_be_missing: bool
+    ) -> dict[str, InputFile]:
+        """The files on this machine, by side. Those on other machines are fetched."""
+        found = {side: file for side, file in sources.items() if isinstance(file, InputFile)}
+        remote = {side: file for side, file in sources.items() if isinstance(file, RemoteFile)}
+        if remote:
+            folder = self._settings.scratch_dir(job.id, job.attempt) / "fetched"
+            folder.mkdir(parents=True, exist_ok=True)
+            copies = run(self._task(job, FetchSpec(remote, folder, may_be_missing)))
+            found |= {side: InputFile(folder / copy, name) for side, (copy, name) in copies.items()}
+        return found
+
+    def _task(self, job: Job, spec: FetchSpec | DiffSpec) -> Task:
         return Task(
             spec=spec,
             outputs=Outputs.of_attempt(self._settings.results_dir, job.id, job.attempt),
-            limits=Limits.of(self._settings, scratch),
+            limits=self._limits(job, spec),
             log=logs.Style(self._settings.log_level, self._settings.log_format),
             said=_said_of(job),
+        )
+
+    def _limits(self, job: Job, spec: FetchSpec | DiffSpec) -> Limits:
+        scratch = self._settings.scratch_dir(job.id, job.attempt)
+        scratch.mkdir(exist_ok=True)
+        copies = [path for path in spec.inputs if path.is_relative_to(scratch)]
+        if not copies:
+            return Limits.of(self._settings, scratch)
+        own = scratch / "own"  # a diff must not be able to write to the copies
+        own.mkdir(exist_ok=True)
+        return Limits.of(self._settings, own).beside(
+            sum(path.stat().st_size for path in copies if path.exists())
         )
 
     def _comparison(self, job: Job, metric: Metric | None) -> Comparison:

@@ -56,10 +56,10 @@ class MetricRow:
 
     @property
     def may_start(self) -> bool:
-        """Whether both files are there."""
+        """Whether both files are there, as far as is known."""
         may_be_missing = self.metric.old_may_be_missing or self.metric.old == ACCEPTED
-        has_old = self.old.bytes is not None or may_be_missing
-        return has_old and self.new.bytes is not None
+        has_old = may_be_missing or not self.old.is_missing
+        return has_old and not self.new.is_missing
 
 
 class StartPage:

@@ -1,0 +1,170 @@
+"""A bucket on loopback: an S3 server, and a gate before it that can stop."""
+
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Self
+
+import httpx2
+
+from tests.service_under_test import PATIENCE_SECONDS, Program
+
+NAME = "exports"
+SECRET = "s3cr3t-of-the-bucket"  # noqa: S105 - the server takes any
+_BLOCK = 64 * 1024
+_DENIED = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:GetObject",
+            "Resource": f"arn:aws:s3:::{NAME}/denied/*",
+        }
+    ],
+}
+
+
+class Bucket:
+    """A bucket with files, whose server ends with the block. Files below `denied/` are refused."""
+
+    def __init__(self) -> None:
+        self._server = Program(
+            lambda stderr: subprocess.Popen(
+                [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        )
+        port = int(self._server.saw(r"Running on http://127\.0\.0\.1:(\d+)")[1])
+        self._client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS)
+        self._put(f"/{NAME}")
+        self._put(f"/{NAME}?policy", json.dumps(_DENIED).encode())
+        self.gate = Gate(port)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.gate.close()
+        self._client.close()
+        self._server.close()
+        self._server.drain()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables with which programs find the bucket."""
+        return {
+            "AWS_ENDPOINT_URL": self.gate.url,
+            "AWS_ACCESS_KEY_ID": "tests",
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+
+    def put(self, key: str, content: str | bytes) -> str:
+        """Write a file that everyone may read, and return its URL."""
+        data = content.encode() if isinstance(content, str) else content
+        self._put(f"/{NAME}/{key}", data, {"x-amz-acl": "public-read"})
+        return f"s3://{NAME}/{key}"
+
+    def remove(self, key: str) -> None:
+        """Remove a file."""
+        assert self._client.delete(f"/{NAME}/{key}").is_success
+
+    def over_http(self, key: str) -> str:
+        """The URL of a file for a web client, with what must not be said."""
+        return f"{self.gate.url}/{NAME}/{key}?signature={SECRET}"
+
+    def _put(self, path: str, data: bytes = b"", headers: dict[str, str] | None = None) -> None:
+        answer = self._client.put(path, content=data, headers=headers)
+        assert answer.is_success, answer.text
+
+
+class Gate:
+    """Lets bytes pass to a server on loopback and back, unless it is shut.
+
+    Args:
+        port: of the server.
+
+    Attributes:
+        url: of the gate.
+        reached: set when the request came at which it was to shut.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.reached = threading.Event()
+        self._open = threading.Event()
+        self._open.set()
+        self._awaited: tuple[bytes, int] | None = None
+        self._lock = threading.Lock()
+        self._sockets: set[socket.socket] = set()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    @contextlib.contextmanager
+    def shut_at(self, method: str, number: int) -> Iterator[None]:
+        """A block whose so many-th request of a method is kept back, with all that follows."""
+        self.reached.clear()
+        self._awaited = method.encode() + b" ", number
+        try:
+            yield
+        finally:
+            self._awaited = None
+            self.open()
+
+    def wait(self) -> None:
+        """Wait until it has shut."""
+        assert self.reached.wait(PATIENCE_SECONDS), "the request never came"
+
+    def open(self) -> None:
+        """Let all pass that was kept back."""
+        self._open.set()
+
+    def close(self) -> None:
+        """End all connections."""
+        self._open.set()
+        self._listener.close()
+        with self._lock:
+            for one in self._sockets:
+                one.close()
+
+    def _listen(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._port))
+                with self._lock:
+                    self._sockets |= {client, server}
+                for one, other, is_request in ((client, server, True), (server, client, False)):
+                    threading.Thread(
+                        target=self._pass, args=(one, other, is_request), daemon=True
+                    ).start()
+
+    def _pass(self, one: socket.socket, other: socket.socket, is_request: bool) -> None:
+        with contextlib.suppress(OSError):
+            while block := one.recv(_BLOCK):
+                if is_request:
+                    self._look_at(block)
+                self._open.wait()
+                other.sendall(block)
+        for end in (one, other):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def _look_at(self, block: bytes) -> None:
+        with self._lock:
+            if self._awaited is None or not block.startswith(self._awaited[0]):
+                return
+            method, left = self._awaited
+            self._awaited = (method, left - 1) if left > 1 else None
+            if left == 1:
+                self._open.clear()
+                self.reached.set()
