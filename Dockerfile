@@ -5,7 +5,8 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 ENV PIP_CONSTRAINT=/src/constraints.txt PIP_BUILD_CONSTRAINT=/src/constraints.txt
 COPY constraints.txt pyproject.toml ./
 # a layer of their own: a change of the code alone installs none of them again
-RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
+RUN python -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+        print(*project['dependencies'], *project['optional-dependencies']['s3'], sep='\n')" \
         > requirements.txt \
     && python -m venv /opt/diffing \
     && /opt/diffing/bin/pip install --requirement requirements.txt

@@ -305,6 +305,15 @@ value = ["value"]
 
 
 class TestOfAMetric:
+    def test_the_command_line_fetches_its_files(self, folder: Path, catalogue: Path) -> None:
+        words = ("--metrics", str(catalogue))
+        done = run_here(folder, "diff", "--metric", "far", *words, "-q", "-o", "out.csv")
+        shown = run_here(folder, "metrics", *words)
+
+        assert (0, CHANGED) == (done.returncode, (folder / "out.csv").read_text())
+        assert f"files      {url('old.csv')}, http://" in shown.stdout
+        assert SECRET not in shown.stdout
+
     @pytest.fixture
     def catalogue(self, bucket: Bucket, tmp_path: Path) -> Path:
         path = tmp_path / "metrics.toml"
@@ -316,7 +325,7 @@ class TestOfAMetric:
         return service.api_and_worker(metrics=catalogue, stale_after=STALE_AFTER)
 
     def test_its_files_are_fetched(self, service: Service, running: tuple[Client, Program]) -> None:
-        client, _ = running
+        client, worker = running
         job_id = client.new_job("far")
         client.wait_for_success(job_id)
         first, accepted = client.new_job("first"), client.new_job("accepted")
@@ -331,6 +340,8 @@ class TestOfAMetric:
         assert 409 == pinned.status_code
         assert "came from a URL and was not kept" in pinned.json()["detail"]
         assert [] == list(service.settings.tmp_dir.iterdir())
+        [forks] = service.fork_servers_of(worker)  # the processes of diffs
+        assert SECRET.encode() not in Path(f"/proc/{forks.pid}/environ").read_bytes()
         assert not [line for line in service.all_lines() if SECRET in line]
 
     def test_the_catalogue_shows_no_credentials(
@@ -346,6 +357,7 @@ class TestOfAMetric:
             assert SECRET not in client.get(page).text
             assert "missing" not in client.get(page).text.split("first")[0]
 
+    @pytest.mark.slow
     def test_a_request_may_replace_one_file_but_names_no_url(
         self, service: Service, running: tuple[Client, Program]
     ) -> None:
@@ -377,6 +389,17 @@ class TestOfAMetric:
             assert 1 == client.wait_for_success(job_id)["attempt"]
         assert CHANGED.encode() == client.result_of(job_id)
 
+    @pytest.mark.slow
+    def test_a_fetch_that_takes_too_long_fails(
+        self, bucket: Bucket, service: Service, catalogue: Path
+    ) -> None:
+        client, _ = service.api_and_worker(metrics=catalogue, job_timeout=1)
+        with bucket.gate.shut_at("GET", 1):
+            job_id = client.new_job("far")
+            error = client.wait_for_failure(job_id)["error"]
+
+        assert "The fetch took longer than 1 s. Raise DIFFING_JOB_TIMEOUT" in error["detail"]
+
     def test_a_fetch_can_be_cancelled(
         self, bucket: Bucket, service: Service, running: tuple[Client, Program]
     ) -> None:
@@ -405,6 +428,7 @@ class TestOfAMetric:
         assert CHANGED.encode() == client.result_of(job_id)
         wait_until(lambda: not list(service.settings.tmp_dir.iterdir()), "its copies are left")
 
+    @pytest.mark.slow
     def test_a_file_that_changes_meanwhile_fails_the_job(
         self, bucket: Bucket, service: Service, catalogue: Path
     ) -> None:

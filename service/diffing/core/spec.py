@@ -1,7 +1,7 @@
 """The orders that the command line and the worker give to the engine."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,6 +22,7 @@ class FetchSpec:
         files: the remote files by side, "old" or "new".
         folder: for the copies.
         old_may_be_missing: whether the old one need not exist.
+        credentials: variables for the environment of the process.
     """
 
     word: ClassVar = "fetch"
@@ -29,6 +30,7 @@ class FetchSpec:
     files: Mapping[str, RemoteFile]
     folder: Path
     old_may_be_missing: bool = False
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def inputs(self) -> list[Path]:

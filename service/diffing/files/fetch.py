@@ -1,6 +1,7 @@
 """Fetches files from buckets and web servers, each in one version or not at all."""
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
@@ -19,7 +20,7 @@ from diffing.core.errors import (
 from diffing.core.input_file import InputFile
 from diffing.core.progress import Progress
 from diffing.core.remote_file import RemoteFile
-from diffing.csvfiles.archives import Room
+from diffing.csvfiles.archives import Room, kept_if_whole
 from diffing.csvfiles.recognise import LOOKED_AT, suffix_of
 
 # A request of each block pins the version. Larger blocks take more memory, and gain little time.
@@ -36,7 +37,28 @@ _MARKS = (
 _PACKAGES, _PACKAGE = {"gs": "gcsfs"}, "'diffing[s3]'"
 _GONE, _DENIED = (404, 410), (401, 403)
 
+# The variables of boto, of Google's libraries and of fsspec, which may be credentials.
+_VARIABLES = ("AWS_", "BOTO_", "GOOGLE_", "GCS_", "FSSPEC_")
+
 _Version = tuple[str | None, ...]
+
+
+def take_credentials() -> dict[str, str]:
+    """Take the variables of stores out of the environment, so that no child inherits them.
+
+    Returns:
+        The variables, for `give_credentials`.
+    """
+    return {name: os.environ.pop(name) for name in [*os.environ] if name.startswith(_VARIABLES)}
+
+
+def give_credentials(variables: Mapping[str, str]) -> None:
+    """Put the variables of stores into the environment of this process."""
+    if variables:
+        from fsspec.config import conf, set_conf_env
+
+        os.environ.update(variables)
+        set_conf_env(conf)
 
 
 class Fetch:
@@ -84,17 +106,23 @@ class Fetch:
         """
         copy = self._folder / f"{side}.csv"
         try:
-            with _errors_explained(file):
-                self._copy(_Store(file), copy, on_progress)
+            with (
+                kept_if_whole(self._folder) as part,
+                part.open("wb") as into,
+                _errors_explained(file),
+            ):
+                self._copy(_Store(file), into, on_progress)
         except MissingInput:
             if may_be_missing:
                 return InputFile(copy, PurePath(file.name).name)
             raise
-        with copy.open("rb") as content:
+        with part.open("rb") as content:
             start = content.read(LOOKED_AT)
-        return InputFile(copy.rename(f"{copy}{suffix_of(start)}"), file.name)
+        return InputFile(part.rename(f"{copy}{suffix_of(start)}"), file.name)
 
-    def _copy(self, store: "_Store", copy: Path, on_progress: Callable[[Progress], object]) -> None:
+    def _copy(
+        self, store: "_Store", into: BinaryIO, on_progress: Callable[[Progress], object]
+    ) -> None:
         before = store.facts()
         if before.get("type") == "directory":
             raise BadInput(f"{store.name}: is a folder. Name a file in it.")
@@ -102,7 +130,7 @@ class Fetch:
         room = _Room(self._folder, store.name, self._most - self.bytes)
         room.require(total or 0)
         size = 0
-        with store.one_version(_version(before)), store.opened() as source, copy.open("xb") as into:
+        with store.one_version(_version(before)), store.opened() as source:
             while block := source.read(_BLOCK):
                 size += len(block)
                 room.require(size, len(block))

@@ -15,7 +15,7 @@ from diffing.engine.analysis.cells import Cells
 from diffing.engine.convert import convert
 from diffing.engine.diff import AnsweredBefore, Diff
 from diffing.engine.sql import SQL_DIR
-from diffing.files.fetch import Fetch
+from diffing.files.fetch import Fetch, give_credentials
 from diffing.files.results import Outputs
 from diffing.sandbox import landlock
 from diffing.sandbox.process import bound_memory, ignore_signals, leave_no_core
@@ -81,6 +81,7 @@ def _fetched(
 
     This process needs the network, so it does not parse what it fetches.
     """
+    give_credentials(spec.credentials)
     fetch, found = Fetch(spec.folder, most), {}
     for side, file in spec.files.items():
         may_be_missing = side == "old" and spec.old_may_be_missing

@@ -25,6 +25,7 @@ from diffing.core.question import question_of
 from diffing.core.remote_file import RemoteFile
 from diffing.core.settings import Settings
 from diffing.core.spec import DiffSpec, FetchSpec
+from diffing.files.fetch import take_credentials
 from diffing.files.inputs import Source
 from diffing.files.results import Outputs
 from diffing.sandbox import landlock
@@ -90,10 +91,13 @@ class Worker:
         self._converter = Converter(
             settings, self._jobs, Conversions(engine, now), self._runner, self._sweeper
         )
+        self._credentials: dict[str, str] = {}
         self._stopping = threading.Event()
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT. Jobs that outlast the grace are queued again."""
+        # a diff parses files of others, so its process must not inherit them
+        self._credentials = take_credentials()
         consumer = consumer_of(
             self._queue.huey,
             self._converter.queue.huey,
@@ -259,7 +263,8 @@ class Worker:
         if remote:
             folder = self._settings.scratch_dir(job.id, job.attempt) / "fetched"
             folder.mkdir(parents=True, exist_ok=True)
-            copies = run(self._task(job, FetchSpec(remote, folder, may_be_missing)))
+            spec = FetchSpec(remote, folder, may_be_missing, self._credentials)
+            copies = run(self._task(job, spec))
             found |= {side: InputFile(folder / copy, name) for side, (copy, name) in copies.items()}
         return found
 
