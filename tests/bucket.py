@@ -95,6 +95,7 @@ class Gate:
     Attributes:
         url: of the gate.
         reached: set when the request came at which it was to shut.
+        requests: the first lines of all requests.
     """
 
     def __init__(self, port: int) -> None:
@@ -102,6 +103,7 @@ class Gate:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.reached = threading.Event()
+        self.requests: list[bytes] = []
         self._open = threading.Event()
         self._open.set()
         self._awaited: tuple[bytes, int] | None = None
@@ -161,6 +163,7 @@ class Gate:
 
     def _look_at(self, block: bytes) -> None:
         with self._lock:
+            self.requests.append(block.partition(b"\r\n")[0])
             if self._awaited is None or not block.startswith(self._awaited[0]):
                 return
             method, left = self._awaited

@@ -1,13 +1,15 @@
-"""`diffing` that says on standard error when anything of OpenTelemetry is imported."""
+"""`diffing` that says on standard error when anything of an extra is imported."""
 
 import sys
 from typing import Any
 
 from diffing.cli.main import run
 
+_EXTRAS = ("opentelemetry", "s3fs", "botocore", "aiohttp")
+
 
 def _tell(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "import" and arguments[0].partition(".")[0] == "opentelemetry":
+    if event == "import" and arguments[0].partition(".")[0] in _EXTRAS:
         print(f"imported {arguments[0]}", file=sys.stderr, flush=True)
 
 

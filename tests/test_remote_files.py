@@ -5,6 +5,7 @@ import importlib
 import json
 import math
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -117,6 +118,18 @@ class TestOnTheCommandLine:
         assert 2 == done.returncode
         assert said in done.stderr
         assert SECRET not in done.stderr
+
+
+def test_a_diff_of_local_files_loads_nothing_of_stores(folder: Path) -> None:
+    program = (
+        "import sys; from diffing import diff; diff('old.csv', 'new.csv', key='id', value='value');"
+        "print({'s3fs', 'botocore', 'aiohttp'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True
+    )
+
+    assert "set()\n" == done.stdout
 
 
 def test_python_takes_urls(bucket: Bucket) -> None:
@@ -257,6 +270,18 @@ class TestFaults:
             bucket.gate.open()
 
             assert OLD == running.result().path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("typed", "sent"),
+    [("?s=a%2Fb%3D+c~", "?s=a%2Fb%3D+c~"), ("?s=a b", "?s=a+b"), ("?é", "?%C3%A9")],
+)
+def test_a_url_is_sent_as_it_is_if_it_may(
+    bucket: Bucket, tmp_path: Path, typed: str, sent: str
+) -> None:
+    fetched(bucket.over_http("old.csv").partition("?")[0] + typed, tmp_path)
+
+    assert f"GET /{NAME}/old.csv{sent} HTTP/1.1".encode() == bucket.gate.requests[-2]
 
 
 def fetched(given: str, folder: Path, side: str = "old") -> InputFile:

@@ -1,6 +1,7 @@
 """Fetches files from buckets and web servers, each in one version or not at all."""
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePath
@@ -35,6 +36,7 @@ _MARKS = (
     *("Last-Modified", "Content-MD5", "Digest"),
 )
 _PACKAGES, _PACKAGE = {"gs": "gcsfs"}, "'diffing[s3]'"
+_ENCODED = re.compile(r"[!#-;=?-Z\[\]_a-z~]+")
 _GONE, _DENIED = (404, 410), (401, 403)
 
 # The variables of boto, of Google's libraries and of fsspec, which may be credentials.
@@ -175,11 +177,11 @@ class _Store:
     """
 
     def __init__(self, file: RemoteFile) -> None:
-        import fsspec  # nothing of it is loaded without a URL
+        import fsspec  # the packages of stores are loaded only for a URL
 
         self.name, self._url = file.name, file.url
         self._is_web = file.is_on_the_web
-        options = _of_web() if self._is_web else {"use_listings_cache": False}
+        options = _of_web(file.url) if self._is_web else {"use_listings_cache": False}
         self._files: Any = fsspec.filesystem(file.scheme, skip_instance_cache=True, **options)
 
     def facts(self) -> dict[str, Any]:
@@ -231,7 +233,7 @@ class _Store:
         )
 
 
-def _of_web() -> dict[str, Any]:
+def _of_web(url: str) -> dict[str, Any]:
     import aiohttp
 
     # else a download ends after five minutes, proxies do not count, and a size may be that of gzip
@@ -239,6 +241,8 @@ def _of_web() -> dict[str, Any]:
     return {
         "client_kwargs": {"timeout": timeout, "trust_env": True, "read_bufsize": _BUFFER},
         "headers": {"Accept-Encoding": "identity"},
+        # a signature may not be that of the same URL with other escapes
+        "encoded": bool(_ENCODED.fullmatch(url)),
     }
 
 
