@@ -103,6 +103,13 @@ class TestOnTheCommandLine:
 
         assert f"{url('new.csv')}: its copy needs more disk space than DIFFING_TEMP_LIMIT" in said
 
+    def test_a_key_is_suggested(self, folder: Path) -> None:
+        suggested = run_here(folder, "suggest-key", url("old.csv"))
+        missing = refused_by(folder, url("old.csv"), "new.csv", "-v", "value")
+
+        assert "--key id\n" == suggested.stdout
+        assert "Unique in both files: --key id" in missing.stderr
+
     @pytest.mark.parametrize(
         ("given", "said"),
         [

@@ -4,17 +4,19 @@ import shlex
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from diffing.cli.console import to_people
 from diffing.cli.dialects import with_dialects
+from diffing.cli.files import file_or_url
+from diffing.cli.taking import Taking
 from diffing.core.comparison import AUTO, Comparison
 from diffing.core.input_file import InputFile
 from diffing.core.settings import Settings, load_settings
 from diffing.files.publish import scratch_folder
+from diffing.files.uploads import SIDES
 from diffing.sandbox.limits import Limits
 
 EXAMPLES = ("diffing suggest-key old.csv new.csv", "diffing suggest-key old.csv")
@@ -22,8 +24,12 @@ EXAMPLES = ("diffing suggest-key old.csv new.csv", "diffing suggest-key old.csv"
 
 @with_dialects
 def suggest_key(
-    old: Annotated[Path, typer.Argument(metavar="OLD", help="A CSV file.")],
-    new: Annotated[Path | None, typer.Argument(metavar="[NEW]", help="The other one.")] = None,
+    old: Annotated[
+        Any, typer.Argument(metavar="OLD", help="A CSV file, or its URL.", parser=file_or_url)
+    ],
+    new: Annotated[
+        Any, typer.Argument(metavar="[NEW]", help="The other one.", parser=file_or_url)
+    ] = None,
     seconds: Annotated[float, typer.Option(min=1, help="Most seconds for the search.")] = 60.0,
     *,
     options: dict[str, Any],
@@ -33,11 +39,17 @@ def suggest_key(
     from diffing.engine.interruptible import run
     from diffing.engine.suggest import KeySuggestion
 
-    files = [InputFile.given(path) for path in (old, new) if path]
-    with _searching(load_settings()) as limits:
-        search = KeySuggestion(files, limits, Comparison.of(key=AUTO, **options), seconds)
-        for key in run(search.run, search.interrupt):
-            typer.echo(as_options(key))
+    settings = load_settings()
+    # else SIGTERM would leave temporary files
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with scratch_folder() as folder:
+        taking = Taking(settings, folder, quiet=False)
+        sides = zip((old, new), SIDES, strict=True)
+        files = [taking.one(file, side) for file, side in sides if file]
+        with _searching(settings) as limits:
+            search = KeySuggestion(files, limits, Comparison.of(key=AUTO, **options), seconds)
+            for key in run(search.run, search.interrupt):
+                typer.echo(as_options(key))
 
 
 def require_key(options: Mapping[str, Any], files: Sequence[InputFile], settings: Settings) -> None:

@@ -47,9 +47,10 @@ class Taking:
             MissingInput, InputChanged, BadSetting, Unreachable: as from `Fetch.copy`.
         """
         old, new = files
-        return self._one(old, SIDES[0], may_be_missing=old_may_be_missing), self._one(new, SIDES[1])
+        return self.one(old, SIDES[0], may_be_missing=old_may_be_missing), self.one(new, SIDES[1])
 
-    def _one(self, file: Path | Source, side: str, *, may_be_missing: bool = False) -> InputFile:
+    def one(self, file: Path | Source, side: str, *, may_be_missing: bool = False) -> InputFile:
+        """One of the files. Arguments and errors are those of `both`."""
         if isinstance(file, InputFile):
             return file
         if isinstance(file, Path):
