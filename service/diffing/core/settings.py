@@ -78,8 +78,8 @@ class Settings(BaseModel):
     )
     temp_limit: Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*[KMGT]i?B\s*$")] | None = Field(
         None,
-        description="disk space that one diff may fill when it spills, such as `20GB`; default: "
-        "90 % of the free space",
+        description="disk space that one diff may fill when it spills, and with files that it "
+        "fetches, such as `20GB`; default: 90 % of the free space",
     )
     min_free: Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*[KMGT]i?B\s*$")] | None = Field(
         None,
