@@ -145,10 +145,17 @@ class Gate:
                 server = socket.create_connection(("127.0.0.1", self._port))
                 with self._lock:
                     self._sockets |= {client, server}
-                for one, other, is_request in ((client, server, True), (server, client, False)):
-                    threading.Thread(
-                        target=self._pass, args=(one, other, is_request), daemon=True
-                    ).start()
+                threading.Thread(target=self._serve, args=(client, server), daemon=True).start()
+
+    def _serve(self, client: socket.socket, server: socket.socket) -> None:
+        back = threading.Thread(target=self._pass, args=(server, client, False), daemon=True)
+        back.start()
+        self._pass(client, server, True)
+        back.join()
+        with self._lock:
+            self._sockets -= {client, server}
+            for one in (client, server):
+                one.close()
 
     def _pass(self, one: socket.socket, other: socket.socket, is_request: bool) -> None:
         with contextlib.suppress(OSError):

@@ -146,7 +146,7 @@ def test_python_takes_urls(bucket: Bucket) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", one_in(50, [case for case in CASES if not case.refused]), ids=lambda case: case.name
+    "case", one_in(100, [case for case in CASES if not case.refused]), ids=lambda case: case.name
 )
 def test_a_fetched_file_gives_the_bytes_of_a_local_one(
     case: Case, bucket: Bucket, tmp_path: Path
@@ -269,6 +269,7 @@ class TestFaults:
             with pytest.raises(InputChanged, match=r"changing\.csv changed while it was fetched"):
                 running.result()
 
+    @pytest.mark.slow
     def test_a_silent_server_is_waited_for(self, bucket: Bucket, scratch: Path) -> None:
         with ThreadPoolExecutor(1) as threads, bucket.gate.shut_at("GET", 1):
             running = threads.submit(fetched, url("old.csv"), scratch)
