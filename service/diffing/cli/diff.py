@@ -122,6 +122,13 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
         list[str] | None,
         typer.Option(metavar="A,B", help="Key columns that group the analysis."),
     ] = None,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="File for the analysis with pictures, .html; repeat for more.",
+        ),
+    ] = None,
     cells: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="File for each value that changed, one a line."),
@@ -156,8 +163,8 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
         raise BadArgument("Name the file with --old or --new, beside --metric.")
     if not entry:
         require_files(*paths)
-    if by and not explain:
-        raise BadArgument("--by groups the analysis. Give --explain, too.")
+    if by and not (explain or report):
+        raise BadArgument("--by groups the analysis. Give --explain or --report, too.")
     # imported here: the API and the worker need no DuckDB
     from diffing.engine.diff import Diff
     from diffing.engine.interruptible import run
@@ -176,6 +183,7 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
             table=folder / "table.csv" if is_shown else None,
             explain=folder / "explained.json" if explain == _AS_TEXT else explain,
             cells=cells and target_of(cells),
+            reports=tuple(report or ()),
         )
         taking = Taking(settings, folder, quiet=quiet)
         spec = _spec(taking, entry, paths, options)
@@ -186,12 +194,12 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
         if exit_code == "verdict" and not spec.comparison.expect:
             raise BadArgument("Give --expect with --exit-code verdict, or a metric with rules.")
         require_apart(spec.inputs, wanted.paths)
-        with progress("starting", quiet=quiet) as report:
+        with progress("starting", quiet=quiet) as show:
             limits = Limits.of(settings, folder).beside(taking.fetched_bytes)
             work = Diff(spec, limits)
             found = wanted.written(
                 lambda outputs: run(
-                    lambda: work.run(outputs, on_progress=lambda now: report(str(now))),
+                    lambda: work.run(outputs, on_progress=lambda now: show(str(now))),
                     work.interrupt,
                 ),
                 limits,

@@ -1,6 +1,7 @@
 """The files that `diffing diff` writes, in the formats that the user wants."""
 
 import csv
+import json
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from diffing.cli.explain import explanation, write_cells, written_dialect
+from diffing.cli.report import Found, require_formats, write_report
 from diffing.core.dialect import FullDialect
 from diffing.core.errors import BadArgument
 from diffing.core.spec import ConversionSpec
@@ -46,6 +48,7 @@ class Wanted:
         explain: where to write the analysis.
         by: places of the key columns that group it, from 1.
         cells: where to write the cells that differ.
+        reports: where to write what changed, for people.
         table: a file for the detail, to be shown in place of writing the result.
 
     Raises:
@@ -62,17 +65,24 @@ class Wanted:
     explain: Path | None = field(default=None, kw_only=True)
     by: tuple[int, ...] = field(default=(), kw_only=True)
     cells: Path | None = field(default=None, kw_only=True)
+    reports: tuple[Path, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         if self.only_changed_columns and not self.detail:
             raise BadArgument("Give --detail with --only-changed-columns.")
+        require_formats(self.reports)
         self._formats()
+
+    @property
+    def analyses(self) -> bool:
+        """Whether an analysis is wanted."""
+        return bool(self.explain or self.reports)
 
     @property
     def paths(self) -> list[Path]:
         """All files to write."""
         result = None if self.table else self.result
-        others = (self.summary, self.explain, self.cells)
+        others = (self.summary, self.explain, self.cells, *self.reports)
         return [path for path in (self.removed, result, *others) if path]
 
     def written(self, run: Callable[[Outputs], Summary], limits: Limits) -> Summary:
@@ -86,8 +96,8 @@ class Wanted:
             NotAcceptable: the format cannot store the column names.
             BadArgument, CannotWrite, OutOfDisk, BadSetting, BrokenPipeError: as from `published`.
         """
-        analyses = bool(self.explain or self.cells)
-        if set(self._formats().values()) == {"csv"} and not analyses:
+        needs_detail = bool(self.analyses or self.cells)
+        if set(self._formats().values()) == {"csv"} and not needs_detail:
             with published([self.summary] if self.summary else []) as parts:
                 found = run(self._csv(self.result, self.removed))
                 for part in parts:
@@ -96,15 +106,14 @@ class Wanted:
         with published(self.paths) as parts:
             target = dict(zip(self.paths, parts, strict=True))
             folder = limits.temp_folder
-            removed = folder / "removed.csv" if self.removed or self.explain else None
+            removed = folder / "removed.csv" if self.removed or self.analyses else None
             outputs = self._csv(folder / "result.csv", removed)
-            if analyses:
+            if needs_detail:
                 outputs = _for_analysis(outputs, folder)
-            if self.explain:
+            if self.analyses:
                 outputs = replace(outputs, totals=folder / "totals.json")
             found = run(outputs)
-            if analyses:
-                self._analyse(found, outputs, target, limits)
+            document = self._analysed(found, outputs, target, limits) if needs_detail else ""
             if not self.table:
                 found = self._converted(found, folder / "result.csv", target[self.result], limits)
             if self.removed and removed:
@@ -112,15 +121,20 @@ class Wanted:
                 _write(spec, target[self.removed], self._formats()[self.removed], limits)
             if self.summary:
                 _write_summary(found, target[self.summary])
+            self._report(found, document, target)
         return found
 
-    def _analyse(
+    def _analysed(
         self, found: Summary, outputs: Outputs, target: Mapping[Path, Path], limits: Limits
-    ) -> None:
-        """Write what is made of the outputs, which have all columns until then."""
+    ) -> str:
+        """Write what is made of the outputs, which have all columns until then.
+
+        Returns:
+            The document of the analysis; empty if none is wanted.
+        """
+        document = explanation(found, outputs, self.by, limits) if self.analyses else ""
         if self.explain:
-            text = explanation(found, outputs, self.by, limits)
-            target[self.explain].write_text(text, encoding="utf-8")
+            target[self.explain].write_text(document, encoding="utf-8")
         if self.cells:
             source = limits.temp_folder / "cells.csv"
             source.touch()
@@ -130,6 +144,12 @@ class Wanted:
         if self.only_changed_columns:
             assert outputs.detail, "detail is wanted"  # noqa: S101
             _leave_out_unchanged(outputs.detail, found, written_dialect(found, outputs, "detail"))
+        return document
+
+    def _report(self, found: Summary, document: str, target: Mapping[Path, Path]) -> None:
+        for path in self.reports:
+            of_report = Found(found.model_dump(mode="json"), json.loads(document))
+            write_report(path, target[path], of_report)
 
     def _csv(self, result: Path, removed: Path | None) -> Outputs:
         plain = self._converted_ones()

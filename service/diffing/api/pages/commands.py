@@ -31,12 +31,12 @@ class Commands:
     """Commands that give the same result again.
 
     Args:
-        curl: with the HTTP API.
+        curl: with the HTTP API; None without a service.
         shell: on the command line.
         sql: in the shell of DuckDB; None if its macro does not take an option.
     """
 
-    curl: str
+    curl: str | None
     shell: str
     sql: str | None
 
@@ -50,6 +50,15 @@ def commands_of(job: Job, base: str) -> Commands:
     """
     summary = job.summary or {}
     return Commands(curl=_curl(job, summary, base), shell=_shell(summary), sql=_sql(summary))
+
+
+def commands_without_service(summary: Mapping[str, Any]) -> Commands:
+    """The commands for a diff on the command line.
+
+    Args:
+        summary: of the diff.
+    """
+    return Commands(curl=None, shell=_shell(summary), sql=_sql(summary))
 
 
 def _curl(job: Job, summary: Mapping[str, Any], base: str) -> str:
