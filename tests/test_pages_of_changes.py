@@ -426,22 +426,36 @@ def test_a_report_shows_the_page_and_makes_no_request(
         )
 
 
-def test_a_report_waits_for_the_analysis(service: Service) -> None:
+def test_a_report_as_markdown_has_the_numbers_and_the_address(client: Client, job: int) -> None:
+    bridge = analysis_of(client, job, "shop")["bridge"]
+
+    answer = client.get(f"/jobs/{job}/report.md?by=shop")
+
+    assert f'attachment; filename="sales_report_{job}.md"' == answer.headers["content-disposition"]
+    assert "text/markdown; charset=utf-8" == answer.headers["content-type"]
+    assert f"<{client.base_url.join(f'/jobs/{job}')}>" in answer.text
+    rows = re.findall(r"^\| `amount` \| .* \| \*\*(.*)\*\* \|$", answer.text, re.MULTILINE)
+    assert sorted(rows) == sorted(move(one["net"]) for one in bridge if one["column"] == "amount")
+
+
+@pytest.mark.parametrize("suffix", ["html", "md"])
+def test_a_report_waits_for_the_analysis(service: Service, suffix: str) -> None:
     client, job_id = without_analysis(service)
 
-    answer = client.get(f"/jobs/{job_id}/report.html?wait=0")
+    answer = client.get(f"/jobs/{job_id}/report.{suffix}?wait=0")
 
     assert 503 == answer.status_code
     assert "The analysis is being made." in answer.text
 
 
-def test_a_job_that_failed_has_no_report(client: Client) -> None:
+@pytest.mark.parametrize("suffix", ["html", "md"])
+def test_a_job_that_failed_has_no_report(client: Client, suffix: str) -> None:
     files = {"old": ("o.csv", "k,v\n1,2\n"), "new": ("n.csv", 'k,v\n1,2\n2,"\n')}
     form = {"key": "k", "value": "v"}
     job_id = client.post("/api/diffing/new", files=files, data=form).json()["job_id"]
     client.wait_for_failure(job_id)
 
-    answer = client.get(f"/jobs/{job_id}/report.html")
+    answer = client.get(f"/jobs/{job_id}/report.{suffix}")
 
     assert 409 == answer.status_code
     assert "nothing to report" in answer.text
@@ -469,10 +483,13 @@ def test_a_report_of_many_groups_days_and_columns_is_small(client: Client) -> No
     client.wait_for_success(job_id)
 
     report = client.get(f"/jobs/{job_id}/report.html?by=group&wait=60")
+    markdown = client.get(f"/jobs/{job_id}/report.md?by=group&wait=60")
 
-    assert 200 == report.status_code
+    assert [200, 200] == [report.status_code, markdown.status_code]
     assert "2 further key columns are in the" in report.text
     assert len(report.content) < 300_000
+    # more is refused as a comment of a pull request
+    assert len(markdown.text) < 65_536
 
 
 def test_the_page_of_thousands_of_columns_is_small(client: Client) -> None:

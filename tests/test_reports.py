@@ -1,16 +1,20 @@
 """`diffing diff --report`: what changed as one file for people."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from markdown_it import MarkdownIt
 from playwright.sync_api import Browser, Page, expect
 
+from diffing.api.pages.markdown import code, plain
 from diffing.core.csv_record import line_of
 from tests.browser import HOSTILE, Visit, wait_until_it_fits
 from tests.command_line import diffing, refused_by
@@ -42,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("reports")
     (folder / OLD).write_text(hostile(0))
     (folder / NEW).write_text(hostile(1))
-    files = ("--report", "r.html", "--explain", "e.json", "--summary", "s.json")
+    files = ("--report", "r.html", "--report", "r.md", "--explain", "e.json", "--summary", "s.json")
     done = diffing(folder, OLD, NEW, *OPTIONS, *files, "--by", SCRIPT, "--expect", "changed <= 1%")
     assert (0, "") == (done.returncode, done.stdout), done.stderr
     return folder
@@ -156,10 +160,85 @@ def test_a_report_of_equal_files_says_so(browser: Browser, tmp_path: Path) -> No
         assert 0 == page.get_by_text("From old to new").count()
 
 
+def read_as_markdown(path: Path) -> str:
+    """The HTML of a Markdown file, by a reader that lets HTML in it through."""
+    reader = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    return str(reader.render(path.read_text(encoding="utf-8")))
+
+
+def test_names_and_values_of_html_are_text_in_markdown(
+    browser: Browser, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "md.html").write_text(f"<meta charset=utf-8>{read_as_markdown(folder / 'r.md')}")
+
+    for page in opened(browser, tmp_path / "md.html"):
+        for text in (HOSTILE, SCRIPT, "<b onmouseover=fail()>b</b>", "';fail();//"):
+            expect(page.get_by_text(text, exact=True).first).to_be_visible()
+        expect(page.get_by_role("heading", level=2)).to_have_text(f"Changes in {NEW}")
+        assert 0 == page.locator("script, img, a, svg, b, [onload], [onmouseover]").count()
+
+
+def test_markdown_has_the_numbers_of_the_page(
+    browser: Browser, folder: Path, tmp_path: Path
+) -> None:
+    for page in opened(browser, folder / "r.html"):
+        columns, bridge, movers = (
+            rows_of(page, name) for name in ("Which columns", "From old to new", "What moved most")
+        )
+        notes = page.locator(".notes li").all_text_contents()
+        rules = page.locator(".verdict tbody tr").all_text_contents()
+    (tmp_path / "md.html").write_text(f"<meta charset=utf-8>{read_as_markdown(folder / 'r.md')}")
+
+    for page in opened(browser, tmp_path / "md.html"):
+        tables = page.locator("table").evaluate_all(
+            "tables => tables.map(table => [...table.tBodies[0].rows].map("
+            "row => [...row.cells].map(cell => cell.textContent)))"
+        )
+        assert 4 == len(tables)
+        assert rules == ["".join(row) for row in tables[0]]
+        assert columns == tables[1]
+        assert bridge == tables[2]
+        # without the dates
+        assert [[*row[:3], *row[5:]] for row in movers] == tables[3]
+        for note in notes:
+            expect(page.get_by_text(note)).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a|b",
+        "a\\|b|",
+        "`",
+        "a `` b`",
+        " a ",
+        "\\",
+        "\\`<i>",
+        "|`|<i>|",
+        "*a* _b_ ~~c~~ [d](e) ![f](g) <h> &amp; &#64;",
+        "@team #12 https://x.example www.x.example",
+    ],
+)
+def test_each_text_is_shown_as_it_is_in_markdown(text: str, tmp_path: Path) -> None:
+    table = f"| a | b |\n| --- | --- |\n| {code(text)} | {plain(text)} |\n"
+    (tmp_path / "t.md").write_text(table, encoding="utf-8")
+
+    html = read_as_markdown(tmp_path / "t.md")
+    first, second = re.findall("<td>(.*?)</td>", html)
+
+    assert text == unescape(re.sub("</?code>", "", first))
+    assert {"<code>", "</code>"} == set(re.findall("<.*?>", first))
+    # a pipe in a sentence is escaped for a sentence, not for a table
+    if "|" not in text:
+        assert text.strip() == unescape(second).replace("\u2060", "").strip()
+        assert [] == re.findall("<.*?>", second)
+        assert not re.search(r"@\w|#\w|://|www\.", second)
+
+
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
-        (("--report", "r.pdf"), "r.pdf: unknown format of a report. Use .html"),
+        (("--report", "r.pdf"), "r.pdf: unknown format of a report. Use .html, .md"),
         (("--report", "r.html", "--report", "r.html"), "Two outputs are the same file, r.html."),
         (("--by", "day"), "--by groups the analysis. Give --explain or --report, too."),
     ],

@@ -76,6 +76,7 @@ PAGES: Final[dict[str, Need]] = {
     "GET /jobs/{job_id}": ANY_API_KEY,
     "GET /jobs/{job_id}/analysis": ANY_API_KEY,
     "GET /jobs/{job_id}/report.html": ANY_API_KEY,
+    "GET /jobs/{job_id}/report.md": ANY_API_KEY,
     "POST /jobs/{job_id}/cancel": SUBMIT,
     "GET /new": ANY_API_KEY,
     "POST /new": SUBMIT,

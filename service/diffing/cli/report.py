@@ -51,4 +51,14 @@ def _write_html(target: Path, found: Found) -> None:
     target.write_text(text, encoding="utf-8")
 
 
-_WRITERS: dict[str, Callable[[Path, Found], None]] = {".html": _write_html}
+def _write_markdown(target: Path, found: Found) -> None:
+    from diffing.api.pages.report import markdown_without_service
+
+    text = markdown_without_service(found.summary, found.document)
+    target.write_text(text, encoding="utf-8")
+
+
+_WRITERS: dict[str, Callable[[Path, Found], None]] = {
+    ".html": _write_html,
+    ".md": _write_markdown,
+}

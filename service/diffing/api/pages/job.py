@@ -1,6 +1,6 @@
 """The pages of one job: while it runs, after its end, and as a file."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -15,13 +15,14 @@ from diffing.api.pages.analysis import Shown, analysis_shown
 from diffing.api.pages.commands import commands_of
 from diffing.api.pages.frame import frame_of
 from diffing.api.pages.rendering import page, with_error_page
-from diffing.api.pages.report import report_of
+from diffing.api.pages.report import markdown_report_of, report_of
 from diffing.api.results import WAIT_SECONDS
 from diffing.core.baseline import ACCEPTED
 from diffing.core.comparison import Comparison
 from diffing.core.errors import Conflict, NotReady, UnknownMetric
 from diffing.store.job import Job, Status
 
+Write = Callable[[Job, Mapping[str, Any]], Response]
 _ADVICE = {
     "urn:diffing:bad-input": "Mend the file, or set the columns, and start again.",
     "urn:diffing:out-of-memory": "Raise DIFFING_MEMORY_LIMIT, or run fewer diffs at once.",
@@ -43,6 +44,7 @@ class JobPages:
             Route("/jobs/{job_id}", self.job, include_in_schema=False),
             Route("/jobs/{job_id}/analysis", self.analysis, include_in_schema=False),
             Route("/jobs/{job_id}/report.html", self.report, include_in_schema=False),
+            Route("/jobs/{job_id}/report.md", self.markdown, include_in_schema=False),
         ]
 
     @with_error_page
@@ -60,8 +62,16 @@ class JobPages:
     @with_error_page
     async def report(self, request: Request) -> Response:
         """The page of a job that succeeded, as one file. It waits for the analysis."""
+        return await self._reported(request, report_of)
+
+    @with_error_page
+    async def markdown(self, request: Request) -> Response:
+        """The same as Markdown."""
+        return await self._reported(request, markdown_report_of)
+
+    async def _reported(self, request: Request, write: Write) -> Response:
         job, shown = await self._found(request, seconds_to_wait(request, WAIT_SECONDS))
-        return await run_in_threadpool(self._report, request, job, shown)
+        return await run_in_threadpool(self._report, request, job, shown, write)
 
     async def _found(self, request: Request, seconds: float) -> tuple[Job, Shown | None]:
         job = await run_in_threadpool(job_of, request, self._backend)
@@ -76,12 +86,12 @@ class JobPages:
         values = self._values(request, job, shown)
         return page("job/changes", values, 202 if shown.waits else 200)
 
-    def _report(self, request: Request, job: Job, shown: Shown | None) -> Response:
+    def _report(self, request: Request, job: Job, shown: Shown | None, write: Write) -> Response:
         if job.status is not Status.SUCCEEDED:
             raise Conflict("The job has not succeeded, so there is nothing to report.")
         if shown and shown.waits:
             raise NotReady("The analysis is being made. Try again in a few seconds.")
-        return report_of(job, self._values(request, job, shown))
+        return write(job, self._values(request, job, shown))
 
     def _values(self, request: Request, job: Job, shown: Shown | None) -> dict[str, Any]:
         base = str(request.base_url).rstrip("/")

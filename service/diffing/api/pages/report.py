@@ -12,8 +12,9 @@ from starlette.responses import Response
 from diffing.api.pages.accounts import accounts_of, changed_columns_of
 from diffing.api.pages.analysis import Shown
 from diffing.api.pages.commands import commands_without_service
+from diffing.api.pages.markdown import markdown_of
 from diffing.api.pages.rendering import page, rendered
-from diffing.api.pages.sections import sections_of
+from diffing.api.pages.sections import Sections, sections_of
 from diffing.api.pages.static_files import FILES
 from diffing.store.counters import ONE_OFF
 from diffing.store.job import Job, Status
@@ -42,8 +43,23 @@ def report_of(job: Job, values: Mapping[str, Any]) -> Response:
         job: with its summary.
         values: of its page.
     """
-    response = page("report", {**values, **_OF_REPORT})
-    name = f"{job.metric or ONE_OFF}_report_{job.id}.html"
+    return _saved(job, "html", page("report", {**values, **_OF_REPORT}))
+
+
+def markdown_report_of(job: Job, values: Mapping[str, Any]) -> Response:
+    """The same as Markdown.
+
+    Args:
+        job: with its summary.
+        values: of its page.
+    """
+    analysis, address = values["analysis"], f"{values['base']}/jobs/{job.id}"
+    text = markdown_of(values["summary"], analysis and analysis.sections, address)
+    return _saved(job, "md", Response(text, media_type="text/markdown"))
+
+
+def _saved(job: Job, suffix: str, response: Response) -> Response:
+    name = f"{job.metric or ONE_OFF}_report_{job.id}.{suffix}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
@@ -55,16 +71,31 @@ def report_without_service(summary: Mapping[str, Any], document: Mapping[str, An
         summary: of the diff, as JSON values.
         document: of its analysis.
     """
-    differs = summary["emitted"] or summary["removed"]
+    sections = _sections(summary, document)
     values = {
         **_OF_REPORT,
         "base": None,
         "job": _Diff(summary["metric"], datetime.now(UTC)),
         "summary": summary,
         "comparison": summary,
-        "analysis": Shown("", [], sections_of(document)) if differs else None,
+        "analysis": sections and Shown("", [], sections),
         "accounts": accounts_of(summary),
         "columns": changed_columns_of(summary),
         "commands": commands_without_service(summary),
     }
     return rendered("report", values)
+
+
+def markdown_without_service(summary: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+    """The same as Markdown.
+
+    Args:
+        summary: of the diff, as JSON values.
+        document: of its analysis.
+    """
+    return markdown_of(summary, _sections(summary, document))
+
+
+def _sections(summary: Mapping[str, Any], document: Mapping[str, Any]) -> Sections | None:
+    """The sections; None if nothing changed."""
+    return sections_of(document) if summary["emitted"] or summary["removed"] else None
