@@ -238,7 +238,7 @@ def test_each_text_is_shown_as_it_is_in_markdown(text: str, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
-        (("--report", "r.pdf"), "r.pdf: unknown format of a report. Use .html, .md"),
+        (("--report", "r.pdf"), "r.pdf: unknown format of a report. Use .html, .md, .xlsx"),
         (("--report", "r.html", "--report", "r.html"), "Two outputs are the same file, r.html."),
         (("--by", "day"), "--by groups the analysis. Give --explain or --report, too."),
     ],

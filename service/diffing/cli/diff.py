@@ -126,7 +126,7 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="File that shows the analysis, .html or .md; repeat for more.",
+            help="File that shows the analysis, .html, .md or .xlsx; repeat for more.",
         ),
     ] = None,
     cells: Annotated[

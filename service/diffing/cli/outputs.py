@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from diffing.cli.explain import explanation, write_cells, written_dialect
-from diffing.cli.report import Found, require_formats, write_report
+from diffing.cli.report import Found, needs_cells, require_formats, require_room, write_report
 from diffing.core.dialect import FullDialect
 from diffing.core.errors import BadArgument
 from diffing.core.spec import ConversionSpec
@@ -21,6 +21,7 @@ from diffing.files.publish import published
 from diffing.files.results import OutputName, Outputs
 from diffing.sandbox.limits import Limits
 
+_CELLS = "cells.csv"
 Format = Literal["csv", "json", "jsonl", "parquet"]
 _OF_SUFFIX: dict[str, Format] = {
     "": "csv",
@@ -113,6 +114,7 @@ class Wanted:
             if self.analyses:
                 outputs = replace(outputs, totals=folder / "totals.json")
             found = run(outputs)
+            require_room(self.reports, found.model_dump(mode="json"))
             document = self._analysed(found, outputs, target, limits) if needs_detail else ""
             if not self.table:
                 found = self._converted(found, folder / "result.csv", target[self.result], limits)
@@ -121,7 +123,7 @@ class Wanted:
                 _write(spec, target[self.removed], self._formats()[self.removed], limits)
             if self.summary:
                 _write_summary(found, target[self.summary])
-            self._report(found, document, target)
+            self._report(found, document, target, folder)
         return found
 
     def _analysed(
@@ -135,26 +137,31 @@ class Wanted:
         document = explanation(found, outputs, self.by, limits) if self.analyses else ""
         if self.explain:
             target[self.explain].write_text(document, encoding="utf-8")
-        if self.cells:
-            source = limits.temp_folder / "cells.csv"
+        if self.cells or needs_cells(self.reports):
+            source = limits.temp_folder / _CELLS
             source.touch()
             rows = write_cells(found, outputs, source, limits)
-            spec, wanted = ConversionSpec(source, rows), self._formats()[self.cells]
-            _write(spec, target[self.cells], wanted, limits)
+            if self.cells:
+                wanted = self._formats()[self.cells]
+                _write(ConversionSpec(source, rows), target[self.cells], wanted, limits)
         if self.only_changed_columns:
             assert outputs.detail, "detail is wanted"  # noqa: S101
             _leave_out_unchanged(outputs.detail, found, written_dialect(found, outputs, "detail"))
         return document
 
-    def _report(self, found: Summary, document: str, target: Mapping[Path, Path]) -> None:
+    def _report(
+        self, found: Summary, document: str, target: Mapping[Path, Path], folder: Path
+    ) -> None:
         for path in self.reports:
-            of_report = Found(found.model_dump(mode="json"), json.loads(document))
+            cells = folder / _CELLS if needs_cells(self.reports) else None
+            of_report = Found(found.model_dump(mode="json"), json.loads(document), cells, folder)
             write_report(path, target[path], of_report)
 
     def _csv(self, result: Path, removed: Path | None) -> Outputs:
         plain = self._converted_ones()
         if self.table:
-            return Outputs(result if self.summary else None, self.table, removed, plain=plain)
+            is_needed = self.summary or self.reports
+            return Outputs(result if is_needed else None, self.table, removed, plain=plain)
         if self.detail:
             return Outputs(None, result, removed, self.only_changed_columns, plain)
         return Outputs(result, None, removed, plain=plain)

@@ -2,10 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from diffing.core.errors import BadArgument
+from diffing.core.errors import BadArgument, NotAcceptable
+from diffing.core.spec import cells_in
+
+_WORKBOOK = ".xlsx"
+MOST_CELLS = 1_048_575
+"""The rows of a sheet in Excel, without the header."""
 
 
 @dataclass(frozen=True)
@@ -15,21 +21,49 @@ class Found:
     Args:
         summary: of the diff, as JSON values.
         document: of its analysis.
+        cells: CSV of each value that differs; None if no report needs it.
+        folder: for temporary files.
     """
 
     summary: Mapping[str, Any]
     document: Mapping[str, Any]
+    cells: Path | None
+    folder: Path
 
 
 def require_formats(paths: Sequence[Path]) -> None:
     """Check that each report has a known format.
 
     Raises:
-        BadArgument: a suffix is unknown.
+        BadArgument: a suffix is unknown, or the library for its format is not installed.
     """
     for path in paths:
         if path.suffix.lower() not in _WRITERS:
             raise BadArgument(f"{path}: unknown format of a report. Use {', '.join(_WRITERS)}.")
+        if path.suffix.lower() == _WORKBOOK and not find_spec("xlsxwriter"):
+            raise BadArgument(
+                f"{path}: the extra for workbooks is not installed. "
+                "Run pip install 'diffing[xlsx]', or write .html or .md."
+            )
+
+
+def needs_cells(paths: Sequence[Path]) -> bool:
+    """Whether a report lists each value that differs."""
+    return any(path.suffix.lower() == _WORKBOOK for path in paths)
+
+
+def require_room(paths: Sequence[Path], summary: Mapping[str, Any]) -> None:
+    """Check that each report can contain all values that differ.
+
+    Raises:
+        NotAcceptable: a sheet has too few rows.
+    """
+    cells = cells_in(summary)
+    if needs_cells(paths) and cells > MOST_CELLS:
+        raise NotAcceptable(
+            f"{cells:,} values differ, and a sheet has room for {MOST_CELLS:,}. "
+            "Write them with --cells FILE, and a report as .html or .md."
+        )
 
 
 def write_report(path: Path, target: Path, found: Found) -> None:
@@ -58,7 +92,15 @@ def _write_markdown(target: Path, found: Found) -> None:
     target.write_text(text, encoding="utf-8")
 
 
+def _write_workbook(target: Path, found: Found) -> None:
+    from diffing.cli.workbook import write_workbook
+
+    assert found.cells, "the caller writes them"  # noqa: S101
+    write_workbook(target, found.summary, found.document, found.cells, found.folder)
+
+
 _WRITERS: dict[str, Callable[[Path, Found], None]] = {
     ".html": _write_html,
     ".md": _write_markdown,
+    _WORKBOOK: _write_workbook,
 }
