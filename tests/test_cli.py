@@ -397,7 +397,7 @@ def test_the_rows_are_the_same_with_an_analysis(folder: Path) -> None:
     [
         (("--explain", "e.json", "--by", "value"), "by: value is not a key column."),
         (("--explain", "e.json", "--by", "id,id"), "by: id is named twice."),
-        (("--by", "id"), "--by groups the analysis. Give --explain, too."),
+        (("--by", "id"), "--by groups the analysis. Give --explain or --report, too."),
         (("--explain", "new.csv"), "would overwrite an input"),
     ],
 )

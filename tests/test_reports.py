@@ -240,7 +240,6 @@ def test_each_text_is_shown_as_it_is_in_markdown(text: str, tmp_path: Path) -> N
     [
         (("--report", "r.pdf"), "r.pdf: unknown format of a report. Use .html, .md, .xlsx"),
         (("--report", "r.html", "--report", "r.html"), "Two outputs are the same file, r.html."),
-        (("--by", "day"), "--by groups the analysis. Give --explain or --report, too."),
     ],
 )
 def test_a_report_that_cannot_be_written_is_refused(

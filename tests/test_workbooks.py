@@ -83,7 +83,7 @@ def is_same(one: Any, other: Any) -> bool:
     """Whether two cells are the same; a workbook has 16 digits of a number."""
     if isinstance(one, float) and isinstance(other, int | float):
         return math.isclose(one, other, rel_tol=1e-15)
-    return bool((one or None) == (other or None)) if isinstance(one, str) else bool(one == other)
+    return other is None if one == "" else bool(one == other)
 
 
 def assert_same(wanted: Sequence[Sequence[Any]], found: Sequence[Sequence[Any]]) -> None:
