@@ -1,5 +1,6 @@
 """What people type by habit: each habit works, or one line says what to type instead."""
 
+import hashlib
 import os
 import re
 import shlex
@@ -293,6 +294,13 @@ def test_a_terminal_shows_few_of_many_rows_and_columns_and_how_to_get_all(folder
     hidden = "The first 20 of 100 rows, 29 columns hidden. Write all with -o changes.csv."
     assert hidden == lines[-1]
     assert 22 == len(lines)
+
+
+def test_a_report_beside_a_table_has_the_checksum_of_the_result(folder: Path) -> None:
+    said = at_a_terminal(folder, *DIFF[:-2], "--value", "value", "--report", "r.md")
+
+    assert "30 → 31" in said
+    assert hashlib.sha256(CHANGED.encode()).hexdigest() in (folder / "r.md").read_text()
 
 
 def test_a_terminal_gets_csv_where_it_is_asked_for(folder: Path) -> None:

@@ -438,6 +438,24 @@ def test_a_report_as_markdown_has_the_numbers_and_the_address(client: Client, jo
     assert sorted(rows) == sorted(move(one["net"]) for one in bridge if one["column"] == "amount")
 
 
+def test_a_script_gets_reports_with_its_api_key_alone(service: Service) -> None:
+    service.write("old.csv", sales(0))
+    service.write("new.csv", sales(1))
+    token = make_api_key(service.folder, "submit", "read")
+    metrics = service.write("metrics.toml", METRICS)
+    stranger, _ = service.api_and_worker(metrics=metrics, API_KEYS="on")
+    client = service.client_at(str(stranger.base_url), token)
+    job_id = client.new_job("sales")
+    client.wait_for_success(job_id)
+    paths = [f"/jobs/{job_id}/report.{suffix}?wait=60" for suffix in ("html", "md")]
+
+    answers = [client.get(path) for path in paths]
+
+    assert [200, 200] == [answer.status_code for answer in answers]
+    assert ["From old to new" in answer.text for answer in answers] == [True, True]
+    assert not any(stranger.get(path).is_success for path in paths)
+
+
 @pytest.mark.parametrize("suffix", ["html", "md"])
 def test_a_report_waits_for_the_analysis(service: Service, suffix: str) -> None:
     client, job_id = without_analysis(service)

@@ -129,7 +129,7 @@ def _given(  # noqa: PLR0913 - typer makes an option of each
         bool, typer.Option("--not-additive", help="Sums of the values mean nothing.")
     ] = False,
     totals: Annotated[
-        bool, typer.Option("--totals", help="For --explain: also sum up both whole files.")
+        bool, typer.Option("--totals", help="For the analysis: also sum up both whole files.")
     ] = False,
     totals_by: Annotated[
         list[str] | None,
