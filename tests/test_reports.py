@@ -148,6 +148,49 @@ def test_a_printed_report_has_all_columns(browser: Browser, folder: Path) -> Non
         assert max(edges) <= 718
 
 
+def test_a_report_of_texts_alone_has_no_amounts_and_no_tolerances(
+    browser: Browser, tmp_path: Path
+) -> None:
+    (tmp_path / "old.csv").write_text("id,note\n1,a\n2,b\n")
+    (tmp_path / "new.csv").write_text("id,note\n1,x\n2,b\n")
+
+    done = diffing(tmp_path, "old.csv", "new.csv", "-q", "-k", "id", "--report", "r.html")
+
+    assert (0, "") == (done.returncode, done.stderr)
+    for page in opened(browser, tmp_path / "r.html"):
+        assert [
+            *("Every row accounted for", "Which columns", "Where: id"),
+            "How to check and repeat this",
+        ] == page.get_by_role("heading", level=2).all_text_contents()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "shown"),
+    [
+        ("secret/a.csv", "secret/b.csv", ("a.csv", "b.csv")),
+        ("secret/a.csv", "a.csv", ("a.csv (old)", "a.csv (new)")),
+        ("secret/a.csv", "secret/secret/a.csv", ("a.csv (old)", "a.csv (new)")),
+    ],
+)
+def test_a_report_names_no_folder(
+    tmp_path: Path, old: str, new: str, shown: tuple[str, str]
+) -> None:
+    for name in (old, new):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text("id,value\n1,2\n1,2\n")
+    reports = [tmp_path / f"r.{suffix}" for suffix in ("html", "md")]
+
+    done = diffing(
+        tmp_path, old, new, "-q", "-k", "id", *(f"--report={path.name}" for path in reports)
+    )
+
+    assert f"1 of 2 rows of {old} and 1 of 2 rows of {new} repeat" in done.stderr
+    for report in reports:
+        text = report.read_text()
+        assert "1 of 2 rows of {} and 1 of 2 rows of {} repeat".format(*shown) in text
+        assert "secret" not in text
+
+
 def test_a_report_of_equal_files_says_so(browser: Browser, tmp_path: Path) -> None:
     for name in ("old.csv", "new.csv"):
         (tmp_path / name).write_text("id,value\n1,2\n")

@@ -189,7 +189,8 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
         spec = _spec(taking, entry, paths, options)
         spec = replace(spec, fingerprint=spec.fingerprint or fingerprint)
         columns = columns_in(by or ())
-        wanted = replace(wanted, by=places_of(columns, spec.comparison.key))
+        by_places = places_of(columns, spec.comparison.key)
+        wanted = replace(wanted, by=by_places, inputs=(spec.old, spec.new))
         spec = replace(spec, comparison=_with_totals_by(spec.comparison, columns))
         if exit_code == "verdict" and not spec.comparison.expect:
             raise BadArgument("Give --expect with --exit-code verdict, or a metric with rules.")

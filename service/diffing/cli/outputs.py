@@ -10,9 +10,17 @@ from pathlib import Path
 from typing import Literal
 
 from diffing.cli.explain import explanation, write_cells, written_dialect
-from diffing.cli.report import Found, needs_cells, require_formats, require_room, write_report
+from diffing.cli.report import (
+    Found,
+    needs_cells,
+    require_formats,
+    require_room,
+    without_folders,
+    write_report,
+)
 from diffing.core.dialect import FullDialect
 from diffing.core.errors import BadArgument
+from diffing.core.input_file import InputFile
 from diffing.core.spec import ConversionSpec
 from diffing.csvfiles.translate import Translation
 from diffing.engine.summary import ResultSummary, Summary
@@ -50,6 +58,7 @@ class Wanted:
         by: places of the key columns that group it, from 1.
         cells: where to write the cells that differ.
         reports: where to write what changed, for people.
+        inputs: old and new, for the names in reports; None without reports.
         table: a file for the detail, to be shown in place of writing the result.
 
     Raises:
@@ -67,6 +76,7 @@ class Wanted:
     by: tuple[int, ...] = field(default=(), kw_only=True)
     cells: Path | None = field(default=None, kw_only=True)
     reports: tuple[Path, ...] = field(default=(), kw_only=True)
+    inputs: tuple[InputFile, InputFile] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.only_changed_columns and not self.detail:
@@ -152,10 +162,13 @@ class Wanted:
     def _report(
         self, found: Summary, document: str, target: Mapping[Path, Path], folder: Path
     ) -> None:
+        if not self.reports:
+            return
+        assert self.inputs, "the command names them"  # noqa: S101
+        summary = without_folders(found.model_dump(mode="json"), *self.inputs)
+        cells = folder / _CELLS if needs_cells(self.reports) else None
         for path in self.reports:
-            cells = folder / _CELLS if needs_cells(self.reports) else None
-            of_report = Found(found.model_dump(mode="json"), json.loads(document), cells, folder)
-            write_report(path, target[path], of_report)
+            write_report(path, target[path], Found(summary, json.loads(document), cells, folder))
 
     def _csv(self, result: Path, removed: Path | None) -> Outputs:
         plain = self._converted_ones()

@@ -1,12 +1,14 @@
 """`diffing diff --report`: what changed as one file for people, in the format of its suffix."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from diffing.core.errors import BadArgument, NotAcceptable
+from diffing.core.input_file import InputFile, named_apart
 from diffing.core.spec import cells_in
 
 _WORKBOOK = ".xlsx"
@@ -64,6 +66,30 @@ def require_room(paths: Sequence[Path], summary: Mapping[str, Any]) -> None:
             f"{cells:,} values differ, and a sheet has room for {MOST_CELLS:,}. "
             "Write them with --cells FILE, and a report as .html or .md."
         )
+
+
+def without_folders(
+    summary: Mapping[str, Any], old: InputFile, new: InputFile
+) -> Mapping[str, Any]:
+    """The summary of a diff, whose warnings name the files without their folders.
+
+    A report is for others, whom the folders of this machine do not concern.
+
+    Args:
+        summary: of the diff, as JSON values.
+        old: with the name that the user gave.
+        new: the same.
+    """
+    files = [replace(file, name=PurePath(file.name).name) for file in (old, new)]
+    names = {old.name: files[0].name, new.name: files[1].name}
+    if old.name != new.name:
+        names = dict(zip(names, (file.name for file in named_apart(*files)), strict=True))
+    given = re.compile("|".join(map(re.escape, names)))
+    warnings = [
+        {**warning, "detail": given.sub(lambda name: names[name[0]], warning["detail"])}
+        for warning in summary["warnings"]
+    ]
+    return {**summary, "warnings": warnings}
 
 
 def write_report(path: Path, target: Path, found: Found) -> None:
