@@ -16,6 +16,7 @@ from openpyxl.utils.escape import unescape
 
 from diffing.core.csv_record import line_of
 from tests.command_line import diffing, refused_by
+from tests.conftest import Mount
 
 KEY, VALUE = ["day", "=cmd|'/c calc'!A0"], ["<r><t>v</t></r>", "note", "5"]
 OPTIONS = ("-q", "-k", line_of(KEY), "-v", line_of(VALUE), "-o", "changes.csv", "--by", KEY[1])
@@ -278,3 +279,21 @@ def test_without_the_extra_a_workbook_is_refused_at_once(
     assert (
         "the extra for workbooks is not installed. Run pip install 'diffing[xlsx]'" in done.stderr
     )
+
+
+@pytest.mark.parametrize("full", ["folder", "temporary"])
+def test_a_full_disk_is_said_in_one_line(tmp_path: Path, mount: Mount, full: str) -> None:
+    mount(tmp_path / "small", "1m" if full == "folder" else "8m")
+    for name, number in (("old.csv", 1), ("new.csv", 2)):
+        lines = "".join(f"{place},{number}\n" for place in range(60_000))
+        (tmp_path / name).write_text(f"id,value\n{lines}")
+    report = {"folder": "small/r.xlsx", "temporary": "r.xlsx"}[full]
+    folder = {} if full == "folder" else {"TMPDIR": str(tmp_path / "small")}
+
+    options = ("-q", "-k", "id", "-o", "/dev/null", "--report", report)
+    done = diffing(tmp_path, "old.csv", "new.csv", *options, **folder)
+
+    said = "diffing: The disk is full. Free some space and start the job again.\n"
+    assert (2, said) == (done.returncode, done.stderr)
+    assert [] == list((tmp_path / "small").iterdir())
+    assert not (tmp_path / report).exists()

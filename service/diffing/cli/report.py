@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePath
 from typing import Any
 
-from diffing.core.errors import BadArgument, NotAcceptable
+from diffing.core.errors import BadArgument, CannotWrite, NotAcceptable, is_disk_full, of_os
 from diffing.core.input_file import InputFile, named_apart
 from diffing.core.spec import cells_in
 
@@ -99,8 +99,15 @@ def write_report(path: Path, target: Path, found: Found) -> None:
         path: its suffix names the format.
         target: the file to write.
         found: by the diff and its analysis.
+
+    Raises:
+        NotAcceptable: a workbook cannot contain all of it.
+        CannotWrite, OutOfDisk: the file, or a temporary one, cannot be written.
     """
-    _WRITERS[path.suffix.lower()](target, found)
+    try:
+        _WRITERS[path.suffix.lower()](target, found)
+    except OSError as error:
+        raise (of_os(error) if is_disk_full(error) else CannotWrite(path, error)) from None
 
 
 def _write_html(target: Path, found: Found) -> None:

@@ -5,6 +5,7 @@ cannot store is refused, and a number that Excel would change is a text.
 """
 
 from collections.abc import Iterable, Sequence
+from io import BufferedWriter, FileIO
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from xlsxwriter.exceptions import FileCreateError, FileSizeError
 
 from diffing.cli import sheets
 from diffing.cli.sheets import DIGITS, Cell, Json, Row
-from diffing.core.errors import CannotWrite, NotAcceptable, is_disk_full, of_os
+from diffing.core.errors import NotAcceptable
 
 # the numbers that Excel stores, without their sign
 _LEAST, _MOST = 2.3e-308, 9.99e307
@@ -41,24 +42,56 @@ def write_workbook(target: Path, summary: Json, document: Json, cells: Path, fol
 
     Raises:
         NotAcceptable: a sheet cannot store all of it.
-        CannotWrite, OutOfDisk: the file cannot be written.
+        OSError: the file, or a temporary one, cannot be written.
     """
-    book = Workbook(target, {"constant_memory": True, "tmpdir": str(folder)})
+    file = _Part(target)
+    book = Workbook(file, {"constant_memory": True, "tmpdir": str(folder)})
     _Sheet(book, "counts").fill(sheets.COUNTS, sheets.counts(summary, document))
     if summary["verdict"]:
         _Sheet(book, "verdict").fill(sheets.RULES, sheets.rules(summary["verdict"]))
     _Sheet(book, "bridge").fill(*sheets.bridge(document))
     _Sheet(book, "columns").fill(sheets.COLUMNS, sheets.columns(summary, document))
     _Sheet(book, "movers").fill(*sheets.movers(document))
-    with cells.open(encoding="utf-8", newline="") as file:
-        _Sheet(book, "cells").fill(*sheets.cells(file))
+    with cells.open(encoding="utf-8", newline="") as lines:
+        _Sheet(book, "cells").fill(*sheets.cells(lines))
     try:
         book.close()
+        file.close()
     except FileSizeError:
+        file.give_up()
         raise NotAcceptable(f"The workbook is too large. {_INSTEAD}") from None
     except FileCreateError as error:
-        (reason,) = error.args
-        raise (of_os(reason) if is_disk_full(reason) else CannotWrite(target, reason)) from None
+        file.give_up()
+        raise error.args[0] from None
+
+
+class _Part(BufferedWriter):
+    """A file that can be given up: after a failure, ZipFile still writes when it is deleted."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(FileIO(path, "w"))
+        self._end: int | None = None  # where it was given up
+
+    def give_up(self) -> None:
+        """Write nothing from now on."""
+        self._end = self.tell()
+
+    def write(self, data: Any) -> int:
+        """Write, unless it is given up; the same for the others."""
+        return super().write(data) if self._end is None else len(data)
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        """The new place."""
+        return super().seek(place, whence) if self._end is None else place
+
+    def tell(self) -> int:
+        """The place."""
+        return super().tell() if self._end is None else self._end
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        if self._end is None:
+            super().flush()
 
 
 class _Sheet:
