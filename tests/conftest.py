@@ -20,6 +20,8 @@ from diffing.engine.summary import Summary
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from tests import command_line
+from tests.backends import Backend, backend_of
+from tests.servers import CannotRun, Urls, shared_servers
 from tests.service_under_test import (
     LargePair,
     Service,
@@ -210,17 +212,52 @@ def browser() -> Iterator["Browser"]:
         browser.close()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test of a service runs on files, and on the servers that a mark of its file names."""
+    mark = metafunc.definition.get_closest_marker("on_servers")
+    if mark is None or "backend" not in metafunc.fixturenames:
+        return
+    has = metafunc.definition.get_closest_marker
+    marks = [] if has("on_each_backend") else [pytest.mark.slow]
+    on_files = [] if has("on_no_file") else ["sqlite"]
+    on_servers = [] if has("on_files_alone") else mark.args
+    every = [*on_files, *(pytest.param(name, marks=marks) for name in on_servers)]
+    metafunc.parametrize("backend", every, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Urls:
+    """Servers of PostgreSQL and Redis for all tests. Where they are not installed: a skip."""
+    folder, owner = tmp_path_factory.getbasetemp(), os.getpid()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        folder, owner = folder.parent, os.getppid()
+    try:
+        return shared_servers(folder, owner)
+    except CannotRun as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Where the services of a test have their jobs and their queue."""
+    name = getattr(request, "param", "sqlite")
+    if name == "sqlite":
+        return Backend()
+    urls: Urls = request.getfixturevalue("servers")
+    return backend_of(name, urls.database, urls.queue)
+
+
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
+def service(tmp_path: Path, backend: Backend) -> Iterator[Service]:
     """A service with a data folder of its own; whatever it starts ends with the test."""
-    with Service(tmp_path / "data") as service:
+    with Service(tmp_path / "data", backend) as service:
         yield service
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def shared(tmp_path_factory: pytest.TempPathFactory, backend: Backend) -> Iterator[Service]:
     """A service for all tests of a file that leave its programs and the small pair as they are."""
-    with Service(tmp_path_factory.mktemp("shared") / "data") as service:
+    with Service(tmp_path_factory.mktemp("shared") / "data", backend) as service:
         service.write_small_pair()
         yield service
 

@@ -17,21 +17,25 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx2
+import sqlalchemy as sa
 
 from diffing.core.catalogue import load_catalogue
 from diffing.core.settings import Settings
 from diffing.engine.samples import write_sample
 from diffing.files.results import Outputs
-from diffing.store.database import open_file, utc_now
+from diffing.store.database import open_database, utc_now
 from diffing.store.jobs import Jobs
-from diffing.store.queue import JobQueue
+from diffing.store.queue import JOBS, JobQueue
+from tests.backends import Backend
 from tests.preloaded import SERVICE, Fork, Preloaded
+from tests.servers import PASSWORD
 
 # for what ought to happen soon, however busy the machine is: only a test that fails waits so long
 PATIENCE_SECONDS = 120.0
 _POLL_SECONDS = 0.04
 _ROOT = Path(__file__).parent.parent
-_SECRETS = ("traceback", "select", 'file "', ".py", "sqlite", str(_ROOT))
+_FILES = Backend()
+_SECRETS = ("traceback", "select", 'file "', ".py", "sqlite", "psycopg", PASSWORD, str(_ROOT))
 
 OLD = """\
 date,segment_field,segment_name,segment_value,segment_value_id,stat,value
@@ -228,11 +232,14 @@ class Service:
 
     Args:
         folder: the data folder; no other service may use it, its path tells whose process is whose.
+        backend: where its jobs and its queue are.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, backend: Backend = _FILES) -> None:
         self.folder = folder
-        self.settings = Settings(data_dir=folder)
+        self.settings = Settings(data_dir=folder, **backend.settings_of(folder))
+        self._engines: list[sa.Engine] = []
+        self._queues: list[JobQueue] = []
         self._programs: list[Program] = []
         self._clients: list[Client] = []
 
@@ -246,6 +253,10 @@ class Service:
             client.close()
         for program in self._programs:
             program.close()
+        for queue in self._queues:
+            close(queue)
+        for engine in self._engines:
+            engine.dispose()
         # some may be stopped, and none may outlive its test
         self.all_ended(or_kill=True)
         for program in self._programs:
@@ -336,8 +347,24 @@ class Service:
 
     def jobs(self, now: Callable[[], datetime] = utc_now) -> Jobs:
         """The jobs table, to act as a worker would."""
+        return Jobs(self.database(), now)
+
+    def database(self) -> sa.Engine:
+        """The jobs database, opened anew."""
         self.settings.make_folders()
-        return Jobs(open_file(self.settings.jobs_file), now)
+        self._engines.append(open_database(self.settings))
+        return self._engines[-1]
+
+    def queue(self, name: str = JOBS) -> JobQueue:
+        """A queue, opened anew."""
+        self._queues.append(JobQueue(self.settings, self.database(), name=name))
+        return self._queues[-1]
+
+    def execute(self, *statements: str | sa.Executable) -> None:
+        """Do to the tables what no service does."""
+        with self.database().begin() as connection:
+            for statement in statements:
+                connection.execute(sa.text(statement) if isinstance(statement, str) else statement)
 
     def all_lines(self) -> list[str]:
         """All that every program said, so far."""
@@ -345,9 +372,8 @@ class Service:
 
     def queued_tasks(self) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
         """The arguments of what waits in the queue."""
-        huey = JobQueue(self.settings.queue_file).huey
-        with contextlib.closing(huey.storage):
-            return [(tuple(task.args), dict(task.kwargs)) for task in huey.pending()]
+        pending = self.queue().huey.pending()
+        return [(tuple(task.args), dict(task.kwargs)) for task in pending]
 
     def running(self) -> list[Running]:
         """Every process that works on the folder, whoever its parent is by now."""
@@ -370,6 +396,9 @@ class Service:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("DIFFING_")}
         environment["DIFFING_DATA_DIR"] = str(self.folder)
         environment["DIFFING_LOG_FORMAT"] = "text"
+        for name in ("database_url", "queue_url"):
+            if url := getattr(self.settings, name):
+                environment[f"DIFFING_{name.upper()}"] = url.get_secret_value()
         return environment | {f"DIFFING_{k.upper()}": str(v) for k, v in settings.items()}
 
     def _started(self, start: Callable[[int], "subprocess.Popen[bytes] | Fork"]) -> Program:
@@ -419,6 +448,14 @@ class Service:
             assert time.monotonic() < deadline, left
             for process in left:
                 _wait_for_end(process.pid, deadline, or_kill=or_kill)
+
+
+def close(queue: JobQueue) -> None:
+    """Let go of what a queue keeps open."""
+    storage = queue.huey.storage
+    storage.close()
+    if hasattr(storage, "pool"):  # that of Redis
+        storage.pool.disconnect()
 
 
 _open: set[Service] = set()

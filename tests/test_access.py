@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import socket
-import sqlite3
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+import sqlalchemy as sa
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
@@ -22,8 +22,9 @@ from diffing.api.access import NEEDS, PAGES, Caller, guarded
 from diffing.api.app import make_app
 from diffing.core.catalogue import load_catalogue
 from diffing.core.settings import Settings
+from diffing.store import schema
 from diffing.store.api_keys import ApiKeys
-from diffing.store.database import open_file
+from diffing.store.database import open_database
 from diffing.store.scopes import Scope
 from tests.command_line import Done, run
 from tests.conftest import ROOT
@@ -45,7 +46,7 @@ def api_keys_of(folder: Path) -> ApiKeys:
     """The API keys of a data folder, as `diffing keys` has them."""
     settings = Settings(data_dir=folder)
     settings.make_folders()
-    return ApiKeys(open_file(settings.jobs_file))
+    return ApiKeys(open_database(settings))
 
 
 def make_api_key(folder: Path, *scopes: str) -> str:
@@ -474,9 +475,7 @@ def test_a_job_that_was_removed_is_told_to_admin_alone(locked: Locked) -> None:
     client = locked.nightly
     gone, _ = client.new_job(), client.new_job()
     client.wait_for_success(gone)
-    with sqlite3.connect(locked.service.settings.jobs_file) as connection:
-        connection.execute("delete from jobs where id = ?", (gone,))
-    connection.close()
+    locked.service.execute(sa.delete(schema.jobs).where(schema.jobs.c.id == gone))
 
     assert_problem(locked.admin.get(f"/api/diffing/job/{gone}"), 410)
     for name in ("nightly", "other"):

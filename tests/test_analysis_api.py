@@ -12,7 +12,6 @@ import pytest
 from diffing.files.publish import is_being_written, locked_folder
 from diffing.files.results import ANALYSIS_VERSION, Outputs
 from diffing.store.baselines import Baselines
-from diffing.store.database import open_file
 from diffing.store.history import History
 from diffing.store.jobs import Jobs
 from diffing.worker.sweeper import Sweeper
@@ -242,7 +241,7 @@ def test_the_sweeper_leaves_the_folder_of_a_running_analysis_alone(service: Serv
     worker.signal(15)
     worker.ended()
     settings = service.settings
-    engine = open_file(settings.jobs_file)
+    engine = service.database()
     sweeper = Sweeper(settings, Jobs(engine), History(engine), Baselines(engine))
     abandoned = settings.tmp_dir / f".1-1-{job_id}.1.analysis-1.json"
     abandoned.mkdir()

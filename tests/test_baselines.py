@@ -19,11 +19,12 @@ from diffing.core.errors import BadCatalogue, ContentGone, DiskUnavailable
 from diffing.core.input_file import InputFile
 from diffing.files.kept import KeptFiles
 from diffing.store.api_keys import ApiKeys
-from diffing.store.database import open_file
 from diffing.store.scopes import Scope
 from tests.service_under_test import Client, Service
 from tests.test_faults import STALE_AFTER, wait_until
 from tests.test_submit import submitted
+
+pytestmark = pytest.mark.on_servers("postgresql")
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -342,7 +343,7 @@ def test_only_a_job_of_the_metric_that_succeeded_is_accepted(service: Service) -
 
 def test_accepting_needs_a_scope_of_its_own(service: Service) -> None:
     with_catalogue(service)
-    api_keys = ApiKeys(open_file(service.settings.jobs_file))
+    api_keys = ApiKeys(service.database())
     _, token = api_keys.create("nightly", {Scope.READ, Scope.SUBMIT})
     reviewer, other = api_keys.create("reviewer", {Scope.ACCEPT})
     url = str(service.api(api_keys="on").base_url)

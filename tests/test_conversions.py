@@ -7,13 +7,14 @@ import pytest
 from diffing.core.errors import DiffFailed
 from diffing.store.baselines import Baselines
 from diffing.store.conversions import Conversion, Conversions
-from diffing.store.database import open_file
 from diffing.store.history import History
 from diffing.store.jobs import Jobs
-from diffing.store.queue import CONVERSIONS, JobQueue
+from diffing.store.queue import CONVERSIONS
 from diffing.worker.reaper import Reaper
 from diffing.worker.sweeper import Sweeper
 from tests.service_under_test import Service
+
+pytestmark = pytest.mark.on_servers("postgresql", "redis")
 
 NAME = "1.1.json"
 FAILURE = DiffFailed("so it is").failure
@@ -23,11 +24,10 @@ class Reaping:
     """A reaper alone with the table and the queue, and clocks in one's hand."""
 
     def __init__(self, service: Service) -> None:
-        service.settings.make_folders()
-        engine = open_file(service.settings.jobs_file)
+        engine = service.database()
         self.jump = timedelta()
         self.conversions = Conversions(engine, now=lambda: datetime.now(UTC) + self.jump)
-        self.queue = JobQueue(service.settings.queue_file, name=CONVERSIONS)
+        self.queue = service.queue(CONVERSIONS)
         self._now = 0.0
         settings = service.settings.model_copy(update={"stale_after": 15, "max_attempts": 2})
         self._reaper: Reaper[Conversion] = Reaper(

@@ -94,9 +94,12 @@ def test_each_endpoint_is_listed(tmp_path: Path) -> None:
 
 def test_each_runtime_dependency_has_its_reason() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
     needed = [re.split("[>=;]", line)[0] for line in project["dependencies"]]
+    of_servers = [re.split(r"[\[>=;]", line)[0] for line in extras["postgres"] + extras["redis"]]
 
     assert [] == [name for name in needed if f"- **{name}**" not in README]
+    assert [] == [name for name in of_servers if f"- **{name}**" not in SERVICE]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

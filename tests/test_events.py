@@ -13,15 +13,19 @@ from typing import Any
 
 import httpx2
 import pytest
+import sqlalchemy as sa
 
 from diffing.core.errors import BadInput
 from diffing.core.progress import Progress
+from diffing.store import schema
 from diffing.store.job import Submission
 from diffing.store.jobs import End, Jobs
 from tests.service_under_test import Client, LargePair, Program, Service
 from tests.test_api import ABSURD_IDS, assert_problem
 from tests.test_faults import wait_until
 from tests.test_jobs_api import SUMMARY
+
+pytestmark = pytest.mark.on_servers("postgresql", "redis")
 
 
 class Stream:
@@ -186,13 +190,12 @@ def test_a_job_that_is_removed_ends_its_events(
     jobs.create(Submission("revenue"))  # the newest is never removed
     with followed(client, queued) as stream:
         stream.next()
-        with closing(sqlite3.connect(shared.settings.jobs_file)) as connection:
-            connection.execute("delete from jobs where id = ?", [queued])
-            connection.commit()
+        shared.execute(sa.delete(schema.jobs).where(schema.jobs.c.id == queued))
 
         assert [] == stream.rest()
 
 
+@pytest.mark.on_files_alone
 def test_events_go_on_when_the_database_could_not_be_read_for_a_while(
     service: Service,
 ) -> None:
@@ -229,8 +232,7 @@ def test_events_end_when_the_jobs_table_is_no_more(service: Service) -> None:
     service.jobs().create(Submission("revenue"))
     with followed(service.api(), 1) as stream:
         stream.next()
-        with closing(sqlite3.connect(service.settings.jobs_file)) as connection:
-            connection.execute("drop table jobs")
+        service.execute("drop table jobs")
 
         assert [] == stream.rest()
 
@@ -279,6 +281,7 @@ def test_open_streams_do_not_hold_up_the_end_of_the_api(service: Service) -> Non
     assert not [line for line in api.lines() if "Traceback" in line or "without" in line]
 
 
+@pytest.mark.on_files_alone
 def test_a_client_that_leaves_is_let_go_at_once(service: Service) -> None:
     service.jobs().create(Submission("revenue"))
     api = service.start("api", "--port", "0")

@@ -38,6 +38,8 @@ from tests.service_under_test import (
 )
 from tests.torture.shortage import fill, system
 
+pytestmark = pytest.mark.on_servers("postgresql", "redis")
+
 RESULT = reference.diff(
     OLD, NEW, ["date", "segment_field", "segment_value_id", "stat"], ["value"]
 ).csv.encode()
@@ -407,6 +409,7 @@ def test_a_disk_that_is_full_fails_the_job_clearly_and_the_next_one_goes_on(
         assert large_pair.result == client.result_of(job_id)
 
 
+@pytest.mark.on_files_alone
 def test_a_data_folder_that_is_full_loses_no_job(tmp_path: Path, mount: Mount) -> None:
     data = tmp_path / "data"
     mount(data, "40m")
@@ -444,6 +447,7 @@ def test_a_data_folder_that_is_full_loses_no_job(tmp_path: Path, mount: Mount) -
         assert [] == parts
 
 
+@pytest.mark.on_files_alone
 def test_a_diff_goes_on_while_the_jobs_table_cannot_be_written(
     tmp_path: Path, mount: Mount, large_pair: LargePair
 ) -> None:
@@ -535,6 +539,7 @@ def test_a_folder_that_cannot_be_written_fails_the_job_clearly(
         client.wait_for_success(client.new_job())
 
 
+@pytest.mark.on_files_alone
 def test_a_database_that_is_damaged_while_it_is_used_is_a_503_that_says_so(
     service: Service,
 ) -> None:

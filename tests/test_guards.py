@@ -5,7 +5,6 @@ import random
 import re
 import resource
 import socket
-import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -156,9 +155,7 @@ def test_every_answer_has_the_security_headers(api: Api) -> None:
 
 def test_an_error_that_nobody_foresaw_has_them_too(service: Service) -> None:
     client = service.api()
-    with sqlite3.connect(service.settings.jobs_file) as connection:
-        connection.execute("drop table jobs")
-    connection.close()
+    service.execute("drop table jobs")
 
     response = client.get("/api/diffing/job/1")
     assert_problem(response, 500)

@@ -5,24 +5,25 @@ import hashlib
 import json
 import os
 import pty
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from diffing.core.unusual import LEAST_RUNS, RUNS, unusual
+from diffing.store import schema
 from diffing.store.api_keys import ApiKeys
-from diffing.store.database import open_file
 from diffing.store.job import Submission
 from diffing.store.jobs import End
 from diffing.store.scopes import Scope
 from tests.service_under_test import NEW, OLD, PATIENCE_SECONDS, Client, Service
 from tests.test_faults import wait_until
+
+pytestmark = pytest.mark.on_servers("postgresql")
 
 HISTORY = "/api/diffing/metrics/revenue/history"
 RULES = {"expect": {"removed": 0, "added": "<= 100%"}}
@@ -157,22 +158,20 @@ def test_it_outlives_the_result_and_goes_after_its_own_time(service: Service) ->
     assert [newest, gone] == [run["job_id"] for run in history_of(client)]
     worker.signal(15)
     worker.ended()
-    with closing(sqlite3.connect(service.settings.jobs_file)) as connection, connection:
-        before = datetime.now(UTC) - timedelta(days=399)
-        long_ago = before - timedelta(days=2)
-        for job_id, ended in ((newest, before), (gone, long_ago)):
-            connection.execute(
-                "update history set finished_at = ? where job_id = ?",
-                (ended.strftime("%Y-%m-%d %H:%M:%S.%f"), job_id),
-            )
+    before = datetime.now(UTC) - timedelta(days=399)
+    long_ago = before - timedelta(days=2)
+    ends = schema.history.c
+    for job_id, ended in ((newest, before), (gone, long_ago)):
+        service.execute(
+            sa.update(schema.history).where(ends.job_id == job_id).values(finished_at=ended)
+        )
     service.worker()
     wait_until(lambda: len(history_of(client)) == 1, "the history is never shortened")
     assert [newest] == [run["job_id"] for run in history_of(client)]
 
 
 def test_a_history_has_the_jobs_of_ones_own_api_key(service: Service) -> None:
-    service.settings.make_folders()
-    engine = open_file(service.settings.jobs_file)
+    engine = service.database()
     ours, token = ApiKeys(engine).create("ours", {Scope.SUBMIT})
     _, other = ApiKeys(engine).create("other", {Scope.READ})
     _, admin = ApiKeys(engine).create("admin", {Scope.ADMIN})

@@ -11,11 +11,12 @@ import sqlalchemy as sa
 
 from diffing.core.catalogue import load_catalogue
 from diffing.core.errors import BadInput
-from diffing.store.database import open_file
 from diffing.store.job import Filter, Status, Submission
 from diffing.store.jobs import End, Jobs
 from tests.service_under_test import NEW, OLD, Client, Service
 from tests.test_api import assert_problem
+
+pytestmark = pytest.mark.on_servers("postgresql", "redis")
 
 JOBS = "/api/diffing/jobs"
 SUMMARY = dict.fromkeys(
@@ -164,9 +165,9 @@ def test_a_page_may_be_that_of_one_owner(listed: Service) -> None:
     assert [] == jobs.page(10, None, Filter(owner="k2"))
 
 
+@pytest.mark.on_files_alone
 def test_a_page_is_read_along_the_ids_and_never_sorted(service: Service) -> None:
-    service.settings.make_folders()
-    engine = open_file(service.settings.jobs_file)
+    engine = service.database()
     statements: list[tuple[str, Any]] = []
     sa.event.listen(
         engine,

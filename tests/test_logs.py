@@ -5,11 +5,9 @@ import os
 import pty
 import re
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -138,11 +136,9 @@ def test_an_error_that_nobody_foresaw_is_one_line_with_the_id_that_the_client_go
     service: Service,
 ) -> None:
     logged = Logged(service)
-    with closing(sqlite3.connect(service.settings.jobs_file)) as database:
-        database.execute("alter table jobs rename to away")
+    service.execute("alter table jobs rename to away")
     response = logged.client.get("/api/diffing/job/1", headers={"X-Request-ID": "odd"})
-    with closing(sqlite3.connect(service.settings.jobs_file)) as database:
-        database.execute("alter table away rename to jobs")
+    service.execute("alter table away rename to jobs")
     answered([logged.api], "odd")
     of_request = [r for r in said_by(logged.api) if r.get("request_id") == "odd"]
 

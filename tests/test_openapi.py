@@ -24,7 +24,6 @@ from diffing.core.option_texts import LISTS
 from diffing.core.settings import Settings
 from diffing.engine.summary import Summary
 from diffing.store.api_keys import ApiKeys
-from diffing.store.database import open_file
 from diffing.store.job import Status
 from diffing.store.scopes import Scope
 from tests.conftest import ROOT
@@ -240,8 +239,7 @@ def test_the_answers_to_the_examples_are_as_the_document_says(client: Client) ->
 
 
 def test_where_keys_are_asked_for_the_document_says_so(service: Service) -> None:
-    service.settings.make_folders()
-    ApiKeys(open_file(service.settings.jobs_file)).create("anyone", {Scope.READ})
+    ApiKeys(service.database()).create("anyone", {Scope.READ})
 
     assert [{"apiKey": []}] == service.api(api_keys="on").get("/openapi.json").json()["security"]
 
@@ -251,7 +249,7 @@ def test_the_service_does_what_the_document_says_whatever_schemathesis_sends(
     service: Service, tmp_path: Path
 ) -> None:
     service.write_small_pair()
-    _, token = ApiKeys(open_file(service.settings.jobs_file)).create("schemathesis", set(Scope))
+    _, token = ApiKeys(service.database()).create("schemathesis", set(Scope))
     client, _ = service.api_and_worker(api_keys="on")
 
     done = subprocess.run(

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from diffing.core.errors import BadSetting, DiffFailed
 from diffing.core.settings import Settings, load_settings
-from diffing.store.database import open_file
+from diffing.store import schema
 from diffing.store.job import Submission
 from diffing.store.jobs import End
 from diffing.store.schema import workers as workers_table
@@ -26,6 +26,8 @@ from diffing.store.workers import Presence
 from tests.conftest import Mount
 from tests.service_under_test import NEW, OLD, Client, Service
 from tests.test_faults import wait_until
+
+pytestmark = pytest.mark.on_servers("postgresql")
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -167,6 +169,7 @@ def test_a_database_that_is_held_is_not_ready_within_seconds_and_the_rest_is_tol
     wait_until(lambda: not failed_checks(client), "it is not ready again")
 
 
+@pytest.mark.on_files_alone
 def test_a_queue_that_is_damaged_while_it_is_used_is_not_ready(service: Service) -> None:
     client, _ = service.api_and_worker()
     wait_until(lambda: not failed_checks(client), "it is not ready")
@@ -205,8 +208,7 @@ def test_a_disk_that_is_nearly_full_is_not_ready(tmp_path: Path, mount: Mount) -
 def test_a_table_that_is_gone_is_told_without_sql(service: Service) -> None:
     client, _ = service.api_and_worker()
     wait_until(lambda: not failed_checks(client), "it is not ready")
-    with closing(sqlite3.connect(service.settings.jobs_file)) as database:
-        database.execute("drop table workers")
+    service.execute("drop table workers")
 
     unforeseen = "Unexpected error. The server's log has the details."
     assert {"database": unforeseen, "worker": unforeseen} == failed_checks(client)
@@ -219,8 +221,7 @@ class Crew:
     """The table of workers, and the clock of those who look at it in one's hand."""
 
     def __init__(self, service: Service) -> None:
-        service.settings.make_folders()
-        self.engine = open_file(service.settings.jobs_file)
+        self.engine = service.database()
         self.statistics = Statistics(self.engine, stale_after=15)
         self.now = 0.0
 
@@ -452,18 +453,20 @@ def test_the_queue_is_told_with_its_depth_and_the_age_of_the_oldest(service: Ser
     jobs = service.jobs()
     for _ in range(3):
         jobs.create(Submission("revenue"))
-    with closing(sqlite3.connect(service.settings.jobs_file)) as database, database:
-        asked = datetime.now(UTC).replace(tzinfo=None) - timedelta(seconds=100)
-        database.execute("update jobs set created_at = ? where id = 2", [asked.isoformat(" ")])
-        database.execute("update jobs set status = 'processing' where id = 1")
+    asked = datetime.now(UTC) - timedelta(seconds=100)
+    service.execute(
+        sa.update(schema.jobs).where(schema.jobs.c.id == 2).values(created_at=asked),
+        "update jobs set status = 'processing' where id = 1",
+    )
     samples = samples_of(service.api())
 
     assert 2 == value(samples, "diffing_queue_depth")
     assert 1 == value(samples, "diffing_jobs", status="processing")
     age = value(samples, "diffing_queue_oldest_age_seconds")
-    assert 100 <= age <= (datetime.now(UTC).replace(tzinfo=None) - asked).total_seconds()
+    assert 100 <= age <= (datetime.now(UTC) - asked).total_seconds()
 
 
+@pytest.mark.on_files_alone
 def test_metrics_that_cannot_be_counted_are_a_503(service: Service) -> None:
     client = service.api()
     client.get("/metrics")
@@ -474,9 +477,9 @@ def test_metrics_that_cannot_be_counted_are_a_503(service: Service) -> None:
     assert "urn:diffing:database-unavailable" == response.json()["type"]
 
 
+@pytest.mark.on_files_alone
 def test_a_scrape_stays_cheap_with_a_hundred_thousand_jobs(service: Service) -> None:
-    service.settings.make_folders()
-    open_file(service.settings.jobs_file)
+    service.database()
     summary = '{"emitted": 1, "padding": "' + "x" * 1_000 + '"}'
     with closing(sqlite3.connect(service.settings.jobs_file)) as database, database:
         database.execute(

@@ -10,7 +10,6 @@ import os
 import re
 import signal
 import socket
-import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -34,7 +33,6 @@ from diffing.api.http.downloads import Download, Files
 from diffing.api.http.problems import problem_of_error
 from diffing.core.errors import DiffingError, NotAcceptable
 from diffing.store.conversions import Conversions
-from diffing.store.database import open_file
 from diffing.store.job import Submission
 from diffing.store.jobs import End
 from tests.conftest import ROOT
@@ -536,7 +534,7 @@ def test_names_that_only_differ_outside_ascii_are_kept_apart(
 
 
 def conversions_of(service: Service) -> Conversions:
-    return Conversions(open_file(service.settings.jobs_file))
+    return Conversions(service.database())
 
 
 def parts_of(service: Service) -> list[str]:
@@ -705,8 +703,7 @@ def test_a_conversion_does_not_wait_behind_a_diff(slow: Slow, large_pair: LargeP
 
 def nobody_wants_it_any_more(service: Service) -> None:
     """Have the last request been long ago."""
-    with closing(sqlite3.connect(service.settings.jobs_file)) as database, database:
-        database.execute("update conversions set wanted_at = '2000-01-01 00:00:00.000000'")
+    service.execute("update conversions set wanted_at = '2000-01-01 00:00:00.000000'")
 
 
 def test_a_conversion_that_nobody_wants_any_more_ends(slow: Slow) -> None:

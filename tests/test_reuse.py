@@ -16,11 +16,12 @@ from diffing.core.question import question_of
 from diffing.core.spec import DiffSpec
 from diffing.files.publish import link_or_copy
 from diffing.store.api_keys import ApiKeys
-from diffing.store.database import open_file
 from diffing.store.scopes import Scope
 from tests.service_under_test import NEW, OLD, Client, Service
 from tests.test_faults import RESULT, STALE_AFTER, wait_until
 from tests.test_submit import submitted
+
+pytestmark = pytest.mark.on_servers("postgresql")
 
 NEW_JOB = "/api/diffing/new/revenue?wait=60"
 
@@ -163,8 +164,7 @@ def test_an_old_that_was_missing_is_not_one_that_is_empty(service: Service) -> N
 
 def test_a_result_of_another_api_key_is_not_taken(service: Service) -> None:
     service.write_small_pair()
-    service.settings.make_folders()
-    api_keys = ApiKeys(open_file(service.settings.jobs_file))
+    api_keys = ApiKeys(service.database())
     tokens = [api_keys.create(name, {Scope.SUBMIT})[1] for name in ("one", "two")]
     url = str(service.api(api_keys="on").base_url)
     service.worker()

@@ -3,7 +3,6 @@
 import re
 import signal
 import socket
-import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,17 +11,17 @@ import pytest
 from diffing.core.errors import DiffFailed
 from diffing.core.progress import Progress
 from diffing.store.baselines import Baselines
-from diffing.store.database import open_file
 from diffing.store.history import History
 from diffing.store.job import Submission
 from diffing.store.jobs import End
-from diffing.store.queue import JobQueue
 from diffing.worker.reaper import Reaper
 from diffing.worker.sweeper import Sweeper
 from tests import reference
 from tests.service_under_test import NEW, OLD, LargePair, Program, Service
 from tests.test_faults import STALE_AFTER, wait_until
 from tests.torture.referee import REASONS
+
+pytestmark = pytest.mark.on_servers("postgresql", "redis")
 
 RESULT = reference.diff(
     OLD, NEW, ["date", "segment_field", "segment_value_id", "stat"], ["value"]
@@ -149,12 +148,9 @@ def test_a_database_that_fails_for_a_while_is_no_end_of_looking_for_lost_jobs(
     service.write_small_pair()
     jobs = service.jobs()
     client, worker = service.api_and_worker(stale_after=STALE_AFTER)
-    with sqlite3.connect(service.settings.jobs_file) as database:
-        database.execute("alter table jobs rename to away")
-    worker.saw("no such table: jobs")
-    with database:
-        database.execute("alter table away rename to jobs")
-    database.close()
+    service.execute("alter table jobs rename to away")
+    worker.saw('no such table: jobs|relation "jobs" does not exist')
+    service.execute("alter table away rename to jobs")
     job_id = jobs.create(Submission("revenue")).id
 
     client.wait_for_success(job_id)
@@ -169,12 +165,12 @@ class Reaping:
     def __init__(self, service: Service) -> None:
         self.jump = timedelta()
         self.jobs = service.jobs(now=lambda: datetime.now(UTC) + self.jump)
-        engine = open_file(service.settings.jobs_file)
+        engine = service.database()
         self._now = 0.0
         self._reaper = Reaper(
             service.settings.model_copy(update={"stale_after": 15, "max_attempts": 2}),
             self.jobs,
-            JobQueue(service.settings.queue_file),
+            service.queue(),
             Sweeper(service.settings, self.jobs, History(engine), Baselines(engine)),
             clock=lambda: self._now,
         )
@@ -197,7 +193,7 @@ LONG = (0, 5, 5, 5)
 
 def test_a_job_that_waits_its_turn_is_not_queued_twice(service: Service, reaping: Reaping) -> None:
     job_id = reaping.jobs.create(Submission("revenue")).id
-    JobQueue(service.settings.queue_file).put(job_id)
+    service.queue().put(job_id)
     reaping.after(*LONG, *LONG)
 
     assert [((job_id,), {})] == service.queued_tasks()
@@ -547,6 +543,7 @@ def test_a_data_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
         each_refuses(service)
 
 
+@pytest.mark.on_files_alone
 @pytest.mark.parametrize("name", ["jobs", "queue"])
 def test_a_database_that_is_none_is_one_line(service: Service, name: str) -> None:
     service.settings.make_folders()

@@ -14,7 +14,7 @@ from diffing.files.kept import KeptFiles
 from diffing.store.api_keys import ApiKeys
 from diffing.store.baselines import Baselines
 from diffing.store.conversions import Conversions
-from diffing.store.database import open_file
+from diffing.store.database import open_database
 from diffing.store.history import History
 from diffing.store.job import Job
 from diffing.store.jobs import Jobs
@@ -77,7 +77,7 @@ class Backend:
         Raises:
             BadSetting: a database cannot be used.
         """
-        engine = open_file(settings.jobs_file)
+        engine = open_database(settings)
         jobs, conversions = Jobs(engine), Conversions(engine)
         stopping, slots = asyncio.Event(), asyncio.Semaphore(MOST_WAITING)
         return cls(
@@ -86,7 +86,7 @@ class Backend:
             jobs=jobs,
             api_keys=ApiKeys(engine),
             sessions=Sessions(engine),
-            queue=JobQueue(settings.queue_file),
+            queue=JobQueue(settings, engine),
             statistics=Statistics(engine, settings.stale_after),
             history=History(engine),
             baselines=Baselines(engine),
@@ -94,7 +94,7 @@ class Backend:
             watch=Watch(jobs.of_ids, stopping, slots),
             formats=Formats(
                 conversions,
-                JobQueue(settings.queue_file, name=CONVERSIONS),
+                JobQueue(settings, engine, name=CONVERSIONS),
                 Watch(conversions.of_ids, stopping, slots),
             ),
             stopping=stopping,

@@ -18,7 +18,7 @@ from diffing.core.catalogue import WatchedCatalogue
 from diffing.core.errors import BadSetting
 from diffing.core.settings import Settings
 from diffing.store.api_keys import ApiKeys
-from diffing.store.database import open_file
+from diffing.store.database import open_database
 
 _log = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ def needs_api_keys(settings: Settings, listener: socket.socket) -> bool:
     local = ipaddress.ip_address(address).is_loopback
     if settings.api_keys == "off" or (settings.api_keys == "auto" and local):
         return False
-    if not ApiKeys(open_file(settings.jobs_file)).any_is_valid():
+    if not ApiKeys(open_database(settings)).any_is_valid():
         raise BadSetting(
             f"Listening on {address} requires an API key. Create one with "
             "`diffing keys create NAME`, or allow everything with DIFFING_API_KEYS=off."

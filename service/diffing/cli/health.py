@@ -45,6 +45,11 @@ class _Process:
         return (self.folder / (self.environment.get("DIFFING_DATA_DIR") or "data")).resolve()
 
     @property
+    def database_url(self) -> str:
+        """The server with the jobs database; empty for a file in the data folder."""
+        return self.environment.get("DIFFING_DATABASE_URL", "")
+
+    @property
     def stale_after(self) -> float:
         return float(self.environment.get("DIFFING_STALE_AFTER") or 15)
 
@@ -111,9 +116,27 @@ def _fault_of_api(process: _Process) -> str | None:
 
 
 def _fault_of_worker(process: _Process) -> str | None:
+    seen = _seen_on_server(process) if process.database_url else _seen_in_file(process)
+    return None if seen else f"gave no sign of life for {process.stale_after:g} s"
+
+
+def _seen_in_file(process: _Process) -> bool:
     since = datetime.now(UTC).replace(tzinfo=None) - timedelta(seconds=process.stale_after)
     asked = {"name": name_of(process.pid), "since": since.isoformat(" ", "microseconds")}
     file = (process.data_dir / "jobs.sqlite3").as_uri() + "?mode=ro"
     with closing(sqlite3.connect(file, _SECONDS, uri=True)) as connection:
         [seen] = connection.execute(query("worker_seen"), asked).fetchone()
-    return None if seen else f"gave no sign of life for {process.stale_after:g} s"
+    return bool(seen)
+
+
+def _seen_on_server(process: _Process) -> bool:
+    import psycopg  # without SQLAlchemy, which loads slowly
+
+    url = process.database_url.replace("+psycopg", "", 1)
+    asked = {"name": name_of(process.pid), "seconds": process.stale_after}
+    try:
+        with psycopg.connect(url, connect_timeout=int(_SECONDS)) as connection:
+            found = connection.execute(query("worker_seen_on_server").encode(), asked).fetchone()
+    except psycopg.Error as error:
+        raise ConnectionError(str(error).splitlines()[0]) from None
+    return bool(found and found[0])

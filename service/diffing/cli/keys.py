@@ -72,10 +72,10 @@ def revoke(
 def _table(settings: Settings) -> "ApiKeys":
     # imported here: a diff needs no database, and starts in half the time
     from diffing.store.api_keys import ApiKeys
-    from diffing.store.database import open_file
+    from diffing.store.database import open_database
 
     settings.make_folders()
-    return ApiKeys(open_file(settings.jobs_file))
+    return ApiKeys(open_database(settings))
 
 
 def _scopes_of(api_key: "ApiKey") -> str:

@@ -13,7 +13,7 @@ from diffing.api.server import listen, needs_api_keys, url_of
 from diffing.core.catalogue import load_catalogue
 from diffing.core.errors import BadSetting
 from diffing.core.settings import Settings
-from diffing.store.database import open_file
+from diffing.store.database import open_database
 from diffing.store.queue import JobQueue
 
 
@@ -79,8 +79,9 @@ def services(settings: Settings) -> Iterator[Services]:
     settings.make_folders()
     # both children check these, too, but then three processes would report the error
     load_catalogue(settings.metrics)
-    open_file(settings.jobs_file)
-    JobQueue(settings.queue_file)
+    engine = open_database(settings)
+    JobQueue(settings, engine)
+    engine.dispose()  # this process needs no connections
     with listen(settings.host, settings.port) as listener:
         needs_api_keys(settings, listener)
         both = Services(url_of(listener))

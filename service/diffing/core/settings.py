@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from diffing.core.errors import BadSetting
 from diffing.core.sizes import bytes_in, memory_of_machine
@@ -24,6 +33,11 @@ Seconds = Annotated[float, Field(gt=0, le=_LONGEST_SECONDS)]
 
 _PREFIX = "DIFFING_"
 
+_SCHEMES = {
+    "database_url": ("postgresql+psycopg", "postgresql"),
+    "queue_url": ("redis", "rediss", "postgresql", "postgresql+psycopg"),
+}
+
 _S = TypeVar("_S", bound=BaseModel)
 
 
@@ -40,6 +54,16 @@ class Settings(BaseModel):
 
     data_dir: Path = Field(
         Path("data"), description="folder of inputs, results, temporary files and job databases"
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL database of the jobs, such as "
+        "`postgresql+psycopg://user:password@host/name`; default: a file in the data folder",
+    )
+    queue_url: SecretStr | None = Field(
+        None,
+        description="queue of the jobs on Redis, `redis://…`, or PostgreSQL, `postgresql://…`; "
+        "default: the database of `DIFFING_DATABASE_URL`, else a file in the data folder",
     )
     metrics: Path | None = Field(
         default_factory=lambda given: _in_data_folder(given.get("data_dir")),
@@ -131,6 +155,22 @@ class Settings(BaseModel):
         "terminal, else JSON",
     )
 
+    @field_validator("database_url", "queue_url")
+    @classmethod
+    def _begins_as_it_must(cls, url: SecretStr | None, field: ValidationInfo) -> SecretStr | None:
+        scheme, mark, _ = url.get_secret_value().partition("://") if url else ("", "", "")
+        known = _SCHEMES[field.field_name or ""]
+        if url and not (mark and scheme in known):
+            beginnings = " or ".join(f"{each}://" for each in known)
+            # a plain error would repeat the URL
+            raise PydanticCustomError("url", f"the URL must begin with {beginnings}")
+        return url
+
+    @property
+    def queue_server(self) -> SecretStr | None:
+        """The URL of the server with the queue; None for a file."""
+        return self.queue_url or self.database_url
+
     @property
     def input_dir(self) -> Path:
         """The folder of the metrics' files."""
@@ -192,6 +232,11 @@ class Settings(BaseModel):
         Raises:
             BadSetting: they cannot. The text says what to change.
         """
+        if self.queue_url and not self.database_url:
+            raise BadSetting(
+                "DIFFING_QUEUE_URL: a shared queue needs a shared database. "
+                "Set DIFFING_DATABASE_URL, too."
+            )
         memory, machine = bytes_in(self.memory_share), memory_of_machine()
         if memory < _LEAST_MEMORY:
             raise BadSetting(
@@ -229,7 +274,13 @@ class Settings(BaseModel):
 
     def as_environment(self) -> dict[str, str]:
         """The variables that give a child process the same settings."""
-        return {f"{_PREFIX}{name.upper()}": str(value) for name, value in self if value is not None}
+        return {
+            f"{_PREFIX}{name.upper()}": (
+                value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            )
+            for name, value in self
+            if value is not None
+        }
 
     def make_folders(self) -> None:
         """Create the data folder and the folders in it.
@@ -283,6 +334,14 @@ def load_settings(**overrides: object) -> Settings:
         BadSetting: a value is invalid. The text names each variable.
     """
     return _load(Settings, overrides)
+
+
+def forget_secrets() -> None:
+    """Remove the variables with passwords, so that no child process has them."""
+    for name in _SCHEMES:
+        for variable in [*os.environ]:
+            if variable.upper() == f"{_PREFIX}{name.upper()}":
+                del os.environ[variable]
 
 
 def load_client_settings(**overrides: object) -> ClientSettings:

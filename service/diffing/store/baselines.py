@@ -7,13 +7,11 @@ from typing import Any, Literal, Self
 
 import sqlalchemy as sa
 
-# PostgreSQL's insert has on_conflict_do_nothing, too
-from sqlalchemy.dialects.sqlite import insert
-
 from diffing.core.baseline import ACCEPTED, Baseline, pin_in
 from diffing.core.errors import PinTaken, UnknownPin
 from diffing.core.text import shown
 from diffing.store.database import changing, reading, utc_now
+from diffing.store.dialects import Lock, lock, upsert
 from diffing.store.job import UNFINISHED, Job
 from diffing.store.schema import acceptances as _acceptances
 from diffing.store.schema import jobs as _jobs
@@ -96,7 +94,7 @@ class Pin:
 
 
 class Baselines:
-    """Reads and changes both tables. Each change is one statement.
+    """Reads and changes both tables.
 
     Args:
         engine: of the database, from `database`.
@@ -140,6 +138,7 @@ class Baselines:
             .scalar_subquery()
         )
         with changing(self._engine) as connection:
+            lock(connection, Lock.ACCEPT)
             _insert(connection, values, newest.is_distinct_from(job.id))
             row = connection.execute(
                 _newest_first(job.metric or "").where(_acceptances.c.job_id == job.id).limit(1)
@@ -182,8 +181,12 @@ class Baselines:
         now = self._now()
         values = {**_file(job, kept), "pin": name, "api_key": api_key, "pinned_at": now}
         with changing(self._engine) as connection:
-            connection.execute(insert(_pins).values(**values).on_conflict_do_nothing())
-            pin = Pin.from_row(connection.execute(_pin(job.metric or "", name)).one())
+            new = upsert(connection, _pins).values(**values)
+            # an update that changes nothing returns the row, which nobody removes meanwhile
+            made = new.on_conflict_do_update(
+                index_elements=["metric", "pin"], set_={"pin": new.excluded.pin}
+            )
+            pin = Pin.from_row(connection.execute(made.returning(_pins)).one())
         if pin.job_id != job.id:
             raise PinTaken(
                 f"The pin {name} is of job {pin.job_id}. Delete it first, or choose another name."
@@ -204,9 +207,11 @@ class Baselines:
 
     def pins(self, metric: str) -> list[Pin]:
         """The pins of a metric, by name."""
-        query = sa.select(_pins).where(_pins.c.metric == metric).order_by(_pins.c.pin)
+        query = sa.select(_pins).where(_pins.c.metric == metric)
         with reading(self._engine) as connection:
-            return [Pin.from_row(row) for row in connection.execute(query)]
+            pins = [Pin.from_row(row) for row in connection.execute(query)]
+        # databases order texts in different ways
+        return sorted(pins, key=lambda pin: pin.pin)
 
     def remove_pin(self, metric: str, name: str) -> None:
         """Remove a pin.
@@ -252,6 +257,7 @@ def accept_by_itself(connection: sa.Connection, job: Job, how: How) -> None:
     """
     if job.kept is None or job.finished_at is None:
         return
+    lock(connection, Lock.ACCEPT)
     of_metric = sa.select(_acceptances.c.id).where(_acceptances.c.metric == job.metric)
     if how == "expected":
         of_metric = of_metric.where(_acceptances.c.job_id >= job.id)

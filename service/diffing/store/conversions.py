@@ -7,13 +7,11 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 
-# the dialect of PostgreSQL has on_conflict_do_update, too
-from sqlalchemy.dialects.sqlite import insert
-
 from diffing.core.errors import Failure
 from diffing.core.progress import Progress
 from diffing.store.claims import held, is_held, unseen_since
 from diffing.store.database import changing, reading, utc_now
+from diffing.store.dialects import upsert
 from diffing.store.job import UNFINISHED, Status
 from diffing.store.schema import conversions as _conversions
 
@@ -72,7 +70,7 @@ class Conversions:
     """
 
     def __init__(self, engine: sa.Engine, now: Callable[[], datetime] = utc_now) -> None:
-        self._engine = engine
+        self.engine = engine
         self._now = now
 
     def want(self, name: str, rows: int) -> Conversion:
@@ -84,13 +82,7 @@ class Conversions:
         """
         now = self._now()
         values = {"name": name, "rows": rows, "status": Status.QUEUED, "attempt": 0, "seen_at": now}
-        asked = (
-            insert(_conversions)
-            .values(**values, wanted_at=now)
-            .on_conflict_do_update(index_elements=["name"], set_={"wanted_at": now})
-            .returning(_conversions)
-        )
-        with changing(self._engine) as connection:
+        with changing(self.engine) as connection:
             connection.execute(
                 sa.delete(_conversions).where(
                     _conversions.c.status == Status.FAILED,
@@ -98,7 +90,9 @@ class Conversions:
                     | (_conversions.c.seen_at < now - _FAILURES_KEPT_FOR),
                 )
             )
-            row = connection.execute(asked).one()
+            asked = upsert(connection, _conversions).values(**values, wanted_at=now)
+            asked = asked.on_conflict_do_update(index_elements=["name"], set_={"wanted_at": now})
+            row = connection.execute(asked.returning(_conversions)).one()
         return Conversion.from_row(row)
 
     def failure_of(self, name: str) -> dict[str, str] | None:
@@ -114,7 +108,7 @@ class Conversions:
     def claim(self, conversion_id: int) -> Conversion | None:
         """Take a queued conversion; None if it is not queued any longer, or no client wants it."""
         queued = (_conversions.c.id == conversion_id, _conversions.c.status == Status.QUEUED)
-        with changing(self._engine) as connection:
+        with changing(self.engine) as connection:
             connection.execute(sa.delete(_conversions).where(*queued, ~self._is_wanted()))
             row = connection.execute(
                 sa.update(_conversions)
@@ -165,12 +159,12 @@ class Conversions:
         return self._all(_conversions.c.id.in_(list(ids)))
 
     def _change(self, statement: sa.Update | sa.Delete) -> bool:
-        with changing(self._engine) as connection:
+        with changing(self.engine) as connection:
             return connection.execute(statement).rowcount > 0
 
     def _all(self, *conditions: sa.ColumnElement[bool]) -> list[Conversion]:
         query = sa.select(_conversions).where(*conditions).order_by(_conversions.c.id)
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             return [Conversion.from_row(row) for row in connection.execute(query)]
 
     def _is_wanted(self) -> sa.ColumnElement[bool]:

@@ -10,9 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-# PostgreSQL's insert has on_conflict_do_update, too
-from sqlalchemy.dialects.sqlite import insert
-
+from diffing.store.dialects import upsert
 from diffing.store.schema import durations, totals
 
 # The name of jobs without a metric: in sums, in the log, in file names.
@@ -69,7 +67,7 @@ def count_end(
 
 
 def _add(connection: sa.Connection, sums: list[tuple[str, str, str, int]]) -> None:
-    new = insert(totals)
+    new = upsert(connection, totals)
     both = {"value": totals.c.value + new.excluded.value}
     connection.execute(
         new.on_conflict_do_update(index_elements=[*totals.primary_key], set_=both),
@@ -81,7 +79,7 @@ def _add_duration(
     connection: sa.Connection, name: str, metric: str, label: str, seconds: float
 ) -> None:
     seconds = max(seconds, 0.0)  # negative if the clock was set back
-    new = insert(durations).values(
+    new = upsert(connection, durations).values(
         name=name,
         metric=metric,
         label=label,

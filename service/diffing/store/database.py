@@ -13,6 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from diffing.core.errors import BadSetting, DatabaseUnavailable
+from diffing.core.settings import Settings
+from diffing.store.faults import why_unavailable
 from diffing.store.schema import REVISION, jobs, metadata
 
 _log = logging.getLogger(__name__)
@@ -25,6 +27,20 @@ _VERSIONS = sa.Table(
     sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
 LOCK_SECONDS = 10.0
+
+
+def open_database(settings: Settings) -> sa.Engine:
+    """The jobs database: on a server if the settings name one, else in a file.
+
+    Raises:
+        BadSetting: as from `open_file`, or the server cannot be used.
+    """
+    if settings.database_url is None:
+        return open_file(settings.jobs_file)
+    # imported here: few services have a server, and its client is large
+    from diffing.store.postgres import open_url
+
+    return open_url(settings.database_url.get_secret_value())
 
 
 def open_file(path: Path, lock_seconds: float = LOCK_SECONDS) -> sa.Engine:
@@ -51,7 +67,7 @@ def open_file(path: Path, lock_seconds: float = LOCK_SECONDS) -> sa.Engine:
                     f"Cannot use {path} as the jobs database: it is damaged. "
                     "Move it away to start anew."
                 )
-            _migrate(connection, path)
+            migrate(connection, str(path))
     except sa.exc.DatabaseError as error:
         raise unusable(path, "the jobs database", error.orig) from None
     return engine
@@ -77,13 +93,10 @@ def available() -> Iterator[None]:
     """
     try:
         yield
-    except (sa.exc.DBAPIError, sqlite3.Error) as error:
-        cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-        # extended codes use the higher bits
-        code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        if code not in _UNAVAILABLE:
-            raise
-        raise DatabaseUnavailable(_UNAVAILABLE[code]) from error
+    except Exception as error:
+        if why := why_unavailable(error):
+            raise DatabaseUnavailable(why) from error
+        raise
 
 
 @contextmanager
@@ -108,20 +121,16 @@ def changing(engine: sa.Engine) -> Iterator[sa.Connection]:
         yield connection
 
 
-_UNAVAILABLE = {
-    sqlite3.SQLITE_BUSY: "The database is busy. Try again in a few seconds.",
-    sqlite3.SQLITE_LOCKED: "The database is busy. Try again in a few seconds.",
-    sqlite3.SQLITE_READONLY: "The database is not writable. Check its permissions.",
-    sqlite3.SQLITE_PERM: "The database is not writable. Check its permissions.",
-    sqlite3.SQLITE_CANTOPEN: "The database cannot be opened. Check the data folder.",
-    sqlite3.SQLITE_IOERR: "The database cannot be read or written. Check the disk.",
-    sqlite3.SQLITE_FULL: "The disk is full. Free some space and try again.",
-    sqlite3.SQLITE_CORRUPT: "The database is damaged. Stop the service and restore it.",
-    sqlite3.SQLITE_NOTADB: "The database is damaged. Stop the service and restore it.",
-}
+def migrate(connection: sa.Connection, where: str) -> None:
+    """Create the tables, or migrate them to the schema of this release.
 
+    Args:
+        connection: in a transaction that keeps out others.
+        where: name of the database, for people.
 
-def _migrate(connection: sa.Connection, path: Path) -> None:
+    Raises:
+        BadSetting: the database is from a newer release.
+    """
     tables = {*sa.inspect(connection).get_table_names(), *sa.inspect(connection).get_view_names()}
     if not tables:
         _create(connection)
@@ -138,8 +147,9 @@ def _migrate(connection: sa.Connection, path: Path) -> None:
     known = {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
     if revision and revision not in known:
         raise BadSetting(
-            f"{path} was written by a newer release of diffing (its schema is {revision}, this "
-            f"release knows {REVISION}). Start that release, or move the file away to start anew."
+            f"{where} was written by a newer release of diffing (its schema is {revision}, this "
+            f"release knows {REVISION}). Start that release, or move the "
+            "database away to start anew."
         )
     if jobs.name in tables:
         _log.info("migrating the jobs database from schema %s to %s", revision or 0, REVISION)

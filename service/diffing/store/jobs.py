@@ -14,6 +14,7 @@ from diffing.store import counters, history
 from diffing.store.baselines import How, accept_by_itself
 from diffing.store.claims import held, is_held, unseen_since
 from diffing.store.database import changing, reading, utc_now
+from diffing.store.dialects import Lock, lock
 from diffing.store.job import FINISHED, UNFINISHED, Filter, Job, Status, Submission
 from diffing.store.schema import jobs as _jobs
 
@@ -90,7 +91,7 @@ class Jobs:
         if most_queued is not None:
             row = row.where(waiting.scalar_subquery() < most_queued)
         try:
-            job = self._change(sa.insert(_jobs).from_select(list(values), row))
+            job = self._change(sa.insert(_jobs).from_select(list(values), row), alone=Lock.SUBMIT)
         except sa.exc.IntegrityError:
             raise KeyReused("The Idempotency-Key belongs to another job.") from None
         if not job:
@@ -351,9 +352,12 @@ class Jobs:
         self,
         statement: sa.Update | sa.Insert,
         count: Callable[[sa.Connection, Job], None] = lambda _, __: None,
+        alone: Lock | None = None,
     ) -> Job | None:
         """Change a row and its sums in one transaction."""
         with changing(self._engine) as connection:
+            if alone is not None:
+                lock(connection, alone)
             row = connection.execute(statement.returning(_jobs)).first()
             job = Job.from_row(row) if row else None
             if job:

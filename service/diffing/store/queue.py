@@ -5,39 +5,47 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from huey import SqliteHuey
+import sqlalchemy as sa
 
+from diffing.core.settings import Settings
 from diffing.store.database import LOCK_SECONDS, available, unusable
+from diffing.store.lean_huey import Huey, SqliteHuey
 
-# The name of the other queue in the file. Conversions do not wait for diffs.
-CONVERSIONS = "conversions"
+# The names of the queues. Conversions do not wait for diffs.
+JOBS, CONVERSIONS = "diffing", "conversions"
 
 
 class JobQueue:
-    """A queue of job ids in an SQLite file.
+    """A queue of job ids, on a server if the settings name one, else in a file.
 
     Huey delivers at most once: if a worker dies, the id that it took is lost. The reaper finds the
     job in the jobs table, and queues it again. An id that comes twice is claimed once.
 
     Args:
-        path: the file.
+        settings: the file or the server.
+        engine: of the jobs database, from `database`.
         run: handles an id in a worker; None in a process that only queues.
-        name: of the queue in the file.
+        name: of the queue.
 
     Raises:
-        BadSetting: the file cannot be used as a database.
+        BadSetting: the file or the server cannot be used.
+        DatabaseUnavailable: the jobs database cannot be used.
     """
 
     def __init__(
-        self, path: Path, run: Callable[[int], None] | None = None, name: str = "diffing"
+        self,
+        settings: Settings,
+        engine: sa.Engine,
+        run: Callable[[int], None] | None = None,
+        name: str = JOBS,
     ) -> None:
-        try:
-            _check(path)
-            self.huey = SqliteHuey(
-                name, filename=str(path), results=False, fsync=True, timeout=LOCK_SECONDS
-            )
-        except sqlite3.DatabaseError as error:
-            raise unusable(path, "the queue", error) from None
+        if url := settings.queue_server:
+            # imported here: few services have a server, and the clients are large
+            from diffing.store.queue_servers import huey_of
+
+            self.huey = huey_of(url.get_secret_value(), engine, name)
+        else:
+            self.huey = _huey_of_file(settings.queue_file, name)
 
         @self.huey.task()  # type: ignore[untyped-decorator]
         def run_job(job_id: int) -> None:
@@ -73,6 +81,14 @@ class JobQueue:
         """
         with available():
             return {task.args[0] for task in self.huey.pending()}
+
+
+def _huey_of_file(path: Path, name: str) -> Huey:
+    try:
+        _check(path)
+        return SqliteHuey(name, filename=str(path), results=False, fsync=True, timeout=LOCK_SECONDS)
+    except sqlite3.DatabaseError as error:
+        raise unusable(path, "the queue", error) from None
 
 
 def _check(path: Path) -> None:

@@ -6,7 +6,10 @@ from typing import Any
 import sqlalchemy as sa
 
 # The newest revision in `migrations/versions`. A database that has it needs no migration.
-REVISION = "10"
+REVISION = "11"
+
+# Ids have 64 bits. SQLite counts them up only in columns of this type, which has 64 bits there.
+_Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 class _Utc(sa.TypeDecorator[datetime]):
@@ -31,7 +34,7 @@ def _labels() -> tuple[sa.Column[str], ...]:
 def _claimed() -> tuple[sa.Column[Any], ...]:
     """The columns of a row that a worker takes, runs and ends: see `claims`."""
     return (
-        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("id", _Id, primary_key=True),
         sa.Column("status", sa.String, nullable=False),
         sa.Column("attempt", sa.Integer, nullable=False),
         sa.Column("seen_at", _Utc, nullable=False),
@@ -43,7 +46,7 @@ def _file_of_job() -> tuple[sa.Column[Any], ...]:
     """The columns of a kept file, which is the new one of a job."""
     return (
         sa.Column("metric", sa.String, nullable=False),
-        sa.Column("job_id", sa.Integer, nullable=False),
+        sa.Column("job_id", _Id, nullable=False),
         sa.Column("kept", sa.String, nullable=False),
         sa.Column("name", sa.String, nullable=False),
         sa.Column("sha256", sa.String, nullable=False),
@@ -75,7 +78,7 @@ jobs = sa.Table(
     sa.Column("traceparent", sa.String),
     sa.Column("fresh", sa.Boolean),
     sa.Column("question", sa.String),
-    sa.Column("reused_from", sa.Integer),
+    sa.Column("reused_from", _Id),
     sa.Column("kept", sa.String),
     sa.Column("baseline", sa.JSON(none_as_null=True)),
     sa.Index("jobs_by_idempotency_key", "idempotency_key", unique=True),
@@ -88,7 +91,7 @@ jobs = sa.Table(
 history = sa.Table(
     "history",
     metadata,
-    sa.Column("job_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("job_id", _Id, primary_key=True, autoincrement=False),
     sa.Column("metric", sa.String, nullable=False),
     sa.Column("owner", sa.String),
     sa.Column("status", sa.String, nullable=False),
@@ -100,7 +103,7 @@ history = sa.Table(
     sa.Column("verdict", sa.JSON(none_as_null=True)),
     sa.Column("old", sa.JSON(none_as_null=True)),
     sa.Column("new", sa.JSON(none_as_null=True)),
-    sa.Column("reused_from", sa.Integer),
+    sa.Column("reused_from", _Id),
     sa.Column("baseline", sa.JSON(none_as_null=True)),
     sa.Column("error", sa.JSON(none_as_null=True)),
     sa.Index("history_by_metric", "metric", "job_id"),
@@ -111,7 +114,7 @@ history = sa.Table(
 acceptances = sa.Table(
     "acceptances",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", _Id, primary_key=True),
     *_file_of_job(),
     sa.Column("how", sa.String, nullable=False),
     sa.Column("api_key", sa.String),
@@ -142,6 +145,14 @@ conversions = sa.Table(
     sa.Column("wanted_at", _Utc, nullable=False),
     sa.Index("conversions_by_name", "name", unique=True),
     sqlite_autoincrement=True,
+)
+
+# Secrets that the hosts of a service share: see `secret_of`.
+secrets = sa.Table(
+    "secrets",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("value", sa.String, nullable=False),
 )
 
 # API keys: of each, only its digest.

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 import sqlalchemy as sa
 
 from diffing.store.database import changing, reading, utc_now
+from diffing.store.dialects import now
 from diffing.store.job import Status
 from diffing.store.schema import durations, jobs, totals, workers
 
@@ -136,7 +136,7 @@ class Statistics:
 
     def _crew(self, connection: sa.Connection) -> Crew:
         # a time in the future, from a clock that was set back, counts as now
-        since = utc_now() - timedelta(seconds=self._stale_after)
+        since = now(connection, ago=self._stale_after)
         row = connection.execute(
             sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(workers.c.slots), 0)).where(
                 workers.c.seen_at >= since

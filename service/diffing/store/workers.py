@@ -9,11 +9,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-# PostgreSQL's insert has on_conflict_do_update, too
-from sqlalchemy.dialects.sqlite import insert
-
 from diffing.core.process_name import name_of
 from diffing.store.database import changing, utc_now
+from diffing.store.dialects import now, upsert
 from diffing.store.schema import workers as _workers
 
 # After so many times `stale_after` without a sign of life, the row of a worker is removed.
@@ -62,8 +60,8 @@ class Presence:
         with self._lock, changing(self._engine) as connection:
             if self._has_left:
                 return
-            seen = {"seen_at": utc_now()}
-            own = insert(_workers).values(**self._own, **seen)
+            seen = {"seen_at": now(connection)}
+            own = upsert(connection, _workers).values(**self._own, **seen)
             connection.execute(own.on_conflict_do_update(index_elements=["id"], set_=seen))
             for worker_id, seen_at in self._silent(connection):
                 connection.execute(

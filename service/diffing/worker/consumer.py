@@ -7,8 +7,7 @@ import threading
 import time
 from types import FrameType
 
-from huey.api import Huey
-from huey.consumer import Consumer, Worker
+from diffing.store.lean_huey import Consumer, Huey, Worker
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.1

@@ -58,7 +58,7 @@ class Converter:
         self._conversions = conversions
         self._runner = runner
         self._sweeper = sweeper
-        self.queue = JobQueue(settings.queue_file, run=self.process, name=CONVERSIONS)
+        self.queue = JobQueue(settings, conversions.engine, run=self.process, name=CONVERSIONS)
         self.reaper = Reaper(settings, conversions, self.queue, sweeper)
 
     def process(self, conversion_id: int) -> None:

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from diffing.core import tracing
 from diffing.core.catalogue import Catalogue, WatchedCatalogue
-from diffing.core.settings import Settings
+from diffing.core.settings import Settings, forget_secrets
 from diffing.worker.worker import Worker
 
 
@@ -22,6 +22,7 @@ def serve(settings: Settings, make: Callable[[Settings, Catalogue], Worker] = Wo
         BadSetting: a folder is not writable, or a database not usable.
     """
     settings.make_folders()
+    forget_secrets()  # a diff reads files of others, and needs no database
     make(settings, WatchedCatalogue(settings.metrics)).run()
     tracing.stop()
     logging.shutdown()

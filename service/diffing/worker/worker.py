@@ -33,7 +33,7 @@ from diffing.sandbox.limits import Limits
 from diffing.store.baselines import Baselines
 from diffing.store.conversions import Conversions
 from diffing.store.counters import ONE_OFF
-from diffing.store.database import open_file, utc_now
+from diffing.store.database import open_database, utc_now
 from diffing.store.history import History
 from diffing.store.job import Job
 from diffing.store.job_inputs import has_baseline, new_file, old_file
@@ -77,10 +77,10 @@ class Worker:
     ) -> None:
         self._settings = settings
         self._catalogue = catalogue
-        engine = open_file(settings.jobs_file)
+        engine = open_database(settings)
         self._jobs = Jobs(engine, now)
         self._presence = Presence(engine, settings.workers, settings.stale_after)
-        self._queue = JobQueue(settings.queue_file, run=self.process)
+        self._queue = JobQueue(settings, engine, run=self.process)
         beat_seconds = beat_seconds or min(2.0, settings.stale_after / 4)
         self._runner = Runner(beat_seconds, settings.job_timeout)
         baselines = Baselines(engine, now)

@@ -1,0 +1,49 @@
+"""Where a service under test has its jobs and its queue: in files, or on servers."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+NAMES = ("sqlite", "postgresql", "redis")
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A database and a queue.
+
+    Args:
+        name: `sqlite` for files, `postgresql` for both on PostgreSQL, `redis` for a queue on Redis.
+        database: URL of the database; None for a file.
+        queue: URL of Redis; None for a queue in the database.
+    """
+
+    name: str = "sqlite"
+    database: str | None = None
+    queue: str | None = None
+
+    def settings_of(self, folder: Path) -> dict[str, Any]:
+        """The settings of a service on a folder, whose tables are its own."""
+        if self.database is None:
+            return {}
+        import psycopg
+
+        schema = f"of_{hashlib.sha256(bytes(folder.absolute())).hexdigest()[:20]}"
+        with psycopg.connect(self.database.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute(f"create schema if not exists {schema}")
+        settings = {"database_url": f"{self.database}?options=-csearch_path%3D{schema}"}
+        return settings | ({"queue_url": self.queue} if self.queue else {})
+
+
+def backend_of(name: str, database: str, queue: str) -> Backend:
+    """A backend on servers, with a database for this process of the tests."""
+    import psycopg
+
+    own = f"tests_{os.getpid()}"
+    with psycopg.connect(database.replace("+psycopg", ""), autocommit=True) as connection:
+        there = connection.execute("select 1 from pg_database where datname = %s", [own])
+        if not there.fetchone():
+            connection.execute(f"create database {own}")
+    mine = database.rpartition("/")[0] + f"/{own}"
+    return Backend(name, mine, queue if name == "redis" else None)
