@@ -6,7 +6,9 @@ ENV PIP_CONSTRAINT=/src/constraints.txt PIP_BUILD_CONSTRAINT=/src/constraints.tx
 COPY constraints.txt pyproject.toml ./
 # a layer of their own: a change of the code alone installs none of them again
 RUN python -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
-        print(*project['dependencies'], *project['optional-dependencies']['s3'], sep='\n')" \
+        extras = project['optional-dependencies']; \
+        wanted = [*extras['postgres'], *extras['redis'], *extras['s3'], *extras['xlsx']]; \
+        print(*project['dependencies'], *wanted, sep='\n')" \
         > requirements.txt \
     && python -m venv /opt/diffing \
     && /opt/diffing/bin/pip install --requirement requirements.txt

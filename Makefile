@@ -37,6 +37,15 @@ browser: ## install Debian's package chromium, if there is no browser
 		apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium >/dev/null; \
 	else echo "No browser: the tests of the pages are skipped. Install chromium."; fi
 
+# The tests on servers need PostgreSQL and Redis. Without these, and without root, they are skipped.
+.PHONY: servers
+servers: ## install Debian's packages postgresql and redis-server, if they are missing
+	@{ command -v redis-server && ls /usr/lib/postgresql/*/bin/initdb || command -v initdb; } >/dev/null 2>&1 || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Debian's packages postgresql and redis-server, for the tests on servers"; \
+		apt-get update -qq && apt-get install -qq --yes --no-install-recommends postgresql redis-server >/dev/null; \
+	else echo "No servers: the tests on PostgreSQL and Redis are skipped. Install postgresql and redis-server."; fi
+
 .PHONY: run
 run: $(BIN)/.runs ## do the main job on sample data, then serve on PORT (ONCE=1: exit when done)
 	@$(BIN)/diffing demo --port $(PORT) $(if $(ONCE),--once)
@@ -53,11 +62,11 @@ test test-all: export PYTHONDONTWRITEBYTECODE :=
 SIDE_BY_SIDE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
-test: lint browser ## lint, types and a test of each rule
+test: lint browser servers ## lint, types and a test of each rule
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m 'not slow'
 
 .PHONY: test-all
-test-all: lint browser ## lint, types and every test, with all parameters and examples
+test-all: lint browser servers ## lint, types and every test, with all parameters and examples
 	EVERY_EXAMPLE=1 $(BIN)/pytest $(SIDE_BY_SIDE)
 
 .PHONY: lint
@@ -91,9 +100,15 @@ bench: install ## measure time and memory beside other tools (ROWS="200000 10000
 up: ## build the image and start the API and a worker with compose
 	docker compose up --build --detach --wait
 
+.PHONY: cluster
+cluster: export COMPOSE_PROFILES := cluster
+cluster: export DIFFING_DATABASE_URL ?= postgresql+psycopg://diffing:$(or $(POSTGRES_PASSWORD),diffing)@postgres/diffing
+cluster: export DIFFING_QUEUE_URL ?= redis://redis
+cluster: up ## the same with PostgreSQL, Redis and two workers
+
 .PHONY: down
 down: ## stop them; the data volume stays
-	docker compose down
+	docker compose --profile cluster down
 
 .PHONY: logs
 logs: ## follow what they print

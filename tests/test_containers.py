@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from diffing import __version__
 from diffing.core.cgroups import memory_limit
@@ -448,7 +449,7 @@ def test_a_catalogue_that_is_named_is_used_before_that_of_the_data_folder(
 # Dockerfile and compose.yaml
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-COMPOSE = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+SERVICES = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]
 
 
 def test_the_image_is_labelled_with_the_release() -> None:
@@ -469,6 +470,25 @@ def test_dependencies_are_installed_before_the_code_is_there() -> None:
     assert DOCKERFILE.index("pip install --requirement") < DOCKERFILE.index("COPY service")
 
 
+def test_the_image_has_the_clients_of_all_servers() -> None:
+    assert "*extras['postgres'], *extras['redis']" in DOCKERFILE
+
+
+def test_a_cluster_is_started_with_one_word_and_nothing_else_is_without_it() -> None:
+    plain = [name for name, service in SERVICES.items() if "profiles" not in service]
+
+    assert ["api", "worker"] == plain
+    assert {("cluster",)} == {tuple(s["profiles"]) for s in SERVICES.values() if "profiles" in s}
+    for service in SERVICES.values():
+        for port in service.get("ports", []):
+            assert port.startswith("127.0.0.1:")
+
+
 def test_no_service_of_compose_goes_without_a_health_check() -> None:
     assert 'CMD ["diffing", "health"]' in DOCKERFILE
-    assert "healthcheck" not in COMPOSE
+    ours = [s for s in SERVICES.values() if "image" not in s or s["image"] == "diffing"]
+    assert {"api", "worker", "worker-2"} == {n for n, s in SERVICES.items() if s in ours}
+    assert not [service for service in ours if "healthcheck" in service]
+    # Compose waits for the others before it starts ours
+    others = [name for name, service in SERVICES.items() if "healthcheck" in service]
+    assert [[*others]] * 3 == [[*service["depends_on"]] for service in ours]
