@@ -77,8 +77,8 @@ lint: install ## lint and types alone
 	$(BIN)/lint-imports
 
 .PHONY: torture
-torture: install ## break everything while jobs run, print what held (SEED=1, JOBS=200)
-	@$(BIN)/python -m tests.torture $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS))
+torture: install servers ## break everything while jobs run, print what held (SEED=1, JOBS=200, ON=redis)
+	@$(BIN)/python -m tests.torture $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS)) $(if $(ON),--on $(ON))
 
 .PHONY: fuzz
 fuzz: install ## send mad requests from 100 clients at once (SEED=1, REQUESTS=10000)

@@ -2,9 +2,13 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.servers import Postgres, Redis
 
 NAMES = ("sqlite", "postgresql", "redis")
 
@@ -17,11 +21,13 @@ class Backend:
         name: `sqlite` for files, `postgresql` for both on PostgreSQL, `redis` for a queue on Redis.
         database: URL of the database; None for a file.
         queue: URL of Redis; None for a queue in the database.
+        servers: those that may be stopped and started.
     """
 
     name: str = "sqlite"
     database: str | None = None
     queue: str | None = None
+    servers: tuple[Postgres | Redis, ...] = ()
 
     def settings_of(self, folder: Path) -> dict[str, Any]:
         """The settings of a service on a folder, whose tables are its own."""
@@ -34,6 +40,27 @@ class Backend:
             connection.execute(f"create schema if not exists {schema}")
         settings = {"database_url": f"{self.database}?options=-csearch_path%3D{schema}"}
         return settings | ({"queue_url": self.queue} if self.queue else {})
+
+
+@contextmanager
+def own_backend(name: str) -> Iterator[Backend]:
+    """A backend on servers of its own, until the end of the block.
+
+    Raises:
+        CannotRun: one is not installed.
+    """
+    if name == "sqlite":
+        yield Backend()
+        return
+    with ExitStack() as stack:
+        database = Postgres()
+        stack.callback(database.close)
+        if name == "postgresql":
+            yield Backend(name, database.url, None, (database,))
+            return
+        queue = Redis()
+        stack.callback(queue.close)
+        yield Backend(name, database.url, queue.url, (database, queue))
 
 
 def backend_of(name: str, database: str, queue: str) -> Backend:

@@ -218,11 +218,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if mark is None or "backend" not in metafunc.fixturenames:
         return
     has = metafunc.definition.get_closest_marker
-    marks = [] if has("on_each_backend") else [pytest.mark.slow]
+    always = always_on.args if (always_on := has("always_on")) else ()
     on_files = [] if has("on_no_file") else ["sqlite"]
-    on_servers = [] if has("on_files_alone") else mark.args
-    every = [*on_files, *(pytest.param(name, marks=marks) for name in on_servers)]
-    metafunc.parametrize("backend", every, indirect=True, scope="module")
+    on_servers = [
+        pytest.param(name, marks=[] if name in always else [pytest.mark.slow])
+        for name in ([] if has("on_files_alone") else mark.args)
+    ]
+    metafunc.parametrize("backend", [*on_files, *on_servers], indirect=True, scope="module")
 
 
 @pytest.fixture(scope="session")

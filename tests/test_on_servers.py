@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -22,15 +23,17 @@ from diffing.store.faults import why_unavailable
 from diffing.store.job import Job, Submission
 from diffing.store.jobs import End, Jobs
 from diffing.store.queue import JobQueue
+from diffing.store.statistics import Statistics
+from diffing.store.workers import Presence
 from tests import command_line
 from tests.backends import Backend
-from tests.conftest import ROOT
+from tests.conftest import ROOT, one_in
 from tests.servers import PASSWORD, CannotRun, Postgres, Redis, Urls, free_port
 from tests.service_under_test import LargePair, Service, close
 from tests.test_api import assert_problem
 from tests.test_faults import RESULT, STALE_AFTER, wait_until
 
-pytestmark = [pytest.mark.on_servers("postgresql", "redis"), pytest.mark.on_each_backend]
+pytestmark = pytest.mark.on_servers("postgresql", "redis")
 
 
 def at_once(times: int, work: object) -> list[object]:
@@ -49,6 +52,8 @@ def at_once(times: int, work: object) -> list[object]:
 # many at once
 
 
+@pytest.mark.always_on("postgresql", "redis")
+@pytest.mark.on_no_file
 def test_hosts_that_start_together_on_an_empty_database_all_start(service: Service) -> None:
     service.settings.make_folders()
 
@@ -66,6 +71,23 @@ def test_hosts_that_start_together_on_an_empty_database_all_start(service: Servi
     assert [service.queue().huey.name] * 8 == at_once(8, start)
 
 
+@pytest.mark.on_no_file
+def test_hosts_that_start_together_on_an_older_database_migrate_it_once(service: Service) -> None:
+    service.jobs().create(Submission("revenue"))
+    service.execute("drop table secrets", "update alembic_version set version_num = '10'")
+
+    def start() -> str:
+        engine = open_database(service.settings)
+        try:
+            return Jobs(engine).get(1).status
+        finally:
+            engine.dispose()
+
+    assert ["queued"] * 8 == at_once(8, start)
+    assert service.queue().depth() == 0  # its name is made of a secret
+
+
+@pytest.mark.always_on("postgresql")
 def test_ten_requests_at_once_do_not_pass_the_limit_of_waiting_jobs(service: Service) -> None:
     client = service.api(max_queued=3)
 
@@ -77,6 +99,7 @@ def test_ten_requests_at_once_do_not_pass_the_limit_of_waiting_jobs(service: Ser
     assert 3 == len(service.jobs().unfinished())
 
 
+@pytest.mark.on_no_file
 def test_of_many_that_send_one_idempotency_key_at_once_one_makes_the_job(
     service: Service,
 ) -> None:
@@ -100,6 +123,8 @@ def ended_job(jobs: Jobs) -> Job:
     return jobs.get(job.id)
 
 
+@pytest.mark.always_on("postgresql")
+@pytest.mark.on_no_file
 def test_a_job_that_many_accept_at_once_is_accepted_once(service: Service) -> None:
     job = ended_job(service.jobs())
     baselines = Baselines(service.database())
@@ -109,6 +134,8 @@ def test_a_job_that_many_accept_at_once_is_accepted_once(service: Service) -> No
     assert [job.id] == [each.job_id for each in baselines.accepted("revenue", 10)]
 
 
+@pytest.mark.always_on("postgresql")
+@pytest.mark.on_no_file
 def test_of_first_jobs_that_end_at_once_one_is_accepted_by_itself(service: Service) -> None:
     jobs = service.jobs()
     claimed = [jobs.claim(jobs.create(Submission("revenue")).id) for _ in range(6)]
@@ -124,6 +151,7 @@ def test_of_first_jobs_that_end_at_once_one_is_accepted_by_itself(service: Servi
 # ids, times and texts
 
 
+@pytest.mark.on_no_file
 def test_an_id_that_no_job_got_is_as_gone_as_one_that_was_removed(service: Service) -> None:
     jobs = service.jobs()
     ids = [jobs.create(Submission("revenue")).id for _ in range(3)]
@@ -134,6 +162,7 @@ def test_an_id_that_no_job_got_is_as_gone_as_one_that_was_removed(service: Servi
     assert_problem(client.get(f"/api/diffing/job/{ids[2] + 1}"), 404)
 
 
+@pytest.mark.on_no_file
 def test_ids_have_64_bits(service: Service) -> None:
     engine = service.database()
     if engine.dialect.name == "postgresql":
@@ -149,6 +178,8 @@ def test_ids_have_64_bits(service: Service) -> None:
     assert_problem(service.api().get(f"/api/diffing/job/{2**63 - 1}"), 404)
 
 
+@pytest.mark.always_on("postgresql")
+@pytest.mark.on_no_file
 def test_texts_with_nul_are_no_error_of_the_service(service: Service) -> None:
     job = ended_job(service.jobs())
     client = service.api()
@@ -179,6 +210,7 @@ def poisoned(service: Service, tmp_path: Path) -> Path:
     return written
 
 
+@pytest.mark.always_on("redis")
 @pytest.mark.on_no_file
 def test_what_a_stranger_puts_into_a_queue_is_not_run(service: Service, poisoned: Path) -> None:
     service.write_small_pair()
@@ -247,8 +279,10 @@ def test_postgresql_that_stops_hard_and_comes_back_costs_no_job(
         assert 1 == client.wait_for_success(job_id)["attempt"]
         assert large_pair.result == client.result_of(job_id)
         assert 1 == client.wait_for_success(client.new_job())["attempt"]
+        assert not [line for line in service.all_lines() if "could not be queued" in line]
 
 
+@pytest.mark.slow
 def test_redis_that_forgets_its_queue_costs_no_job(
     postgres: Postgres, redis_server: Redis, tmp_path: Path
 ) -> None:
@@ -347,18 +381,18 @@ def urls(servers: Urls) -> dict[str, str]:
 
 CANNOT = "Cannot use the PostgreSQL database at 127.0.0.1:"
 SAID = {
+    "nobody": CANNOT,
     "scheme": "DIFFING_DATABASE_URL: the URL must begin with postgresql+psycopg:// or postgresql",
     "port": "DIFFING_DATABASE_URL: the URL cannot be understood.",
-    "at": "DIFFING_DATABASE_URL: the URL cannot be understood.",
     "percent": "DIFFING_DATABASE_URL: the URL cannot be understood.",
-    "nobody": CANNOT,
+    "at": "DIFFING_DATABASE_URL: the URL cannot be understood.",
     "password": CANNOT,
     "database": CANNOT,
     "option": CANNOT,
 }
 
 
-@pytest.mark.parametrize("wrong", SAID)
+@pytest.mark.parametrize("wrong", one_in(4, SAID))
 def test_a_database_that_cannot_be_used_is_one_line_without_the_password(
     tmp_path: Path, urls: dict[str, str], wrong: str
 ) -> None:
@@ -372,17 +406,20 @@ def test_a_database_that_cannot_be_used_is_one_line_without_the_password(
     assert "guessable" not in line
 
 
+QUEUES = {
+    "redis://:unguessable@127.0.0.1:{port}": "Cannot use the queue on Redis at 127.0.0.1:",
+    "redis://:un/guessable@localhost": "DIFFING_QUEUE_URL: the URL cannot be understood.",
+    "amqp://:unguessable@localhost": "DIFFING_QUEUE_URL: the URL must begin with redis://",
+    "postgresql://x:unguessable@127.0.0.1:{port}/x": CANNOT,
+}
+
+
 @pytest.mark.parametrize(
-    ("url", "said"),
-    [
-        ("amqp://:unguessable@localhost", "DIFFING_QUEUE_URL: the URL must begin with redis://"),
-        ("redis://:un/guessable@localhost", "DIFFING_QUEUE_URL: the URL cannot be understood."),
-        ("redis://:unguessable@127.0.0.1:{port}", "Cannot use the queue on Redis at 127.0.0.1:"),
-        ("postgresql://x:unguessable@127.0.0.1:{port}/x", CANNOT),
-    ],
+    "url",
+    one_in(4, QUEUES),
 )
 def test_a_queue_that_cannot_be_used_is_one_line_without_the_password(
-    tmp_path: Path, servers: Urls, url: str, said: str
+    tmp_path: Path, servers: Urls, url: str
 ) -> None:
     with Service(tmp_path / "data", Backend("postgresql", servers.database)) as service:
         worker = service.start("worker", queue_url=url.format(port=free_port()))
@@ -390,7 +427,7 @@ def test_a_queue_that_cannot_be_used_is_one_line_without_the_password(
 
     assert 2 == status
     (line,) = worker.lines()
-    assert line.startswith(f"diffing: {said}")
+    assert line.startswith(f"diffing: {QUEUES[url]}")
     assert "guessable" not in line
 
 
@@ -416,15 +453,18 @@ def in_python(*arguments: str, **environment: str) -> "subprocess.CompletedProce
     )
 
 
+MISSING = {
+    "psycopg": "DIFFING_DATABASE_URL: the driver of PostgreSQL is missing. Run `pip install",
+    "redis": "DIFFING_QUEUE_URL: the client of Redis is missing. Run `pip install",
+}
+
+
 @pytest.mark.parametrize(
-    ("missing", "said"),
-    [
-        ("psycopg", "DIFFING_DATABASE_URL: the driver of PostgreSQL is missing. Run `pip install"),
-        ("redis", "DIFFING_QUEUE_URL: the client of Redis is missing. Run `pip install"),
-    ],
+    "missing",
+    one_in(2, MISSING),
 )
 def test_an_extra_that_is_not_installed_is_named(
-    tmp_path: Path, servers: Urls, missing: str, said: str
+    tmp_path: Path, servers: Urls, missing: str
 ) -> None:
     (tmp_path / f"{missing}.py").write_text("raise ImportError")
     backend = Backend("redis", servers.database, servers.queue)
@@ -439,7 +479,7 @@ def test_an_extra_that_is_not_installed_is_named(
 
     assert 2 == done.returncode
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"diffing: {said}")
+    assert line.startswith(f"diffing: {MISSING[missing]}")
 
 
 WITH_FILES = """
@@ -466,16 +506,16 @@ def test_a_service_with_files_loads_no_client_of_a_server(tmp_path: Path) -> Non
 
 @pytest.mark.on_no_file
 def test_a_worker_whose_clock_is_wrong_is_alive_for_others(service: Service) -> None:
-    service.write_small_pair()
-    clock = service.folder / "clock.json"
-    clock.write_text("-86400")
-    client = service.api()
-    service.start_module("tests.jumping_clock", "worker", clock=clock).saw("working on up to")
+    engine = service.database()
+    worker = Presence(engine, slots=1, stale_after=15)
+    with pytest.MonkeyPatch.context() as host:
+        for module in ("dialects", "workers"):
+            host.setattr(
+                f"diffing.store.{module}.utc_now", lambda: datetime(2001, 1, 1, tzinfo=UTC)
+            )
+        worker.beat()
 
-    def worker() -> str:
-        return str(client.get("/ready").json()["checks"]["worker"]["status"])
-
-    wait_until(lambda: worker() == "ok", "the worker counts as dead")
+    assert 1 == Statistics(engine, stale_after=15).crew().workers
 
 
 @pytest.mark.on_no_file
@@ -493,6 +533,8 @@ def test_the_health_check_asks_the_server_for_the_worker(service: Service) -> No
     wait_until(lambda: health() == (1, said), "it stays well")
 
 
+@pytest.mark.always_on("postgresql")
+@pytest.mark.on_no_file
 def test_a_diff_does_not_know_the_passwords(service: Service) -> None:
     service.write_small_pair()
     client, worker = service.api_and_worker()

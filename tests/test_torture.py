@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.backends import own_backend
+from tests.servers import CannotRun
 from tests.torture import trials
 from tests.torture.__main__ import table
 from tests.torture.referee import Tally
@@ -22,6 +24,21 @@ def test_no_job_is_lost_wrong_or_stuck_while_everything_is_killed(tmp_path: Path
     seed = random.SystemRandom().randrange(10**9)
     print(f"seed {seed}")
     tally = trials.chaos(tmp_path / "data", random.Random(seed), jobs=20, rows=60_000)
+
+    assert_clean(tally, accepted=20)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["postgresql", "redis"])
+def test_no_job_is_lost_wrong_or_stuck_while_servers_are_stopped_too(
+    tmp_path: Path, name: str
+) -> None:
+    rng = random.Random(7)
+    try:
+        with own_backend(name) as backend:
+            tally = trials.chaos(tmp_path / "data", rng, jobs=20, rows=60_000, backend=backend)
+    except CannotRun as error:
+        pytest.skip(str(error))
 
     assert_clean(tally, accepted=20)
 

@@ -315,6 +315,7 @@ def test_a_job_that_ended_is_left_alone(service: Service, reaping: Reaping, end:
 # kill -9
 
 
+@pytest.mark.always_on("postgresql")
 def test_a_diff_ends_with_its_worker_and_the_next_worker_does_the_job(
     service: Service, large_pair: LargePair
 ) -> None:

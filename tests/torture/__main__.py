@@ -1,4 +1,4 @@
-"""Run all trials: `python -m tests.torture [--seed N] [--jobs 200]`."""
+"""Run all trials: `python -m tests.torture [--seed N] [--jobs 200] [--on redis]`."""
 
 import argparse
 import random
@@ -6,8 +6,10 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from tests.backends import NAMES, Backend, own_backend
 from tests.torture import trials
 from tests.torture.referee import Tally
 
@@ -21,13 +23,28 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=200)
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--on", choices=NAMES, default=NAMES[0], help="servers are started for it")
     given = parser.parse_args()
     print(f"seed {given.seed}", flush=True)
+    with own_backend(given.on) as backend:
+        tallies = _run(given, backend)
+    print(f"\n{table(tallies)}\n")
+    for tally in tallies:
+        refused = f"; {tally.refused} x refused with 503" if tally.refused else ""
+        print(f"{tally.trial}: {_listed(tally.faults)}{refused}")
+    faults = [fault for tally in tallies for fault in tally.faults_of_ours]
+    print("\n".join(faults[:50]))
+    return 0 if all(tally.is_clean for tally in tallies) else 1
+
+
+def _run(given: argparse.Namespace, backend: Backend) -> list[Tally]:
+    """Run each trial on a data folder of its own."""
+    jobs, on = given.jobs, backend
     every: list[tuple[str, Callable[[Path, random.Random], Tally]]] = [
-        ("chaos", lambda folder, rng: trials.chaos(folder, rng, given.jobs)),
-        ("crowd", lambda folder, rng: trials.crowd(folder, rng, given.clients, given.seconds)),
-        ("disk", lambda folder, rng: trials.disk(folder, rng, max(given.jobs // 5, 1))),
-        ("memory", lambda folder, rng: trials.memory(folder, rng, max(given.jobs // 20, 1))),
+        ("chaos", partial(trials.chaos, jobs=jobs, backend=on)),
+        ("crowd", partial(trials.crowd, clients=given.clients, seconds=given.seconds, backend=on)),
+        ("disk", partial(trials.disk, jobs=max(jobs // 5, 1), backend=on)),
+        ("memory", partial(trials.memory, jobs=max(jobs // 20, 1), backend=on)),
     ]
     tallies = []
     for name, run in every:
@@ -39,13 +56,7 @@ def main() -> int:
                 if name != "disk":
                     raise
                 print(f"left out: no file system can be mounted here: {error}")
-    print(f"\n{table(tallies)}\n")
-    for tally in tallies:
-        refused = f"; {tally.refused} x refused with 503" if tally.refused else ""
-        print(f"{tally.trial}: {_listed(tally.faults)}{refused}")
-    faults = [fault for tally in tallies for fault in tally.faults_of_ours]
-    print("\n".join(faults[:50]))
-    return 0 if all(tally.is_clean for tally in tallies) else 1
+    return tallies
 
 
 def table(tallies: list[Tally]) -> str:

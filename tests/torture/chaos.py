@@ -5,11 +5,12 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx2
 
+from tests.servers import Postgres, Redis
 from tests.service_under_test import Program, Service
 from tests.torture.referee import METRICS, Referee, Tally, job_in
 
@@ -26,11 +27,18 @@ class Chaos:
         referee: gets what was accepted.
         rng: decides when, what and whom.
         tally: counts the faults.
+        servers: of the database and the queue; none for files.
     """
 
     def __init__(
-        self, service: Service, referee: Referee, rng: random.Random, tally: Tally
+        self,
+        service: Service,
+        referee: Referee,
+        rng: random.Random,
+        tally: Tally,
+        servers: Sequence[Postgres | Redis] = (),
     ) -> None:
+        self._servers = servers
         self._service, self._referee, self._rng, self._tally = service, referee, rng, tally
         self._clock = service.folder / "clock.json"
         self._jump(0)
@@ -61,7 +69,7 @@ class Chaos:
             self._term_worker,
             self._term_worker_twice,
             self._jump_clock,
-        ]
+        ] + [self._stop_server] * len(servers)
 
     def run(self, jobs: int) -> None:
         """Have so many jobs accepted, and break things until they are."""
@@ -203,6 +211,13 @@ class Chaos:
         program.signal(number)
         self._ending.append(program)
 
+    def _stop_server(self) -> bool:
+        server = self._rng.choice(self._servers)
+        server.stop()
+        time.sleep(self._rng.uniform(0, 1) * STALE_AFTER)
+        server.start()
+        return True
+
     def _jump_clock(self) -> bool:
         self._jump(self._rng.uniform(-2, 2) * 86_400)
         return True
@@ -218,4 +233,5 @@ class Chaos:
 
 
 def _has_ended(client: httpx2.Client, job_id: int) -> bool:
-    return bool(client.get(f"/api/diffing/job/{job_id}/status").json()["finished_at"])
+    response = client.get(f"/api/diffing/job/{job_id}/status")
+    return response.status_code == 200 and bool(response.json()["finished_at"])

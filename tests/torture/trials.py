@@ -3,6 +3,7 @@
 import random
 from pathlib import Path
 
+from tests.backends import Backend
 from tests.service_under_test import Client, Service
 from tests.torture.chaos import Chaos
 from tests.torture.crowd import Crowd
@@ -11,14 +12,17 @@ from tests.torture.shortage import fill_the_disk, mounted, starve
 
 _ROWS = 200_000
 _FEW_ROWS = 20_000
+_FILES = Backend()
 
 
-def chaos(folder: Path, rng: random.Random, jobs: int, rows: int = _ROWS) -> Tally:
-    """Kill, stop, tell to stop, and let the clock jump."""
+def chaos(
+    folder: Path, rng: random.Random, jobs: int, rows: int = _ROWS, backend: Backend = _FILES
+) -> Tally:
+    """Kill, stop, tell to stop, let the clock jump, and stop servers."""
     tally = Tally("kill, stop, SIGTERM, clock")
-    with Service(folder) as service:
+    with Service(folder, backend) as service:
         referee = Referee(service, rows)
-        trial = Chaos(service, referee, rng, tally)
+        trial = Chaos(service, referee, rng, tally, backend.servers)
         trial.run(jobs)
         with Client(trial.url, folder) as client:
             referee.judge(tally, client, patience=180)
@@ -27,29 +31,31 @@ def chaos(folder: Path, rng: random.Random, jobs: int, rows: int = _ROWS) -> Tal
     return tally
 
 
-def crowd(folder: Path, rng: random.Random, clients: int, seconds: float) -> Tally:
+def crowd(
+    folder: Path, rng: random.Random, clients: int, seconds: float, backend: Backend = _FILES
+) -> Tally:
     """Many clients at once."""
     tally = Tally(f"{clients} clients for {seconds:g} s")
-    with Service(folder) as service:
+    with Service(folder, backend) as service:
         Crowd(service, Referee(service, _FEW_ROWS), rng, tally).run(clients, seconds)
     return tally
 
 
-def disk(folder: Path, rng: random.Random, jobs: int) -> Tally:
+def disk(folder: Path, rng: random.Random, jobs: int, backend: Backend = _FILES) -> Tally:
     """A small disk that fills up.
 
     Raises:
         OSError: no file system can be mounted.
     """
     tally = Tally("40 MB disk that fills up")
-    with mounted(folder, "40m"), Service(folder) as service:
+    with mounted(folder, "40m"), Service(folder, backend) as service:
         fill_the_disk(service, Referee(service, _FEW_ROWS), rng, tally, jobs)
     return tally
 
 
-def memory(folder: Path, rng: random.Random, jobs: int) -> Tally:
+def memory(folder: Path, rng: random.Random, jobs: int, backend: Backend = _FILES) -> Tally:
     """Memory limits too small."""
     tally = Tally("memory limits of 5 to 60 MB")
-    with Service(folder) as service:
+    with Service(folder, backend) as service:
         starve(service, Referee(service, _ROWS), rng, tally, jobs)
     return tally

@@ -130,7 +130,10 @@ def needs_api_keys(settings: Settings, listener: socket.socket) -> bool:
     local = ipaddress.ip_address(address).is_loopback
     if settings.api_keys == "off" or (settings.api_keys == "auto" and local):
         return False
-    if not ApiKeys(open_database(settings)).any_is_valid():
+    engine = open_database(settings)
+    any_is_valid = ApiKeys(engine).any_is_valid()
+    engine.dispose()
+    if not any_is_valid:
         raise BadSetting(
             f"Listening on {address} requires an API key. Create one with "
             "`diffing keys create NAME`, or allow everything with DIFFING_API_KEYS=off."

@@ -107,6 +107,9 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
         DatabaseUnavailable: as from `available`.
     """
     with available(), engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            # without two messages to the server, which begin and end a transaction
+            connection.execution_options(isolation_level="AUTOCOMMIT")
         yield connection
 
 

@@ -66,6 +66,7 @@ def open_url(url: str) -> sa.Engine:
     where = place_of(parameters)
     try:
         with engine.begin() as connection:
+            connection.execute(sa.text("set local statement_timeout = 0"))  # large tables take long
             # if two hosts start together, the second waits, and finds the work done
             lock(connection, Lock.SCHEMA)
             migrate(connection, f"The database at {where}")

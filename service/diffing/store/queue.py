@@ -4,6 +4,7 @@ import contextlib
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -39,6 +40,7 @@ class JobQueue:
         run: Callable[[int], None] | None = None,
         name: str = JOBS,
     ) -> None:
+        self._is_on_server = settings.queue_server is not None
         if url := settings.queue_server:
             # imported here: few services have a server, and the clients are large
             from diffing.store.queue_servers import huey_of
@@ -61,8 +63,7 @@ class JobQueue:
         Raises:
             DatabaseUnavailable: the id was not queued.
         """
-        with available():
-            self._run_job(job_id)
+        self._ask(lambda: self._run_job(job_id))
 
     def depth(self) -> int:
         """The number of ids that wait for a worker.
@@ -70,8 +71,7 @@ class JobQueue:
         Raises:
             DatabaseUnavailable: the queue cannot be read.
         """
-        with available():
-            return int(self.huey.pending_count())
+        return int(self._ask(self.huey.pending_count))
 
     def waiting(self) -> set[int]:
         """The ids that wait for a worker.
@@ -79,8 +79,17 @@ class JobQueue:
         Raises:
             DatabaseUnavailable: the queue cannot be read.
         """
+        return {task.args[0] for task in self._ask(self.huey.pending)}
+
+    def _ask(self, work: Callable[[], Any]) -> Any:
+        """Do something with the queue, once more if a server fails: it may have restarted."""
         with available():
-            return {task.args[0] for task in self.huey.pending()}
+            try:
+                return work()
+            except Exception:
+                if not self._is_on_server:
+                    raise
+            return work()
 
 
 def _huey_of_file(path: Path, name: str) -> Huey:

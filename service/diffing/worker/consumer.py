@@ -5,14 +5,15 @@ import signal
 import sys
 import threading
 import time
+from datetime import datetime
 from types import FrameType
 
 from diffing.store.lean_huey import Consumer, Huey, Worker
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.1
-# Each error logs a traceback, and a fault may last for days.
-_FAULT_SECONDS = 10.0
+# Each error logs a traceback, and a fault may last for days: twice as long each time, up to this.
+_FIRST_FAULT_SECONDS, _FAULT_SECONDS = 0.5, 10.0
 # for scheduled tasks, which the service does not use
 _SCHEDULE_SECONDS = 60
 
@@ -42,11 +43,22 @@ def consumer_of(huey: Huey, beside: Huey, workers: int, grace: float) -> "JobCon
 class _Thread(Worker):  # type: ignore[misc]
     """Huey's worker, which rarely polls an unreadable queue."""
 
+    _faults = 0
+
+    def loop(self, now: datetime | None = None) -> None:
+        """Poll the queue, and run a task."""
+        before = self._faults
+        super().loop(now)
+        if self._faults == before:
+            self._faults = 0
+
     def sleep(self) -> None:
         """Wait until the next poll."""
         # Huey also sleeps while it handles an error
         if sys.exception():
-            self.stop_flag.wait(_FAULT_SECONDS)
+            self._faults += 1
+            seconds = _FIRST_FAULT_SECONDS * 2 ** min(self._faults, 10)
+            self.stop_flag.wait(min(seconds, _FAULT_SECONDS))
         else:
             super().sleep()
 
