@@ -2,7 +2,6 @@
 
 import json
 import re
-from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -54,7 +53,7 @@ def open_url(url: str) -> sa.Engine:
     parameters = parameters_of("DIFFING_DATABASE_URL", url)
     engine = sa.create_engine(
         "postgresql+psycopg://",
-        creator=partial(connect, parameters),
+        connect_args=parameters,
         pool_size=_KEPT,
         max_overflow=_MORE,
         pool_timeout=LOCK_SECONDS,

@@ -1,13 +1,12 @@
 """Queues on servers, which workers on many hosts share."""
 
 import hashlib
-import importlib
+import importlib.util
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 from urllib.parse import urlsplit
 
-import huey.storage
 import sqlalchemy as sa
 from huey.serializer import SignedSerializer
 
@@ -48,11 +47,13 @@ def huey_of(url: str, engine: sa.Engine, name: str) -> Huey:
     )
 
 
+@cache
 def _storages() -> Any:
-    """Huey's module of storages, with the clients that `lean_huey` hid from it."""
-    if huey.storage.Redis is None and huey.storage.psycopg is None:
-        importlib.reload(huey.storage)
-    return huey.storage
+    """Huey's module of storages once more, now with the clients that `lean_huey` hid from it."""
+    spec: Any = importlib.util.find_spec("huey.storage")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _of_redis(url: str) -> Callable[..., Any]:
