@@ -38,7 +38,7 @@ METRICS = ("tiny", "middle", "large")
 REASONS = (
     "worker died|SIG[A-Z]+ ended the process|process of the diff could not"
     "|process that ran the diff crashed"
-    "|took longer than|disk is full|needs more memory|more room for temporary files"
+    "|took longer than|disk is full|needs more memory|more disk space for temporary files"
 )
 
 
