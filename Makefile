@@ -40,7 +40,7 @@ browser: ## install Debian's package chromium, if there is no browser
 # The tests on servers need PostgreSQL and Redis. Without these, and without root, they are skipped.
 .PHONY: servers
 servers: ## install Debian's packages postgresql and redis-server, if they are missing
-	@{ command -v redis-server && ls /usr/lib/postgresql/*/bin/initdb || command -v initdb; } >/dev/null 2>&1 || \
+	@{ command -v redis-server && { ls /usr/lib/postgresql/*/bin/initdb || command -v initdb; }; } >/dev/null 2>&1 || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing Debian's packages postgresql and redis-server, for the tests on servers"; \
 		apt-get update -qq && apt-get install -qq --yes --no-install-recommends postgresql redis-server >/dev/null; \
