@@ -230,11 +230,11 @@ def test_rows_are_grouped_without_scripts(browser: Browser, client: Client, job:
     for visit in visits(browser, client, java_script_enabled=False):
         page = visit.goes_to(f"/jobs/{job}")
 
-        page.get_by_label("shop", exact=True).check()
-        page.get_by_role("button", name="Show").click()
+        page.locator("#by").get_by_label("shop", exact=True).check()
+        page.locator("#by").get_by_role("button", name="Show").click()
 
         assert page.url.endswith(f"/jobs/{job}?by=shop")
-        expect(page.get_by_label("shop", exact=True)).to_be_checked()
+        expect(page.locator("#by").get_by_label("shop", exact=True)).to_be_checked()
         expect(page.get_by_role("columnheader", name="shop").first).to_be_visible()
 
 
@@ -318,7 +318,7 @@ def test_an_analysis_that_is_refused_is_a_sentence(browser: Browser, service: Se
         visit.page.route("**/analysis", lambda route: route.fulfill(status=410))
         page = visit.goes_to(f"/jobs/{job_id}")
 
-        expect(page.get_by_text("The analysis cannot be shown.")).to_be_visible()
+        expect(page.get_by_text("This part cannot be shown.")).to_be_visible()
 
 
 def ends_session(route: Route) -> None:

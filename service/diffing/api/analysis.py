@@ -1,7 +1,7 @@
-"""The endpoints that send what is made of the result of a job: its analysis, and its cells."""
+"""The endpoints that send what is made of the result of a job: its analysis, cells and rows."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,11 +11,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from diffing.api.backend import Backend
+from diffing.api.conversions import Wanted
 from diffing.api.http.downloads import Download, Files
 from diffing.api.jobs import awaited, not_yet, seconds_to_wait
 from diffing.api.results import MEDIA_TYPES, WAIT_SECONDS, digest_of, format_in
-from diffing.core.errors import ResultGone
+from diffing.core.errors import BadArgument, ResultGone
 from diffing.core.grouping import columns_in, places_of
+from diffing.core.row_query import Given, RowQuery
 from diffing.core.spec import cells_in
 from diffing.files.results import Outputs
 from diffing.store.counters import ONE_OFF
@@ -29,12 +31,12 @@ class _Made:
     Args:
         path: the file.
         word: its word in the name of the download.
-        steps: files to make one after the other, each with its data rows; 0 if it has none.
+        steps: files to make one after the other; the file is the last.
     """
 
     path: Path
     word: str
-    steps: Iterable[tuple[Path, int]]
+    steps: Sequence[Wanted]
 
 
 class Analyses:
@@ -49,6 +51,7 @@ class Analyses:
         return [
             Route("/api/diffing/job/{job_id}/analysis", self.analysis),
             Route("/api/diffing/job/{job_id}/cells", self.cells),
+            Route("/api/diffing/job/{job_id}/rows", self.rows),
         ]
 
     async def analysis(self, request: Request) -> ASGIApp:
@@ -58,7 +61,7 @@ class Analyses:
 
         def made(job: Job) -> _Made:
             path = analysis_file(folder, job, columns)
-            return _Made(path, "analysis", [(path, 0)])
+            return _Made(path, "analysis", [Wanted(path)])
 
         return await self._answer(request, made)
 
@@ -70,7 +73,24 @@ class Analyses:
         def made(job: Job) -> _Made:
             source = Outputs.cells(folder, job.id, job.attempt)
             target, rows = source.with_suffix(f".{suffix}"), cells_in(job.summary or {})
-            return _Made(target, "cells", {source: rows, target: rows}.items())
+            steps = [Wanted(path, rows) for path in dict.fromkeys([source, target])]
+            return _Made(target, "cells", steps)
+
+        return await self._answer(request, made)
+
+    async def rows(self, request: Request) -> ASGIApp:
+        """The rows that a query asks for: a page as JSON, or all as CSV; before, 404."""
+        asked, folder = (
+            Given(request.query_params.multi_items()),
+            self._backend.settings.results_dir,
+        )
+        suffix = asked.one("format") or "json"
+        if suffix not in ("json", "csv"):
+            raise BadArgument("format must be one of json, csv.")
+
+        def made(job: Job) -> _Made:
+            steps = steps_to_rows(folder, job, asked, suffix)
+            return _Made(steps[-1].path, "rows", steps)
 
         return await self._answer(request, made)
 
@@ -80,9 +100,9 @@ class Analyses:
         if job.status is not Status.SUCCEEDED or job.summary is None:
             return not_yet(job)
         made = made_of(job)
-        for path, rows in made.steps:
+        for wanted in made.steps:
             left = until - time.monotonic()
-            if status := await unfinished(self._backend, job, (path, rows), request, left):
+            if status := await unfinished(self._backend, job, wanted, request, left):
                 return not_yet(replace(job, status=status))
         try:
             file = await run_in_threadpool(made.path.open, "rb")
@@ -115,15 +135,36 @@ def analysis_file(folder: Path, job: Job, columns: Sequence[str]) -> Path:
     return Outputs.analysis(folder, job.id, job.attempt, by)
 
 
+def steps_to_rows(folder: Path, job: Job, asked: Given, suffix: str) -> list[Wanted]:
+    """The files to make for the rows that a query asks for; the last one has them.
+
+    Args:
+        folder: of results.
+        job: with its summary.
+        asked: the parameters of the query.
+        suffix: `json` for a page, `csv` for all rows.
+
+    Raises:
+        BadArgument: a parameter is invalid.
+    """
+    summary = job.summary or {}
+    query = RowQuery.of(asked, summary["key"], summary["value"])
+    if suffix == "csv":
+        query = query.whole
+    rows = Outputs.rows(folder, job.id, job.attempt, query.digest).with_suffix(f".{suffix}")
+    changes = Outputs.changes(folder, job.id, job.attempt)
+    return [Wanted(changes), Wanted(rows, ask=query.as_json())]
+
+
 async def unfinished(
-    backend: Backend, job: Job, wanted: tuple[Path, int], request: Request, seconds: float
+    backend: Backend, job: Job, wanted: Wanted, request: Request, seconds: float
 ) -> Status | None:
     """Wait for a file that a worker makes of a result; None if it exists, else its status.
 
     Args:
         backend: of the API.
         job: succeeded.
-        wanted: the file, and its data rows; 0 if it has none.
+        wanted: the file.
         request: of the waiting client; the wait ends when it leaves.
         seconds: longest wait.
 
@@ -131,11 +172,10 @@ async def unfinished(
         ResultGone: the result was removed.
         NotAcceptable, ConversionFailed, DatabaseUnavailable: as from `Formats.unfinished`.
     """
-    path, rows = wanted
-    source = Outputs.of_attempt(path.parent, job.id, job.attempt).result
+    source = Outputs.of_attempt(wanted.path.parent, job.id, job.attempt).result
     if not source or not await run_in_threadpool(source.exists):
         raise gone(job)
-    return await backend.formats.unfinished(path, rows, request, seconds)
+    return await backend.formats.unfinished(wanted, request, seconds)
 
 
 def gone(job: Job) -> ResultGone:

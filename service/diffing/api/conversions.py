@@ -1,7 +1,9 @@
 """Queues conversions of results, and waits for their files."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -15,8 +17,23 @@ from diffing.store.queue import JobQueue
 _KINDS = {f"urn:diffing:{kind.slug()}": kind for kind in (NotAcceptable, ResultGone)}
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """A file that a worker makes.
+
+    Args:
+        path: the file; its suffix names the format.
+        rows: data rows that it must have; 0 if it has none.
+        ask: the question that it answers, as JSON values; None for other files.
+    """
+
+    path: Path
+    rows: int = 0
+    ask: dict[str, Any] | None = None
+
+
 class Formats:
-    """Gets results in other formats from the workers.
+    """Gets results in other formats, and what else is made of results, from the workers.
 
     Args:
         conversions: the conversions table.
@@ -29,14 +46,11 @@ class Formats:
         self._queue = queue
         self._watch = watch
 
-    async def unfinished(
-        self, target: Path, rows: int, request: Request, seconds: float
-    ) -> Status | None:
-        """Wait for a converted file; None if it exists, else the status of its conversion.
+    async def unfinished(self, wanted: Wanted, request: Request, seconds: float) -> Status | None:
+        """Wait for a file; None if it exists, else the status of its conversion.
 
         Args:
-            target: the converted file; its suffix names the format.
-            rows: data rows that it must have.
+            wanted: the file.
             request: of the waiting client; the wait ends when it leaves.
             seconds: longest wait.
 
@@ -46,12 +60,12 @@ class Formats:
             ConversionFailed: it timed out, or the machine failed.
             DatabaseUnavailable: the conversion was not queued.
         """
-        if await run_in_threadpool(target.exists):
+        if await run_in_threadpool(wanted.path.exists):
             return None
-        wanted = await run_in_threadpool(self._wanted, target.name, rows)
-        await self._watch.until_end(wanted.id, request, seconds)
-        left = await run_in_threadpool(self._conversions.of_ids, [wanted.id])
-        if await run_in_threadpool(target.exists):
+        conversion = await run_in_threadpool(self._conversion, wanted)
+        await self._watch.until_end(conversion.id, request, seconds)
+        left = await run_in_threadpool(self._conversions.of_ids, [conversion.id])
+        if await run_in_threadpool(wanted.path.exists):
             return None
         if not left:  # its worker is stopping
             return Status.QUEUED
@@ -72,11 +86,11 @@ class Formats:
         if error := await run_in_threadpool(self._conversions.failure_of, target.name):
             raise _error_of(error)
 
-    def _wanted(self, name: str, rows: int) -> Conversion:
-        wanted = self._conversions.want(name, rows)
-        if wanted.is_new:
-            self._queue.put(wanted.id)
-        return wanted
+    def _conversion(self, wanted: Wanted) -> Conversion:
+        conversion = self._conversions.want(wanted.path.name, wanted.rows, wanted.ask)
+        if conversion.is_new:
+            self._queue.put(conversion.id)
+        return conversion
 
 
 def _error_of(error: Mapping[str, str]) -> DiffingError:

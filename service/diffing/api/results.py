@@ -13,6 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from diffing.api.backend import Backend
+from diffing.api.conversions import Wanted
 from diffing.api.http.downloads import Download, Files
 from diffing.api.jobs import awaited, not_yet, seconds_to_wait
 from diffing.core.errors import BadArgument, ResultGone
@@ -86,9 +87,9 @@ class Results:
             file = await run_in_threadpool(source.open, "rb")
             if suffix != "csv":
                 file.close()
-                rows, seconds = job.summary[output.count], until - time.monotonic()
+                wanted, left = Wanted(target, job.summary[output.count]), until - time.monotonic()
                 formats = self._backend.formats
-                if status := await formats.unfinished(target, rows, request, seconds):
+                if status := await formats.unfinished(wanted, request, left):
                     return not_yet(replace(job, status=status))
                 file = await run_in_threadpool(target.open, "rb")
         except FileNotFoundError:

@@ -9,6 +9,7 @@ from diffing.core.comparison import Comparison
 from diffing.core.dialect import PLAIN, FullDialect
 from diffing.core.input_file import InputFile
 from diffing.core.remote_file import RemoteFile
+from diffing.core.row_query import RowQuery
 
 Contents = tuple[str | None, str | None]
 """The SHA-256 of old and new; None for a missing old."""
@@ -159,6 +160,61 @@ class CellsSpec:
     def cells(self) -> int:
         """The number of cells that differ."""
         return cells_in(self.summary)
+
+
+@dataclass(frozen=True)
+class ChangesSpec:
+    """The order for the file from which pages of rows are read.
+
+    Args:
+        detail: CSV of added and changed rows with their old values, as a diff wrote it.
+        removed: CSV of the removed rows.
+        summary: of the diff, as JSON values.
+        detail_dialect, removed_dialect: of the two files.
+    """
+
+    word: ClassVar = "file of changes"
+
+    detail: Path
+    removed: Path
+    summary: dict[str, Any]
+    detail_dialect: FullDialect = PLAIN
+    removed_dialect: FullDialect = PLAIN
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The files that it reads."""
+        return [self.detail, self.removed]
+
+
+@dataclass(frozen=True)
+class RowsSpec:
+    """The order for a page of rows, or for all of them.
+
+    Args:
+        changes: the file of changes.
+        detail: CSV of added and changed rows; its header is that of the rows.
+        summary: of the diff, as JSON values.
+        query: which rows.
+        dialect: of the detail.
+    """
+
+    word: ClassVar = "list of rows"
+
+    changes: Path
+    detail: Path
+    summary: dict[str, Any]
+    query: RowQuery
+    dialect: FullDialect = PLAIN
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The files that it reads."""
+        return [self.changes, self.detail]
+
+
+MadeSpec = AnalysisSpec | CellsSpec | ChangesSpec | RowsSpec
+"""An order for what a worker makes of a result."""
 
 
 def cells_in(summary: Mapping[str, Any]) -> int:

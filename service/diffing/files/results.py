@@ -15,12 +15,16 @@ from diffing.files.publish import link_or_copy, published, sync
 _PUBLISHED = ("detail", "removed", "totals", "result")
 # names from `published` and `Outputs.of_attempt`
 _OF_ATTEMPT = re.compile(
-    r"(\.\d+-\d+-)?(\d{1,19})\.(\d{1,9})(\.detail|\.removed|\.totals|\.cells|\.analysis\d{0,4}((?:-\d{1,5})*))?"
+    r"(\.\d+-\d+-)?(\d{1,19})\.(\d{1,9})(\.detail|\.removed|\.totals|\.cells"
+    r"|\.analysis\d{0,4}((?:-\d{1,5})*)|\.changes\d{0,4}|\.rows-[0-9a-f]{24})?"
     r"\.(csv|json|parquet)"
 )
 
 ANALYSIS_VERSION = 2
 """The version of the document of an analysis. Its file is not that of a release with another."""
+
+CHANGES_VERSION = 1
+"""The version of the file of changes, in the same way."""
 
 OutputName = Literal["result", "detail", "removed"]
 DIALECTS: dict[OutputName, Literal["old_dialect", "new_dialect"]] = {
@@ -88,6 +92,16 @@ class Outputs:
     def cells(folder: Path, job_id: int, attempt: int) -> Path:
         """The file of the cells that differ."""
         return folder / f"{job_id}.{attempt}.cells.csv"
+
+    @staticmethod
+    def changes(folder: Path, job_id: int, attempt: int) -> Path:
+        """The file from which pages of rows are read."""
+        return folder / f"{job_id}.{attempt}.changes{CHANGES_VERSION}.parquet"
+
+    @staticmethod
+    def rows(folder: Path, job_id: int, attempt: int, digest: str) -> Path:
+        """The file with the answer to a question for rows: a page. As CSV, it has all rows."""
+        return folder / f"{job_id}.{attempt}.rows-{digest}.json"
 
     @property
     def paths(self) -> list[Path]:
@@ -165,7 +179,7 @@ class Outputs:
     def analysed_by(name: str) -> tuple[int, ...] | None:
         """The places of the key columns in the name of an analysis; None for other files."""
         found = _OF_ATTEMPT.fullmatch(name)
-        if not found or not (found[4] or "").startswith(".analysis"):
+        if not found or not _kind_in(name).startswith(".analysis"):
             return None
         return tuple(int(place) for place in found[5].split("-") if place)
 
@@ -174,3 +188,19 @@ class Outputs:
         """Whether a file is that of the cells that differ, not another format of it."""
         found = _OF_ATTEMPT.fullmatch(name)
         return bool(found) and name.endswith(".cells.csv")
+
+    @staticmethod
+    def has_changes(name: str) -> bool:
+        """Whether a file is that of changes."""
+        return _kind_in(name).startswith(".changes")
+
+    @staticmethod
+    def has_rows(name: str) -> bool:
+        """Whether a file answers a question for rows."""
+        return _kind_in(name).startswith(".rows-")
+
+
+def _kind_in(name: str) -> str:
+    """The part of a name that says which file of an attempt it is; empty for the result."""
+    found = _OF_ATTEMPT.fullmatch(name)
+    return (found[4] or "") if found else ""

@@ -34,6 +34,7 @@ class Conversion:
         seen_at: last sign of life: it was queued or taken, or its worker beat.
         wanted_at: time of the last request for it.
         error: type, title and detail of a failure.
+        ask: the question that the file answers, as JSON values; None for other files.
     """
 
     id: int
@@ -44,6 +45,7 @@ class Conversion:
     seen_at: datetime
     wanted_at: datetime
     error: dict[str, str] | None
+    ask: dict[str, Any] | None = None
 
     @classmethod
     def from_row(cls, row: sa.Row[Any]) -> Self:
@@ -73,15 +75,17 @@ class Conversions:
         self.engine = engine
         self._now = now
 
-    def want(self, name: str, rows: int) -> Conversion:
+    def want(self, name: str, rows: int, ask: dict[str, Any] | None = None) -> Conversion:
         """Request a file. A conversion that failed is queued again.
 
         Args:
             name: of the file, in the folder of results.
             rows: data rows that the file must have.
+            ask: the question that it answers, which its name depends on.
         """
         now = self._now()
         values = {"name": name, "rows": rows, "status": Status.QUEUED, "attempt": 0, "seen_at": now}
+        values["ask"] = ask
         with changing(self.engine) as connection:
             connection.execute(
                 sa.delete(_conversions).where(

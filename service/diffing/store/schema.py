@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 # The newest revision in `migrations/versions`. A database that has it needs no migration.
-REVISION = "11"
+REVISION = "12"
 
 # Ids have 64 bits. SQLite counts them up only in columns of this type, which has 64 bits there.
 _Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
@@ -143,6 +143,7 @@ conversions = sa.Table(
     sa.Column("name", sa.String, nullable=False),
     sa.Column("rows", sa.BigInteger, nullable=False),
     sa.Column("wanted_at", _Utc, nullable=False),
+    sa.Column("ask", sa.JSON(none_as_null=True)),
     sa.Index("conversions_by_name", "name", unique=True),
     sqlite_autoincrement=True,
 )

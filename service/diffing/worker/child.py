@@ -1,4 +1,4 @@
-"""The child process of one fetch, diff, conversion or analysis."""
+"""The child process of one fetch or diff, of a conversion, or of what else is made of a result."""
 
 import logging
 from collections.abc import Callable
@@ -9,15 +9,26 @@ from typing import Any
 from diffing.core import logs
 from diffing.core.errors import DiffingError, OutOfMemory, of_os
 from diffing.core.progress import Progress
-from diffing.core.spec import AnalysisSpec, CellsSpec, ConversionSpec, DiffSpec, FetchSpec
+from diffing.core.spec import (
+    AnalysisSpec,
+    CellsSpec,
+    ChangesSpec,
+    ConversionSpec,
+    DiffSpec,
+    FetchSpec,
+    MadeSpec,
+)
 from diffing.engine.analysis.analyse import Analysis
 from diffing.engine.analysis.cells import Cells
+from diffing.engine.analysis.changes import Changes
+from diffing.engine.analysis.rows import Rows
 from diffing.engine.convert import convert
 from diffing.engine.diff import AnsweredBefore, Diff
 from diffing.engine.sql import SQL_DIR
 from diffing.files.fetch import Fetch, give_credentials
 from diffing.files.results import Outputs
 from diffing.sandbox import landlock
+from diffing.sandbox.limits import Limits
 from diffing.sandbox.process import bound_memory, ignore_signals, leave_no_core
 from diffing.worker.task import Task
 
@@ -65,12 +76,10 @@ def _done(task: Task, on_progress: Callable[[Progress], None]) -> dict[str, Any]
         except AnsweredBefore as answered:
             return {"answered": answered.contents}
         return found.model_dump(mode="json")
-    if isinstance(task.spec, AnalysisSpec):
-        task.outputs.make(Analysis(task.spec, task.limits).write, on_ready)
-    elif isinstance(task.spec, CellsSpec):
-        task.outputs.make(Cells(task.spec, task.limits).write, on_ready)
-    else:
+    if isinstance(task.spec, ConversionSpec):
         convert(task.spec, task.outputs, task.limits, on_ready)
+    else:
+        task.outputs.make(_maker(task.spec, task.limits).write, on_ready)
     return {}
 
 
@@ -88,6 +97,17 @@ def _fetched(
         copy = fetch.copy(file, side, on_progress, may_be_missing=may_be_missing)
         found[side] = [copy.path.name, copy.name]
     return found
+
+
+def _maker(spec: MadeSpec, limits: Limits) -> Analysis | Cells | Changes | Rows:
+    """The work that makes the file of an order."""
+    if isinstance(spec, AnalysisSpec):
+        return Analysis(spec, limits)
+    if isinstance(spec, CellsSpec):
+        return Cells(spec, limits)
+    if isinstance(spec, ChangesSpec):
+        return Changes(spec, limits)
+    return Rows(spec, limits)
 
 
 def _enclose(task: Task, parts: Outputs) -> None:

@@ -1,4 +1,4 @@
-"""Takes conversions, analyses and lists of cells from their queue, and runs each to its end."""
+"""Takes conversions, and what else is made of results, from their queue; runs each to its end."""
 
 import logging
 import os
@@ -14,8 +14,16 @@ from diffing.core.errors import (
     ResultGone,
     UnknownJob,
 )
+from diffing.core.row_query import RowQuery
 from diffing.core.settings import Settings
-from diffing.core.spec import AnalysisSpec, CellsSpec, ConversionSpec
+from diffing.core.spec import (
+    AnalysisSpec,
+    CellsSpec,
+    ChangesSpec,
+    ConversionSpec,
+    MadeSpec,
+    RowsSpec,
+)
 from diffing.files.publish import locked_folder
 from diffing.files.results import OutputName, Outputs, dialect_of
 from diffing.sandbox.limits import Limits
@@ -35,7 +43,9 @@ _MB_OF_ANALYSIS, _COLUMNS_PER_MB = 400, 4
 
 
 class Converter:
-    """Writes results in other formats, analyses and lists of cells, each in a child process.
+    """Writes results in other formats, analyses, and lists of cells and rows.
+
+    Each is written by a child process.
 
     Args:
         settings: all settings.
@@ -89,30 +99,29 @@ class Converter:
             self._conversions.fail(conversion, error.failure)
         else:
             self._conversions.succeed(conversion)
+            if Outputs.has_rows(conversion.name):
+                self._sweeper.thin(conversion)
 
     def _target(self, conversion: Conversion) -> Path:
         return self._settings.results_dir / conversion.name
 
     def _write(self, conversion: Conversion) -> None:
         claim, target = Claim(self._conversions, conversion), self._target(conversion)
-        analysis = self._analysis(conversion)
-        if analysis is None:
+        if not _is_made(conversion.name):
             limits = Limits(threads=1, memory=_MEMORY, temp_folder=target.parent, temp="0KB")
             source = target.with_suffix(".csv")
             spec = ConversionSpec(source, conversion.rows, self._dialect(conversion))
             self._runner.run(self._task(conversion, spec, limits), claim)
             return
+        made = self._made(conversion)
         own = f".{os.getpid()}-{threading.get_ident()}-{conversion.name}"
         with locked_folder(self._settings.tmp_dir / own) as folder:
-            memory = _MB_OF_ANALYSIS + len(analysis.summary["value"]) // _COLUMNS_PER_MB
+            memory = _MB_OF_ANALYSIS + len(made.summary["value"]) // _COLUMNS_PER_MB
             limits = Limits(1, f"{memory}MB", folder, self._settings.temp_limit)
-            self._runner.run(self._task(conversion, analysis, limits), claim)
+            self._runner.run(self._task(conversion, made, limits), claim)
 
     def _task(
-        self,
-        conversion: Conversion,
-        spec: ConversionSpec | AnalysisSpec | CellsSpec,
-        limits: Limits,
+        self, conversion: Conversion, spec: ConversionSpec | MadeSpec, limits: Limits
     ) -> Task:
         return Task(
             spec=spec,
@@ -122,30 +131,27 @@ class Converter:
             said={"conversion_id": conversion.id, "attempt": conversion.attempt},
         )
 
-    def _analysis(self, conversion: Conversion) -> AnalysisSpec | CellsSpec | None:
-        """The order for an analysis or a list of cells; None if the file is another one."""
-        by, are_cells = Outputs.analysed_by(conversion.name), Outputs.has_cells(conversion.name)
-        if by is None and not are_cells:
-            return None
+    def _made(self, conversion: Conversion) -> MadeSpec:
+        """The order for what is made of a result."""
         job_id, attempt = map(int, conversion.stem.split("."))
         outputs = Outputs.of_attempt(self._settings.results_dir, job_id, attempt)
-        for job in self._jobs.of_ids([job_id]):
-            if not (job.summary and outputs.detail and outputs.removed):
-                break
-            dialect = dialect_of(job.summary, "detail")
-            if by is None:
-                return CellsSpec(outputs.detail, job.summary, dialect)
-            of_removed = dialect_of(job.summary, "removed")
-            return AnalysisSpec(
-                outputs.detail,
-                outputs.removed,
-                job.summary,
-                by,
-                dialect,
-                of_removed,
-                outputs.totals,
-            )
-        raise ResultGone("The result was removed. Start a new job.")
+        jobs = self._jobs.of_ids([job_id])
+        summary = jobs[0].summary if jobs else None
+        if not (summary and outputs.detail and outputs.removed):
+            raise ResultGone("The result was removed. Start a new job.")
+        dialect, of_removed = (dialect_of(summary, name) for name in ("detail", "removed"))
+        if conversion.ask is not None:
+            changes = Outputs.changes(self._settings.results_dir, job_id, attempt)
+            query = RowQuery.of_json(conversion.ask)
+            return RowsSpec(changes, outputs.detail, summary, query, dialect)
+        if Outputs.has_changes(conversion.name):
+            return ChangesSpec(outputs.detail, outputs.removed, summary, dialect, of_removed)
+        by = Outputs.analysed_by(conversion.name)
+        if by is None:
+            return CellsSpec(outputs.detail, summary, dialect)
+        return AnalysisSpec(
+            outputs.detail, outputs.removed, summary, by, dialect, of_removed, outputs.totals
+        )
 
     def _dialect(self, conversion: Conversion) -> FullDialect:
         """The dialect of the CSV."""
@@ -158,3 +164,13 @@ class Converter:
             return PLAIN
         names: dict[str, OutputName] = {"detail": "detail", "removed": "removed"}
         return dialect_of(summary, names.get(output, "result"))
+
+
+def _is_made(name: str) -> bool:
+    """Whether a file is made of a result, and not another format of one."""
+    return (
+        Outputs.analysed_by(name) is not None
+        or Outputs.has_cells(name)
+        or Outputs.has_changes(name)
+        or Outputs.has_rows(name)
+    )

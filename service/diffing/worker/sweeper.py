@@ -1,8 +1,10 @@
 """Removes unneeded files: of dead attempts, and of jobs past their retention time."""
 
 import logging
+import math
 import re
 import shutil
+import time
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -19,6 +21,10 @@ from diffing.store.job import Job, Status
 from diffing.store.jobs import Jobs
 
 _log = logging.getLogger(__name__)
+# Answers to questions for rows are made anew when they are asked for again.
+_ANSWERS_KEPT_SECONDS = 3600
+# of one result: pages, and downloads
+_MOST_ANSWERS = {".json": 200, ".csv": 3}
 
 
 class Sweeper:
@@ -67,6 +73,18 @@ class Sweeper:
         shutil.rmtree(self._settings.tmp_dir / row.stem, ignore_errors=True)
         self._remove_dead([*self._files(self._settings.results_dir, f"*{row.stem}.*")])
 
+    def thin(self, row: Claimed) -> None:
+        """Remove the oldest answers to questions for rows of a result, if there are many.
+
+        Raises:
+            OSError: a file cannot be removed.
+        """
+        for suffix, most in _MOST_ANSWERS.items():
+            pattern = f"{row.stem}.rows-*{suffix}"
+            found = [(_age(path), path) for path in self._settings.results_dir.glob(pattern)]
+            for _, path in sorted(found)[most:]:
+                path.unlink(missing_ok=True)
+
     def _forget_old_jobs(self) -> None:
         old = self._jobs.ended_before(self._settings.retention)
         for job in old:
@@ -110,8 +128,18 @@ def _is_needed(path: Path, job: Job | None, attempt: int) -> bool:
     if job.status is Status.SUCCEEDED:
         # a conversion of its result, or its analysis, may be running
         is_unfinished = path.is_dir() or is_part(path.name)
-        return not is_unfinished or is_being_written(path)
+        if is_unfinished:
+            return is_being_written(path)
+        return not Outputs.has_rows(path.name) or _age(path) < _ANSWERS_KEPT_SECONDS
     return job.status is Status.PROCESSING
+
+
+def _age(path: Path) -> float:
+    """The seconds since a file was written; one that is gone is old."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
 
 
 def _scratch_of(name: str) -> tuple[int, int] | None:

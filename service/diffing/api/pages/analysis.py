@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from diffing.api.analysis import analysis_file, gone, unfinished
 from diffing.api.backend import Backend
+from diffing.api.conversions import Wanted
 from diffing.api.pages.sections import Sections, sections_of
 from diffing.core.csv_record import line_of
 from diffing.core.errors import DatabaseUnavailable, DiffingError
@@ -84,7 +85,7 @@ async def analysis_shown(
     try:
         if not seconds:  # a page that loads again sees a failure, and does not try again
             await backend.formats.refuse_failed(path)
-        if await unfinished(backend, job, (path, 0), request, seconds):
+        if await unfinished(backend, job, Wanted(path), request, seconds):
             return Shown(query, choices)
         return Shown(query, choices, await run_in_threadpool(_sections_in, path, job))
     except DatabaseUnavailable:

@@ -16,6 +16,7 @@ from diffing.api.pages.commands import commands_of
 from diffing.api.pages.frame import frame_of
 from diffing.api.pages.rendering import page, with_error_page
 from diffing.api.pages.report import markdown_report_of, report_of
+from diffing.api.pages.rows import RowsShown, rows_shown
 from diffing.api.results import WAIT_SECONDS
 from diffing.core.baseline import ACCEPTED
 from diffing.core.comparison import Comparison
@@ -23,6 +24,9 @@ from diffing.core.errors import Conflict, NotReady, UnknownMetric
 from diffing.store.job import Job, Status
 
 Write = Callable[[Job, Mapping[str, Any]], Response]
+
+# A page of rows is ready at once, unless it is the first one of its job.
+_ROWS_WAIT_SECONDS = 5
 _ADVICE = {
     "urn:diffing:bad-input": "Mend the file, or set the columns, and start again.",
     "urn:diffing:out-of-memory": "Raise DIFFING_MEMORY_LIMIT, or run fewer diffs at once.",
@@ -43,6 +47,7 @@ class JobPages:
         return [
             Route("/jobs/{job_id}", self.job, include_in_schema=False),
             Route("/jobs/{job_id}/analysis", self.analysis, include_in_schema=False),
+            Route("/jobs/{job_id}/rows", self.rows, include_in_schema=False),
             Route("/jobs/{job_id}/report.html", self.report, include_in_schema=False),
             Route("/jobs/{job_id}/report.md", self.markdown, include_in_schema=False),
         ]
@@ -51,13 +56,24 @@ class JobPages:
     async def job(self, request: Request) -> Response:
         """A job in any state. Its analysis is shown if it is ready, and else asked for."""
         job, shown = await self._found(request, 0)
-        return await run_in_threadpool(self._page, request, job, shown)
+        rows = await rows_shown(self._backend, request, job, 0)
+        return await run_in_threadpool(self._page, request, job, shown, rows)
 
     @with_error_page
     async def analysis(self, request: Request) -> Response:
         """The part of the page with the analysis, as soon as it is ready; 202 if that is later."""
         job, shown = await self._found(request, seconds_to_wait(request, WAIT_SECONDS))
         return await run_in_threadpool(self._part, request, job, shown)
+
+    @with_error_page
+    async def rows(self, request: Request) -> Response:
+        """The rows that a query asks for, as soon as they are ready; 202 if that is later."""
+        job = await run_in_threadpool(job_of, request, self._backend)
+        if job.status is not Status.SUCCEEDED:
+            raise Conflict("The job has not succeeded, so it has no rows.")
+        seconds = seconds_to_wait(request, _ROWS_WAIT_SECONDS)
+        rows = await rows_shown(self._backend, request, job, seconds)
+        return await run_in_threadpool(self._rows, request, job, rows)
 
     @with_error_page
     async def report(self, request: Request) -> Response:
@@ -77,8 +93,15 @@ class JobPages:
         job = await run_in_threadpool(job_of, request, self._backend)
         return job, await analysis_shown(self._backend, request, job, seconds)
 
-    def _page(self, request: Request, job: Job, shown: Shown | None) -> Response:
-        return page("job", self._values(request, job, shown))
+    def _page(
+        self, request: Request, job: Job, shown: Shown | None, rows: RowsShown | None
+    ) -> Response:
+        return page("job", {**self._values(request, job, shown), "rows": rows})
+
+    def _rows(self, request: Request, job: Job, rows: RowsShown | None) -> Response:
+        values = {"frame": frame_of(self._backend, request, "jobs"), "job": job, "rows": rows}
+        status = 202 if rows and rows.waits else 200
+        return page("rows", {**values, "summary": job.summary}, status)
 
     def _part(self, request: Request, job: Job, shown: Shown | None) -> Response:
         if shown is None:

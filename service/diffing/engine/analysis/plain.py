@@ -2,19 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from io import BufferedReader
 from pathlib import Path
+from typing import TypeVar
 
 from diffing.core.comparison import Comparison
 from diffing.core.dialect import PLAIN, FullDialect
 from diffing.core.errors import BadInput, DiffFailed
-from diffing.core.spec import AnalysisSpec
+from diffing.core.spec import AnalysisSpec, ChangesSpec
 from diffing.csvfiles.notation import Notation
 from diffing.csvfiles.translate import Translation
 
+Spec = TypeVar("Spec", AnalysisSpec, ChangesSpec)
 Altering = Callable[[list[str]], list[str]]
 
 
-def plain(spec: AnalysisSpec, comparison: Comparison, scratch: Path) -> AnalysisSpec:
+def plain(spec: Spec, comparison: Comparison, scratch: Path) -> Spec:
     """The same order for plain CSV: for copies, where the outputs have another dialect.
 
     Args:
@@ -50,6 +53,26 @@ def plain_detail(source: Path, dialect: FullDialect, comparison: Comparison, scr
     return _plain(source, dialect, scratch / "plain-detail.csv", comparison, olds=True)
 
 
+def columns_of_detail(source: Path, dialect: FullDialect) -> list[str]:
+    """The columns of a detail in any dialect.
+
+    Raises:
+        DiffFailed: the detail is damaged.
+        FileNotFoundError: it was removed.
+    """
+    try:
+        with source.open("rb") as file:
+            return list(_translation(file, dialect).columns or [])
+    except BadInput as error:
+        raise DiffFailed("The result is damaged. Start a new job.") from error
+
+
+def _translation(file: BufferedReader, dialect: FullDialect) -> Translation:
+    # outputs have only a header and rows
+    written = dialect.model_copy(update={"skip_lines": 0, "skip_footer": 0})
+    return Translation(file, "the result", written, PLAIN)
+
+
 def _plain(
     source: Path, dialect: FullDialect, copy: Path, comparison: Comparison, *, olds: bool
 ) -> Path:
@@ -65,10 +88,8 @@ def _plain(
 def _translate(
     source: Path, dialect: FullDialect, copy: Path, comparison: Comparison, *, olds: bool
 ) -> None:
-    # outputs have only a header and rows
-    written = dialect.model_copy(update={"skip_lines": 0, "skip_footer": 0})
     with source.open("rb") as file, copy.open("w", encoding="utf-8", newline="") as target:
-        text = Translation(file, "the result", written, PLAIN)
+        text = _translation(file, dialect)
         if not dialect.has_plain_numbers:
             text.alter = _with_points(text.columns or [], dialect, comparison, olds=olds)
         target.write(f"{text.header}\n")

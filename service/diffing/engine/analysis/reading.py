@@ -33,16 +33,35 @@ def rules_of(comparison: Comparison) -> dict[str, Any]:
 
 def detail_of(file: Path, comparison: Comparison) -> dict[str, Any]:
     """The parameter for the CSV of added and changed rows with their old values."""
+    return _written(file, roles_of_detail(_header(file), comparison), comparison)
+
+
+def roles_of_detail(columns: Sequence[str], comparison: Comparison) -> list[str]:
+    """The role of each column of a detail.
+
+    Args:
+        columns: of the detail, all of them.
+        comparison: of the diff.
+    """
     old_values = [f"old_value_{i}" for i in range(len(comparison.value))]
-    known = _known(comparison)
-    roles = [*_roles(columns_of_new(file, comparison), known), "kind", "changed", *old_values]
-    return _written(file, roles, comparison)
+    of_new = columns[: -2 - len(old_values)]
+    return [*_roles(of_new, _known(comparison)), "kind", "changed", *old_values]
 
 
 def removed_of(file: Path, comparison: Comparison) -> dict[str, Any]:
     """The parameter for the CSV of removed rows, whose columns have the names of old."""
     columns = [comparison.rename.get(name, name) for name in _header(file)]
     return _written(file, _roles(columns, _known(comparison)), comparison)
+
+
+def removed_beside_detail(file: Path, detail: Path, comparison: Comparison) -> dict[str, Any]:
+    """The same, with the roles of detail for the columns that are not compared."""
+    columns = [comparison.rename.get(name, name) for name in _header(file)]
+    known = _known(comparison)
+    names = columns_of_new(detail, comparison)
+    roles = dict(zip(names, _roles(names, known), strict=True)) | known
+    of_old = [roles.get(name, f"only_{place}") for place, name in enumerate(columns)]
+    return _written(file, of_old, comparison)
 
 
 def columns_of_new(detail: Path, comparison: Comparison) -> list[str]:

@@ -49,18 +49,19 @@ async function poll() {
   setTimeout(poll, 2000);
 }
 
-// The analysis, once it is made: the service answers then, or after half a minute.
+// The analysis or the rows, once they are made: the service answers then, or after a while.
 async function complete(box) {
+  const whole = box.closest("div[id]");
   let part = null;
   try {
     const response = await fetch(box.dataset.part);
-    const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("changes");
+    const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById(whole.id);
     if (fresh) {
-      document.getElementById("changes").replaceWith(fresh);
+      whole.replaceWith(fresh);
       part = fresh.querySelector("[data-part]");
     } else if (response.redirected) location.reload(); // the session ended
     else if (response.status >= 500) part = box;
-    else box.querySelector("p").textContent = "The analysis cannot be shown. Load the page again.";
+    else box.querySelector("p").textContent = "This part cannot be shown. Load the page again.";
   } catch (error) { part = box; /* the service restarts */ }
   if (part) setTimeout(complete, 2000, part);
 }

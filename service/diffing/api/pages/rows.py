@@ -1,0 +1,186 @@
+"""The rows of a job on its page, in pages: those that a person asks for."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from diffing.api.analysis import gone, steps_to_rows, unfinished
+from diffing.api.backend import Backend
+from diffing.api.conversions import Wanted
+from diffing.core.csv_record import line_of
+from diffing.core.errors import DatabaseUnavailable, DiffingError
+from diffing.core.row_query import DIRECTIONS, KINDS, ORDERS, PARAMETERS, Given, RowQuery
+from diffing.store.job import Job, Status
+
+# fields of the form, and choices of one
+_MOST_FIELDS, _MOST_CHOICES = 12, 200
+_ORDERS = {
+    "file": "as in the files",
+    "relative": "largest relative change",
+    "moved": "largest difference",
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """A key column in the form.
+
+    Args:
+        name: of the column.
+        text: to find there.
+        is_shown: whether a person can change it here.
+    """
+
+    name: str
+    text: str
+    is_shown: bool
+
+
+@dataclass(frozen=True)
+class RowsShown:
+    """Rows of a job, and the form that asks for them.
+
+    Args:
+        query: of this page; empty for all rows.
+        whole: the same without a place in the order.
+        given: texts of the form, by parameter.
+        fields: key columns.
+        columns: value columns to choose from; empty for a single one.
+        choices: texts of the other fields to choose from.
+        found: a page, as in the API; None before it is ready.
+        following: query of the next page; None after the last one.
+        trouble: the reason of a failure; None if the page is being made.
+    """
+
+    query: str
+    whole: str
+    given: Mapping[str, str]
+    fields: Sequence[Field]
+    columns: Sequence[str]
+    choices: Mapping[str, Mapping[str, str]]
+    found: Mapping[str, Any] | None = None
+    following: str | None = None
+    trouble: str | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether the page is being made."""
+        return self.found is None and self.trouble is None
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether the form asks for anything."""
+        return bool(self.whole)
+
+    @property
+    def number(self) -> int:
+        """The number of all rows that match."""
+        return sum(self.found["matched"].values()) if self.found else 0
+
+
+def asks_for(column: str, text: str | None, key: Sequence[str]) -> str:
+    """The query for the rows with a text in a key column.
+
+    Args:
+        column: the key column.
+        text: None for an empty field.
+        key: the key columns.
+    """
+    is_quoted = not text or text.startswith('"')
+    wanted = line_of([text or ""]) if is_quoted else text or ""
+    place = key.index(column)
+    return urlencode([("key", wanted if n == place else "") for n in range(place + 1)])
+
+
+async def rows_shown(
+    backend: Backend, request: Request, job: Job, seconds: float
+) -> RowsShown | None:
+    """The rows that a request asks for; None if the job has none.
+
+    Args:
+        backend: of the API.
+        request: with the parameters of the form.
+        job: in any state.
+        seconds: longest wait for them.
+
+    Raises:
+        BadArgument: a parameter is invalid.
+    """
+    summary = job.summary
+    if job.status is not Status.SUCCEEDED or not summary:
+        return None
+    if not (summary["emitted"] or summary["removed"]):
+        return None
+    asked = Given([(n, t) for n, t in request.query_params.multi_items() if n in PARAMETERS])
+    query = RowQuery.of(asked, summary["key"], summary["value"])
+    steps = steps_to_rows(backend.settings.results_dir, job, asked, "json")
+    shown = _form(asked, query, summary)
+    try:
+        if not seconds:  # a page that loads again sees a failure, and does not try again
+            for wanted in steps:
+                await backend.formats.refuse_failed(wanted.path)
+        for wanted in steps:
+            if await unfinished(backend, job, wanted, request, seconds):
+                return RowsShown(**shown)
+        found = await run_in_threadpool(_page_in, steps[-1], job)
+    except DatabaseUnavailable:
+        raise
+    except DiffingError as error:
+        return RowsShown(**shown, trouble=error.detail)
+    following = urlencode([*_pairs(asked), ("cursor", found["next"])]) if found["next"] else None
+    return RowsShown(**shown, found=found, following=following)
+
+
+def _page_in(wanted: Wanted, job: Job) -> Mapping[str, Any]:
+    path: Path = wanted.path
+    try:
+        found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise gone(job) from None
+    return found
+
+
+def _form(asked: Given, query: RowQuery, summary: Mapping[str, Any]) -> dict[str, Any]:
+    whole = _pairs(asked)
+    cursor = [("cursor", asked.one("cursor"))] if query.after else []
+    texts = [*asked.key, *[""] * (len(summary["key"]) - len(asked.key))]
+    fields = [
+        Field(name, text, place < _MOST_FIELDS)
+        for place, (name, text) in enumerate(zip(summary["key"], texts, strict=True))
+    ]
+    columns = summary["value"] if len(summary["value"]) > 1 else []
+    names = ("column", "least", "below", "direction", "order", "cursor")
+    return {
+        "query": urlencode([*whole, *cursor]),
+        "whole": urlencode(whole),
+        "given": {name: asked.one(name) for name in names}
+        | {"kind": query.kinds[0] if query.kinds != KINDS else ""},
+        "fields": fields,
+        "columns": columns[:_MOST_CHOICES],
+        "choices": {
+            "kind": {"": "all", **{kind: kind for kind in KINDS}},
+            "direction": {"": "any", **{one: one for one in DIRECTIONS}},
+            "order": {order: _ORDERS[order] for order in ORDERS},
+        },
+    }
+
+
+def _pairs(asked: Given) -> list[tuple[str, str]]:
+    """The parameters that ask for something, without the place in the order."""
+    keys = asked.key
+    while keys and not keys[-1]:
+        keys = keys[:-1]
+    others = [
+        (name, text)
+        for name in PARAMETERS
+        if name not in ("key", "cursor")
+        for text in asked.all(name)
+        if (name, text) != ("order", ORDERS[0])
+    ]
+    return [*others, *(("key", text) for text in keys)]

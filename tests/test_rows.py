@@ -1,0 +1,513 @@
+"""The rows of a result that a person asks for: in pages, and as one file."""
+
+import csv
+import io
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, expect
+
+from diffing.api.pages.rows import asks_for
+from diffing.core.csv_record import fields_of
+from diffing.core.row_query import Given, RowQuery
+from diffing.files.results import Outputs
+from diffing.store.baselines import Baselines
+from diffing.store.conversions import Conversion
+from diffing.store.database import open_file
+from diffing.store.history import History
+from diffing.store.job import Status
+from diffing.store.jobs import Jobs
+from diffing.worker.sweeper import Sweeper
+from tests.browser import HOSTILE, WIDTHS, Visit, visits, wait_until_it_fits
+from tests.service_under_test import Client, Service
+from tests.test_api import assert_problem
+from tests.test_pages_of_changes import sales
+
+KEY = ["day", "shop", "product"]
+VALUE = ["amount", HOSTILE, "note"]
+METRICS = f"""
+[metric.sales]
+old = "old.csv"
+new = "new.csv"
+key = {json.dumps(KEY)}
+value = {json.dumps(VALUE)}
+
+[metric.amount]
+old = "old.csv"
+new = "new.csv"
+key = {json.dumps(KEY)}
+value = ["amount"]
+nocase = true
+"""
+
+
+@pytest.fixture(scope="module")
+def working(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(tmp_path_factory.mktemp("rows") / "data") as service:
+        service.write("old.csv", sales(0))
+        service.write("new.csv", sales(1))
+        yield service
+
+
+@pytest.fixture(scope="module")
+def client(working: Service) -> Client:
+    client, _ = working.api_and_worker(metrics=working.write("metrics.toml", METRICS))
+    return client
+
+
+@pytest.fixture(scope="module")
+def jobs(client: Client) -> dict[str, int]:
+    """A job of each metric that succeeded, with its pages of rows."""
+    made = {metric: client.new_job(metric) for metric in ("sales", "amount")}
+    for job_id in made.values():
+        client.wait_for_success(job_id)
+        assert client.get(f"/api/diffing/job/{job_id}/rows").is_success
+    return made
+
+
+@pytest.fixture
+def visit(browser: Browser, client: Client) -> Iterator[Visit]:
+    yield from visits(browser, client)
+
+
+Query = list[tuple[str, str]]
+
+
+def pages_of(client: Client, job_id: int, query: Query) -> list[dict[str, Any]]:
+    """All pages, one after the other."""
+    pages: list[dict[str, Any]] = []
+    cursor: Query = []
+    while True:
+        answer = client.get(f"/api/diffing/job/{job_id}/rows", params=(*query, *cursor))
+        assert 200 == answer.status_code, answer.text
+        pages.append(answer.json())
+        if pages[-1]["next"] is None:
+            return pages
+        cursor = [("cursor", pages[-1]["next"])]
+
+
+def lines_of(client: Client, path: str, query: Query = ()) -> list[dict[str, str]]:  # type: ignore[assignment]
+    answer = client.get(path, params=tuple(query))
+    assert 200 == answer.status_code, answer.text
+    return list(csv.DictReader(io.StringIO(answer.text, newline="")))
+
+
+def found_in_outputs(client: Client, job_id: int, value: list[str]) -> list[dict[str, Any]]:
+    """The rows of the detail, then the removed ones: plainly, without the code under test."""
+    path = f"/api/diffing/job/{job_id}"
+    rows = [
+        {
+            "kind": line["_change"],
+            "key": [line[name] for name in KEY],
+            "old": [line[f"_old_{name}"] for name in value],
+            "new": [line[name] for name in value],
+        }
+        for line in lines_of(client, path, [("detail", "1")])
+    ]
+    return rows + [
+        {
+            "kind": "removed",
+            "key": [line[name] for name in KEY],
+            "old": [line[name] for name in value],
+            "new": ["" for _ in value],
+        }
+        for line in lines_of(client, f"{path}/removed")
+    ]
+
+
+def change(old: str, new: str) -> float | None:
+    """The relative change of two texts; None if they are equal."""
+    if old == new:
+        return None
+    try:
+        numbers = float(old), float(new)
+    except ValueError:
+        return math.nan
+    return abs(numbers[1] - numbers[0]) / max(map(abs, numbers)) if numbers[0] != numbers[1] else 0
+
+
+def size(row: dict[str, Any], place: int | None) -> float:
+    """The size of a changed row: of a value, or the largest; NaN without one."""
+    if row["kind"] != "changed":
+        return math.nan
+    pairs = list(zip(row["old"], row["new"], strict=True))
+    sizes = [change(*pair) for pair in (pairs if place is None else [pairs[place]])]
+    return max((one for one in sizes if one is not None and one == one), default=math.nan)
+
+
+def differs(row: dict[str, Any], place: int) -> bool:
+    return row["kind"] == "changed" and bool(row["old"][place] != row["new"][place])
+
+
+def moved(row: dict[str, Any], place: int) -> float:
+    return float(row["new"][place]) - float(row["old"][place])
+
+
+QUERIES: list[tuple[Query, Any, Any]] = [
+    ([], lambda _: True, None),
+    ([("kind", "removed")], lambda row: row["kind"] == "removed", None),
+    (
+        [("kind", "added"), ("kind", "changed")],
+        lambda row: row["kind"] != "removed",
+        None,
+    ),
+    ([("key", ""), ("key", "north")], lambda row: row["key"][1] == "north", None),
+    ([("key", ""), ("key", HOSTILE)], lambda row: row["key"][1] == HOSTILE, None),
+    ([("key", ""), ("key", '""')], lambda row: row["key"][1] == "", None),
+    (
+        [("key", ""), ("key", "north"), ("key", "2"), ("kind", "changed")],
+        lambda row: row["key"][1:] == ["north", "2"] and row["kind"] == "changed",
+        None,
+    ),
+    ([("key", "2026-01-05")], lambda row: row["key"][0] == "2026-01-05", None),
+    ([("key", "nothing")], lambda _: False, None),
+    ([("column", "amount")], lambda row: differs(row, 0), None),
+    (
+        [("column", "amount"), ("direction", "down")],
+        lambda row: differs(row, 0) and moved(row, 0) < 0,
+        None,
+    ),
+    (
+        [("column", "amount"), ("least", "0.01"), ("below", "0.05")],
+        lambda row: differs(row, 0) and 0.01 <= size(row, 0) < 0.05,
+        None,
+    ),
+    ([("least", "1")], lambda row: size(row, None) >= 1, None),
+    (
+        [("column", "amount"), ("order", "moved")],
+        lambda row: differs(row, 0),
+        lambda row: -abs(moved(row, 0)),
+    ),
+    (
+        [("order", "relative")],
+        lambda _: True,
+        lambda row: math.inf if math.isnan(size(row, None)) else -size(row, None),
+    ),
+]
+
+
+@pytest.mark.parametrize(("query", "wanted", "rank"), QUERIES, ids=[str(q[0]) for q in QUERIES])
+def test_pages_and_download_have_the_rows_that_are_asked_for(
+    client: Client, jobs: dict[str, int], query: Query, wanted: Any, rank: Any
+) -> None:
+    job_id = jobs["sales"]
+    rows = [row for row in found_in_outputs(client, job_id, VALUE) if wanted(row)]
+    if rank:
+        rows.sort(key=rank)  # a stable sort: equal rows stay in the order of the files
+
+    pages = pages_of(client, job_id, query)
+    whole = lines_of(client, f"/api/diffing/job/{job_id}/rows", [*query, ("format", "csv")])
+
+    keys = [row["key"] for row in rows]
+    found = [row for page in pages for row in page["rows"]]
+    assert keys == [[text or "" for text in row["key"].values()] for row in found]
+    assert keys == [[line[name] for name in KEY] for line in whole]
+    assert [row["kind"] for row in rows] == [line["_change"] for line in whole]
+    kinds = ("added", "changed", "removed")
+    counts = {kind: sum(row["kind"] == kind for row in rows) for kind in kinds}
+    assert [counts] * len(pages) == [page["matched"] for page in pages]
+    assert all(len(page["rows"]) == 50 for page in pages[:-1])
+
+
+def test_the_kinds_of_a_row_add_up_to_the_summary(client: Client, jobs: dict[str, int]) -> None:
+    for job_id in jobs.values():
+        summary = client.get(f"/api/diffing/job/{job_id}/summary").json()
+
+        matched = client.get(f"/api/diffing/job/{job_id}/rows").json()["matched"]
+
+        assert {kind: summary[kind] for kind in matched} == matched
+        assert sum(matched.values()) > 500
+
+
+def test_cells_of_a_row_are_those_that_differ(client: Client, jobs: dict[str, int]) -> None:
+    [line, *_] = lines_of(client, f"/api/diffing/job/{jobs['sales']}", [("detail", "1")])
+
+    [row, *_] = client.get(f"/api/diffing/job/{jobs['sales']}/rows").json()["rows"]
+
+    old, new = line[f"_old_{HOSTILE}"], line[HOSTILE]
+    assert fields_of(line["_changed"]) == [cell["column"] for cell in row["cells"]]
+    assert {
+        "column": HOSTILE,
+        "old": old,
+        "new": new,
+        "difference": float(new) - float(old),
+        "relative": change(old, new),
+    } == row["cells"][-1]
+
+
+def test_all_rows_of_new_are_the_detail_itself(client: Client, jobs: dict[str, int]) -> None:
+    for job_id in jobs.values():
+        path = f"/api/diffing/job/{job_id}"
+
+        rows = client.get(
+            f"{path}/rows", params=[("kind", "added"), ("kind", "changed"), ("format", "csv")]
+        )
+
+        assert client.get(path, params={"detail": "1"}).content == rows.content
+        assert f'_rows_{job_id}.csv"' in rows.headers["content-disposition"]
+
+
+def test_a_removed_row_has_its_fields_as_old_ones(client: Client, jobs: dict[str, int]) -> None:
+    path = f"/api/diffing/job/{jobs['amount']}"
+    removed = lines_of(client, f"{path}/removed")
+
+    rows = lines_of(client, f"{path}/rows", [("kind", "removed"), ("format", "csv")])
+
+    assert [line["amount"] for line in removed] == [line["_old_amount"] for line in rows]
+    assert {""} == {line["amount"] for line in rows}
+    # it is not compared, so it is in its own column
+    assert [line["note"] for line in removed] == [line["note"] for line in rows]
+
+
+def test_keys_are_found_as_they_are_compared(client: Client, jobs: dict[str, int]) -> None:
+    path = f"/api/diffing/job/{jobs['amount']}/rows"
+
+    exact, other = (client.get(path, params={"key": ["", shop]}) for shop in ("north", "NoRTH"))
+
+    assert exact.json()["matched"] == other.json()["matched"]
+    assert exact.json()["rows"]
+    assert not client.get(f"/api/diffing/job/{jobs['sales']}/rows?key=&key=NoRTH").json()["rows"]
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("kind=within", "kind must be one of added, changed, removed; it is within."),
+        ("key=1&key=2&key=3&key=4", "key: 4 texts for 3 key columns."),
+        ("key=&key=%22", "key: the text of shop begins with a quote, but is not a CSV field."),
+        ("key=%00", "key: the text of day contains a NUL character."),
+        ("column=day", "column: day is not a value column. Value columns: amount"),
+        ("least=-1", "least must be a number from 0"),
+        ("below=nan", "below must be a number from 0"),
+        ("least=1&least=2", "least is given 2 times. Give it once."),
+        ("direction=sideways", "direction must be one of up, down; it is sideways."),
+        ("direction=up", "direction: name a column too"),
+        ("order=moved", "order: name a column too"),
+        ("order=size", "order must be one of file, relative, moved; it is size."),
+        ("cursor=x", "cursor must be the `next` of the previous page."),
+        ("cursor=W251bGwsIDBd", "cursor must be the `next` of the previous page."),
+        ("format=parquet", "format must be one of json, csv."),
+        ("kinds=added", "Did you mean kind?"),
+    ],
+)
+def test_a_wrong_parameter_is_named(
+    client: Client, jobs: dict[str, int], query: str, said: str
+) -> None:
+    assert_problem(client.get(f"/api/diffing/job/{jobs['sales']}/rows?{query}"), 400, said)
+
+
+def test_long_texts_are_cut_on_a_page_and_whole_in_the_download(service: Service) -> None:
+    long = "x" * 5_000
+    service.write("old.csv", "id,value\n1,a\n")
+    service.write("new.csv", f"id,value\n1,{long}\n")
+    client, _ = service.api_and_worker()
+    body = {"old": "old.csv", "new": "new.csv", "key": ["id"], "value": ["value"]}
+    job_id = client.post("/api/diffing/new", json=body).json()["job_id"]
+    client.wait_for_success(job_id)
+
+    path = f"/api/diffing/job/{job_id}/rows"
+    [row] = client.get(path).json()["rows"]
+    [line] = lines_of(client, path, [("format", "csv")])
+
+    assert ["x" * 999 + "…"] == [cell["new"] for cell in row["cells"]]
+    assert long == line["value"]
+
+
+def test_files_of_another_dialect_have_plain_rows(service: Service) -> None:
+    service.write("old.csv", "id;value;more\n1;1,5;a\n2;2,5;b\n")
+    service.write("new.csv", "id;value;more\n1;1,75;c\n")
+    client, _ = service.api_and_worker()
+    dialect = {"delimiter": ";", "decimal": ","}
+    body = {"old": "old.csv", "new": "new.csv", "key": ["id"], "value": ["value"], **dialect}
+    job_id = client.post("/api/diffing/new", json=body).json()["job_id"]
+    client.wait_for_success(job_id)
+
+    rows = client.get(f"/api/diffing/job/{job_id}/rows?format=csv").text
+
+    header = "id,value,more,_change,_changed,_old_value"
+    assert [header, "1,1.75,c,changed,value,1.5", "2,,b,removed,,2.5"] == rows.splitlines()
+
+
+def test_without_its_files_a_page_is_gone(client: Client, working: Service) -> None:
+    job_id = client.new_job("amount")
+    client.wait_for_success(job_id)
+    Outputs.of_attempt(working.settings.results_dir, job_id, 1).detail.unlink()  # type: ignore[union-attr]
+
+    assert_problem(client.get(f"/api/diffing/job/{job_id}/rows"), 410, "Start a new job.")
+
+
+def test_before_success_there_are_no_rows(service: Service) -> None:
+    service.write_small_pair()
+    client = service.api()
+    job_id = client.new_job()
+
+    answer = client.get(f"/api/diffing/job/{job_id}/rows")
+    page = client.get(f"/jobs/{job_id}/rows")
+
+    assert (404, "queued") == (answer.status_code, answer.json()["status"])
+    assert (409, True) == (page.status_code, "has not succeeded" in page.text)
+
+
+def test_few_answers_are_kept_and_none_for_long(service: Service) -> None:
+    service.write_small_pair()
+    client, worker = service.api_and_worker()
+    job_id = client.new_job()
+    client.wait_for_success(job_id)
+    worker.signal(15)
+    worker.ended()
+    settings, folder = service.settings, service.settings.results_dir
+    engine = open_file(settings.jobs_file)
+    sweeper = Sweeper(settings, Jobs(engine), History(engine), Baselines(engine))
+    pages = [Outputs.rows(folder, job_id, 1, f"{place:024x}") for place in range(205)]
+    files = [path.with_suffix(".csv") for path in pages[:5]]
+    now = time.time()
+    for place, path in enumerate([*pages, *files]):
+        path.touch()
+        os.utime(path, (now - place, now - place))
+    result = folder / f"{job_id}.1.csv"
+
+    sweeper.thin(conversion_of(pages[0]))
+
+    assert pages[:200] == [path for path in pages if path.exists()]
+    assert files[:3] == [path for path in files if path.exists()]
+    for path in (pages[0], result):
+        os.utime(path, (now - 4000, now - 4000))
+    sweeper.sweep()
+    assert [False, True, True] == [path.exists() for path in (pages[0], pages[1], result)]
+
+
+def conversion_of(path: Path) -> Conversion:
+    now = datetime.now(UTC)
+    return Conversion(1, path.name, 0, Status.PROCESSING, 1, now, now, None)
+
+
+def test_a_query_survives_the_way_to_the_worker() -> None:
+    pairs = [
+        ("kind", "added"),
+        ("key", '""'),
+        ("key", "a"),
+        ("least", "1e-3"),
+        ("order", "relative"),
+    ]
+
+    query = RowQuery.of(Given(pairs), ["k", "l"], ["v"])
+
+    assert query == RowQuery.of_json(json.loads(json.dumps(query.as_json())))
+    assert query.digest == RowQuery.of(Given(pairs), ["k", "l"], ["v"]).digest
+    assert query.digest != RowQuery.of(Given(pairs[1:]), ["k", "l"], ["v"]).digest
+
+
+def texts_of(page: Any) -> list[list[str]]:
+    return list(
+        page.locator("table.rows tbody tr").evaluate_all(
+            "rows => rows.map(row => [...row.cells].map(cell => cell.textContent.trim()))"
+        )
+    )
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
+def test_rows_are_filtered_and_followed(
+    browser: Browser, client: Client, jobs: dict[str, int], scripts: bool
+) -> None:
+    job_id = jobs["amount"]
+    query = [("kind", "changed"), ("order", "moved"), ("key", ""), ("key", HOSTILE)]
+    pages = pages_of(client, job_id, query)
+    for visit in visits(browser, client, java_script_enabled=scripts):
+        page = visit.goes_to(f"/jobs/{job_id}")
+
+        page.get_by_label("kind").select_option("changed")
+        page.get_by_label("shop", exact=True).last.fill(HOSTILE)
+        page.get_by_label("order").select_option("largest difference")
+        page.locator("#filter").get_by_role("button", name="Show").click()
+
+        expect(page.get_by_text(f"{pages[0]['matched']['changed']:,} rows match")).to_be_visible()
+        assert wanted_keys(pages[0]) == [row[1:4] for row in texts_of(page)]
+        page.get_by_role("link", name="Next 50 rows").click()
+        expect(page.get_by_role("link", name="First rows")).to_be_visible()
+        assert wanted_keys(pages[1]) == [row[1:4] for row in texts_of(page)]
+        assert "cursor=" in page.url
+        expect(page.get_by_label("shop", exact=True)).to_have_value(HOSTILE)
+        assert 0 == page.locator("main img, main script").count()
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download these rows").click()
+        lines = download.value.path().read_text().splitlines()
+        assert pages[0]["matched"]["changed"] == len(lines) - 1
+
+
+def wanted_keys(page: dict[str, Any]) -> list[list[str]]:
+    return [[text or "empty" for text in row["key"].values()] for row in page["rows"]]
+
+
+def test_a_page_of_rows_says_what_is_wrong(visit: Visit, jobs: dict[str, int]) -> None:
+    page = visit.goes_to(f"/jobs/{jobs['sales']}/rows?least=much")
+
+    expect(page.get_by_text("least must be a number from 0")).to_be_visible()
+
+
+def test_rows_without_a_match_are_none(visit: Visit, jobs: dict[str, int]) -> None:
+    page = visit.goes_to(f"/jobs/{jobs['sales']}/rows?key=nothing")
+
+    expect(page.get_by_text("0 rows match: none.")).to_be_visible()
+    page.get_by_role("link", name="Show all rows").click()
+    expect(page.get_by_role("link", name="Next 50 rows")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everyone_can_use_the_rows(
+    browser: Browser, client: Client, jobs: dict[str, int], scheme: str
+) -> None:
+    for visit in visits(browser, client, color_scheme=scheme):
+        page = visit.goes_to(f"/jobs/{jobs['sales']}/rows?order=relative")
+
+        found = Axe().run(page)
+
+        expect(page.get_by_role("region", name="Table of rows")).to_be_visible()
+        assert 0 == found.violations_count, found.generate_report()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_rows_need_not_be_moved_sideways(
+    browser: Browser, client: Client, jobs: dict[str, int], width: int
+) -> None:
+    for visit in visits(browser, client, viewport={"width": width, "height": 700}):
+        page = visit.goes_to(f"/jobs/{jobs['sales']}/rows")
+
+        wait_until_it_fits(page, width)
+
+
+def test_rows_take_their_place_when_they_are_ready(browser: Browser, service: Service) -> None:
+    service.write("old.csv", sales(0))
+    service.write("new.csv", sales(1))
+    client, worker = service.api_and_worker(metrics=service.write("metrics.toml", METRICS))
+    job_id = client.new_job("amount")
+    client.wait_for_success(job_id)
+    worker.signal(15)
+    worker.ended()
+    for visit in visits(browser, client):
+        page = visit.goes_to(f"/jobs/{job_id}/rows?wait=0&kind=removed")
+        expect(page.get_by_text("The rows are being made ready.")).to_be_visible()
+        page.evaluate("() => { document.body.dataset.same = 'yes'; }")
+
+        service.worker()
+
+        expect(page.get_by_role("region", name="Table of rows")).to_be_visible()
+        assert "yes" == page.evaluate("document.body.dataset.same")
+        assert {"removed"} == {row[0] for row in texts_of(page)}
+
+
+def test_a_link_asks_for_one_text() -> None:
+    key = ["a", "b"]
+
+    assert "key=&key=x%26y" == asks_for("b", "x&y", key)
+    assert "key=%22%22" == asks_for("a", "", key) == asks_for("a", None, key)
+    quoted = parse_qsl(asks_for("a", '"q', key))
+    assert ((1, '"q'),) == RowQuery.of(Given(quoted), key, ["v"]).key
