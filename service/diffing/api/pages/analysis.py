@@ -13,7 +13,7 @@ from starlette.requests import Request
 from diffing.api.analysis import analysis_file, gone, unfinished
 from diffing.api.backend import Backend
 from diffing.api.conversions import Wanted
-from diffing.api.pages.sections import Sections, sections_of
+from diffing.api.pages.sections.document import Sections, sections_of
 from diffing.core.csv_record import line_of
 from diffing.core.errors import DatabaseUnavailable, DiffingError
 from diffing.core.grouping import columns_in

@@ -1,0 +1,99 @@
+"""From old to new: how much each value column and group moved."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from diffing.api.pages.charts import Span, steps
+from diffing.api.pages.sections.names import Texts, texts_of
+
+# how many lines of a column are shown; the document has more
+_MOST_STEPS, _MOST_GROUPED_COLUMNS = 12, 6
+
+
+@dataclass(frozen=True)
+class Step:
+    """A line from old to new.
+
+    Args:
+        column: the value column.
+        texts: of the group; empty without groups.
+        others: number of groups that it counts together; 0 for a single one.
+        moves: signed amounts by kind; None if an amount is unknown.
+        net: their sum.
+        closes: whether the moves add up to it; None if an amount is unknown.
+        spans: the moves after each other.
+    """
+
+    column: str
+    texts: Texts
+    others: int
+    moves: dict[str, float | None]
+    net: float | None
+    closes: bool | None
+    spans: list[Span]
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """From old to new.
+
+    Args:
+        lines: for each value column, the groups with most rows.
+        more: number of lines that are not shown.
+        open: number of all lines that do not close.
+        left_out: values that are in no amount.
+    """
+
+    lines: list[Step]
+    more: int
+    open: int
+    left_out: int
+
+
+def bridge_of(document: Mapping[str, Any]) -> Bridge:
+    """The section of a document."""
+    # a column of texts alone has no amounts
+    texts = {c["column"] for c in document["columns"] if c["text"] and c["text"] == c["cells"]}
+    steps_of = [_step(entry) for entry in document["bridge"] if entry["column"] not in texts]
+    lines = [line for line in steps_of if any(move != 0 for move in line.moves.values())]
+    shown = []
+    most = _MOST_STEPS if len({line.column for line in lines}) == 1 else _MOST_STEPS // 2
+    columns = [c["column"] for c in document["columns"]]  # those that changed most first
+    lines.sort(key=lambda line: columns.index(line.column) if line.column in columns else math.inf)
+    for number, (_, of_column) in enumerate(groupby(lines, key=lambda line: line.column)):
+        if number < _MOST_GROUPED_COLUMNS or not document["by"]:
+            # groups may have other units, so the order is that of their rows
+            shown += list(of_column)[:most]
+    return Bridge(
+        lines=shown,
+        more=len(lines) - len(shown),
+        open=sum(line.closes is False for line in lines),
+        left_out=sum(entry["left_out"] for entry in document["bridge"]),
+    )
+
+
+def _step(entry: Mapping[str, Any]) -> Step:
+    moves = {
+        kind: amount if (amount := entry[kind]["amount"]) is None else sign * amount + 0.0
+        for kind, sign in (("added", 1), ("removed", -1), ("up", 1), ("down", -1), ("other", 1))
+    }
+    known = {kind: move for kind, move in moves.items() if move is not None}
+    closes = None
+    if len(known) == len(moves) and entry["net"] is not None:
+        size = max(map(abs, known.values()))
+        closes = math.isclose(
+            math.fsum(known.values()), entry["net"], rel_tol=1e-9, abs_tol=1e-9 * size
+        )
+    group = entry["group"]
+    return Step(
+        column=entry["column"],
+        texts=texts_of(group) if group else [],
+        others=0 if group is not None else entry["groups"],
+        moves=moves,
+        net=entry["net"],
+        closes=closes,
+        spans=steps(known) if closes else [],
+    )

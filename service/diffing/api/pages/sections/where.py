@@ -1,0 +1,95 @@
+"""Where: the rows by the values of each key column."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice
+from typing import Any
+
+from diffing.api.pages.charts import KINDS, Span, stacked
+
+# how many of each are shown; the document has more
+_MOST_VALUES, _MOST_KEYS = 10, 8
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value of a key column.
+
+    Args:
+        text: None for an empty field.
+        others: number of values that it counts together; 0 for a single one.
+        counts: rows by kind.
+        share: of added, changed and removed rows.
+        spans: the same as a bar.
+    """
+
+    text: str | None
+    others: int
+    counts: dict[str, int]
+    share: float
+    spans: list[Span]
+
+
+@dataclass(frozen=True)
+class Where:
+    """The rows by the values of a key column.
+
+    Args:
+        column: its name.
+        values: the first ones, and the others together; empty if each has one row.
+        number: of all values.
+        few: number of values that have most rows; 0 if no few have.
+        share: of the rows, that these have.
+    """
+
+    column: str
+    values: list[Value]
+    number: int
+    few: int
+    share: float
+
+
+def where_of(document: Mapping[str, Any]) -> list[Where]:
+    """The section of each key column."""
+    found = groupby(document["slices"], key=lambda one: one["column"])
+    return [_values(column, list(slices)) for column, slices in islice(found, _MOST_KEYS)]
+
+
+def _values(column: str, slices: Sequence[Mapping[str, Any]]) -> Where:
+    named = [one for one in slices if one["values"] == 1]
+    number = sum(one["values"] for one in slices)
+    if all(_rows(one) <= 1 for one in named):
+        return Where(column, [], number, 0, 0)
+    few, share = _few(named, number)
+    longest = max(map(_rows, named))
+    values = [_value(one["value"], 0, [one], longest) for one in named[:_MOST_VALUES]]
+    others = [one for one in slices if one not in named[:_MOST_VALUES]]
+    if others:
+        rest = sum(one["values"] for one in others)
+        values.append(_value(None, rest, others, 0))
+    return Where(column, values, number, few, share)
+
+
+def _rows(one: Mapping[str, Any]) -> int:
+    return sum(int(one[kind]) for kind in KINDS)
+
+
+def _few(named: Sequence[Mapping[str, Any]], number: int) -> tuple[int, float]:
+    """The least number of values that have nine tenths of the rows, if they are few."""
+    share = 0.0
+    for few, one in enumerate(sorted(named, key=_rows, reverse=True), start=1):
+        share += one["share"]
+        if few > number / 3:
+            break
+        if share >= 0.9:
+            return few, share
+    return 0, 0
+
+
+def _value(
+    text: str | None, others: int, slices: Sequence[Mapping[str, Any]], longest: int
+) -> Value:
+    counts = {kind: sum(int(one[kind]) for one in slices) for kind in KINDS}
+    share = math.fsum(one["share"] for one in slices)
+    return Value(text, others, counts, share, stacked(counts, longest))
