@@ -110,6 +110,10 @@ def assert_agrees(pair: Pair, by: tuple[str, ...], document: dict[str, Any]) -> 
     cells = plain.cells_of(answer, [*pair.value], [*by], pair.tolerances)
 
     assert plain.bridge_of(cells) == bridge_in(document)
+    for column in document["columns"]:
+        sizes = [size for size in document["sizes"] if size["column"] == column["column"]]
+        for direction in ("up", "down"):
+            assert column[direction] == sum(size[direction] for size in sizes)
     columns = {
         column.pop("column"): {n: v for n, v in column.items() if n != "rounded"}
         for column in document["columns"]
@@ -333,6 +337,9 @@ def test_the_curve_predicts_another_diff_to_the_row(
 
     assert_curve_is_that_of_other_diffs(pair, document)
     assert 3 < len({point["rows"] for point in document["curve"]})
+    for point in document["curve"]:  # a border of the sizes is a tolerance
+        beyond = [size for size in document["sizes"] if size["above"] >= point["rel_tol"]]
+        assert point["rows"] == sum(size["up"] + size["down"] for size in beyond), point
 
 
 def test_the_curve_is_exact_where_a_quotient_is_rounded_across_a_tolerance(
@@ -511,6 +518,41 @@ def test_the_series_that_moved_most_comes_first(analyse: Analysed) -> None:
     assert {"cells": 10, "first": days[0], "last": days[-1], "net": -500.0, "gross": 500.0} == {
         name: movers[0][name] for name in ("cells", "first", "last", "net", "gross")
     }
+
+
+def test_a_series_has_a_course_in_time(analyse: Analysed) -> None:
+    days = [f"2024-01-{day:02}" for day in range(1, 11)]
+    old = "t,s,value\n" + "".join(f"{day},{s},100\n" for day in days for s in "ab")
+    new = "t,s,value\n" + "".join(
+        f"{day},{s},{100 + place * step}\n"
+        for place, day in enumerate(days)
+        for s, step in (("a", 1), ("b", -2))
+    )
+
+    movers = analyse(Pair(old, new, ("t", "s")))["movers"]
+
+    # the first day did not change; each of nine days has a ninth of the 40 parts
+    parts = [40 * place // 9 for place in range(9)]
+    for mover, step in zip(movers, (-2, 1), strict=True):
+        course = {part: mean for part, mean in enumerate(mover["course"]) if mean is not None}
+        assert dict(zip(parts, (step * place for place in range(1, 10)), strict=True)) == course
+        assert 40 == len(mover["course"])
+    assert [None] == [
+        m["course"] for m in analyse(Pair("id,value\n1,1\n", "id,value\n1,2\n"))["movers"]
+    ]
+
+
+def test_a_size_between_powers_of_ten_has_a_bin(analyse: Analysed) -> None:
+    document = analyse(Pair("id,value\n1,1\n2,1\n3,1\n", "id,value\n1,0.97\n2,1.5\n3,-1\n"))
+
+    assert [(0.01, 0.0, 1), (0.1, 1, 0), (1.0, 0, 1)] == [
+        (10.0 ** math.floor(math.log10(size["above"])), size["up"], size["down"])
+        for size in document["sizes"]
+    ]
+    assert all(
+        any(size["above"] < change <= size["up_to"] for size in document["sizes"])
+        for change in (0.03, 1 / 3, 2)
+    )
 
 
 def test_the_series_that_moved_most_is_found_among_hundreds(analyse: Analysed) -> None:

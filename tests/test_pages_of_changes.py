@@ -175,7 +175,68 @@ def test_the_curve_is_that_of_the_analysis(visit: Visit, client: Client, job: in
 
     rows = rows_of(visit.goes_to(f"/jobs/{job}"), "By how much")
 
-    assert [f"{point['rows']:,}" for point in curve] == rows[0][1:]
+    [still] = [row for row in rows if row[0] == "rows still changed"]
+    assert [f"{point['rows']:,}" for point in curve] == still[1:]
+
+
+def test_the_histogram_adds_up_to_the_columns(visit: Visit, client: Client, job: int) -> None:
+    document = analysis_of(client, job)
+    sums = {way: sum(c[way] for c in document["columns"]) for way in ("up", "down")}
+
+    page = visit.goes_to(f"/jobs/{job}")
+    rows = rows_of(page, "By how much")
+
+    said = f"{sums['up']:,} went up, {sums['down']:,} went down"
+    expect(page.locator("section", has=page.locator("#how-much"))).to_contain_text(said)
+    for way, number in sums.items():
+        [row] = [row for row in rows if row[0] == f"values that went {way}"]
+        assert number == sum(int(text.replace(",", "").replace("·", "0")) for text in row[1:])
+        bars = page.locator(f".histogram rect.{way}")
+        heights = bars.evaluate_all("bars => bars.map(bar => Number(bar.getAttribute('height')))")
+        titles = page.locator(".histogram g title").all_text_contents()
+        counts = [
+            int(found[1].replace(",", ""))
+            for title in titles
+            if (found := re.search(rf"([\d,]+) {way}", title))
+        ]
+        assert number == sum(counts)
+        scale = max(heights) / max(counts)
+        assert pytest.approx([scale * count for count in counts], abs=0.11) == heights
+    expect(page.locator(".histogram").get_by_text("tolerance 1e-9")).to_be_visible()
+
+
+def test_a_mover_has_a_picture_of_its_course(visit: Visit, client: Client, job: int) -> None:
+    [mover, *_] = analysis_of(client, job)["movers"]
+
+    page = visit.goes_to(f"/jobs/{job}")
+
+    course = page.locator(".course svg").first
+    for way, sign in (("up", 1), ("down", -1)):
+        parts = sum(mean is not None and sign * mean > 0 for mean in mover["course"])
+        assert parts == course.locator(f"rect.{way}").count()
+    up = sum((mean or 0) > 0 for mean in mover["course"])
+    expect(course).to_have_attribute("aria-label", re.compile(f"^{up} of 40 parts"))
+
+
+def test_keys_lead_to_filters_and_sections(visit: Visit, job: int) -> None:
+    page = visit.goes_to(f"/jobs/{job}")
+    heads = page.locator("main h2[id]").evaluate_all("heads => heads.map(head => head.id)")
+
+    def reached() -> str:
+        return str(page.evaluate("document.activeElement.id"))
+
+    seen = []
+    for key in "jjk":
+        page.keyboard.press(key)
+        seen.append(reached())
+    assert heads.index(seen[0]) + 1 == heads.index(seen[1])
+    assert seen[0] == seen[2]
+    page.keyboard.press("/")
+    kind = page.locator("#filter").get_by_label("kind")
+    expect(kind).to_be_focused()
+    page.locator("#filter input").first.focus()
+    page.keyboard.type("j/k")
+    assert "j/k" == page.locator("#filter input").first.input_value()
 
 
 def test_values_of_a_key_are_those_of_the_analysis(visit: Visit, client: Client, job: int) -> None:

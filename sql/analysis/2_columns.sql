@@ -88,3 +88,31 @@ from (
     )
     group by left_by
 );
+
+-- sizes --
+
+-- The cells of each value column by the size of their relative change, four bins to a power of ten.
+--
+-- parameters  chosen
+--             curve   as cells_found takes it
+-- columns     sizes   list of nth, bin, up, down: bin 4 * n + q has changes that n tolerances of the curve leave. Above the
+--                     last of these, q quarters of a power of ten are passed.
+--
+-- left_by decides about the powers of ten, so the bins add up to the curve of a column. In between, a logarithm is good
+-- enough.
+create or replace temp macro quarter_in(change, left_by, curve) as
+    greatest(0, least(3, ceil(4 * (log10(change) - round(log10(curve[1])) + 1 - left_by)) - 1))::int;
+
+select coalesce(list({'nth': nth, 'bin': bin, 'up': up, 'down': down} order by nth, bin), []) as sizes
+from (
+    select
+        nth,
+        4 * left_by + quarter_in(relative_change(old, new), left_by, $curve::double[]) as bin,
+        count(*) filter (new > old) as up,
+        count(*) filter (new < old) as down
+    from cells
+    where
+        kind = 'changed' and list_contains($chosen, nth)
+        and isfinite(old) and isfinite(new) and old <> new
+    group by all
+);

@@ -96,6 +96,8 @@ from by_column;
 --             series  list of the numbers of key columns
 --             time    number of the key column with dates; 0 for none
 --             most    series that are named
+--             parts   of the time, from the first to the last day of these series
+-- reads       date_in
 -- columns     movers  list, most first:
 --                       nth, texts
 --                       cells
@@ -104,6 +106,7 @@ from by_column;
 --                       gross        the same without signs
 --                       largest      new - old of one cell
 --                       times_usual  gross, in parts of the usual number of its group
+--                       course       list of part, from 0, and the mean of new - old there; NULL without dates
 -- The order of additions is that of the file, because only one thread runs it.
 with
 moves as (
@@ -146,6 +149,33 @@ movers as (
     join usual on by_series.nth = usual.nth and by_series.alike is not distinct from usual.alike
     order by times_usual desc, cells desc, nth, texts
     limit $most
+),
+dated as (
+    select moves.nth, moves.texts, date_in(moves.time) as date, moved
+    from moves
+    semi join movers on moves.nth = movers.nth and moves.texts is not distinct from movers.texts
+),
+span as (
+    select min(date) as first, max(date) - min(date) + 1 as days
+    from dated
+),
+by_part as (
+    select
+        nth, texts,
+        ($parts * (date - first) // days)::int as part, fsum(moved) / count(*) as moved
+    from dated, span
+    where date is not null
+    group by all
+),
+courses as (
+    select nth, texts, list({'part': part, 'moved': moved} order by part) as course
+    from by_part
+    group by nth, texts
+),
+found as (
+    select movers.*, course
+    from movers
+    left join courses on movers.nth = courses.nth and movers.texts is not distinct from courses.texts
 )
-select coalesce(list(movers order by times_usual desc, cells desc, nth, texts), []) as movers
-from movers;
+select coalesce(list(found order by times_usual desc, cells desc, nth, texts), []) as movers
+from found;

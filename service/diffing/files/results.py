@@ -20,7 +20,7 @@ _OF_ATTEMPT = re.compile(
     r"\.(csv|json|parquet)"
 )
 
-ANALYSIS_VERSION = 2
+ANALYSIS_VERSION = 3
 """The version of the document of an analysis. Its file is not that of a release with another."""
 
 CHANGES_VERSION = 1

@@ -7,7 +7,7 @@ from typing import Any
 from diffing.core.comparison import Comparison
 from diffing.core.periods import STATES
 from diffing.engine.analysis.bridge import Bridges
-from diffing.engine.analysis.findings import MOST_COLUMNS, MOST_GROUPS, Findings
+from diffing.engine.analysis.findings import MOST_COLUMNS, MOST_GROUPS, PARTS_OF_TIME, Findings
 from diffing.engine.analysis.notes import notes_of
 from diffing.engine.analysis.reading import comparison_in
 from diffing.engine.analysis.totals import At
@@ -52,6 +52,8 @@ class _Document:
             "periods": self._periods(),
             "columns": self._columns(),
             "curve": curve,
+            "rel_tols": self._rel_tols(),
+            "sizes": self._sizes(),
             "slices": self._slices(),
             "calendar": self._calendar(),
             "patterns": self._patterns(),
@@ -125,6 +127,26 @@ class _Document:
                 ),
             }
             for place, tolerance in enumerate(self._found.tolerances)
+        ]
+
+    def _rel_tols(self) -> dict[str, float]:
+        rel_tols = [
+            1e-9 if rel_tol is None else rel_tol for rel_tol, _ in self._comparison.tolerances
+        ]
+        return {"least": min(rel_tols), "most": max(rel_tols)}
+
+    def _sizes(self) -> list[dict[str, Any]]:
+        least = round(math.log10(self._found.tolerances[0]))
+        return [
+            {
+                "column": self._value(size["nth"]),
+                # smaller changes are in the first bin, however small they are
+                "above": _border(least, size["bin"]) if size["bin"] else 0.0,
+                "up_to": _border(least, size["bin"] + 1),
+                "up": size["up"],
+                "down": size["down"],
+            }
+            for size in self._found.sizes
         ]
 
     def _slices(self) -> list[dict[str, Any]]:
@@ -208,9 +230,24 @@ class _Document:
                     for name in ("cells", "first", "last", "net", "gross", "largest", "times_usual")
                 },
                 **sums,
+                "course": _course(mover["course"]),
             }
             for mover in self._found.movers
         ]
+
+
+def _border(least: int, place: int) -> float:
+    """The lower border of a bin: the bins begin a power of ten below the first tolerance."""
+    power, quarter = divmod(place, 4)
+    return float(f"{10 ** (quarter / 4)}e{least - 1 + power}")
+
+
+def _course(parts: Sequence[Mapping[str, Any]] | None) -> list[float | None] | None:
+    """The mean movement in each part of the time; None without dates."""
+    if not parts:
+        return None
+    means = {one["part"]: _finite(one["moved"]) for one in parts}
+    return [means.get(part) for part in range(PARTS_OF_TIME)]
 
 
 def _finite(figure: Any) -> Any:

@@ -21,6 +21,9 @@ from diffing.sandbox.limits import Limits
 # How many of each a document names. The others are counted together.
 MOST_COLUMNS, MOST_GROUPS, MOST_TEXTS, MOST_SERIES = 50, 100, 50, 50
 _MOST_IN_CALENDAR = 20
+PARTS_OF_TIME = 40
+"""Parts of the time for which it is found how far a series moved."""
+
 # bytes of the outputs of a diff, up to which their cells are kept in memory
 IN_MEMORY = 100_000_000
 # rows of a sample
@@ -46,6 +49,7 @@ class Findings:
         in_calendar: places of the key columns by which the calendar is grouped.
         series: places of the key columns that name a series.
         movers: the series that moved most.
+        sizes: cells by the size of their change.
         totals: of the whole files; None if the diff took none.
     """
 
@@ -64,6 +68,7 @@ class Findings:
     in_calendar: list[int]
     series: list[int]
     movers: list[dict[str, Any]]
+    sizes: list[dict[str, Any]]
     totals: Totals | None = None
 
 
@@ -142,7 +147,9 @@ class Finder:
                 series=series,
                 time=time,
                 most=MOST_SERIES,
+                parts=PARTS_OF_TIME,
             )["movers"],
+            sizes=self._find("sizes", chosen=chosen, curve=tolerances)["sizes"],
             totals=totals,
         )
 

@@ -1,10 +1,10 @@
 """By how much: the rows that other tolerances would leave."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from diffing.api.pages.sections.histogram import Histogram, histogram_of, tolerance_text
 from diffing.core.noise import noise_in
 
 
@@ -33,12 +33,14 @@ class HowMuch:
         noise: the point that separates noise from changes; None without noise.
         noisy: number of rows of noise.
         far: the largest tolerance that would leave all rows changed; None if no other does.
+        histogram: of the sizes of changes; None if no number moved.
     """
 
     points: list[Point]
     noise: Point | None
     noisy: int
     far: str | None
+    histogram: Histogram | None
 
 
 def how_much_of(document: Mapping[str, Any]) -> HowMuch | None:
@@ -63,10 +65,5 @@ def how_much_of(document: Mapping[str, Any]) -> HowMuch | None:
         noise=next((p for p in points if noise and p.tolerance == tolerance_text(noise[0])), None),
         noisy=noise[1] if noise else 0,
         far=whole[-1] if len(whole) > 1 else None,
+        histogram=histogram_of(document),
     )
-
-
-def tolerance_text(tolerance: float) -> str:
-    """A tolerance as people write it, such as 1e-7."""
-    text = f"{tolerance:g}" if tolerance >= 0.01 else f"{tolerance:.15e}"
-    return re.sub(r"\.?0*e-0*", "e-", text)

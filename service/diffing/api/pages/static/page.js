@@ -1,4 +1,4 @@
-// Live progress, a list that follows running jobs, and the extras of the form for two files.
+// Live progress, keys, a list that follows running jobs, and the extras of the form for two files.
 "use strict";
 
 const units = ["B", "KB", "MB", "GB", "TB"];
@@ -134,6 +134,26 @@ function extras(form) {
   form.addEventListener("submit", (event) => { event.preventDefault(); upload(form); });
 }
 
+// "/" goes to the first field of a filter; "j" and "k" go to the next and the previous section.
+function shortcut(event) {
+  const target = event.target;
+  if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, select, textarea, [contenteditable]")) return;
+  if (event.key === "/") {
+    const form = document.getElementById("filter") || document.querySelector("form.filter");
+    const field = form?.querySelector("input:not([type=hidden]), select");
+    if (field) { event.preventDefault(); field.focus(); field.scrollIntoView({ block: "center" }); }
+  } else if (event.key === "j" || event.key === "k") {
+    const heads = [...document.querySelectorAll("main h2[id]")], tops = heads.map((head) => head.getBoundingClientRect().top);
+    const here = heads.indexOf(document.activeElement);
+    const place = event.key === "j"
+      ? (here >= 0 ? here + 1 : tops.findIndex((top) => top > 1))
+      : (here >= 0 ? here - 1 : tops.findLastIndex((top) => top < -1));
+    const head = heads[place];
+    if (head) { head.tabIndex = -1; head.focus({ preventScroll: true }); head.scrollIntoView({ block: "start" }); }
+  }
+}
+
+document.addEventListener("keydown", shortcut);
 document.querySelectorAll(".progress").forEach((box, place) => { if (!place) follow(box); });
 document.querySelectorAll("form.compare").forEach(extras);
 if (document.querySelector("[data-poll]")) setTimeout(poll, 2000);
