@@ -107,6 +107,34 @@ def test_an_empty_field_is_the_default(client: Client) -> None:
     assert (None, 0) == (summary["rel_tol"], summary["abs_tol"])
 
 
+def test_rules_are_those_of_the_job_until_they_are_changed(visit: Visit, client: Client) -> None:
+    job_id = job_of_metric(client, expect={"changed": "<= 1%", "removed": 0})
+    page = visit.goes_to(f"/new?from={job_id}")
+    field = page.get_by_label("expected")
+    expect(field).to_have_value("changed <= 1%\nremoved = 0")
+
+    field.fill("changed <= 99%\n\namount.largest < 2\n")
+    page.get_by_role("button", name="Diff again").click()
+
+    started = int(page.url.rpartition("/")[2])
+    client.wait_for_success(started)
+    verdict = client.get(f"/api/diffing/job/{started}/summary").json()["verdict"]
+    rules = {"changed": "<= 99%", "amount.largest": "< 2"}
+    assert rules == expected_in(verdict)
+    assert again(client, started, expect="")["verdict"] is None
+    assert rules == expected_in(again(client, started)["verdict"])
+
+
+def expected_in(verdict: dict[str, Any]) -> dict[str, str]:
+    return {rule["rule"]: rule["expected"] for rule in verdict["rules"]}
+
+
+def test_a_rule_that_is_none_is_refused(client: Client) -> None:
+    answer = client.post("/new", data={"from": str(job_of_metric(client)), "expect": "changed"})
+
+    assert_page(answer, 400, "expect: changed is not a rule such as changed")
+
+
 def test_files_of_the_folder_of_inputs_are_diffed_again(client: Client) -> None:
     body = {"old": "old.csv", "new": "new.csv", "key": ["id"], "value": ["amount"]}
     job_id = done(client, client.post("/api/diffing/new", json=body))

@@ -21,6 +21,7 @@ from tests.test_access import make_api_key
 KEY = ["day", "shop", "product"]
 VALUE = ["amount", HOSTILE, "note"]
 KINDS = ("changed", "added", "removed")
+MOVES = ("added", "removed", "up", "down", "other")
 HEADINGS = ("Which columns", "From old to new", "When", "By how much", "What moved most")
 SHOPS = ["north", HOSTILE, ""]
 METRICS = f"""
@@ -29,6 +30,16 @@ old = "old.csv"
 new = "new.csv"
 key = {json.dumps(KEY)}
 value = {json.dumps(VALUE)}
+
+[metric.whole]
+old = "old.csv"
+new = "new.csv"
+key = {json.dumps(KEY)}
+value = ["amount"]
+measure = "shop"
+totals = true
+period = "day"
+settled_after = "1d"
 
 [metric.same]
 old = "old.csv"
@@ -155,6 +166,59 @@ def test_the_bridge_is_that_of_the_analysis(
         if any(entry[kind]["amount"] for kind in signs)
     ) == sorted(rows_of(page, "From old to new"))
     expect(page.get_by_text("Checked: each line adds up to its net.")).to_be_visible()
+
+
+@pytest.fixture(scope="module")
+def whole(client: Client) -> int:
+    """A job with totals of the whole files, and with periods."""
+    job_id = client.new_job("whole")
+    client.wait_for_success(job_id)
+    assert client.get(f"/api/diffing/job/{job_id}/analysis").is_success
+    return job_id
+
+
+def test_a_bridge_leads_from_total_to_total(visit: Visit, client: Client, whole: int) -> None:
+    entries = analysis_of(client, whole)["bridge"]
+
+    page = visit.goes_to(f"/jobs/{whole}")
+
+    table = page.get_by_role("region", name="Table of amounts", exact=True).locator("tbody tr")
+    rows = table.evaluate_all(
+        "rows => rows.map(row => [...row.cells].map(c => c.textContent.trim()))"
+    )
+    assert sorted(
+        (
+            named(entry["group"]["shop"]),
+            total(entry["totals"]["old"]["amount"]),
+            move(entry["net"]),
+            total(entry["totals"]["new"]["amount"]),
+        )
+        for entry in entries
+    ) == sorted((row[0], row[1], row[7], row[8]) for row in rows)
+    said = "each line adds up to its net, and leads from the old total to the new one."
+    expect(page.get_by_text(said)).to_be_visible()
+
+
+def test_each_state_of_periods_has_its_bridge(visit: Visit, client: Client, whole: int) -> None:
+    periods = analysis_of(client, whole)["periods"]
+
+    page = visit.goes_to(f"/jobs/{whole}")
+
+    shown = [
+        state
+        for state, found in periods.items()
+        if any(entry[kind]["amount"] for entry in found["bridge"] for kind in MOVES)
+    ]
+    assert len(shown) >= 1
+    for state in periods:
+        rows = page.get_by_role("region", name=f"Table of amounts: {state}").locator("tbody tr")
+        nets = rows.evaluate_all("rows => rows.map(row => row.cells[7].textContent.trim())")
+        wanted = [move(entry["net"]) for entry in periods[state]["bridge"]]
+        assert sorted(wanted if state in shown else []) == sorted(nets)
+
+
+def total(amount: float) -> str:
+    return move(amount).removeprefix("+").replace("·", "0")
 
 
 def test_the_calendar_has_each_group(visit: Visit, client: Client, job: int) -> None:

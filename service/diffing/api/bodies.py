@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from diffing.api.multipart import Form
 from diffing.core.errors import BadArgument, TooLarge, Unprocessable, UnsupportedBody
-from diffing.core.option_texts import NAMES, OF_DIALECTS, read_options
+from diffing.core.option_texts import NAMES, OF_DIALECTS, RULES, read_options
 from diffing.core.settings import Settings
 from diffing.core.text import shown
 from diffing.files.uploads import Upload
@@ -167,6 +167,9 @@ def _body_of_form(form: Form, upload: Upload, *, from_page: bool) -> Body:
     fields = form.finish()
     if from_page:
         fields = {name: texts for name, texts in fields.items() if any(texts)}
+        if RULES in fields:  # a browser sends all lines as one field
+            rules = [line for text in fields[RULES] for line in text.splitlines()]
+            fields[RULES] = [rule for rule in rules if rule.strip()]
     for name in set(_DELIMITERS) & set(fields):
         if "" in fields[name]:
             raise Unprocessable(

@@ -1,4 +1,4 @@
-"""The form that starts a job again with other tolerances."""
+"""The form that starts a job again with other tolerances and rules."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,12 +12,12 @@ from starlette.routing import Route
 from diffing.api.backend import Backend
 from diffing.api.jobs import job_named
 from diffing.api.pages.commands import commands_of
-from diffing.api.pages.forms import fields_of_form
+from diffing.api.pages.forms import fields_of_form, lines_of
 from diffing.api.pages.frame import frame_of
 from diffing.api.pages.rendering import page, with_error_page
 from diffing.api.submissions import Submissions
 from diffing.core.errors import Conflict
-from diffing.core.option_texts import TOLERANCES, read_options
+from diffing.core.option_texts import RULES, TOLERANCES, option_texts, read_options
 from diffing.store.job import Job
 
 
@@ -37,7 +37,7 @@ class AgainPage:
 
     @with_error_page
     async def form(self, request: Request) -> Response:
-        """The form, filled in with the job `?from=`, and `?rel_tol=` and `?abs_tol=`."""
+        """The form: the job `?from=`, with `?rel_tol=`, `?abs_tol=` and `?expect=`."""
         return await run_in_threadpool(self._form, request)
 
     @with_error_page
@@ -47,7 +47,7 @@ class AgainPage:
         job = await run_in_threadpool(self._job, fields.get("from", ""), request)
         if job.upload:
             raise Conflict("Uploaded files cannot be diffed again. Upload them again.")
-        started = await self._submissions.submit_again(request, job, _tolerances(fields))
+        started = await self._submissions.submit_again(request, job, _options(fields))
         return RedirectResponse(f"/jobs/{started.id}", status_code=303)
 
     def _form(self, request: Request) -> Response:
@@ -60,6 +60,7 @@ class AgainPage:
             "job": job,
             "summary": summary,
             "tolerances": shown,
+            "expect": lines_of(asked["expect"]) if "expect" in asked else _rules_of(summary),
             "command": self._command(job, shown) if job.upload else None,
         }
         return page("again", values)
@@ -75,6 +76,26 @@ class AgainPage:
         own = {**(job.summary or {})["tolerance"], **options.pop("tolerance", {})}
         again = replace(job, summary={**(job.summary or {}), **options, "tolerance": own})
         return commands_of(again, "").shell
+
+
+def _options(texts: Mapping[str, str]) -> dict[str, Any]:
+    """The tolerances and rules of the form, as members of a request body.
+
+    Raises:
+        BadArgument: a text is not a tolerance, or not a rule.
+    """
+    return _tolerances(texts) | _expected(texts)
+
+
+def _expected(texts: Mapping[str, str]) -> dict[str, Any]:
+    """The rules of the form; without the field, those of the job stay."""
+    if RULES not in texts:
+        return {}
+    return {RULES: read_options({RULES: lines_of(texts[RULES])})[RULES]}
+
+
+def _rules_of(summary: Mapping[str, Any]) -> list[str]:
+    return option_texts({RULES: summary.get(RULES, {})}).get(RULES, [])
 
 
 def _tolerances(texts: Mapping[str, str]) -> dict[str, Any]:

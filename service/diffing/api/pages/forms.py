@@ -21,3 +21,8 @@ async def fields_of_form(request: Request) -> dict[str, str]:
         if len(body) > _MOST_BYTES:
             raise TooLarge(f"The form has more than {_MOST_BYTES:,} bytes.")
     return dict(parse_qsl(body.decode("latin-1"), keep_blank_values=True))
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a field that are not blank."""
+    return [line.strip() for line in text.splitlines() if line.strip()]

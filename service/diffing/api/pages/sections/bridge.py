@@ -1,7 +1,7 @@
 """From old to new: how much each value column and group moved."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -10,7 +10,7 @@ from diffing.api.pages.charts import Span, steps
 from diffing.api.pages.sections.names import Texts, texts_of
 
 # how many lines of a column are shown; the document has more
-_MOST_STEPS, _MOST_GROUPED_COLUMNS = 12, 6
+_MOST_STEPS, _OF_PERIODS, _MOST_GROUPED_COLUMNS = 12, 8, 6
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Step:
         net: their sum.
         closes: whether the moves add up to it; None if an amount is unknown.
         spans: the moves after each other.
+        totals: of the whole files, as in the document; None if they were not taken.
     """
 
     column: str
@@ -34,6 +35,7 @@ class Step:
     net: float | None
     closes: bool | None
     spans: list[Span]
+    totals: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -45,22 +47,52 @@ class Bridge:
         more: number of lines that are not shown.
         open: number of all lines that do not close.
         left_out: values that are in no amount.
+        has_totals: whether lines have the totals of whole files.
+        apart: number of all lines that do not lead from total to total.
     """
 
     lines: list[Step]
     more: int
     open: int
     left_out: int
+    has_totals: bool
+    apart: int
 
 
-def bridge_of(document: Mapping[str, Any]) -> Bridge:
-    """The section of a document."""
+@dataclass(frozen=True)
+class PeriodBridge:
+    """The bridge of the periods in a state, with their counts of rows."""
+
+    state: str
+    rows: Mapping[str, int]
+    bridge: Bridge
+
+
+def periods_of(document: Mapping[str, Any]) -> list[PeriodBridge]:
+    """The bridges of settled, open and new periods that moved; empty without periods."""
+    found = [
+        PeriodBridge(state, of_state["rows"], bridge_of(document, of_state["bridge"], _OF_PERIODS))
+        for state, of_state in (document["periods"] or {}).items()
+    ]
+    return [one for one in found if one.bridge.lines]
+
+
+def bridge_of(
+    document: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], most: int = _MOST_STEPS
+) -> Bridge:
+    """A bridge of a document.
+
+    Args:
+        document: of the analysis.
+        entries: of the bridge.
+        most: lines of a column that are shown; half of them if there are several columns.
+    """
     # a column of texts alone has no amounts
     texts = {c["column"] for c in document["columns"] if c["text"] and c["text"] == c["cells"]}
-    steps_of = [_step(entry) for entry in document["bridge"] if entry["column"] not in texts]
+    steps_of = [_step(entry) for entry in entries if entry["column"] not in texts]
     lines = [line for line in steps_of if any(move != 0 for move in line.moves.values())]
     shown = []
-    most = _MOST_STEPS if len({line.column for line in lines}) == 1 else _MOST_STEPS // 2
+    most = most if len({line.column for line in lines}) == 1 else most // 2
     columns = [c["column"] for c in document["columns"]]  # those that changed most first
     lines.sort(key=lambda line: columns.index(line.column) if line.column in columns else math.inf)
     for number, (_, of_column) in enumerate(groupby(lines, key=lambda line: line.column)):
@@ -71,7 +103,9 @@ def bridge_of(document: Mapping[str, Any]) -> Bridge:
         lines=shown,
         more=len(lines) - len(shown),
         open=sum(line.closes is False for line in lines),
-        left_out=sum(entry["left_out"] for entry in document["bridge"]),
+        left_out=sum(entry["left_out"] for entry in entries),
+        has_totals=any(line.totals for line in shown),
+        apart=sum(not line.totals["closes"] for line in lines if line.totals),
     )
 
 
@@ -96,4 +130,5 @@ def _step(entry: Mapping[str, Any]) -> Step:
         net=entry["net"],
         closes=closes,
         spans=steps(known) if closes else [],
+        totals=entry.get("totals"),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from diffing.api.pages.charts import KINDS
-from diffing.api.pages.sections.bridge import Bridge, bridge_of
+from diffing.api.pages.sections.bridge import Bridge, PeriodBridge, bridge_of, periods_of
 from diffing.api.pages.sections.findings import findings_of
 from diffing.api.pages.sections.how_much import HowMuch, how_much_of
 from diffing.api.pages.sections.movers import MOST_MOVERS, Moved, moved_of
@@ -23,7 +23,7 @@ class Sections:
         findings: sentences about patterns.
         kinds: of rows, those that there are.
         by: names of the columns of groups.
-        bridge, when, how_much, where, moved: the sections.
+        bridge, periods, when, how_much, where, moved: the sections.
         series: names of the columns of series.
     """
 
@@ -32,6 +32,7 @@ class Sections:
     kinds: list[str]
     by: list[str]
     bridge: Bridge
+    periods: list[PeriodBridge]
     when: When | None
     how_much: HowMuch | None
     where: list[Where]
@@ -52,7 +53,8 @@ def sections_of(document: Mapping[str, Any]) -> Sections:
         findings=findings_of(document, where),
         kinds=[kind for kind in KINDS if document["rows"][kind]],
         by=heads_of(document["by"]),
-        bridge=bridge_of(document),
+        bridge=bridge_of(document, document["bridge"]),
+        periods=periods_of(document),
         when=when_of(document["calendar"]),
         how_much=how_much_of(document),
         where=where,
