@@ -16,9 +16,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
-from diffing.api.pages.rows import asks_for
 from diffing.core.csv_record import fields_of
-from diffing.core.row_query import Given, RowQuery
+from diffing.core.row_query import Given, RowQuery, query_of_key
 from diffing.files.results import Outputs
 from diffing.store.baselines import Baselines
 from diffing.store.conversions import Conversion
@@ -447,6 +446,26 @@ def wanted_keys(page: dict[str, Any]) -> list[list[str]]:
     return [[text or "empty" for text in row["key"].values()] for row in page["rows"]]
 
 
+def test_a_value_and_a_column_lead_to_their_rows(
+    visit: Visit, client: Client, jobs: dict[str, int]
+) -> None:
+    job_id = jobs["sales"]
+    assert client.get(f"/api/diffing/job/{job_id}/analysis").is_success
+    for section, name, query in (
+        ("Where: shop", HOSTILE, [("key", ""), ("key", HOSTILE)]),
+        ("Where: shop", "empty", [("key", ""), ("key", '""')]),
+        ("Which columns", "amount", [("column", "amount")]),
+    ):
+        matched = pages_of(client, job_id, query)[0]["matched"]
+        page = visit.goes_to(f"/jobs/{job_id}")
+        head = page.get_by_role("heading", name=section, exact=True)
+
+        page.locator("section", has=head).get_by_role("link", name=name, exact=True).click()
+
+        said = f"{sum(matched.values()):,} rows match"
+        expect(page.get_by_text(said)).to_be_visible()
+
+
 def test_a_page_of_rows_says_what_is_wrong(visit: Visit, jobs: dict[str, int]) -> None:
     page = visit.goes_to(f"/jobs/{jobs['sales']}/rows?least=much")
 
@@ -507,7 +526,7 @@ def test_rows_take_their_place_when_they_are_ready(browser: Browser, service: Se
 def test_a_link_asks_for_one_text() -> None:
     key = ["a", "b"]
 
-    assert "key=&key=x%26y" == asks_for("b", "x&y", key)
-    assert "key=%22%22" == asks_for("a", "", key) == asks_for("a", None, key)
-    quoted = parse_qsl(asks_for("a", '"q', key))
+    assert "key=&key=x%26y" == query_of_key("b", "x&y", key)
+    assert "key=%22%22" == query_of_key("a", "", key) == query_of_key("a", None, key)
+    quoted = parse_qsl(query_of_key("a", '"q', key))
     assert ((1, '"q'),) == RowQuery.of(Given(quoted), key, ["v"]).key

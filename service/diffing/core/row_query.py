@@ -7,8 +7,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
+from urllib.parse import urlencode
 
-from diffing.core.csv_record import fields_of
+from diffing.core.csv_record import fields_of, line_of
 from diffing.core.errors import BadArgument
 from diffing.core.text import shown
 
@@ -151,6 +152,20 @@ class Given:
 def cursor_of(rank: float | None, row: int) -> str:
     """The cursor of the page after a row."""
     return base64.urlsafe_b64encode(json.dumps([rank, row]).encode()).decode().rstrip("=")
+
+
+def query_of_key(column: str, text: str | None, key: Texts) -> str:
+    """The query of a URL for the rows with a text in a key column.
+
+    Args:
+        column: the key column.
+        text: None for an empty field.
+        key: the key columns.
+    """
+    is_quoted = not text or text.startswith('"')
+    wanted = line_of([text or ""]) if is_quoted else text or ""
+    place = key.index(column)
+    return urlencode([("key", wanted if n == place else "") for n in range(place + 1)])
 
 
 def _place_after(cursor: str) -> tuple[float | None, int] | None:

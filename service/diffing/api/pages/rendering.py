@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, Response
 
 from diffing.api.http.problems import status_of_error
 from diffing.core.errors import DiffingError
+from diffing.core.row_query import query_of_key
 
 # Forms of the pages need a Referrer-Policy that sends Origin: with no-referrer, it would be "null".
 _HEADERS = {
@@ -140,7 +141,7 @@ _TEMPLATES.filters |= {
     "change": shown_change,
     "cut": shown_text,
 }
-_TEMPLATES.globals["share"] = shown_share
+_TEMPLATES.globals |= {"share": shown_share, "rows_with": query_of_key}
 
 
 def rendered(template: str, values: Mapping[str, Any]) -> str:

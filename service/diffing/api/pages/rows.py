@@ -13,7 +13,6 @@ from starlette.requests import Request
 from diffing.api.analysis import gone, steps_to_rows, unfinished
 from diffing.api.backend import Backend
 from diffing.api.conversions import Wanted
-from diffing.core.csv_record import line_of
 from diffing.core.errors import DatabaseUnavailable, DiffingError
 from diffing.core.row_query import DIRECTIONS, KINDS, ORDERS, PARAMETERS, Given, RowQuery
 from diffing.store.job import Job, Status
@@ -82,20 +81,6 @@ class RowsShown:
     def number(self) -> int:
         """The number of all rows that match."""
         return sum(self.found["matched"].values()) if self.found else 0
-
-
-def asks_for(column: str, text: str | None, key: Sequence[str]) -> str:
-    """The query for the rows with a text in a key column.
-
-    Args:
-        column: the key column.
-        text: None for an empty field.
-        key: the key columns.
-    """
-    is_quoted = not text or text.startswith('"')
-    wanted = line_of([text or ""]) if is_quoted else text or ""
-    place = key.index(column)
-    return urlencode([("key", wanted if n == place else "") for n in range(place + 1)])
 
 
 async def rows_shown(
