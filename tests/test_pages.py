@@ -91,7 +91,7 @@ def test_two_files_are_compared(
         page.get_by_label("key columns").fill("id")
         page.get_by_label("value columns").fill("amount")
         page.get_by_text("What is expected").click()
-        page.get_by_label("rules").fill("changed <= 1\n\nadded = 0\n")
+        page.get_by_label("rules").fill("changed <= 1\n\nadded = 1\n")
 
         with page.expect_navigation(url=re.compile("/jobs/")):
             page.get_by_role("button", name="Compare").click()
@@ -100,7 +100,7 @@ def test_two_files_are_compared(
         expect(page.locator(".sentence")).to_contain_text("1 added, 1 changed")
         summary = client.get(f"/api/diffing/job/{page.url.rpartition('/')[2]}/summary").json()
         rules = {rule["rule"]: rule["met"] for rule in summary["verdict"]["rules"]}
-        assert {"changed": True, "added": False} == rules
+        assert {"changed": True, "added": True} == rules
 
 
 def test_files_of_another_dialect_are_compared_by_all_columns(
