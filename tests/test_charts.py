@@ -5,6 +5,7 @@ import math
 import pytest
 
 from diffing.api.pages.charts import Calendar, stacked, steps
+from diffing.api.pages.sections.where import where_of
 
 
 def entry(start: str, changed: int = 0, added: int = 0, removed: int = 0) -> dict[str, object]:
@@ -76,3 +77,25 @@ def test_a_calendar_has_few_labels() -> None:
     ticks = Calendar("decade", ["1750-01-01", "2010-01-01"]).ticks()
 
     assert ["1750", "1800", "1850", "1900", "1950", "2000"] == [tick.text for tick in ticks]
+
+
+@pytest.mark.parametrize(
+    ("rows", "few"),
+    [
+        ([*[100] * 23, *[1] * 10, *[0] * 28], (23, 2300 / 2310)),
+        ([*[100] * 3, *[7] * 4, *[0] * 3], (3, 300 / 328)),
+        ([100] * 10, (0, 0)),
+        ([50, 50, 1], (0, 0)),
+    ],
+)
+def test_a_few_values_are_named_that_have_nearly_all_rows_or_most(
+    rows: list[int], few: tuple[int, float]
+) -> None:
+    slices = [
+        {"column": "stat", "value": str(number), "values": 1, "share": count / sum(rows)}
+        | {"added": 0, "changed": count, "removed": 0}
+        for number, count in enumerate(rows)
+    ]
+    (where,) = where_of({"slices": slices})
+
+    assert few == pytest.approx((where.few, where.share))

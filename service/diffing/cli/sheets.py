@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from diffing.api.pages.sections import sections_of
+from diffing.api.pages.sections.document import sections_of
 
 Cell = str | float | None
 Row = Sequence[Cell]

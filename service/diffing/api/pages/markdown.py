@@ -16,7 +16,9 @@ from diffing.api.pages.rendering import (
     shown_number,
     shown_share,
 )
-from diffing.api.pages.sections import Moved, Sections, Step
+from diffing.api.pages.sections.bridge import Step
+from diffing.api.pages.sections.document import Sections
+from diffing.api.pages.sections.movers import Moved
 from diffing.core.text import shown
 
 _MOST_COLUMNS, _MOST_NAMED = 15, 8

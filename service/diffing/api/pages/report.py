@@ -14,7 +14,7 @@ from diffing.api.pages.analysis import Shown
 from diffing.api.pages.commands import commands_without_service
 from diffing.api.pages.markdown import markdown_of
 from diffing.api.pages.rendering import page, rendered
-from diffing.api.pages.sections import Sections, sections_of
+from diffing.api.pages.sections.document import Sections, sections_of
 from diffing.api.pages.static_files import FILES
 from diffing.store.counters import ONE_OFF
 from diffing.store.job import Job, Status

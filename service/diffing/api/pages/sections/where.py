@@ -1,13 +1,16 @@
 """Where: the rows by the values of each key column."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import accumulate, groupby, islice
 from typing import Any
 
 from diffing.api.pages.charts import KINDS, Span, stacked
 
+# A few values have at least so much of the rows, and are at most so much of the values.
+_FEW = ((0.99, 0.4), (0.9, 1 / 3))
 # how many of each are shown; the document has more
 _MOST_VALUES, _MOST_KEYS = 10, 8
 
@@ -76,14 +79,12 @@ def _rows(one: Mapping[str, Any]) -> int:
 
 
 def _few(named: Sequence[Mapping[str, Any]], number: int) -> tuple[int, float]:
-    """The least number of values that have nine tenths of the rows, if they are few."""
-    share = 0.0
-    for few, one in enumerate(sorted(named, key=_rows, reverse=True), start=1):
-        share += one["share"]
-        if few > number / 3:
-            break
-        if share >= 0.9:
-            return few, share
+    """The least number of values that have nearly all rows, or else most, if they are few."""
+    shares = list(accumulate(sorted((one["share"] for one in named), reverse=True)))
+    for wanted, most in _FEW:
+        few = bisect_left(shares, wanted) + 1
+        if few <= min(len(shares), number * most):
+            return few, shares[few - 1]
     return 0, 0
 
 
