@@ -93,7 +93,7 @@ def test_a_few_values_are_named_that_have_nearly_all_rows_or_most(
 ) -> None:
     slices = [
         {"column": "stat", "value": str(number), "values": 1, "share": count / sum(rows)}
-        | {"added": 0, "changed": count, "removed": 0}
+        | {"added": 10 * number, "changed": count, "removed": 0}
         for number, count in enumerate(rows)
     ]
     (where,) = where_of({"slices": slices})

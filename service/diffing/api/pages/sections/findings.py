@@ -24,9 +24,10 @@ _PATTERNS = {
 
 def findings_of(document: Mapping[str, Any], where: Sequence[Where]) -> list[str]:
     """Sentences about what many changes have in common."""
+    rows = "changed" if any(one["cells"] for one in document["columns"]) else "added and removed"
     said = [
         f"{one.few:,} of {one.number:,} values of {shown_text(one.column)} have "
-        f"{shown_share(one.share, 1)} of the added, changed and removed rows."
+        f"{shown_share(one.share, 1)} of the {rows} rows."
         for one in where
         if one.few
     ]

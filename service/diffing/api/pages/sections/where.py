@@ -10,7 +10,7 @@ from typing import Any
 from diffing.api.pages.charts import KINDS, Span, stacked
 
 # A few values have at least so much of the rows, and are at most so much of the values.
-_FEW = ((0.99, 0.4), (0.9, 1 / 3))
+_FEW = ((0.99, 0.4), (0.95, 1 / 3), (0.9, 1 / 3))
 # how many of each are shown; the document has more
 _MOST_VALUES, _MOST_KEYS = 10, 8
 
@@ -42,8 +42,9 @@ class Where:
         column: its name.
         values: the first ones, and the others together; empty if each has one row.
         number: of all values.
-        few: number of values that have most rows; 0 if no few have.
-        share: of the rows, that these have.
+        few: number of values that have most changed rows, or most of all if none changed; 0 if no
+            few have.
+        share: of these rows, that these values have.
     """
 
     column: str
@@ -64,7 +65,7 @@ def _values(column: str, slices: Sequence[Mapping[str, Any]]) -> Where:
     number = sum(one["values"] for one in slices)
     if all(_rows(one) <= 1 for one in named):
         return Where(column, [], number, 0, 0)
-    few, share = _few(named, number)
+    few, share = _few(slices, number)
     longest = max(map(_rows, named))
     values = [_value(one["value"], 0, [one], longest) for one in named[:_MOST_VALUES]]
     others = [one for one in slices if one not in named[:_MOST_VALUES]]
@@ -78,13 +79,17 @@ def _rows(one: Mapping[str, Any]) -> int:
     return sum(int(one[kind]) for kind in KINDS)
 
 
-def _few(named: Sequence[Mapping[str, Any]], number: int) -> tuple[int, float]:
+def _few(slices: Sequence[Mapping[str, Any]], number: int) -> tuple[int, float]:
     """The least number of values that have nearly all rows, or else most, if they are few."""
-    shares = list(accumulate(sorted((one["share"] for one in named), reverse=True)))
+    of_all = sum(int(one["changed"]) for one in slices)
+    rows_of = (lambda one: int(one["changed"])) if of_all else _rows
+    of_all = of_all or sum(map(_rows, slices))
+    rows = sorted((rows_of(one) for one in slices if one["values"] == 1), reverse=True)
+    so_far = list(accumulate(rows))
     for wanted, most in _FEW:
-        few = bisect_left(shares, wanted) + 1
-        if few <= min(len(shares), number * most):
-            return few, shares[few - 1]
+        few = bisect_left(so_far, wanted * of_all) + 1
+        if few <= min(len(rows), number * most):
+            return few, so_far[few - 1] / of_all
     return 0, 0
 
 
