@@ -89,9 +89,15 @@ def examples(most: int) -> int:
 
 
 def one_in(most: int, parameters: Iterable[object]) -> list[Any]:
-    """Parameters of one rule, of which `make test` takes one in so many, `make test-all` all."""
+    """Parameters of one rule, of which `make test` takes one in so many, `make test-all` all.
+
+    A list has the values of several parameters.
+    """
     return [
-        pytest.param(parameter, marks=[pytest.mark.slow] if place % most else [])
+        pytest.param(
+            *(parameter if isinstance(parameter, list) else [parameter]),
+            marks=[pytest.mark.slow] if place % most else [],
+        )
         for place, parameter in enumerate(parameters)
     ]
 

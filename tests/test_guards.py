@@ -564,6 +564,7 @@ def test_no_header_makes_another_method_of_a_request(api: Api) -> None:
     assert "queued" == api.client.status_of(job_id)["status"]
 
 
+@pytest.mark.slow
 def test_requests_that_are_damaged_at_random_are_no_error_of_the_server(impatient: Api) -> None:
     dice = random.Random(20261126)
     whole = get(b"/api/diffing/job/1/status?x=%41", b"Idempotency-Key: r", b"Content-Length: 2")

@@ -635,6 +635,7 @@ def test_a_report_of_many_groups_days_and_columns_is_small(client: Client) -> No
     assert len(markdown.text) < 65_536
 
 
+@pytest.mark.slow
 def test_the_page_of_thousands_of_columns_is_small(client: Client) -> None:
     names = [f"value_{place}" for place in range(2000)]
     header = line_of(["id", *names])

@@ -113,7 +113,7 @@ def test_keys_in_common_are_no_reason_to_warn(
     assert [] == types(diff_texts(file_of(old), file_of(new), ["id"], ["v"]))
 
 
-@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("threads", one_in(2, [4, 1]))
 def test_the_reason_is_seen_in_large_files_of_another_order(
     diff_texts: DiffTexts, threads: int
 ) -> None:

@@ -238,6 +238,7 @@ def test_a_workbook_of_equal_files_has_no_cells(tmp_path: Path) -> None:
     assert 1 == len(rows_of(load_workbook(tmp_path / "r.xlsx"), "cells"))
 
 
+@pytest.mark.slow
 def test_more_cells_than_a_sheet_has_rows_are_refused(tmp_path: Path) -> None:
     rows = 1_048_576
     for name, number in (("old.csv", 1), ("new.csv", 2)):
