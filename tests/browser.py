@@ -27,11 +27,15 @@ class Visit:
 
     def __init__(self, context: BrowserContext, base: str) -> None:
         self.faults: list[str] = []
-        self._base = base
-        self.page: Page = context.new_page()
-        self.page.on("console", self._note)
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("request", self.watch)
+        self._base, self._context = base, context
+        self.page = self._new_page()
+
+    def _new_page(self) -> Page:
+        page = self._context.new_page()
+        page.on("console", self._note)
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("request", self.watch)
+        return page
 
     def _note(self, message: ConsoleMessage) -> None:
         # a browser reports each answer that is an error; those are tested by their status
@@ -43,6 +47,12 @@ class Visit:
         url = str(getattr(request, "url", ""))
         if not url.startswith((self._base, "data:", "blob:")):
             self.faults.append(f"foreign request: {url}")
+
+    def opens(self, path: str) -> Page:
+        """The page there in a new tab, once it is loaded."""
+        page = self._new_page()
+        page.goto(f"{self._base}{path}")
+        return page
 
     def goes_to(self, path: str) -> Page:
         """The page there, once it is loaded."""

@@ -1,17 +1,19 @@
 """The pages, in a real browser: what they show, and that they need nothing but this service."""
 
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import HOSTILE, WIDTHS, Visit, visits, wait_until_it_fits
 from tests.conftest import one_in
 from tests.service_under_test import Client, LargePair, Program, Service
 from tests.test_access import make_api_key
+from tests.test_faults import STALE_AFTER
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +163,57 @@ def test_a_running_job_is_followed_to_its_result(
 
             success = page.get_by_role("heading", name="What changed in revenue")
             expect(success).to_be_visible()
+
+
+def test_a_job_is_followed_to_its_result_while_its_worker_is_killed(
+    browser: Browser, large_pair: LargePair, tmp_path: Path
+) -> None:
+    with Service(tmp_path / "data") as service:
+        large_pair.put_into(service)
+        client = service.api(stale_after=STALE_AFTER)
+        worker = service.worker(stale_after=STALE_AFTER)
+        for visit in visits(browser, client):
+            job_id = client.new_job()
+            page = visit.goes_to(f"/jobs/{job_id}")
+            client.wait_for_diff(job_id)
+            worker.signal_all(signal.SIGKILL)
+            worker.ended()
+
+            service.worker(stale_after=STALE_AFTER)
+
+            expect(page.get_by_role("heading", name="What changed in revenue")).to_be_visible()
+            assert 2 == client.status_of(job_id)["attempt"]
+
+
+def test_eight_tabs_of_running_jobs_are_all_followed(browser: Browser, tmp_path: Path) -> None:
+    with Service(tmp_path / "data") as service:
+        service.write_small_pair()
+        client = service.api()
+        for visit in visits(browser, client):
+            tabs = []
+            # a browser has six connections for all tabs, so those that nobody sees have none
+            for job_id in [client.new_job() for _ in range(8)]:
+                tab = visit.opens(f"/jobs/{job_id}")
+                expect(tab.get_by_text("No worker runs.")).to_be_visible()
+                show(tab, False)
+                tabs.append(tab)
+
+            service.worker()
+
+            for tab in tabs:
+                show(tab, True)
+                expect(tab.get_by_role("heading", name="What changed in revenue")).to_be_visible()
+
+
+def show(tab: Page, visible: bool) -> None:
+    """Tell a tab that it is seen or not, which Chromium does only if it has windows."""
+    tab.evaluate(
+        """visible => {
+            Object.defineProperty(document, "hidden", { value: !visible, configurable: true });
+            document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        visible,
+    )
 
 
 def test_a_waiting_job_is_cancelled(browser: Browser, tmp_path: Path) -> None:
