@@ -247,7 +247,7 @@ def test_totals_that_contradict_the_diff_are_a_fault(
         document["new"][0]["sum"] += 1
         target.write_text(json.dumps(document))
 
-    monkeypatch.setattr("diffing.engine.diff.write_totals", wrong)
+    monkeypatch.setattr("diffing.engine.measure.write_totals", wrong)
 
     with pytest.raises(DiffFailed, match="do not add up"):
         analyse((OLD, NEW))

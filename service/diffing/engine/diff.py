@@ -4,7 +4,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
 
@@ -15,7 +15,6 @@ from diffing.core.comparison import Comparison
 from diffing.core.dialect import SIDES
 from diffing.core.errors import BadArgument, BadInput, DiffFailed, DiffingError, Interrupted
 from diffing.core.input_file import InputFile, named_apart
-from diffing.core.periods import Calendar
 from diffing.core.progress import Progress
 from diffing.core.spec import Contents, DiffSpec
 from diffing.core.text import listed
@@ -27,14 +26,15 @@ from diffing.csvfiles.open import without_rows
 from diffing.csvfiles.rewrite import rewrite
 from diffing.csvfiles.split import CUTTING, PIECES, Cutting, Pieces
 from diffing.csvfiles.verify import Inspection
-from diffing.engine.analysis.moves import Moves, moves_of, require_sums
-from diffing.engine.analysis.totals import Sums, of_rest, take_totals, write_totals
+from diffing.engine.analysis.moves import Moves
 from diffing.engine.compare import Counts, compare
 from diffing.engine.connection import ENGINE, CsvRefused, OrderedSession, Session
 from diffing.engine.key_search import KeySearch
 from diffing.engine.key_search import Means as KeyMeans
+from diffing.engine.measure import Measurer
 from diffing.engine.opening import open_pair
-from diffing.engine.parameters import Side, Work
+from diffing.engine.parameters import Work, sides_of
+from diffing.engine.place import Place
 from diffing.engine.reduction import Means, Reducer
 from diffing.engine.reporter import Reporter
 from diffing.engine.stoppable import Stoppable
@@ -137,7 +137,7 @@ class Diff(Stoppable):
             plain = written.plain
             if self._comparison.needs_moves:
                 plain = _for_moves(plain, scratch)
-            place = _Place(plain, scratch, reporter)
+            place = Place(plain, scratch, reporter)
             counts = self._counts((old, new), place)
             if isinstance(counts, CsvRefused):
                 # DuckDB is stricter than RFC 4180 in places. The rewrite reports the place of a
@@ -222,7 +222,7 @@ class Diff(Stoppable):
             comparison = resolved(asked.model_copy(update={"key": key}), *headers)
         self._comparison = comparison
 
-    def _counts(self, files: tuple[CsvFile, CsvFile], place: "_Place") -> Counts | CsvRefused:
+    def _counts(self, files: tuple[CsvFile, CsvFile], place: Place) -> Counts | CsvRefused:
         """Compare the rows that the files do not share, or the whole files."""
         if (
             not self._comparison.has_rules_of_fields  # the reduction compares keys by their bytes
@@ -234,7 +234,7 @@ class Diff(Stoppable):
                 return counts
         return self._compare(files, self._comparison, place)
 
-    def _compare_reduced(self, files: tuple[CsvFile, CsvFile], place: "_Place") -> Counts | None:
+    def _compare_reduced(self, files: tuple[CsvFile, CsvFile], place: Place) -> Counts | None:
         """Compare the rows that the files do not share; None if that does not suffice."""
         comparison = self._comparison
         if comparison.duplicates == "error":  # the whole files give the examples
@@ -266,11 +266,12 @@ class Diff(Stoppable):
         self,
         files: tuple[CsvFile, CsvFile],
         comparison: Comparison,
-        place: "_Place",
+        place: Place,
         new_cuts: Sequence[int] = (),
     ) -> Counts | CsvRefused:
-        work = self._work(files, comparison, place, min(self._limits.threads, PIECES))
-        work = replace(work, new=replace(work.new, cuts=new_cuts))
+        old, new = sides_of(files, min(self._limits.threads, PIECES), self._cutting)
+        new = replace(new, cuts=new_cuts)
+        work = Work(old, new, comparison, place.outputs, self._limits.exact_keys)
         pieces = [side.pieces for side in work.sides]
         if any(file.is_large for file in pieces):
             for side in work.sides:
@@ -284,91 +285,14 @@ class Diff(Stoppable):
             return compare(work, connect, inspection, place.reporter.stage)
 
     def _measured(
-        self, files: tuple[CsvFile, CsvFile], counts: Counts, place: "_Place"
+        self, files: tuple[CsvFile, CsvFile], counts: Counts, place: Place
     ) -> Moves | None:
-        """Take what needs a pass of its own: moves, if they are needed, and totals."""
-        if not (self._comparison.needs_moves or place.outputs.totals):
-            return None
-        place.reporter.stage("measuring")
-        try:
-            return self._measure(files, counts, place)
-        except CsvRefused:
-            old, new = (file if file.rewritten else rewrite(file, place.scratch) for file in files)
-            return self._measure((old, new), counts, place)
-
-    def _measure(
-        self, files: tuple[CsvFile, CsvFile], counts: Counts, place: "_Place"
-    ) -> Moves | None:
-        needs_moves = self._comparison.needs_moves
-        moves = self._moves_of(files, counts, place) if needs_moves else None
-        if place.outputs.totals:
-            self._write_totals(files, counts, place, moves.calendar if moves else None)
-        return moves
-
-    def _write_totals(
-        self,
-        files: tuple[CsvFile, CsvFile],
-        counts: Counts,
-        place: "_Place",
-        calendar: Calendar | None,
-    ) -> None:
-        """Write the totals. Those of new may follow from old, and the rows that both do not share.
-
-        They need a pass of their own, because a reduced diff reads no values of shared rows.
-        """
-        if self._rest and not any(file.rewritten for file in files):
-            (old,) = self._totals_of(files, ("old",), place, calendar)
-            rest = self._totals_of(self._rest, ("old", "new"), place, calendar)
-            taken = [old, of_rest(old, rest)]
-        else:
-            taken = self._totals_of(files, ("old", "new"), place, calendar)
-        assert place.outputs.totals, "the caller wants it"  # noqa: S101
-        write_totals(place.outputs.totals, self._comparison, taken, counts)
-
-    def _totals_of(
-        self,
-        files: tuple[CsvFile, CsvFile],
-        sides: Sequence[str],
-        place: "_Place",
-        calendar: Calendar | None,
-    ) -> list[Sums | None]:
-        work = self._work(files, self._comparison, place, 1)
-        pieces = [side.pieces for side in work.sides]
-        with (
-            self._connect(place.scratch, (), pieces) as session,
-            place.reporter.watching(pieces),
-        ):
-            return take_totals(work, session, sides, calendar)
-
-    def _work(
-        self,
-        files: tuple[CsvFile, CsvFile],
-        comparison: Comparison,
-        place: "_Place",
-        most_pieces: int,
-    ) -> Work:
-        old, new = files
-        return Work(
-            Side(old, Pieces(old, "old", most_pieces, self._cutting)),
-            Side(new, Pieces(new, "new", most_pieces, self._cutting)),
-            comparison,
-            place.outputs,
-            self._limits.exact_keys,
-        )
-
-    def _moves_of(self, files: tuple[CsvFile, CsvFile], counts: Counts, place: "_Place") -> Moves:
-        work = self._work(files, self._comparison, place, 1)
-        pieces = [side.pieces for side in work.sides]
-
-        def connect(readable: Sequence[Path]) -> Session:
-            one_thread = replace(self._limits, threads=1)
-            self._session = Session(one_thread, place.scratch, readable, pieces, self._interrupted)
+        def connect(limits: Limits, outputs: Iterable[Path], pieces: Sequence[Pieces]) -> Session:
+            self._session = Session(limits, place.scratch, outputs, pieces, self._interrupted)
             return self._session
 
-        with place.reporter.watching(pieces):
-            moves = moves_of(work, connect)
-        require_sums(moves, counts)
-        return moves
+        measurer = Measurer(self._comparison, place, self._limits, self._cutting, connect)
+        return measurer.measure(files, self._rest, counts)
 
     def _connect(self, scratch: Path, outputs: Iterable[Path], pieces: Sequence[Pieces]) -> Session:
         self._session = Session(self._limits, scratch, outputs, pieces, self._interrupted)
@@ -421,15 +345,6 @@ class Diff(Stoppable):
     def _scratch(self) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="diff-", dir=self._limits.temp_folder) as folder:
             yield Path(folder)
-
-
-@dataclass(frozen=True)
-class _Place:
-    """The places to which a diff writes and reports."""
-
-    outputs: Outputs
-    scratch: Path
-    reporter: Reporter
 
 
 def _for_moves(outputs: Outputs, scratch: Path) -> Outputs:

@@ -10,7 +10,7 @@ from diffing.core.comparison import Comparison
 from diffing.core.csv_record import line_of
 from diffing.core.names import free_names
 from diffing.csvfiles.csv_file import CsvFile
-from diffing.csvfiles.split import Pieces
+from diffing.csvfiles.split import Cutting, Pieces
 from diffing.files.results import Outputs
 
 _ORDER = ("key", "value", "rest")
@@ -34,6 +34,20 @@ class Side:
     file: CsvFile
     pieces: Pieces
     cuts: Sequence[int] = ()
+
+
+def sides_of(files: tuple[CsvFile, CsvFile], most: int, cutting: Cutting) -> tuple[Side, Side]:
+    """Both files in pieces.
+
+    Args:
+        files: old and new.
+        most: pieces of a file.
+        cutting: the sizes of pieces.
+    """
+    old, new = files
+    return Side(old, Pieces(old, "old", most, cutting)), Side(
+        new, Pieces(new, "new", most, cutting)
+    )
 
 
 @dataclass(frozen=True)
