@@ -77,7 +77,11 @@ def test_hosts_that_start_together_on_an_empty_database_all_start(service: Servi
 @pytest.mark.on_no_file
 def test_hosts_that_start_together_on_an_older_database_migrate_it_once(service: Service) -> None:
     service.jobs().create(Submission("revenue"))
-    service.execute("drop table secrets", "update alembic_version set version_num = '10'")
+    service.execute(
+        "drop table secrets",
+        "alter table conversions drop column ask",
+        "update alembic_version set version_num = '10'",
+    )
 
     def start() -> str:
         engine = open_database(service.settings)
