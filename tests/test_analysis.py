@@ -313,6 +313,19 @@ def test_a_difference_beyond_all_doubles_has_a_relative_change(analyse: Analysed
     assert_curve_is_that_of_other_diffs(pair, document)
 
 
+def test_whole_numbers_of_one_double_are_neither_up_nor_down(analyse: Analysed) -> None:
+    pair = Pair("id,value\n1,9007199254740993\n", "id,value\n1,9007199254740992\n")
+
+    document = analyse(pair)
+
+    assert_agrees(pair, (), json.loads(json.dumps(document)))
+    (column,) = document["columns"]
+
+    assert 1 == column["cells"]
+    assert (0, 0) == (column["up"], column["down"])
+    assert None is column["middle"] is column["largest"]
+
+
 def test_a_sign_turns_only_between_numbers(analyse: Analysed) -> None:
     pair = Pair("id,value\n1,-1\n2,nan\n3,-2\n4,0\n", "id,value\n1,nan\n2,-1\n3,inf\n4,-5\n")
 

@@ -36,7 +36,7 @@ by_column as (
         ) as turned,
         count(*) filter (new > old and isfinite(old) and isfinite(new)) as up,
         count(*) filter (new < old and isfinite(old) and isfinite(new)) as down,
-        max(relative_change(old, new)) filter (isfinite(old) and isfinite(new)) as largest
+        max(relative_change(old, new)) filter (isfinite(old) and isfinite(new) and old <> new) as largest
     from cells
     where kind = 'changed'
     group by nth
