@@ -234,11 +234,11 @@ class _Walk:
 
         old, new, same = self._old, self._new, same_lines(a, b)
         self._differences += len(same.parts)
+        start_old, start_new = old.at, new.at
         for i, j, length in same.parts:
-            self._found.add(old.at + i, new.at + j, length)
-            self._shared += length
-            self._end = old.at + i + length
-        old.at, new.at = old.at + same.ends[0], new.at + same.ends[1]
+            old.at, new.at = start_old + i, start_new + j
+            self._share(length)
+        old.at, new.at = start_old + same.ends[0], start_new + same.ends[1]
         if same.ends[0] < len(a) // 2:
             self._pause = _PAUSE
         return same.ends[0] > 0
