@@ -287,15 +287,19 @@ class Diff(Stoppable):
     def _measured(
         self, files: tuple[CsvFile, CsvFile], counts: Counts, place: Place
     ) -> Moves | None:
-        def connect(limits: Limits, outputs: Iterable[Path], pieces: Sequence[Pieces]) -> Session:
-            self._session = Session(limits, place.scratch, outputs, pieces, self._interrupted)
-            return self._session
-
+        connect = partial(self._connect, place.scratch)
         measurer = Measurer(self._comparison, place, self._limits, self._cutting, connect)
         return measurer.measure(files, self._rest, counts)
 
-    def _connect(self, scratch: Path, outputs: Iterable[Path], pieces: Sequence[Pieces]) -> Session:
-        self._session = Session(self._limits, scratch, outputs, pieces, self._interrupted)
+    def _connect(
+        self,
+        scratch: Path,
+        outputs: Iterable[Path],
+        pieces: Sequence[Pieces],
+        limits: Limits | None = None,
+    ) -> Session:
+        limits = limits or self._limits
+        self._session = Session(limits, scratch, outputs, pieces, self._interrupted)
         return self._session
 
     def _digests(self) -> Digests:

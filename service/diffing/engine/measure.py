@@ -17,7 +17,7 @@ from diffing.engine.parameters import Work, sides_of
 from diffing.engine.place import Place
 from diffing.sandbox.limits import Limits
 
-Connect = Callable[[Limits, Iterable[Path], Sequence[Pieces]], Session]
+Connect = Callable[[Iterable[Path], Sequence[Pieces], Limits], Session]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Measurer:
         pieces = [side.pieces for side in work.sides]
 
         def connect(readable: Sequence[Path]) -> Session:
-            return self.connect(replace(self.limits, threads=1), readable, pieces)
+            return self.connect(readable, pieces, replace(self.limits, threads=1))
 
         with self.place.reporter.watching(pieces):
             moves = moves_of(work, connect)
@@ -114,7 +114,7 @@ class Measurer:
         work = self._work(files)
         pieces = [side.pieces for side in work.sides]
         with (
-            self.connect(self.limits, (), pieces) as session,
+            self.connect((), pieces, self.limits) as session,
             self.place.reporter.watching(pieces),
         ):
             return take_totals(work, session, sides, calendar)
