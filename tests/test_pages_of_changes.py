@@ -502,7 +502,8 @@ def test_an_analysis_that_cannot_be_made_is_a_sentence(
     for visit in visits(browser, client, java_script_enabled=scripts):
         page = visit.goes_to(f"/jobs/{job_id}")
 
-        expect(page.get_by_text(re.compile(r"was removed\. Start a new job\."))).to_be_visible()
+        sentence = page.locator("#changes").get_by_text("was removed. Start a new job.")
+        expect(sentence).to_be_visible()
         expect(page.get_by_role("heading", name="Every row accounted for")).to_be_visible()
 
 
