@@ -102,8 +102,8 @@ def one_in(most: int, parameters: Iterable[object]) -> list[Any]:
     ]
 
 
-# Small files are read in as many pieces as there are threads, as large files are.
-AS_LARGE = Cutting(smallest=1)
+# Small files are read in as many pieces as there are threads, and written in parts, as large ones.
+AS_LARGE = Cutting(smallest=1, sorted=3)
 
 
 @dataclass(frozen=True)

@@ -227,7 +227,7 @@ DIFFED = [
 def test_a_diff_says_what_the_case_expects(
     case: Case, threads: int, exact_keys: bool, sample: int, tmp_path: Path
 ) -> None:
-    answer, cutting = case.answer(), Cutting(1, sample) if sample else Cutting()
+    answer, cutting = case.answer(), Cutting(1, sample, sorted=2) if sample else Cutting()
 
     summary = case.run(tmp_path, threads, exact_keys, cutting)
 

@@ -572,6 +572,9 @@ MUTANTS = [
     ),
     # what is written
     Mutant("write", "order by row", "order by row desc", "rows_in_the_order_of_new"),
+    Mutant("write", "row > $after", "row >= $after", "rows_in_the_order_of_new"),
+    Mutant("write", "row <= $last", "row < $last", "rows_in_the_order_of_new"),
+    Mutant("ends_of_parts", "disc(row", "disc(-row", "rows_in_the_order_of_new"),
     Mutant("write", "nullstr e'\\n', ", "", "values_null"),
     Mutant("result", "('added', 'changed')", "('added')", "rows_in_the_order_of_new"),
     Mutant(
@@ -604,6 +607,8 @@ MUTANTS = [
         "old_values[1]",
         "output_detail_shows_old_values",
     ),
+    Mutant("write_reordered", "row > $after", "row >= $after", "output_detail_shows_old_values"),
+    Mutant("write_reordered", "row <= $last", "row < $last", "output_detail_shows_old_values"),
     Mutant(
         "write_reordered", "order by row", "order by row desc", "output_detail_shows_old_values"
     ),

@@ -35,6 +35,7 @@ NAMES = (
     *("counted_in_old_grouped_text", "counted_in_old_grouped_texts"),
     *("left_over", "close_groups", "chains", "multisets"),
     "old_not_numbers",
+    "ends_of_parts",
     "old_kept",
     "removed",
     "write",
@@ -66,6 +67,7 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plans]:
     sides = Side(files[0], Pieces(files[0], "old", 4)), Side(files[1], Pieces(files[1], "new", 4))
     bound = parameters(Work(*sides, comparison, outputs))
     bound |= {"output": str(folder / "out.csv"), "prefix": "names\n", "rows": "removed_rows"}
+    bound |= {"shares": [0.5], "after": 0, "last": 1}
     bound |= {"header": bound["new_header"] | bound["extra_header"], "wanted": "^key_0$"}
     bound |= {"old_rows": "old_in_four_pieces", "new_rows": "new_in_four_pieces"}
     bound |= {"new_count": 0, "old_held": 0, "within_tolerance": 0}

@@ -29,7 +29,7 @@ from tests import reference
 from tests.conftest import examples, one_in, spec_of
 from tests.test_cases import CASES, Case
 
-REDUCING = Cutting(smallest=200, shared=0, blocks=Portions(2_000, 500))
+REDUCING = Cutting(smallest=200, shared=0, blocks=Portions(2_000, 500), sorted=2)
 WHOLE = Cutting(smallest=200, shared=math.inf)
 HEADER = ("id", "name", "value", "note")
 Row = tuple[str, str, str, str]

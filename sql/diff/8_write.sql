@@ -10,6 +10,17 @@ create temp view result_rows as
 select row, unnest(fields)
 from (select row, fields[1] as fields from outcome where kind in ('added', 'changed'));
 
+-- ends_of_parts --
+
+-- The rows at which the result can be cut into parts of about as many rows.
+--
+-- parameters  shares  the shares of the rows before each cut, ascending
+-- reads       outcome
+-- columns     ends, a list of row numbers
+select quantile_disc(row, $shares) as ends
+from outcome
+where kind in ('added', 'changed');
+
 -- old_kept --
 
 -- The rows of old that the next two outputs need: removed rows, and old values of changed rows.
@@ -141,12 +152,15 @@ semi join (select old_row from removed where old_row is not null) as left_over
 --
 -- parameters  rows    name of the view
 --             wanted  pattern of its columns
+--             after   write the rows after this one
+--             last    up to this one
 --             prefix  first line of the file, with the names. A union of names and rows in one query
 --                     would need memory for all rows, because its sort cannot spill.
 --             output  file to write
 copy (
     select columns($wanted)
     from query_table($rows)
+    where row > $after and row <= $last
     order by row
 ) to $output (
     format csv, header false, prefix $prefix, suffix e'\n', nullstr e'\n', comment '', use_tmp_file false
@@ -157,7 +171,7 @@ copy (
 -- The same if the views of 1_read.sql are reordered.
 --
 -- parameters  header  struct with the roles of the output's columns, in their order
---             rows, wanted, prefix, output
+--             rows, wanted, after, last, prefix, output
 copy (
     select columns($wanted)
     from (
@@ -166,6 +180,7 @@ copy (
         union all by name
         from query_table($rows)
     )
+    where row > $after and row <= $last
     order by row
 ) to $output (
     format csv, header false, prefix $prefix, suffix e'\n', nullstr e'\n', comment '', use_tmp_file false

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from diffing.csvfiles.alignment import Stretches
 from diffing.csvfiles.borders import Borders
+from diffing.csvfiles.fields import Numbers
 
 # Parts in so many bytes are read at once.
 _NEAR = 256 * 1024
@@ -61,74 +65,79 @@ def without(
     return left, taken
 
 
-def left_of_old(stretches: Stretches, body: int, size: int) -> Iterator[tuple[int, int]]:
-    """The start and end of each part of old outside the stretches.
+@dataclass(frozen=True)
+class Parts:
+    """Parts of a file, in order.
+
+    Args:
+        starts: where each begins, in bytes.
+        ends: where it ends.
+    """
+
+    starts: Numbers
+    ends: Numbers
+
+    def together(self) -> Iterator[Parts]:
+        """Groups of parts that are read at once."""
+        first = 0
+        while first < len(self.starts):
+            within = np.searchsorted(self.ends, self.starts[first] + _NEAR, side="right")
+            last = max(first + 1, int(within))
+            yield Parts(self.starts[first:last], self.ends[first:last])
+            first = last
+
+
+def left_of_old(stretches: Stretches, body: int, size: int) -> Parts:
+    """The parts of old outside the stretches.
 
     Args:
         stretches: of both files.
         body: the end of the header.
         size: of old, in bytes.
     """
-    ascending = sorted(zip(stretches.olds, stretches.lengths, strict=True))
-    return _gaps(ascending, body, size)
+    starts, lengths = np.array(stretches.olds, np.int64), np.array(stretches.lengths, np.int64)
+    order = np.argsort(starts)
+    return _gaps(starts[order], lengths[order], body, size)
 
 
-def left_of_new(stretches: Stretches, body: int, size: int) -> Iterator[tuple[int, int]]:
+def left_of_new(stretches: Stretches, body: int, size: int) -> Parts:
     """The same for new."""
-    return _gaps(zip(stretches.news, stretches.lengths, strict=True), body, size)
+    starts, lengths = np.array(stretches.news, np.int64), np.array(stretches.lengths, np.int64)
+    return _gaps(starts, lengths, body, size)
 
 
-def _gaps(taken: Iterable[tuple[int, int]], start: int, end: int) -> Iterator[tuple[int, int]]:
-    for place, length in taken:
-        if start < place:
-            yield start, place
-        start = place + length
-    if start < end:
-        yield start, end
+def _gaps(starts: Numbers, lengths: Numbers, body: int, size: int) -> Parts:
+    begins, ends = np.append(body, starts + lengths), np.append(starts, size)
+    some = begins < ends
+    return Parts(begins[some], ends[some])
 
 
-def write_parts(
-    source: Path, parts: Iterable[tuple[int, int]], header: bytes, path: Path
-) -> array[int]:
+def write_parts(source: Path, parts: Parts, header: bytes, path: Path) -> array[int]:
     """Write a header and parts of a file.
 
     Args:
         source: the file.
-        parts: start and end of each, ascending.
+        parts: of it.
         header: the first line.
         path: to write to.
 
     Returns:
         The offset of each part in the new file.
     """
-    starts, place = array("q"), len(header)
     with ExitStack() as files:
         descriptor = files.enter_context(source.open("rb", buffering=0)).fileno()
         target = files.enter_context(path.open("wb"))
         target.write(header)
-        for near in _together(parts):
-            begin = near[0][0]
-            if near[-1][1] - begin > _NEAR:
-                _copy(descriptor, near[0], target.write)
-            else:
-                text = os.pread(descriptor, near[-1][1] - begin, begin)
-                target.writelines([text[start - begin : end - begin] for start, end in near])
-            for start, end in near:
-                starts.append(place)
-                place += end - start
-    return starts
-
-
-def _together(parts: Iterable[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
-    """Groups of parts that are read at once, in order."""
-    near: list[tuple[int, int]] = []
-    for part in parts:
-        if near and part[1] - near[0][0] > _NEAR:
-            yield near
-            near = []
-        near.append(part)
-    if near:
-        yield near
+        for near in parts.together():
+            begin, end = int(near.starts[0]), int(near.ends[-1])
+            if end - begin > _NEAR:
+                _copy(descriptor, (begin, end), target.write)
+                continue
+            text = os.pread(descriptor, end - begin, begin)
+            places = zip((near.starts - begin).tolist(), (near.ends - begin).tolist(), strict=True)
+            target.writelines([text[start:end] for start, end in places])
+    lengths = parts.ends - parts.starts
+    return array("q", (lengths.cumsum() - lengths + len(header)).tobytes())
 
 
 def _copy(descriptor: int, part: tuple[int, int], write: Callable[[bytes], object]) -> None:

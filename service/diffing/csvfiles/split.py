@@ -41,19 +41,21 @@ BLOCKS = Portions(read=16_000_000, scanned=512 * 1024)
 
 @dataclass(frozen=True)
 class Cutting:
-    """The sizes of the parts of a file.
+    """The sizes of the parts of a file and of the result.
 
     Args:
         smallest: bytes of a piece at least; fewer are not worth a thread.
         sample_bytes: bytes that a sample reads at each place.
         shared: bytes of both files at least; less is not worth the search for shared rows.
         blocks: bytes per thread and per block, where keys are hashed.
+        sorted: rows of the result that are sorted at once, at least.
     """
 
     smallest: int = 4_000_000
     sample_bytes: int = 2_048
     shared: float = 10_000_000
     blocks: Portions = BLOCKS
+    sorted: int = 32_768
 
 
 CUTTING = Cutting()

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from diffing.core.csv_record import line_of
 from diffing.core.errors import BadInput, DiffFailed
 from diffing.core.text import shown
 from diffing.csvfiles.borders import Borders
@@ -15,6 +14,7 @@ from diffing.engine.parameters import Side, Work, parameters, reading_sections, 
 from diffing.engine.plan import Misfit, Plan
 from diffing.engine.query_profile import Profile
 from diffing.engine.renames import MOST_COLUMNS, Rename, likely_renames
+from diffing.engine.write import write_outputs
 
 # assumed of a file without a sample: the resulting plan fits any file
 _UNSAMPLED = {"repeats": True, "numbers": False}
@@ -26,8 +26,6 @@ _KINDS = (
     *("added", "changed", "removed", "unchanged"),
     *("within_tolerance", "within_tolerance_whole"),
 )
-
-_ANY_ROLE = "^(key|value|rest|old_value)_[0-9]+$|^kind$|^changed$"
 
 
 @dataclass(frozen=True)
@@ -201,7 +199,7 @@ class _Try:
             counts = replace(counts, differing=self._differing(counts))
         counts = replace(counts, renames=self._renames())
         on_stage("writing")
-        self._write(counts)
+        write_outputs(self.session, self.work, self.bound, counts)
         return counts
 
     def _classified(self) -> Profile | None:
@@ -324,47 +322,6 @@ class _Try:
                     f"for example {examples}"
                 )
         return BadInput(f'{". ".join(faults)}. duplicates = "error" refuses that.')
-
-    def _write(self, counts: Counts) -> None:
-        bound, outputs = self.bound, self.work.outputs
-        emitted = counts.added + counts.changed
-        if outputs.removed or outputs.detail:
-            self.session.run("old_kept", bound)
-        write = "write_reordered" if self.work.is_reordered else "write"
-        detail = bound["new_header"] | bound["extra_header"]
-        if leaves_out := outputs.only_changed_columns and 0 in counts.changed_columns:
-            detail = _of_changed_columns(detail, counts.changed_columns)
-        for name, path, header, rows in (
-            ("result", outputs.result, bound["new_header"], emitted),
-            ("detail", outputs.detail, detail, emitted),
-            ("removed", outputs.removed, bound["old_header"], counts.removed),
-        ):
-            if path:
-                # DuckDB writes line ends between rows, but not after the prefix
-                prefix = line_of(header.values()) + ("\n" if rows else "")
-                output = {
-                    "rows": f"{name}_rows",
-                    "wanted": f"^({'|'.join(header)})$" if leaves_out else _ANY_ROLE,
-                    "output": str(path),
-                    "prefix": prefix,
-                }
-                self.session.run(name, bound)
-                written = self.session.run(write, bound | output | {"header": header})
-                if written["Count"] != rows:
-                    raise DiffFailed(
-                        f"The rows of {name} do not add up; this is a fault of the service."
-                    )
-
-
-def _of_changed_columns(header: dict[str, str], counted: Sequence[int]) -> dict[str, str]:
-    """The roles of detail without the value columns in which no row changed."""
-    left_out = {
-        f"{prefix}value_{place}"
-        for place, rows in enumerate(counted)
-        for prefix in ("", "old_")
-        if not rows
-    }
-    return {role: name for role, name in header.items() if role not in left_out}
 
 
 def _counts(found: dict[str, Any], old_rows: int, new_rows: int) -> Counts:

@@ -44,6 +44,7 @@ class Session:
         interrupted: prevents further statements when set.
 
     Attributes:
+        part: another file that it may write, in the scratch folder.
         keeps_order: whether COPY keeps the order of rows that have no number.
     """
 
@@ -59,6 +60,7 @@ class Session:
     ) -> None:
         self._interrupted = interrupted
         self._pieces = pieces
+        self.part = scratch / "part.csv"
         self._connection = duckdb.connect()
         free = f"{shutil.disk_usage(scratch).free * 9 // 10 // 1024} KiB"
         try:
@@ -75,7 +77,7 @@ class Session:
                     "temp_folder": str(scratch),
                     "temp_limit": limits.temp or free,
                     "files": [
-                        *(str(output) for output in outputs),
+                        *map(str, (*outputs, self.part)),
                         *(name for file in pieces for name in file.all_names),
                     ],
                 },

@@ -271,7 +271,8 @@ class Diff(Stoppable):
     ) -> Counts | CsvRefused:
         old, new = sides_of(files, min(self._limits.threads, PIECES), self._cutting)
         new = replace(new, cuts=new_cuts)
-        work = Work(old, new, comparison, place.outputs, self._limits.exact_keys)
+        options = self._limits.exact_keys, self._cutting.sorted
+        work = Work(old, new, comparison, place.outputs, *options)
         pieces = [side.pieces for side in work.sides]
         if any(file.is_large for file in pieces):
             for side in work.sides:

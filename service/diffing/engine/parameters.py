@@ -10,7 +10,7 @@ from diffing.core.comparison import Comparison
 from diffing.core.csv_record import line_of
 from diffing.core.names import free_names
 from diffing.csvfiles.csv_file import CsvFile
-from diffing.csvfiles.split import Cutting, Pieces
+from diffing.csvfiles.split import CUTTING, Cutting, Pieces
 from diffing.files.results import Outputs
 
 _ORDER = ("key", "value", "rest")
@@ -60,6 +60,7 @@ class Work:
         comparison: the columns and tolerances.
         outputs: files to write.
         exact_keys: keep whole keys in memory.
+        sorted_rows: rows of the result that are sorted at once, at least.
     """
 
     old: Side
@@ -67,6 +68,7 @@ class Work:
     comparison: Comparison
     outputs: Outputs
     exact_keys: bool = False
+    sorted_rows: int = CUTTING.sorted
 
     @property
     def sides(self) -> tuple[Side, Side]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import csv
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,13 +24,6 @@ from diffing.core.sizes import bytes_in
 from diffing.csvfiles.alignment import Irreducible, Stretches, shared_stretches
 from diffing.csvfiles.borders import Borders
 from diffing.csvfiles.csv_file import CsvFile
-from diffing.csvfiles.leftovers import (
-    left_of_new,
-    left_of_old,
-    whole_records,
-    without,
-    write_parts,
-)
 from diffing.csvfiles.split import Cutting, Pieces
 from diffing.engine.compare import Counts
 from diffing.engine.connection import Session
@@ -38,6 +31,7 @@ from diffing.engine.parameters import side_parameters
 from diffing.sandbox.limits import Limits
 
 if TYPE_CHECKING:
+    from diffing.csvfiles.leftovers import Parts
     from diffing.engine.key_hashes import KeyHashes, Met, Places, Reading
 
 # All of old is read after this part of the walk. Most pairs without shared rows do not come so far.
@@ -187,7 +181,7 @@ class Reducer:
         reading = self._reading
         assert reading, "the walk has ended"  # noqa: S101
         whole = reading.hashes()
-        stretches = whole_records(stretches, Borders(old.path, whole.folded))
+        stretches = _leftovers().whole_records(stretches, Borders(old.path, whole.folded))
         left = self._left(stretches, header)
         hashes = [self._hashes(file, header) for file in left.files]
         counts = len(whole.hashes), self._no_numbers(whole)
@@ -199,7 +193,7 @@ class Reducer:
             del whole  # DuckDB may need the memory
             places = reading.places(met.hashes)
             wanted = met.pulled[places.numbers]
-            stretches, pulled = without(
+            stretches, pulled = _leftovers().without(
                 stretches, places.starts[wanted].tolist(), places.ends[wanted].tolist()
             )
             if pulled != met.shared:
@@ -229,8 +223,11 @@ class Reducer:
 
     def _left(self, stretches: Stretches, header: bytes) -> _Left:
         old, new = self.files
-        left_old, _ = self._write(old, left_of_old(stretches, len(header), _size(old)), header)
-        left_new, cuts = self._write(new, left_of_new(stretches, len(header), _size(new)), header)
+        leftovers, body = _leftovers(), len(header)
+        left_old, _ = self._write(old, leftovers.left_of_old(stretches, body, _size(old)), header)
+        left_new, cuts = self._write(
+            new, leftovers.left_of_new(stretches, body, _size(new)), header
+        )
         return _Left((left_old, left_new), cuts)
 
     def _surplus(self, met: Met, places: Places, header: bytes) -> int:
@@ -239,9 +236,9 @@ class Reducer:
         if not others.any():
             return 0
         old = self.files[0]
-        parts = zip(places.starts[others].tolist(), places.ends[others].tolist(), strict=True)
+        parts = _leftovers().Parts(places.starts[others], places.ends[others])
         file = replace(old, path=self.means.scratch / "met.csv")
-        write_parts(old.path, parts, header, file.path)
+        _leftovers().write_parts(old.path, parts, header, file.path)
         self._require_room(file.path)
         pieces = Pieces(file, "side", self.means.limits.threads, self.means.cutting)
         with self._session([pieces]) as session:
@@ -275,11 +272,9 @@ class Reducer:
             raise
         return session
 
-    def _write(
-        self, file: CsvFile, parts: Iterable[tuple[int, int]], header: bytes
-    ) -> tuple[CsvFile, Sequence[int]]:
+    def _write(self, file: CsvFile, parts: Parts, header: bytes) -> tuple[CsvFile, Sequence[int]]:
         path = self.means.scratch / f"left-{self.files.index(file)}.csv"
-        cuts = write_parts(file.path, parts, header, path)
+        cuts: Sequence[int] = _leftovers().write_parts(file.path, parts, header, path)
         self._require_room(path)
         return replace(file, path=path), cuts
 
@@ -297,11 +292,19 @@ class _Left:
     cuts: Sequence[int]
 
 
+# numpy takes long to import, and most pairs without shared rows do not come so far
+
+
 def _keys() -> ModuleType:
-    # numpy takes long to import, and most pairs without shared rows do not come so far
     from diffing.engine import key_hashes
 
     return key_hashes
+
+
+def _leftovers() -> ModuleType:
+    from diffing.csvfiles import leftovers
+
+    return leftovers
 
 
 def _header(file: CsvFile) -> bytes:
