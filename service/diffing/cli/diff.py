@@ -33,7 +33,9 @@ from diffing.core.errors import BadArgument
 from diffing.core.grouping import columns_in, places_of
 from diffing.core.remote_file import RemoteFile
 from diffing.core.settings import Settings, load_settings
-from diffing.core.spec import DiffSpec
+from diffing.core.sizes import bytes_in
+from diffing.core.spec import DiffSpec, KeptHashes
+from diffing.files.hash_cache import HashCache
 from diffing.files.inputs import Source, find_inputs
 from diffing.files.publish import require_apart, scratch_folder
 from diffing.sandbox.limits import Limits
@@ -136,6 +138,13 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
     fingerprint: Annotated[
         bool, typer.Option("--fingerprint", help="Add a fingerprint of each input to the summary.")
     ] = False,
+    hashes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Keep key hashes of NEW here: as OLD of the next diff, it is read less.",
+        ),
+    ] = None,
     exit_code: Annotated[
         ExitCode | None,
         typer.Option(
@@ -188,6 +197,7 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
         taking = Taking(settings, folder, quiet=quiet)
         spec = _spec(taking, entry, paths, options)
         spec = replace(spec, fingerprint=spec.fingerprint or fingerprint)
+        spec = _with_hashes(spec, hashes, folder)
         columns = columns_in(by or ())
         by_places = places_of(columns, spec.comparison.key)
         wanted = replace(wanted, by=by_places, inputs=(spec.old, spec.new))
@@ -205,6 +215,7 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
                 ),
                 limits,
             )
+        _keep_hashes(spec, found, settings)
         if wanted.table:
             from diffing.cli import table  # only a terminal needs it
 
@@ -221,6 +232,21 @@ def _with_totals_by(comparison: Comparison, by: Sequence[str]) -> Comparison:
     if comparison.totals_by or not comparison.totals:
         return comparison
     return comparison.with_options({"totals_by": by})
+
+
+def _with_hashes(spec: DiffSpec, hashes: Path | None, folder: Path) -> DiffSpec:
+    """The order, with the folder of key hashes if one is given."""
+    if not hashes:
+        return spec
+    if not hashes.is_dir():
+        raise BadArgument(f"--hashes: {hashes} is not a folder. Create it first.")
+    return replace(spec, sha256=True, hashes=KeptHashes(hashes, folder / "new.hashes"))
+
+
+def _keep_hashes(spec: DiffSpec, found: "Summary", settings: Settings) -> None:
+    if spec.hashes:
+        cache = HashCache(spec.hashes.folder, bytes_in(settings.hashes_limit))
+        cache.take(spec.hashes.of_new, found.model_dump(mode="json"))
 
 
 def _show(found: "Summary", *, quiet: bool) -> None:

@@ -114,6 +114,11 @@ class Settings(BaseModel):
         8_000_000_000,
         description="most bytes of one input after decompression; a job with a larger one fails",
     )
+    hashes_limit: Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*[KMGT]i?B\s*$")] = Field(
+        "1GB",
+        description="disk space for key hashes of the last files, 8 bytes a row, with which the "
+        "next diff reads less; `0GB` keeps none",
+    )
     exact_keys: bool = Field(
         False,
         description="keep whole keys in memory, instead of 128 bits per key: more memory, and not "
@@ -190,6 +195,11 @@ class Settings(BaseModel):
     def kept_dir(self) -> Path:
         """The folder of accepted and pinned files."""
         return self.data_dir / "kept"
+
+    @property
+    def hashes_dir(self) -> Path:
+        """The folder of key hashes."""
+        return self.data_dir / "hashes"
 
     @property
     def tmp_dir(self) -> Path:
@@ -294,6 +304,7 @@ class Settings(BaseModel):
             self.uploads_dir,
             self.results_dir,
             self.kept_dir,
+            self.hashes_dir,
             self.tmp_dir,
         ):
             try:

@@ -40,6 +40,19 @@ class FetchSpec:
 
 
 @dataclass(frozen=True)
+class KeptHashes:
+    """The files of key hashes that a diff may use.
+
+    Args:
+        folder: with those of earlier files, by their names.
+        of_new: to write those of the new file to.
+    """
+
+    folder: Path
+    of_new: Path
+
+
+@dataclass(frozen=True)
 class DiffSpec:
     """The order for a diff.
 
@@ -50,6 +63,7 @@ class DiffSpec:
         fingerprint: take a fingerprint of each input.
         sha256: take the SHA-256 of each input.
         answered: contents of files for which a result exists; with them, the diff ends at once.
+        hashes: the files of key hashes, which need `sha256`; None to use none.
     """
 
     word: ClassVar = "diff"
@@ -61,6 +75,7 @@ class DiffSpec:
     fingerprint: bool = False
     sha256: bool = False
     answered: frozenset[Contents] = frozenset()
+    hashes: KeptHashes | None = None
 
     @property
     def inputs(self) -> list[Path]:

@@ -43,6 +43,7 @@ from diffing.engine.verdict import with_verdict
 from diffing.engine.warn import Facts, warnings_of
 from diffing.engine.written import Written
 from diffing.files.checksums import Digests, fingerprint, sha256
+from diffing.files.hash_cache import HashCache
 from diffing.files.results import Outputs
 from diffing.files.versions import unchanged
 from diffing.sandbox.limits import Limits
@@ -81,6 +82,7 @@ class Diff(Stoppable):
         self._limits = limits
         self._cutting = cutting
         self.reduced = False
+        self._digests: Digests
         self._rest: tuple[CsvFile, CsvFile] | None = None
 
     def run(
@@ -129,7 +131,7 @@ class Diff(Stoppable):
             on_ready(parts)
             reporter = Reporter(on_progress)
             reporter.stage("checking")
-            digests = stack.enter_context(self._digests())
+            self._digests = digests = stack.enter_context(self._begin_digests())
             old, new = self._opened(scratch)
             self._resolve((old, new), scratch, reporter)
             old, new = self._with_plain_numbers((old, new), scratch)
@@ -240,7 +242,15 @@ class Diff(Stoppable):
         if comparison.duplicates == "error":  # the whole files give the examples
             comparison = comparison.model_copy(update={"duplicates": "allow"})
         connect = partial(self._connect, place.scratch, ())
-        means = Means(place.scratch, connect, self._limits, self._cutting, self._interrupted)
+        means = Means(
+            place.scratch,
+            connect,
+            self._limits,
+            self._cutting,
+            self._interrupted,
+            partial(self._kept_hashes, files[0]),
+            self._spec.hashes.of_new if self._spec.hashes else None,
+        )
         reducer = Reducer(files, comparison, means)
         with place.reporter.watching([reducer]):
             reduction = reducer.run()
@@ -261,6 +271,17 @@ class Diff(Stoppable):
         self.reduced = counts is not None
         self._rest = (reduction.old, reduction.new) if counts else None
         return counts
+
+    def _kept_hashes(self, old: CsvFile) -> Path | None:
+        """The file of old's key hashes, from an earlier diff."""
+        if not (hashes := self._spec.hashes):
+            return None
+        dialect = old.dialect.model_dump(mode="json")
+        suffix = HashCache.suffix(self._comparison.key, self._comparison.value, dialect)
+        if not any(hashes.folder.glob(f"*{suffix}")):  # else it would wait in vain
+            return None
+        path = hashes.folder / f"{self._digests.wait_for(0)}{suffix}"
+        return path if path.is_file() else None
 
     def _compare(
         self,
@@ -303,7 +324,7 @@ class Diff(Stoppable):
         self._session = Session(limits, scratch, outputs, pieces, self._interrupted)
         return self._session
 
-    def _digests(self) -> Digests:
+    def _begin_digests(self) -> Digests:
         """The SHA-256 of both files, if they are wanted, beside the pass over them.
 
         Raises:

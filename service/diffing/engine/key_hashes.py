@@ -5,6 +5,7 @@ Equal keys have equal hashes. Nothing else is assumed, so a weak hash costs only
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from collections import Counter
@@ -32,6 +33,9 @@ T = TypeVar("T")
 _MOST_DOUBTFUL = 100_000
 _HALF = np.uint64(32)
 _FACTORS = np.random.default_rng(0).integers(1 << 63, 1 << 64, 256, np.uint64) | np.uint64(1)
+
+FUNCTION = f"1 {hashlib.sha256(_FACTORS.tobytes()).hexdigest()}"
+"""The name of the function. Change its number with `hashes_of`; numpy may change the factors."""
 
 
 @dataclass(frozen=True)
@@ -232,7 +236,7 @@ class Reading:
         threads: int,
         stop: Callable[[], None],
     ) -> None:
-        self._path, self._shape, self._portions, self._stop = path, shape, portions, stop
+        self._path, self.shape, self._portions, self._stop = path, shape, portions, stop
         self._file = path.open("rb", buffering=0)
         self._size = os.fstat(self._file.fileno()).st_size
         self._body = shape.layout.body
@@ -306,7 +310,7 @@ class Reading:
 
     def _blocks(self, part: tuple[int, int]) -> Iterator[tuple[int, Block]]:
         size = self._portions.scanned
-        for place, block in blocks(self._file.fileno(), part, self._shape.layout, size):
+        for place, block in blocks(self._file.fileno(), part, self.shape.layout, size):
             if self._ended.is_set():
                 raise Irreducible
             self._stop()
@@ -318,8 +322,8 @@ class Reading:
         hashes = [found.hashes]
         share = (part[1] - part[0]) / (self._size - self._body)
         for place, block in self._blocks(part):
-            hashes.append(hashes_of(block, self._shape))
-            found.add_values(block, self._shape)
+            hashes.append(hashes_of(block, self.shape))
+            found.add_values(block, self.shape)
             if block.folded:
                 found.folded.append(Chunk(place, place + int(block.record_ends[-1]), inside=False))
             rows += block.rows
@@ -333,7 +337,7 @@ class Reading:
     ) -> list[tuple[Numbers, Numbers, Numbers]]:
         found = []
         for place, block in self._blocks(part):
-            of_block = hashes_of(block, self._shape)
+            of_block = hashes_of(block, self.shape)
             numbers = np.searchsorted(hashes, of_block)
             numbers[numbers == len(hashes)] = 0
             records = np.flatnonzero(hashes[numbers] == of_block)

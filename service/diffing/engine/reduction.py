@@ -32,7 +32,7 @@ from diffing.sandbox.limits import Limits
 
 if TYPE_CHECKING:
     from diffing.csvfiles.leftovers import Parts
-    from diffing.engine.key_hashes import KeyHashes, Met, Places, Reading
+    from diffing.engine.key_hashes import KeyHashes, Met, Places, Reading, Shape
 
 # All of old is read after this part of the walk. Most pairs without shared rows do not come so far.
 _WALKED_FIRST = 1 / 32
@@ -95,6 +95,8 @@ class Means:
         limits: threads, memory and disk of the diff.
         cutting: sizes of pieces.
         interrupted: when set, the reduction ends.
+        kept: gives the file of old's key hashes, from an earlier diff, or None.
+        of_new: to write the key hashes of new to; None to write none.
     """
 
     scratch: Path
@@ -102,6 +104,8 @@ class Means:
     limits: Limits
     cutting: Cutting
     interrupted: threading.Event
+    kept: Callable[[], Path | None] = lambda: None
+    of_new: Path | None = None
 
     def stop(self) -> None:
         """Stop if the diff was interrupted.
@@ -139,11 +143,13 @@ class Reducer:
         self.bytes_total = sum(map(_size, files))
         self._walked = 0
         self._reading: Reading | None = None
+        self._kept: KeyHashes | None = None
 
     @property
     def bytes_read(self) -> int:
         """The bytes of both files that were read."""
         of_old = self._reading.bytes_read if self._reading else 0
+        of_old = _size(self.files[0]) if self._kept else of_old
         return min(of_old + self._walked, self.bytes_total)
 
     def run(self) -> Reduction | None:
@@ -174,16 +180,20 @@ class Reducer:
             self.means.stop()
             if not self._reading and done > first:
                 self._reading = stack.enter_context(self._read(old, header))
-                self._reading.begin(self.means.most_rows)
+                self._kept = self._kept_hashes(self._reading.shape)
+                if not self._kept:
+                    self._reading.begin(self.means.most_rows)
 
         stretches = shared_stretches(old.path, new.path, len(header), on_step)
         on_step(_size(new))
         reading = self._reading
         assert reading, "the walk has ended"  # noqa: S101
-        whole = reading.hashes()
+        whole = self._kept or reading.hashes()
+        self._kept = None
         stretches = _leftovers().whole_records(stretches, Borders(old.path, whole.folded))
         left = self._left(stretches, header)
         hashes = [self._hashes(file, header) for file in left.files]
+        self._keep(whole, hashes, reading.shape)
         counts = len(whole.hashes), self._no_numbers(whole)
         met = _keys().met_again(whole, *hashes)
         pulled = surplus = 0
@@ -215,6 +225,27 @@ class Reducer:
             file.path, shape, means.cutting.blocks, means.limits.threads, means.stop
         )
         return reading
+
+    def _kept_hashes(self, shape: Shape) -> KeyHashes | None:
+        """The hashes of old from an earlier diff."""
+        if not (path := self.means.kept()):
+            return None
+        kept = _kept()
+        try:
+            hashes: KeyHashes = kept.read(path, shape, self.means.most_rows)
+        except (kept.Unsuitable, OSError):  # removed or damaged: old is read
+            return None
+        return hashes
+
+    def _keep(self, old: KeyHashes, left: Sequence[KeyHashes], shape: Shape) -> None:
+        """Write the hashes of new for a later diff."""
+        if not (path := self.means.of_new):
+            return
+        kept = _kept()
+        try:
+            kept.Change(old, *left).write(path, shape)
+        except (kept.Unsuitable, OSError):  # this diff does not need them
+            path.unlink(missing_ok=True)
 
     def _hashes(self, file: CsvFile, header: bytes) -> KeyHashes:
         with self._read(file, header) as reading:
@@ -299,6 +330,12 @@ def _keys() -> ModuleType:
     from diffing.engine import key_hashes
 
     return key_hashes
+
+
+def _kept() -> ModuleType:
+    from diffing.engine import kept_hashes
+
+    return kept_hashes
 
 
 def _leftovers() -> ModuleType:

@@ -67,7 +67,7 @@ def write_outputs(session: Session, work: Work, bound: dict[str, Any], counts: C
 
 
 def _parts(session: Session, rows: int, least: int) -> list[tuple[int, int]]:
-    """Ranges of row numbers, after the first and up to the last, that hold about as many rows."""
+    """Ranges of row numbers with about as many rows, after the first and up to the last."""
     parts = min(rows // least + 1, _MOST_PARTS)
     shares = [number / parts for number in range(1, parts)]
     ends = session.run("ends_of_parts", {"shares": shares})["ends"] if shares else []

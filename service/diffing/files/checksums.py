@@ -65,6 +65,10 @@ class Digests:
         """
         return [found.result() for found in self._found]
 
+    def wait_for(self, place: int) -> str | None:
+        """Wait for the SHA-256 of one of the files; errors are raised as from `wait`."""
+        return self._found[place].result()
+
     def _digest(self, of: InputFile) -> str | None:
         if of.sha256:
             return of.sha256

@@ -113,9 +113,14 @@ def _maker(spec: MadeSpec, limits: Limits) -> Analysis | Cells | Changes | Rows:
 def _enclose(task: Task, parts: Outputs) -> None:
     """Restrict this process to the files of the order, in case an input exploits a bug."""
     leave_no_core()
+    hashes = task.spec.hashes if isinstance(task.spec, DiffSpec) else None
     landlock.enclose(
         # the order reports a missing one
-        read=[SQL_DIR, *(path for path in task.spec.inputs if path.is_file())],
+        read=[
+            SQL_DIR,
+            *(path for path in task.spec.inputs if path.is_file()),
+            *([hashes.folder] if hashes else []),
+        ],
         write=parts.paths,
         rename={path.parent for path in parts.paths},
         own=[] if isinstance(task.spec, ConversionSpec) else [task.limits.temp_folder],

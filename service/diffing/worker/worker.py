@@ -24,8 +24,10 @@ from diffing.core.input_file import InputFile
 from diffing.core.question import question_of
 from diffing.core.remote_file import RemoteFile
 from diffing.core.settings import Settings
-from diffing.core.spec import DiffSpec, FetchSpec
+from diffing.core.sizes import bytes_in
+from diffing.core.spec import DiffSpec, FetchSpec, KeptHashes
 from diffing.files.fetch import take_credentials
+from diffing.files.hash_cache import HashCache
 from diffing.files.inputs import Source
 from diffing.files.results import Outputs
 from diffing.sandbox import landlock
@@ -87,6 +89,7 @@ class Worker:
         self._sweeper = Sweeper(settings, self._jobs, History(engine, now), baselines)
         self._baselines = BaselineKeeper(settings, self._jobs, baselines, beat_seconds)
         self._answers = Answers(settings, self._jobs)
+        self._hashes = HashCache(settings.hashes_dir, bytes_in(settings.hashes_limit))
         self._reaper = Reaper(settings, self._jobs, self._queue, self._sweeper)
         self._converter = Converter(
             settings, self._jobs, Conversions(engine, now), self._runner, self._sweeper
@@ -186,7 +189,7 @@ class Worker:
         spec = self._spec(job, metric, run)
         question = question_of(spec, exact_keys=self._settings.exact_keys)
         known = frozenset() if job.fresh else self._answers.worth_a_look(job, question, spec)
-        found = run(self._task(job, replace(spec, answered=known)))
+        found = self._diffed(job, replace(spec, answered=known), run)
         end = None
         if "answered" in found:
             takes_totals = spec.comparison.takes_totals
@@ -195,9 +198,22 @@ class Worker:
             ):
                 end = End(answer.summary or {}, question, answer.id)
             else:  # its files were removed meanwhile
-                found = run(self._task(job, spec))
+                found = self._diffed(job, spec, run)
         end = self._baselines.end_of(job, metric, spec, end or End(found, question))
         return partial(self._succeed, job, end)
+
+    def _diffed(self, job: Job, spec: DiffSpec, run: _Run) -> dict[str, Any]:
+        """Run a diff, and keep the key hashes of new."""
+        limits = self._limits(job, spec)
+        of_new = limits.temp_folder / "new.hashes"
+        task = self._task(job, replace(spec, hashes=KeptHashes(self._settings.hashes_dir, of_new)))
+        found = run(task)
+        if "answered" not in found:
+            try:
+                self._hashes.take(of_new, found)
+            except OSError as error:
+                _log.warning("job %d: its key hashes are not kept: %s", job.id, error)
+        return found
 
     def _failed(self, job: Job, failure: Failure) -> Callable[[], object]:
         _log.warning("job %d failed: %s", job.id, failure.detail)

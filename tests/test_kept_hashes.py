@@ -1,0 +1,271 @@
+"""The key hashes of tonight's new are kept, and tomorrow's old is not read for them."""
+
+import hashlib
+from collections.abc import Sequence
+from itertools import chain, pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from diffing.core.comparison import Comparison
+from diffing.core.input_file import InputFile
+from diffing.core.spec import DiffSpec, KeptHashes
+from diffing.engine import kept_hashes
+from diffing.engine.diff import Diff
+from diffing.engine.key_hashes import Reading, Shape
+from diffing.files.hash_cache import HashCache
+from diffing.files.results import Outputs
+from diffing.sandbox.limits import Limits
+from tests.command_line import diffing
+from tests.conftest import examples
+from tests.service_under_test import Service
+from tests.test_reduction import HEADER, REDUCING, WHOLE, Row, nights, numbered, text_of
+
+Said = tuple[object, list[bytes]]
+
+
+class Nights:
+    """Diffs of one export, night by night.
+
+    Args:
+        folder: an empty folder.
+        most_bytes: of the kept hashes.
+    """
+
+    def __init__(self, folder: Path, most_bytes: int = 10**9) -> None:
+        self.folder = folder
+        self.hashes = folder / "hashes"
+        self.hashes.mkdir()
+        self.cache = HashCache(self.hashes, most_bytes)
+        self.key, self.value = ["id"], ["value"]
+
+    def diff(self, old: str, new: str, *, whole: bool = False) -> Said:
+        """Diff two texts, and keep the hashes of new; or diff them as a whole."""
+        paths = self.folder / "old.csv", self.folder / "new.csv"
+        for path, text in zip(paths, (old, new), strict=True):
+            path.write_bytes(text.encode())
+        of_new = self.folder / "new.hashes"
+        of_new.unlink(missing_ok=True)
+        outputs = Outputs(self.folder / "result.csv", removed=self.folder / "removed.csv")
+        spec = DiffSpec(
+            InputFile(paths[0], "old.csv"),
+            InputFile(paths[1], "new.csv"),
+            Comparison.of(key=self.key, value=self.value),
+            sha256=True,
+            hashes=None if whole else KeptHashes(self.hashes, of_new),
+        )
+        limits = Limits(threads=2, memory="1GB", temp_folder=self.folder)
+        summary = Diff(spec, limits, WHOLE if whole else REDUCING).run(outputs)
+        self.cache.take(of_new, summary.model_dump(mode="json"))
+        return (
+            summary.model_dump(exclude={"seconds", "peak_rss_bytes"}),
+            [path.read_bytes() for path in outputs.paths],
+        )
+
+    @property
+    def kept(self) -> list[Path]:
+        """The files of hashes, the oldest first."""
+        return sorted(self.hashes.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+
+    def shape(self, text: str) -> Shape:
+        return Shape.of(text.encode().splitlines(True)[0], HEADER, self.key, self.value)
+
+
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files that were read whole for their key hashes."""
+    read: list[str] = []
+    begin = Reading.begin
+
+    def beginning(self: Reading, most_rows: int) -> None:
+        read.append(self._path.name)
+        begin(self, most_rows)
+
+    monkeypatch.setattr(Reading, "begin", beginning)
+    return read
+
+
+def three_nights() -> tuple[str, str, str]:
+    first = numbered(2_000)
+    second: list[Row] = [*first[:100], *first[103:], *numbered(20, 5_000)]
+    third: list[Row] = [*second[3:], *numbered(5, 7_000), second[9]]
+    third[50:60] = [(id_, name, "0", note) for id_, name, _, note in third[50:60]]
+    return text_of(first), text_of(second), text_of(third)
+
+
+def test_the_next_night_reads_no_old_file_for_its_hashes(tmp_path: Path, passes: list[str]) -> None:
+    first, second, third = three_nights()
+    by_night = Nights(tmp_path)
+
+    by_night.diff(first, second)
+    assert "old.csv" in passes
+    passes.clear()
+    said = by_night.diff(second, third)
+
+    assert passes
+    assert "old.csv" not in passes
+    assert by_night.diff(second, third, whole=True) == said
+
+
+@settings(
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    versions=nights(3),
+    key=st.sampled_from([["id"], ["name", "id"]]),
+    value=st.sampled_from([["value"], ["note", "value"]]),
+)
+def test_any_nights_give_the_same_with_and_without_kept_hashes(
+    tmp_path_factory: pytest.TempPathFactory,
+    versions: Sequence[str],
+    key: list[str],
+    value: list[str],
+) -> None:
+    by_night = Nights(tmp_path_factory.mktemp("nights"))
+    by_night.key, by_night.value = key, value
+    for old, new in pairwise(versions):
+        assert by_night.diff(old, new, whole=True) == by_night.diff(old, new)
+
+
+@given(versions=nights(2))
+@settings(max_examples=examples(60), deadline=None)
+def test_the_hashes_kept_of_new_are_those_that_a_pass_over_it_finds(
+    tmp_path_factory: pytest.TempPathFactory, versions: Sequence[str]
+) -> None:
+    by_night = Nights(tmp_path_factory.mktemp("nights"))
+    by_night.diff(*versions)
+    shape = by_night.shape(versions[1])
+
+    for path in by_night.kept:
+        kept = kept_hashes.read(path, shape, 10**6)
+        with Reading(
+            by_night.folder / "new.csv", shape, REDUCING.blocks, 1, lambda: None
+        ) as reading:
+            reading.begin(10**6)
+            found = reading.hashes()
+        assert found.hashes.tolist() == kept.hashes.tolist()
+        assert (found.doubtful, found.no_numbers) == (kept.doubtful, kept.no_numbers)
+        assert not found.folded
+
+
+def damage(path: Path, how: str) -> None:
+    text = bytearray(path.read_bytes())
+    if how == "a byte":
+        text[-1_000] ^= 1
+    elif how == "cut short":
+        del text[-8:]
+    elif how == "no text":
+        text = bytearray(b"\xff\n")
+    else:
+        text = bytearray(text.replace(b'"function": "1', b'"function": "0'))
+    path.write_bytes(text)
+
+
+@pytest.mark.parametrize("how", ["a byte", "cut short", "no text", "another function"])
+def test_damaged_hashes_are_not_used(tmp_path: Path, passes: list[str], how: str) -> None:
+    first, second, third = three_nights()
+    by_night = Nights(tmp_path)
+    by_night.diff(first, second)
+    [kept] = by_night.kept
+    damage(kept, how)
+    passes.clear()
+
+    said = by_night.diff(second, third)
+
+    assert "old.csv" in passes
+    assert by_night.diff(second, third, whole=True) == said
+
+
+def test_hashes_of_other_columns_are_not_used(tmp_path: Path, passes: list[str]) -> None:
+    first, second, third = three_nights()
+    by_night = Nights(tmp_path)
+    by_night.diff(first, second)
+    passes.clear()
+    by_night.key = ["name", "id"]
+
+    by_night.diff(second, third)
+
+    assert "old.csv" in passes
+
+
+def test_the_oldest_hashes_make_room_for_others(tmp_path: Path) -> None:
+    size = 2_000 * 8 + 2_000
+    by_night = Nights(tmp_path, most_bytes=2 * size)
+    texts = [text_of(numbered(2_000 + more)) for more in range(4)]
+
+    names = []
+    for old, new in pairwise(texts):
+        by_night.diff(old, new)
+        names.append(by_night.kept[-1].name)
+
+    assert names[1:] == [path.name for path in by_night.kept]
+
+
+def test_hashes_that_are_larger_than_all_may_be_are_not_kept(tmp_path: Path) -> None:
+    by_night = Nights(tmp_path, most_bytes=1_000)
+    by_night.diff(text_of(numbered(2_000)), text_of(numbered(2_001)))
+
+    assert [] == by_night.kept
+
+
+def claim_text(path: Path) -> None:
+    """Let a file of hashes say that its file has seven values that are no number."""
+    about, rest = path.read_bytes().split(b"\n", 1)
+    text = about.replace(b'"no_numbers": 0', b'"no_numbers": 7') + b"\n" + rest[:-32]
+    path.write_bytes(text + hashlib.sha256(text).digest())
+
+
+REVENUE = "date,segment_field,segment_name,segment_value,segment_value_id,stat,value\n"
+
+
+def revenue(*rows: range) -> str:
+    """An export of revenue that is large enough to be reduced."""
+    lines = (f"2026-01-31,country,Country,Place {i},{i},revenue-30,{i}.5\n" for i in chain(*rows))
+    return REVENUE + "".join(lines)
+
+
+def test_a_worker_keeps_the_hashes_for_the_next_diff(service: Service) -> None:
+    client, _ = service.api_and_worker(HASHES_LIMIT="1MB")
+    nights = revenue(range(100_000)), revenue(range(100_003)), revenue(range(5, 100_003))
+    said = []
+    for old, new in pairwise(nights):
+        service.write("revenue_old.csv", old)
+        service.write("revenue_new.csv", new)
+        job_id = client.new_job("revenue")
+        client.wait_for_success(job_id)
+        said.append(client.get(f"/api/diffing/job/{job_id}/summary").json())
+        [kept] = service.settings.hashes_dir.iterdir()  # two would have more than 1 MB
+        claim_text(kept)
+
+    assert [(3, 0), (0, 5)] == [(summary["added"], summary["removed"]) for summary in said]
+    assert [0, 7] == [summary["not_numbers"]["old"] for summary in said]
+
+
+def test_the_command_line_keeps_hashes_in_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    for name, text in (("a", revenue(range(90_000))), ("b", revenue(range(1, 90_000)))):
+        (tmp_path / name).write_text(text)
+    columns = ("-k", "segment_value_id", "-v", "value")
+    for old, new in (("a", "b"), ("b", "a")):
+        done = diffing(tmp_path, old, new, *columns, "--hashes", "kept", "-o", "out.csv")
+        assert 0 == done.returncode, done.stderr
+
+    assert 2 == len([*(tmp_path / "kept").iterdir()])
+    assert (
+        REVENUE + "2026-01-31,country,Country,Place 0,0,revenue-30,0.5\n"
+        == (tmp_path / "out.csv").read_text()
+    )
+
+
+def test_a_folder_for_hashes_that_is_missing_is_an_error(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).write_text("id,value\n1,2\n")
+
+    done = diffing(tmp_path, "a", "b", "-k", "id", "-v", "value", "--hashes", "nowhere")
+
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "nowhere" in done.stderr
