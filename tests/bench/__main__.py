@@ -15,7 +15,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.bench.measure import Bounds, Cost, Failure, apart, measured, median
-from tests.bench.pairs import Pair, hot_pairs, nightly_pairs, real_pairs, sample_pairs, wide_pair
+from tests.bench.pairs import (
+    Pair,
+    hot_pairs,
+    nightly_pairs,
+    real_pairs,
+    sample_pairs,
+    wide_pair,
+)
 from tests.bench.report import Circumstances, Measured, Result, table, write
 from tests.bench.rows import compared
 from tests.bench.tools import (
@@ -48,10 +55,13 @@ class Bench:
 
     def measure(self, pair: Pair, folder: Path) -> Measured:
         """Run all tools on a pair, in turns."""
+        candidates = [tool for tool in self._tools if _suits(tool, pair)]
+        tools = [tool for tool in candidates if isinstance(tool, Tool)]
+        tools = [tool for tool in tools if not self._is_hopeless(tool, pair)]
+        for tool in tools:
+            tool.prepare(pair)
         pair.read()
         bounds = Bounds(self._seconds, self._memory, pair.new.stat().st_size)
-        tools = [tool for tool in self._tools if isinstance(tool, Tool)]
-        tools = [tool for tool in tools if not self._is_hopeless(tool, pair)]
         outputs = {tool.name: folder / f"{number}.csv" for number, tool in enumerate(tools)}
         costs: dict[str, list[Cost]] = {tool.name: [] for tool in tools}
         failures: dict[str, Failure] = {}
@@ -67,19 +77,9 @@ class Bench:
                     failures[tool.name] = outcome
                     print(f"{tool.name}: {outcome.reason} {outcome.said}", file=sys.stderr)
         self._given_up += [(name, pair) for name, failure in failures.items() if failure.hopeless]
-        results = []
-        for any_tool in self._tools:
-            name = any_tool.name
-            if isinstance(any_tool, Missing):
-                results.append(Result(name, None, "not installed"))
-            elif name not in costs:
-                results.append(Result(name, None, "not run"))
-            elif name in failures:
-                results.append(Result(name, None, failures[name].reason))
-            else:
-                verdict = _verdict(name, outputs, failures)
-                results.append(Result(name, median(costs[name]), verdict))
-        return Measured(pair, results)
+        return Measured(
+            pair, [_result(tool, costs.get(tool.name), outputs, failures) for tool in candidates]
+        )
 
     def _is_hopeless(self, tool: Tool, pair: Pair) -> bool:
         """Whether it was given up on a smaller pair that is no harder."""
@@ -89,6 +89,26 @@ class Bench:
             and smaller.shape in ("plain", pair.shape)
             for name, smaller in self._given_up
         )
+
+
+def _suits(tool: Tool | Missing, pair: Pair) -> bool:
+    return isinstance(tool, Missing) or pair.is_in_order or not tool.in_order
+
+
+def _result(
+    tool: Tool | Missing,
+    costs: Sequence[Cost] | None,
+    outputs: dict[str, Path],
+    failures: dict[str, Failure],
+) -> Result:
+    name = tool.name
+    if isinstance(tool, Missing):
+        return Result(name, None, "not installed")
+    if costs is None:
+        return Result(name, None, "not run")
+    if name in failures:
+        return Result(name, None, failures[name].reason)
+    return Result(name, median(costs), _verdict(name, outputs, failures))
 
 
 def _verdict(name: str, outputs: dict[str, Path], failures: dict[str, Failure]) -> str:

@@ -41,6 +41,11 @@ class Pair:
         """The size of both files."""
         return self.old.stat().st_size + self.new.stat().st_size
 
+    @property
+    def is_in_order(self) -> bool:
+        """Whether the new file has the order of old."""
+        return self.shape in {shape for shape, *_ in NIGHTLY}
+
     def read(self) -> None:
         """Bring both files into the cache."""
         for path in (self.old, self.new):

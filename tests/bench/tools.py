@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -32,6 +32,8 @@ class Tool:
     name: str
     command: Callable[[Pair, Path], Command]  # a pair and the file to write
     settings: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[Pair], object] = lambda _: None  # called before a pair is measured
+    in_order: bool = False  # only for pairs whose new file has the order of old
 
     @property
     def environment(self) -> dict[str, str]:
@@ -61,10 +63,32 @@ def _diff(pair: Pair, output: Path) -> Command:
     return [sys.executable, "-m", "diffing", "diff", *columns, *files, "--summary", summary]
 
 
+def _hashes(pair: Pair) -> Path:
+    return pair.old.with_suffix(".hashes")
+
+
+def _keep_hashes(pair: Pair) -> None:
+    """Keep the hashes of old, as the diff of the night before did."""
+    folder = _hashes(pair)
+    folder.mkdir(exist_ok=True)
+    if not any(folder.iterdir()):
+        night_before = replace(pair, new=pair.old)
+        subprocess.run(
+            _diff_with_hashes(night_before, pair.old.with_suffix(".same.csv")), check=True
+        )
+
+
+def _diff_with_hashes(pair: Pair, output: Path) -> Command:
+    return [*_diff(pair, output), "--hashes", _hashes(pair), "--quiet"]
+
+
 READING = Tool("reading", _read)
 DIFFING = Tool("diffing", _diff)
 DIFFING_IN_LITTLE = Tool("diffing, 512 MB", _diff, {"DIFFING_MEMORY_LIMIT": "512MB"})
-OURS = (READING, DIFFING, DIFFING_IN_LITTLE)
+DIFFING_WITH_HASHES = Tool(
+    "diffing, last night's hashes", _diff_with_hashes, prepare=_keep_hashes, in_order=True
+)
+OURS = (READING, DIFFING, DIFFING_WITH_HASHES, DIFFING_IN_LITTLE)
 
 
 def peer(name: str, folder: Path) -> Tool | Missing:

@@ -48,6 +48,7 @@ class Change:
             shape: of both files.
 
         Raises:
+            Unsuitable: old lacks a hash that is left of it.
             OSError: the file cannot be written.
         """
         parts = self.old, self.left_of_old, self.left_of_new

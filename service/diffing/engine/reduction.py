@@ -239,7 +239,8 @@ class Reducer:
 
     def _keep(self, old: KeyHashes, left: Sequence[KeyHashes], shape: Shape) -> None:
         """Write the hashes of new for a later diff."""
-        if not (path := self.means.of_new):
+        path, bytes_ = self.means.of_new, old.hashes.nbytes
+        if not path or bytes_ > self.means.limits.most_temp / 2:
             return
         kept = _kept()
         try:
