@@ -98,6 +98,21 @@ def test_the_bridge_leads_from_the_total_of_old_to_that_of_new(analyse: Analysed
     assert -2.25 == step["net"]
 
 
+def test_values_with_many_changes_for_their_rows_come_first(analyse: Analysed) -> None:
+    of_usd, of_pct = ([f"{day},{stat},a" for day in range(100)] for stat in ("usd", "pct"))
+    rows = [*of_usd, *of_pct[:12]]
+    changed = {*of_usd[:20], *of_pct[:10]}
+    old = "day,stat,seg,value\n" + "".join(f"{row},1\n" for row in rows)
+    new = "day,stat,seg,value\n" + "".join(f"{row},{1 + (row in changed)}\n" for row in rows)
+
+    first, with_totals = (
+        [one["value"] for one in analyse((old, new), **by)["slices"] if one["column"] == "stat"]
+        for by in ({}, {"totals_by": ("stat",)})
+    )
+    assert ["usd", "pct"] == first
+    assert ["pct", "usd"] == with_totals
+
+
 def test_each_measure_and_group_has_totals_of_its_own(analyse: Analysed) -> None:
     document = analyse((OLD, NEW), ("seg",), measure="stat", totals_by=("seg",))
 

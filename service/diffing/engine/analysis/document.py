@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from diffing.core.comparison import Comparison
@@ -151,7 +153,7 @@ class _Document:
 
     def _slices(self) -> list[dict[str, Any]]:
         rows = sum(self._found.rows.values())
-        return [
+        found = [
             {
                 "column": self._key(one["nth"]),
                 "value": one["text"],
@@ -162,6 +164,33 @@ class _Document:
             }
             for one in self._found.slices
         ]
+        return [
+            one
+            for _, of_column in groupby(found, key=itemgetter("column"))
+            for one in self._most_surprising_first(list(of_column))
+        ]
+
+    def _most_surprising_first(self, slices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The values of a column in the order of surprise, if their rows in the files are known.
+
+        The surprise is the G of a test against rows that are spread like those of the files.
+        Without totals, the query has ordered them against rows that are spread evenly.
+        """
+        named = [one for one in slices if one["values"] == 1]
+        if any(one["new_rows"] is None for one in named):
+            return slices
+        own = {"added": "new_rows", "changed": "new_rows", "removed": "old_rows"}
+        files = {side: self._summary[side.removesuffix("_rows")]["rows"] for side in own.values()}
+
+        def surprise(one: dict[str, Any]) -> float:
+            return math.fsum(
+                one[kind] * math.log(one[kind] * files[side] / (self._found.rows[kind] * one[side]))
+                for kind, side in own.items()
+                if one[kind]
+            )
+
+        others = [one for one in slices if one["values"] > 1]
+        return [*sorted(named, key=surprise, reverse=True), *others]
 
     def _whole_slice(self, one: Mapping[str, Any]) -> dict[str, int | None]:
         """The rows of a slice in the whole files; None if no totals are grouped by its column."""
