@@ -1,6 +1,9 @@
 -- The only definition of equal values, for the service and for the duckdb shell.
 --
 -- Values are the texts of the file. NULL is an empty field.
+--
+-- A macro is a text: DuckDB plans each of its arguments once for each place where its name is. Planning takes
+-- longer than the diff of small files. So [… for x in [argument]][1] gives large arguments one place.
 
 -- equality --
 
@@ -33,8 +36,7 @@ create or replace temp macro without_underscores(field) as
 -- The double of a text, or NULL. Only underscores are misread in a text that begins with a digit.
 create or replace temp macro double_in(field) as
     case
-        when field >= '0' and field < ':' then try_cast(without_underscores(field) as double)
-        when a_cast_misreads(field) then null
+        when (field < '0' or field >= ':') and a_cast_misreads(field) then null
         else try_cast(without_underscores(field) as double)
     end;
 
@@ -46,7 +48,8 @@ create or replace temp macro is_limit(number) as number = 0 or isinf(number);
 create or replace temp macro number_of(field, number) as
     if(is_limit(number) and regexp_matches(field, '^[^eE]*[1-9]'), null, number);
 
-create or replace temp macro number_in(field) as number_of(field, double_in(field));
+create or replace temp macro number_in(field) as
+    [number_of(field, number) for number in [double_in(field)]][1];
 
 -- The same for lists.
 create or replace temp macro doubles_in(texts) as [double_in(text) for text in texts];
@@ -95,8 +98,10 @@ create or replace temp macro relative(rel_tol) as coalesce(rel_tol, 1e-9);
 -- Whether a number is written without a point or an exponent.
 create or replace temp macro is_whole(text) as not regexp_matches(text, '[.eEnN]');
 
+-- Equal decimals have equal doubles. Texts without digits, such as 'nan' and '-nan', have the text of `a`.
 create or replace temp macro decimals_equal(text_a, text_b, a, b) as
-    a = b and (isnan(a) or decimal_in(text_a, a) = decimal_in(text_b, b));
+    a = b
+    and [pair[1] = pair[2] for pair in [[decimal_in(text, a) for text in [text_a, text_b]]]][1];
 
 -- a and b are number_in of the two texts. Without a tolerance, it compares decimals: doubles have 53
 -- bits, but 9007199254740993 is not 9007199254740992. Equal decimals have equal doubles.
@@ -104,12 +109,13 @@ create or replace temp macro decimals_equal(text_a, text_b, a, b) as
 -- If rel_tol is NULL, two whole numbers have no relative tolerance: ids and times are not within 1e-9 of
 -- each other. No two of them below 1e9 are.
 create or replace temp macro numbers_equal(text_a, text_b, a, b, rel_tol, abs_tol) as
-    case
-        when rel_tol is null and greatest(abs(a), abs(b)) >= 1e9 and is_whole(text_a) and is_whole(text_b)
-            then decimals_equal(text_a, text_b, a, b) or a <> b and abs(a - b) <= abs_tol
-        when rel_tol = 0 and abs_tol = 0 then decimals_equal(text_a, text_b, a, b)
-        else numbers_close(a, b, relative(rel_tol), abs_tol)
-    end;
+    if(
+        rel_tol = 0 and abs_tol = 0
+        or rel_tol is null and greatest(abs(a), abs(b)) >= 1e9
+        and is_whole(text_a) and is_whole(text_b),
+        decimals_equal(text_a, text_b, a, b) or a <> b and abs(a - b) <= abs_tol,
+        numbers_close(a, b, relative(rel_tol), abs_tol)
+    );
 
 -- Whether two whole numbers differ, given two texts and their numbers. Here, '7.0' is whole, too. All large
 -- doubles are whole, so their text decides.
@@ -129,7 +135,8 @@ create or replace temp macro any_wholes_differ(a, b, numbers_a, numbers_b) as
         false
     );
 
-create or replace temp macro numbers_in(texts) as numbers_of(texts, doubles_in(texts));
+create or replace temp macro numbers_in(texts) as
+    [numbers_of(texts, numbers) for numbers in [doubles_in(texts)]][1];
 
 -- Fields without the blanks around them: Unicode's white space, U+200B and U+FEFF.
 create or replace temp macro trimmed(field) as
@@ -155,24 +162,20 @@ create or replace temp macro folded(field) as
         )
     );
 
-create or replace temp macro without_blanks_and_case(field, has_trim, has_nocase) as
-    case
-        when has_trim and has_nocase then [folded(text) for text in [trimmed(field)]][1]
-        when has_trim then trimmed(field)
-        when has_nocase then folded(field)
-        else field
-    end;
+create or replace temp macro all_without_blanks_and_case(fields, has_trim, has_nocase) as [
+    if(has_nocase, folded(text), text)
+    for text in [if(has_trim, trimmed(field), field) for field in fields]
+];
 
--- The text that is compared in place of a field. The rules are a struct:
+-- The texts that are compared in place of fields. The rules are a struct:
 --
 --   trim    whether blanks around a field are ignored
 --   nocase  whether case is ignored
 --   empty   words that mean an empty field, themselves without blanks and case by these rules
-create or replace temp macro compared(field, rules) as
-    [
-        if(list_contains(rules['empty'], text), '', text)
-        for text in [without_blanks_and_case(field, rules['trim'], rules['nocase'])]
-    ][1];
+create or replace temp macro compared(fields, rules) as [
+    if(list_contains(rules['empty'], text), '', text)
+    for text in all_without_blanks_and_case(fields, rules['trim'], rules['nocase'])
+];
 
 -- The microseconds of a zone such as '+05:30', without its sign.
 create or replace temp macro offset_in(zone) as
@@ -190,9 +193,9 @@ create or replace temp macro time_in(field) as [
     + rpad(left(part.fraction, 6), 6, '0')::bigint
     + case part.zone[1]
         when '' then 0
-        when '+' then 2305843009213693952 - offset_in(part.zone)
-        when '-' then 2305843009213693952 + offset_in(part.zone)
-        else 2305843009213693952
+        when 'Z' then 2305843009213693952
+        when 'z' then 2305843009213693952
+        else 2305843009213693952 + if(part.zone[1] = '-', 1, -1) * offset_in(part.zone)
     end
     for part in [
         regexp_extract(
@@ -213,7 +216,8 @@ create or replace temp macro texts_equal(text_a, text_b, a, b, rel_tol, abs_tol,
         if(
             time_tol is null,
             numbers_equal(text_a, text_b, a, b, rel_tol, abs_tol),
-            abs(time_in(text_a) - time_in(text_b)) <= time_tol
+            [abs(pair[1] - pair[2]) for pair in [[time_in(text) for text in [text_a, text_b]]]][1]
+            <= time_tol
         ),
         false
     );
@@ -238,20 +242,15 @@ create or replace temp macro compared_fields(fields, has_trim, has_nocase, empty
     if(
         has_trim or has_nocase or len(empty_words) > 0,
         [
-            nullif(
-                compared(
-                    field,
-                    {
-                        'trim': has_trim,
-                        'nocase': has_nocase,
-                        'empty': [
-                            without_blanks_and_case(word, has_trim, has_nocase) for word in empty_words
-                        ]
-                    }
-                ),
-                ''
+            nullif(text, '')
+            for text in compared(
+                fields,
+                {
+                    'trim': has_trim,
+                    'nocase': has_nocase,
+                    'empty': all_without_blanks_and_case(empty_words, has_trim, has_nocase)
+                }
             )
-            for field in fields
         ],
         fields
     );

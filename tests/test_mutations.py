@@ -65,15 +65,15 @@ MUTANTS = [
     Mutant("equality", "or contains(field, '(')", "", "values_that_are_no_numbers"),
     Mutant(
         "equality",
-        "rel_tol = 0 and abs_tol = 0 then",
-        "false then",
+        "rel_tol = 0 and abs_tol = 0\n",
+        "false\n",
         "values_without_tolerance_are_decimals",
     ),
     Mutant(
         "equality",
-        "rel_tol = 0 and abs_tol = 0 then",
-        "rel_tol = 0 then",
-        "values_tolerance_per_column",
+        "rel_tol = 0 and abs_tol = 0\n",
+        "rel_tol = 0\n",
+        "values_with_one_tolerance_are_doubles",
     ),
     Mutant(
         "equality",
@@ -106,7 +106,12 @@ MUTANTS = [
         "outcome_of_numbers", "$wholes_close and", "false and", "values_whole_numbers_of_metrics"
     ),
     Mutant("duplicates", "close_values.whole then", "false then", "duplicates_of_whole_numbers"),
-    Mutant("equality", "(isnan(a) or ", "(", "values_nan_without_tolerance"),
+    Mutant(
+        "equality", "decimal_in(text, a)", "decimal_in(text, null)", "values_nan_without_tolerance"
+    ),
+    Mutant(
+        "equality", "pair[1] = pair[2] for", "true for", "values_without_tolerance_are_decimals"
+    ),
     Mutant(
         "equality",
         "rtrim(notation.digits, '0') || 'e'",
@@ -150,8 +155,10 @@ MUTANTS = [
     Mutant("number", "text <> '' and number", "number", "values_null"),
     Mutant("equality", "list_bool_and", "list_bool_or", "duplicates_of_whole_numbers"),
     # kinds of columns, and rules of fields
-    Mutant("equality", "693952 - offset_in", "693952 + offset_in", "kinds_time"),
-    Mutant("equality", "else 2305843009213693952\n", "else 0\n", "kinds_time"),
+    Mutant("equality", "'-', 1, -1)", "'-', 1, 1)", "kinds_time"),
+    Mutant("equality", "'-', 1, -1)", "'-', -1, -1)", "kinds_time"),
+    Mutant("equality", "'Z' then 2305843009213693952", "'Z' then 0", "kinds_time"),
+    Mutant("equality", "else 2305843009213693952 +", "else 0 +", "kinds_time"),
     Mutant("equality", "rpad(left(part.fraction, 6), 6, '0')::bigint", "0", "kinds_time"),
     Mutant("equality", "<= time_tol", "< time_tol", "kinds_time_within_a_tolerance"),
     Mutant("equality", "^[\\pZ", "^[ ", "kinds_keys_by_rules"),
@@ -161,8 +168,8 @@ MUTANTS = [
     ),
     Mutant(
         "key",
-        "without_blanks_and_case(word, $trim, $nocase)",
-        "word",
+        "all_without_blanks_and_case($empty::varchar[], $trim, $nocase)",
+        "$empty::varchar[]",
         "kinds_values_by_rules",
     ),
     Mutant("number", "if(pair[2] = 'number', pair[1], '')", "pair[1]", "kinds_text"),
@@ -190,7 +197,7 @@ MUTANTS = [
     ),
     Mutant(
         "number",
-        "not_numbers_in(maybe_numbers(texts), numbers)::usmallint",
+        "not_numbers_in(maybe, numbers)::usmallint",
         "0::usmallint",
         "duplicates_of_text_in_new",
     ),

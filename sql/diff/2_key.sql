@@ -14,7 +14,7 @@ set variable rules = {
     'of_kinds': $of_kinds,
     'trim': $trim,
     'nocase': $nocase,
-    'empty': [without_blanks_and_case(word, $trim, $nocase) for word in $empty::varchar[]]
+    'empty': all_without_blanks_and_case($empty::varchar[], $trim, $nocase)
 };
 set variable kinds = $kinds;
 set variable time_tols = $time_tols::bigint[];
@@ -23,7 +23,7 @@ set variable time_tols = $time_tols::bigint[];
 create temp macro all_compared(texts) as
     if(
         getvariable('rules')['of_fields'],
-        [compared(text, getvariable('rules')) for text in texts],
+        compared(texts, getvariable('rules')),
         texts
     );
 

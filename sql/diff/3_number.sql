@@ -5,9 +5,9 @@
 -- An error for a value that is neither empty nor a number, so a count is not needed.
 create temp macro double_or_error(field) as
     case
-        when field >= '0' and field < ':' then without_underscores(field)::double
         when field = '' then null
-        when a_cast_misreads(field) then ('no ' || field)::double -- raises an error
+        when (field < '0' or field >= ':') and a_cast_misreads(field)
+            then ('no ' || field)::double -- raises an error
         else without_underscores(field)::double
     end;
 
@@ -48,8 +48,6 @@ create temp macro in_number_columns_at(places, texts) as
         ],
         texts
     );
-
-create temp macro maybe_numbers(texts) as in_number_columns(compared_values(texts));
 
 -- all_values_equal for all columns, given the texts that are compared.
 create temp macro all_equal_by_rules(a, b, numbers_a, numbers_b, rel_tols, abs_tols) as
@@ -157,12 +155,18 @@ create temp macro rows_of_text(rows_of_file, keys, salt) as table
 --          texts, packed  the values as compact_rows has them
 --          numbers        their numbers
 create temp macro rows_of_texts(rows_of_file, keys, salt) as table
-    select *, not_numbers_in(maybe_numbers(texts), numbers)::usmallint as not_numbers
+    select * exclude (maybe), not_numbers_in(maybe, numbers)::usmallint as not_numbers
     from (
-        select * exclude (doubles), numbers_of(maybe_numbers(texts), doubles) as numbers
+        select * exclude (doubles), numbers_of(maybe, doubles) as numbers
         from (
-            select key, texts, packed, doubles_in(maybe_numbers(texts)) as doubles, fields, row
-            from compact_rows(rows_of_file, keys, salt)
+            select *, doubles_in(maybe) as doubles
+            from (
+                select key, texts, packed, in_number_columns(by_rules) as maybe, fields, row
+                from (
+                    select *, compared_values(texts) as by_rules
+                    from compact_rows(rows_of_file, keys, salt)
+                )
+            )
         )
     );
 

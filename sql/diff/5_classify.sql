@@ -206,15 +206,12 @@ compared as (
         and if($keys = 'hashed', packed = old_packed, texts = old_texts) as same
     from joined
 ),
--- the values whose texts differ decide
-differing as (
+-- each is a column, because DuckDB plans an argument of a macro several times
+by_rules as (
     select
-        *,
-        if(
-            same or row is null or old_key is null,
-            null,
-            places_of_other_texts(compared_values(texts), compared_values(old_texts))
-        ) as places
+        * exclude (texts, old_texts),
+        if(same or row is null or old_key is null, null, compared_values(texts)) as texts,
+        if(same, null, compared_values(old_texts)) as old_texts
     from (
         select
             * exclude (old_texts),
@@ -222,13 +219,29 @@ differing as (
         from compared
     )
 ),
+-- the values whose texts differ decide
+differing as (
+    select
+        *,
+        if(
+            same or row is null or old_key is null, null, places_of_other_texts(texts, old_texts)
+        ) as places,
+        if(row is null, in_number_columns(old_texts), null) as maybe_old
+    from by_rules
+),
 paired as (
     select
         *,
-        list_select(numbers, places) as numbers_here,
-        list_select(compared_values(texts), places) as here,
-        list_select(compared_values(old_texts), places) as there
-    from differing
+        in_number_columns_at(places, here) as maybe_here,
+        in_number_columns_at(places, there) as maybe_there
+    from (
+        select
+            *,
+            list_select(numbers, places) as numbers_here,
+            list_select(texts, places) as here,
+            list_select(old_texts, places) as there
+        from differing
+    )
 ),
 -- casts values of old only if their text differs from new
 cast_once as (
@@ -238,17 +251,17 @@ cast_once as (
             when $grouped then coalesce(old_not_numbers, 0)
             when same then not_numbers
             when old_key is null then 0
-            when row is null then not_numbers_in(maybe_numbers(old_texts), old_numbers)
+            when row is null then not_numbers_in(maybe_old, old_numbers)
             else
                 not_numbers::integer
-                - not_numbers_in(in_number_columns_at(places, here), numbers_here)
-                + not_numbers_in(in_number_columns_at(places, there), numbers_there)
+                - not_numbers_in(maybe_here, numbers_here)
+                + not_numbers_in(maybe_there, numbers_there)
         end as old_not_numbers
     from (
         select
             *,
-            if(row is null, numbers_in(maybe_numbers(old_texts)), null) as old_numbers,
-            numbers_in(in_number_columns_at(places, there)) as numbers_there
+            numbers_in(maybe_old) as old_numbers,
+            numbers_in(maybe_there) as numbers_there
         from paired
     )
 ),
@@ -276,10 +289,7 @@ classified as (
             when same then 'unchanged'
             when $grouped and (copies > 1 or counted) then 'ambiguous'
             when len(differ) = 0 then if(
-                any_wholes_differ(
-                    in_number_columns_at(places, here), in_number_columns_at(places, there),
-                    numbers_here, numbers_there
-                ),
+                any_wholes_differ(maybe_here, maybe_there, numbers_here, numbers_there),
                 'within_tolerance_whole',
                 'within_tolerance'
             )
