@@ -2,9 +2,18 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    ViewportSize,
+    expect,
+)
 
 from tests.service_under_test import PATIENCE_SECONDS, Client
 
@@ -23,12 +32,31 @@ def chromium() -> str:
 
 
 class Visit:
-    """A browser that looks at the pages of a service, and what went wrong in it."""
+    """A browser that looks at the pages of a service, and what went wrong in it.
+
+    Args:
+        context: where its tabs are. Earlier and later visits share it, and leave nothing in it.
+        base: the address of the service, or of a file.
+    """
 
     def __init__(self, context: BrowserContext, base: str) -> None:
         self.faults: list[str] = []
         self._base, self._context = base, context
         self.page = self._new_page()
+
+    def close(self) -> None:
+        """Close its tabs, and let the browser forget what they stored."""
+        first, *others = self._context.pages
+        for tab in others:
+            tab.close()
+        session = self._context.new_cdp_session(first)
+        session.send("Network.clearBrowserCache")
+        everything = {"origin": self._base, "storageTypes": "all"}
+        session.send("Storage.clearDataForOrigin", everything)
+        session.detach()
+        self._context.clear_cookies()
+        self._context.clear_permissions()
+        self._context.unroute_all()
 
     def _new_page(self) -> Page:
         page = self._context.new_page()
@@ -60,10 +88,41 @@ class Visit:
         return self.page
 
 
-def visits(browser: Browser, client: Client, **options: object) -> Iterator[Visit]:
+# To make a context, and the first tab in it, takes a browser longer than to show most pages.
+_contexts: dict[tuple[Browser, bool], BrowserContext] = {}
+
+
+def _context_of(browser: Browser, scripts: bool) -> BrowserContext:
+    if (browser, scripts) not in _contexts:
+        context = browser.new_context(java_script_enabled=scripts)
+        context.new_page()  # without any tab, the browser would end the process that shows tabs
+        _contexts[browser, scripts] = context
+    return _contexts[browser, scripts]
+
+
+@contextmanager
+def visit_of(
+    browser: Browser,
+    base: str,
+    java_script_enabled: bool = True,
+    color_scheme: Literal["light", "dark"] | None = None,
+    viewport: ViewportSize | None = None,
+) -> Iterator[Visit]:
+    """A visit of an address, with a new tab."""
+    visit = Visit(_context_of(browser, java_script_enabled), base)
+    try:
+        if color_scheme:
+            visit.page.emulate_media(color_scheme=color_scheme)
+        if viewport:
+            visit.page.set_viewport_size(viewport)
+        yield visit
+    finally:
+        visit.close()
+
+
+def visits(browser: Browser, client: Client, **options: Any) -> Iterator[Visit]:
     """A visit, which fails if anything went wrong in the browser."""
-    with browser.new_context(**options) as context:  # type: ignore[arg-type]
-        visit = Visit(context, str(client.base_url).rstrip("/"))
+    with visit_of(browser, str(client.base_url).rstrip("/"), **options) as visit:
         yield visit
         assert [] == visit.faults
 

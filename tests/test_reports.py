@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from diffing.api.pages.markdown import code, plain
 from diffing.core.csv_record import line_of
-from tests.browser import HOSTILE, Visit, wait_until_it_fits
+from tests.browser import HOSTILE, visit_of, wait_until_it_fits
 from tests.command_line import diffing, refused_by
 from tests.test_pages_of_changes import count, move, named, rows_of
 
@@ -57,10 +57,9 @@ def document(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / "e.json").read_text()))
 
 
-def opened(browser: Browser, path: Path, **options: object) -> Iterator[Page]:
+def opened(browser: Browser, path: Path, **options: Any) -> Iterator[Page]:
     """The page of a file, which fails if it makes another request, or anything goes wrong."""
-    with browser.new_context(**options) as context:  # type: ignore[arg-type]
-        visit = Visit(context, path.as_uri())
+    with visit_of(browser, path.as_uri(), **options) as visit:
         yield visit.goes_to("")
         assert [] == visit.faults
 
