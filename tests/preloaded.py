@@ -147,12 +147,29 @@ def _become(
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = ["diffing", *arguments]
-    runpy.run_module("diffing", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module("diffing", run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        _status.append(0 if end.code is None else end.code)
+        raise
+
+
+# the exit status of a program that ended by itself
+_status: list[object] = []
+
+
+def _end() -> None:
+    """End a program without freeing all its objects, which would copy the memory of its parent."""
+    if _status and isinstance(_status[0], int):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(_status[0])
+    gc.unfreeze()  # DuckDB's binding reports what is not freed at the end
 
 
 if __name__ == "__main__":
+    atexit.register(_end)  # what is registered first runs last
     for name in sys.argv[2:]:
         importlib.import_module(name)
     gc.freeze()  # a program that looks for garbage would copy it all
-    atexit.register(gc.unfreeze)  # DuckDB's binding reports what is not freed at the end
     _serve(socket.socket(fileno=int(sys.argv[1])))
