@@ -81,15 +81,17 @@ def visit(browser: Browser, client: Client) -> Iterator[Visit]:
 Query = list[tuple[str, str]]
 
 
-def pages_of(client: Client, job_id: int, query: Query) -> list[dict[str, Any]]:
-    """All pages, one after the other."""
+def pages_of(
+    client: Client, job_id: int, query: Query, most: float = math.inf
+) -> list[dict[str, Any]]:
+    """The pages, one after the other; all, or so many."""
     pages: list[dict[str, Any]] = []
     cursor: Query = []
     while True:
         answer = client.get(f"/api/diffing/job/{job_id}/rows", params=(*query, *cursor))
         assert 200 == answer.status_code, answer.text
         pages.append(answer.json())
-        if pages[-1]["next"] is None:
+        if pages[-1]["next"] is None or len(pages) == most:
             return pages
         cursor = [("cursor", pages[-1]["next"])]
 
@@ -203,12 +205,15 @@ def test_pages_and_download_have_the_rows_that_are_asked_for(
     if rank:
         rows.sort(key=rank)  # a stable sort: equal rows stay in the order of the files
 
-    pages = pages_of(client, job_id, query)
+    # a page follows from the one before it: a filter can add nothing to that after two borders
+    most = math.inf if rank or not query else 3
+    pages = pages_of(client, job_id, query, most)
     whole = lines_of(client, f"/api/diffing/job/{job_id}/rows", [*query, ("format", "csv")])
 
     keys = [row["key"] for row in rows]
     found = [row for page in pages for row in page["rows"]]
-    assert keys == [[text or "" for text in row["key"].values()] for row in found]
+    assert min(len(keys), most * 50) == len(found)
+    assert keys[: len(found)] == [[text or "" for text in row["key"].values()] for row in found]
     assert keys == [[line[name] for name in KEY] for line in whole]
     assert [row["kind"] for row in rows] == [line["_change"] for line in whole]
     kinds = ("added", "changed", "removed")
