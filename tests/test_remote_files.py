@@ -35,7 +35,6 @@ from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from tests.bucket import NAME, SECRET, Bucket
 from tests.command_line import CHANGED, NEW, OLD, diffing, refused_by, run_here
-from tests.conftest import one_in
 from tests.service_under_test import Client, Program, Service
 from tests.test_cases import CASES, Case
 from tests.test_faults import wait_until
@@ -145,9 +144,21 @@ def test_python_takes_urls(bucket: Bucket) -> None:
         assert [("9", "x", "90"), (None, "c", "31")] == found.rows.fetchall()
 
 
-@pytest.mark.parametrize(
-    "case", one_in(100, [case for case in CASES if not case.refused]), ids=lambda case: case.name
-)
+def test_a_fetched_file_has_the_bytes_of_the_stored_one(bucket: Bucket, tmp_path: Path) -> None:
+    content = bytes(range(256)) * 10_000
+
+    copy = fetched(bucket.put("all-bytes.csv", content), tmp_path)
+
+    assert content == copy.path.read_bytes()
+
+
+# A case for each way to open a file. A copy has the bytes of its file, so no other case can differ.
+OPENED = {
+    case.input(side).suffix: case for case in CASES if not case.refused for side in ("old", "new")
+}
+
+
+@pytest.mark.parametrize("case", OPENED.values(), ids=OPENED)
 def test_a_fetched_file_gives_the_bytes_of_a_local_one(
     case: Case, bucket: Bucket, tmp_path: Path
 ) -> None:
