@@ -235,6 +235,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     on_servers = [
         pytest.param(name, marks=[] if name in always else [pytest.mark.slow])
         for name in ([] if has("on_files_alone") else mark.args)
+        if not (name == "redis" and has("without_queue"))
     ]
     metafunc.parametrize("backend", [*on_files, *on_servers], indirect=True, scope="module")
 

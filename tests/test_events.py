@@ -25,7 +25,7 @@ from tests.test_api import ABSURD_IDS, assert_problem
 from tests.test_faults import wait_until
 from tests.test_jobs_api import SUMMARY
 
-pytestmark = pytest.mark.on_servers("postgresql", "redis")
+pytestmark = pytest.mark.on_servers("postgresql")
 
 
 class Stream:
@@ -146,6 +146,7 @@ def test_a_browser_that_comes_again_after_the_end_is_sent_away(
     assert (204, b"") == (again.status_code, again.content)
 
 
+@pytest.mark.on_servers("postgresql", "redis")
 def test_a_real_job_is_followed_from_the_queue_to_its_result(
     service: Service, large_pair: LargePair
 ) -> None:

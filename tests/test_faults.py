@@ -84,6 +84,7 @@ def wait_until(true: Any, what: str, patience: float = PATIENCE_SECONDS) -> None
 # cancel
 
 
+@pytest.mark.without_queue
 def test_a_running_job_that_is_cancelled_ends_with_all_it_had(
     service: Service, large_pair: LargePair
 ) -> None:
@@ -109,6 +110,7 @@ def test_a_running_job_that_is_cancelled_ends_with_all_it_had(
     assert [] == nothing_of
 
 
+@pytest.mark.without_queue
 def test_a_job_is_looked_at_within_a_second_however_seldom_it_gives_signs_of_life(
     service: Service, large_pair: LargePair
 ) -> None:
@@ -124,6 +126,7 @@ def test_a_job_is_looked_at_within_a_second_however_seldom_it_gives_signs_of_lif
 # time-out
 
 
+@pytest.mark.on_files_alone
 @pytest.mark.parametrize("stopped", [False, True], ids=["running", "stopped"])
 def test_a_diff_that_takes_too_long_is_ended_and_says_so(
     service: Service, large_pair: LargePair, stopped: bool
@@ -172,6 +175,7 @@ def api_and_worker(shared: Service) -> tuple[Client, Program]:
     return shared.api_and_worker()
 
 
+@pytest.mark.on_files_alone
 @pytest.mark.parametrize("change", [append, touch, replace, remove])
 @pytest.mark.parametrize("side", one_in(2, ["old", "new"]))
 def test_a_job_whose_input_changes_fails_and_says_so(
@@ -200,6 +204,7 @@ def test_a_job_whose_input_changes_fails_and_says_so(
 # whoever dies, no child stays
 
 
+@pytest.mark.on_files_alone
 @pytest.mark.parametrize("stopped", [False, True], ids=["running", "stopped"])
 def test_no_diff_outlives_its_worker_not_even_a_stopped_one(
     service: Service, large_pair: LargePair, stopped: bool
@@ -230,6 +235,7 @@ def test_a_diff_ends_with_the_fork_server_and_is_tried_again_by_another(
     assert diff.pid not in {process.pid for process in service.running()}
 
 
+@pytest.mark.on_files_alone
 def test_the_kernel_would_take_the_diff_first_when_memory_runs_short(
     service: Service, large_pair: LargePair
 ) -> None:
@@ -246,6 +252,7 @@ def test_the_kernel_would_take_the_diff_first_when_memory_runs_short(
     assert "unlimited" not in line
 
 
+@pytest.mark.without_queue
 def test_a_memory_limit_that_is_too_small_fails_the_job_and_nothing_else(
     service: Service, large_pair: LargePair
 ) -> None:
@@ -313,6 +320,7 @@ def test_a_second_sigterm_to_serve_ends_both_at_once(
 # what dead attempts left
 
 
+@pytest.mark.without_queue
 def test_what_dead_attempts_left_is_swept_at_start_and_nothing_else_is(service: Service) -> None:
     service.write_small_pair()
     client, worker = service.api_and_worker()
@@ -355,6 +363,7 @@ def test_two_workers_started_together_on_a_dirty_database_do_each_job_once(
 # retention
 
 
+@pytest.mark.without_queue
 def test_a_job_that_ended_long_ago_is_removed_with_its_result(service: Service) -> None:
     service.write_small_pair()
     client, worker = service.api_and_worker()
@@ -482,6 +491,7 @@ def task_in(service: Service, scratch: Path) -> Task:
     )
 
 
+@pytest.mark.on_files_alone
 def test_what_the_system_refuses_a_diff_is_told_without_a_path(service: Service) -> None:
     service.write_small_pair()
     task = task_in(service, service.folder / "is not there")

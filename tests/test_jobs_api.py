@@ -16,7 +16,7 @@ from diffing.store.jobs import End, Jobs
 from tests.service_under_test import NEW, OLD, Client, Service
 from tests.test_api import assert_problem
 
-pytestmark = pytest.mark.on_servers("postgresql", "redis")
+pytestmark = pytest.mark.on_servers("postgresql")
 
 JOBS = "/api/diffing/jobs"
 SUMMARY = dict.fromkeys(

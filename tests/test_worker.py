@@ -107,6 +107,7 @@ def test_a_worker_of_two_threads_runs_two_diffs_at_once(
     assert "processing" == client.status_of(ids[0])["status"]
 
 
+@pytest.mark.without_queue
 def test_a_job_whose_worker_lives_is_not_taken_over_however_soon_others_are(
     service: Service, large_pair: LargePair
 ) -> None:
@@ -125,6 +126,7 @@ def test_a_job_whose_worker_lives_is_not_taken_over_however_soon_others_are(
     assert 1 == client.wait_for_success(job_id)["attempt"]
 
 
+@pytest.mark.without_queue
 def test_a_job_whose_process_takes_long_to_start_gives_signs_of_life(service: Service) -> None:
     service.write_small_pair()
     client, worker = service.api_and_worker()
@@ -222,6 +224,7 @@ def test_a_job_whose_worker_died_is_queued_until_it_had_its_attempts(reaping: Re
     assert reaping.jobs.claim(job_id) is None
 
 
+@pytest.mark.without_queue
 def test_a_job_is_not_taken_over_before_its_time(reaping: Reaping) -> None:
     job = reaping.jobs.claim(reaping.jobs.create(Submission("revenue")).id)
     assert job
@@ -232,6 +235,7 @@ def test_a_job_is_not_taken_over_before_its_time(reaping: Reaping) -> None:
     assert "processing" == reaping.jobs.get(job.id).status
 
 
+@pytest.mark.without_queue
 def test_a_reaper_that_slept_does_not_take_what_it_did_not_see_for_silence(
     reaping: Reaping,
 ) -> None:
@@ -244,6 +248,7 @@ def test_a_reaper_that_slept_does_not_take_what_it_did_not_see_for_silence(
     assert "queued" == reaping.jobs.get(job.id).status
 
 
+@pytest.mark.without_queue
 @pytest.mark.parametrize("hours", [-30_000, -1, 1, 30_000])
 def test_a_clock_that_jumps_neither_takes_a_job_away_nor_keeps_it(
     reaping: Reaping, hours: int
@@ -260,6 +265,7 @@ def test_a_clock_that_jumps_neither_takes_a_job_away_nor_keeps_it(
     assert "queued" == reaping.jobs.get(job.id).status
 
 
+@pytest.mark.without_queue
 def test_a_worker_whose_job_was_taken_over_can_change_nothing(reaping: Reaping) -> None:
     jobs = reaping.jobs
     lost = jobs.claim(jobs.create(Submission("revenue")).id)
@@ -275,6 +281,7 @@ def test_a_worker_whose_job_was_taken_over_can_change_nothing(reaping: Reaping) 
     assert held == jobs.get(lost.id)
 
 
+@pytest.mark.without_queue
 def test_a_job_that_gave_a_sign_of_life_is_not_taken_over(reaping: Reaping) -> None:
     jobs = reaping.jobs
     job = jobs.claim(jobs.create(Submission("revenue")).id)
@@ -294,6 +301,7 @@ def test_of_two_that_take_over_a_job_one_does(reaping: Reaping) -> None:
     assert [True, False] == [jobs.take_over(job) is not None for job in stale]
 
 
+@pytest.mark.without_queue
 @pytest.mark.parametrize("end", ["succeeded", "failed", "cancelled"])
 def test_a_job_that_ended_is_left_alone(service: Service, reaping: Reaping, end: str) -> None:
     jobs = reaping.jobs
@@ -349,6 +357,7 @@ def test_a_diff_that_was_killed_is_tried_again(service: Service, large_pair: Lar
     assert worker.saw("attempt 1: .*SIGKILL")
 
 
+@pytest.mark.without_queue
 def test_a_diff_that_is_killed_each_time_fails_says_why_and_makes_way(
     service: Service, large_pair: LargePair
 ) -> None:
@@ -371,6 +380,7 @@ def test_a_diff_that_is_killed_each_time_fails_says_why_and_makes_way(
     assert 1 == client.wait_for_success(after)["attempt"]
 
 
+@pytest.mark.without_queue
 def test_a_worker_that_comes_back_from_the_dead_changes_nothing(
     service: Service, large_pair: LargePair
 ) -> None:
@@ -390,6 +400,7 @@ def test_a_worker_that_comes_back_from_the_dead_changes_nothing(
     assert large_pair.result == client.result_of(job_id)
 
 
+@pytest.mark.without_queue
 def test_nothing_is_left_of_an_attempt_that_was_killed(
     service: Service, large_pair: LargePair
 ) -> None:
@@ -475,6 +486,7 @@ def test_serve_does_a_job_and_stops_when_told_to(service: Service) -> None:
     assert [] == service.running()
 
 
+@pytest.mark.on_files_alone
 def test_serve_lets_a_job_finish(service: Service, large_pair: LargePair) -> None:
     large_pair.put_into(service)
     serve = service.start("serve", "--port", "0")
@@ -486,6 +498,7 @@ def test_serve_lets_a_job_finish(service: Service, large_pair: LargePair) -> Non
     assert large_pair.result == service.result_file(1, 1).read_bytes()
 
 
+@pytest.mark.on_files_alone
 @pytest.mark.parametrize(("killed", "name"), [(" api ", "API"), (" worker ", "worker")])
 def test_serve_ends_when_one_of_its_two_does(service: Service, killed: str, name: str) -> None:
     serve = service.start("serve", "--port", "0", grace=600)
@@ -498,6 +511,7 @@ def test_serve_ends_when_one_of_its_two_does(service: Service, killed: str, name
     assert [] == service.running()
 
 
+@pytest.mark.on_files_alone
 def test_all_end_when_serve_is_killed(service: Service) -> None:
     serve = service.start("serve", "--port", "0")
     service.client_of(serve)
@@ -512,6 +526,7 @@ def test_all_end_when_serve_is_killed(service: Service) -> None:
 # what cannot start
 
 
+@pytest.mark.on_files_alone
 @pytest.mark.parametrize("command", ["api", "serve"])
 def test_a_port_in_use_is_one_line(service: Service, command: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -552,6 +567,7 @@ def test_a_database_that_is_none_is_one_line(service: Service, name: str) -> Non
     each_refuses(service)
 
 
+@pytest.mark.on_files_alone
 def test_a_catalogue_that_cannot_be_used_is_one_line(service: Service, tmp_path: Path) -> None:
     (tmp_path / "metrics.toml").write_text("[metric.revenue")
     each_refuses(service, metrics=tmp_path / "metrics.toml")
