@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from diffing import __version__
+from diffing.engine.connection import ENGINE
 from diffing.engine.key_hashes import FUNCTION, Hashes, KeyHashes, Shape
 
 # So many hashes are put together at once.
@@ -125,9 +127,14 @@ def read(path: Path, shape: Shape, most_rows: int) -> KeyHashes:
 
 
 def _head(shape: Shape) -> dict[str, object]:
-    """The hashes of a file depend on its records, and on these."""
+    """The hashes of a file depend on its records, and on these.
+
+    Copies of files that are not plain CSV depend on the release, those of Parquet on DuckDB, too.
+    """
     return {
         "function": FUNCTION,
+        "release": __version__,
+        "engine": ENGINE,
         "body": shape.layout.body,
         "columns": shape.layout.columns,
         "line_end": shape.layout.line_end.decode(),
