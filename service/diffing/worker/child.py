@@ -25,7 +25,8 @@ from diffing.engine.analysis.rows import Rows
 from diffing.engine.convert import convert
 from diffing.engine.diff import AnsweredBefore, Diff
 from diffing.engine.sql import SQL_DIR
-from diffing.files.fetch import Fetch, give_credentials
+from diffing.files.credentials import give_credentials
+from diffing.files.fetch import Fetch
 from diffing.files.results import Outputs
 from diffing.sandbox import landlock
 from diffing.sandbox.limits import Limits

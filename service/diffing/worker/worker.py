@@ -26,7 +26,7 @@ from diffing.core.remote_file import RemoteFile
 from diffing.core.settings import Settings
 from diffing.core.sizes import bytes_in
 from diffing.core.spec import DiffSpec, FetchSpec, KeptHashes
-from diffing.files.fetch import take_credentials
+from diffing.files.credentials import take_credentials
 from diffing.files.hash_cache import HashCache
 from diffing.files.inputs import Source
 from diffing.files.results import Outputs

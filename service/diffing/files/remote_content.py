@@ -1,0 +1,159 @@
+"""Files in buckets and on web servers, read in one version, with errors in our words."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from diffing.core.errors import (
+    BadInput,
+    BadSetting,
+    DiffingError,
+    InputChanged,
+    MissingInput,
+    OutOfDisk,
+    Unreachable,
+)
+from diffing.core.remote_file import RemoteFile
+
+# A request of each block pins the version. Larger blocks take more memory, and gain little time.
+BLOCK = 16 * 1024 * 1024
+_BUFFER = 1024 * 1024
+# A web server may be silent for so long, as may a bucket, to which s3fs sends each request again.
+_SILENT_SECONDS = 120
+# The marks of a version, in the words of s3fs, gcsfs and HTTP.
+_MARKS = (
+    *("ETag", "VersionId", "LastModified", "size"),
+    *("etag", "generation", "updated"),
+    *("Last-Modified", "Content-MD5", "Digest"),
+)
+_PACKAGES, _PACKAGE = {"gs": "gcsfs"}, "'diffing[s3]'"
+_ENCODED = re.compile(r"[!#-;=?-Z\[\]_a-z~]+")
+_GONE, _DENIED = (404, 410), (401, 403)
+
+Version = tuple[str | None, ...]
+"""What differs between versions of a file, as its store says it."""
+
+
+class RemoteContent:
+    """One remote file, by fsspec.
+
+    Args:
+        file: the remote file.
+
+    Raises:
+        ImportError: the package for its scheme is not installed.
+    """
+
+    def __init__(self, file: RemoteFile) -> None:
+        import fsspec  # the packages of stores are loaded only for a URL
+
+        self.name, self._url = file.name, file.url
+        self._is_web = file.is_on_the_web
+        options = _of_web(file.url) if self._is_web else {"use_listings_cache": False}
+        self._files: Any = fsspec.filesystem(file.scheme, skip_instance_cache=True, **options)
+
+    def facts(self) -> dict[str, Any]:
+        """The size, and the marks of the version."""
+        try:
+            return dict(self._files.info(self._url))
+        except FileNotFoundError as error:
+            # fsspec calls each fault of a web server a missing file
+            if self._is_web and error.__cause__:
+                raise error.__cause__ from None
+            raise
+
+    def opened(self) -> Any:
+        """The content. A web server sends it in one answer, a bucket in blocks of one version."""
+        if self._is_web:
+            return self._files.open(self._url, "rb", block_size=0)
+        return self._files.open(self._url, "rb", block_size=BLOCK, cache_type="none")
+
+    @contextmanager
+    def one_version(self, before: Version) -> Iterator[None]:
+        """A block in which the file must not change.
+
+        Raises:
+            InputChanged: it did. This replaces any other error of the block.
+        """
+        try:
+            yield
+        except OutOfDisk:
+            raise
+        except Exception as error:
+            # a silent store would be silent about its version, too
+            if "Timeout" not in type(error).__name__ and self._has_changed(before):
+                raise self._changed() from None
+            raise
+        if self._has_changed(before):
+            raise self._changed()
+
+    def _has_changed(self, before: Version) -> bool:
+        try:
+            return version_of(self.facts()) != before
+        except Exception as error:
+            if _is_missing(error):
+                return True
+            raise
+
+    def _changed(self) -> InputChanged:
+        return InputChanged(
+            f"{self.name} changed while it was fetched. "
+            "Start the job again when the file is complete."
+        )
+
+
+def _of_web(url: str) -> dict[str, Any]:
+    import aiohttp
+
+    # else a download ends after five minutes, proxies do not count, and a size may be that of gzip
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=_SILENT_SECONDS)
+    return {
+        "client_kwargs": {"timeout": timeout, "trust_env": True, "read_bufsize": _BUFFER},
+        "headers": {"Accept-Encoding": "identity"},
+        # a signature may not be that of the same URL with other escapes
+        "encoded": bool(_ENCODED.fullmatch(url)),
+    }
+
+
+def version_of(facts: dict[str, Any]) -> Version:
+    """The marks of the version among the facts of a file."""
+    return tuple(str(facts[mark]) if facts.get(mark) is not None else None for mark in _MARKS)
+
+
+@contextmanager
+def errors_explained(file: RemoteFile) -> Iterator[None]:
+    """A block whose errors are in our words: those of a library may contain credentials."""
+    try:
+        yield
+    except DiffingError:
+        raise
+    except ImportError:
+        raise BadSetting(
+            f"{file.name}: the package for such URLs is missing. "
+            f"Run pip install {_PACKAGES.get(file.scheme, _PACKAGE)}, "
+            "or download the file first, and name the copy."
+        ) from None
+    except Exception as error:  # noqa: BLE001 - each library has its own kinds
+        raise _explained(file, error) from None
+
+
+def _explained(file: RemoteFile, error: Exception) -> DiffingError:
+    status, kind = getattr(error, "status", None), type(error).__name__
+    if _is_missing(error):
+        return MissingInput(f"{file.name}: no such file. Check the URL, and put the file there.")
+    reason = f"HTTP status {status}" if status else kind
+    if status in _DENIED:
+        return BadInput(f"{file.name}: access denied: {reason}. Check the URL; it may be too old.")
+    if isinstance(error, PermissionError) or "Credential" in kind:
+        return BadInput(
+            f"{file.name}: access denied. Check the credentials in the environment, "
+            "such as AWS_PROFILE or AWS_ACCESS_KEY_ID, and what they permit."
+        )
+    return Unreachable(
+        f"{file.name}: cannot be fetched: {reason}. Check the URL and the network, and try again."
+    )
+
+
+def _is_missing(error: Exception) -> bool:
+    return isinstance(error, FileNotFoundError) or getattr(error, "status", None) in _GONE
