@@ -42,6 +42,21 @@ class Backend:
         return settings | ({"queue_url": self.queue} if self.queue else {})
 
 
+@dataclass(frozen=True)
+class OneForAll(Backend):
+    """A backend whose services share their tables and a bucket: they are hosts.
+
+    Args:
+        storage: URL of a folder in the bucket.
+    """
+
+    storage: str = ""
+
+    def settings_of(self, folder: Path) -> dict[str, Any]:  # noqa: ARG002 - they share all
+        """The settings of a host, whatever its folder."""
+        return super().settings_of(Path(self.storage)) | {"storage_url": self.storage}
+
+
 @contextmanager
 def own_backend(name: str) -> Iterator[Backend]:
     """A backend on servers of its own, until the end of the block.

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -72,6 +73,12 @@ class Bucket:
         data = content.encode() if isinstance(content, str) else content
         self._put(f"/{NAME}/{key}", data, {"x-amz-acl": "public-read"})
         return f"s3://{NAME}/{key}"
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys of the files whose keys begin like that."""
+        answer = self._client.get(f"/{NAME}?list-type=2&prefix={prefix}")
+        assert answer.is_success, answer.text
+        return re.findall("<Key>([^<]*)</Key>", answer.text)
 
     def remove(self, key: str) -> None:
         """Remove a file."""

@@ -236,7 +236,7 @@ class Service:
     """
 
     def __init__(self, folder: Path, backend: Backend = _FILES) -> None:
-        self.folder = folder
+        self.folder, self.backend = folder, backend
         self.settings = Settings(data_dir=folder, **backend.settings_of(folder))
         self._engines: list[sa.Engine] = []
         self._queues: list[JobQueue] = []
@@ -399,6 +399,8 @@ class Service:
         for name in ("database_url", "queue_url"):
             if url := getattr(self.settings, name):
                 environment[f"DIFFING_{name.upper()}"] = url.get_secret_value()
+        if self.settings.storage_url:
+            environment["DIFFING_STORAGE_URL"] = self.settings.storage_url
         return environment | {f"DIFFING_{k.upper()}": str(v) for k, v in settings.items()}
 
     def _started(self, start: Callable[[int], "subprocess.Popen[bytes] | Fork"]) -> Program:

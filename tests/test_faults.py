@@ -16,10 +16,10 @@ import pytest
 
 from diffing.core.catalogue import load_catalogue
 from diffing.core.errors import DiffFailed, Interrupted
+from diffing.core.input_file import InputFile
 from diffing.core.progress import Progress
 from diffing.core.settings import Settings
 from diffing.core.spec import DiffSpec
-from diffing.files.inputs import find_input
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from diffing.store.job import Submission
@@ -482,7 +482,7 @@ def test_a_diff_goes_on_while_the_jobs_table_cannot_be_written(
 def task_in(service: Service, scratch: Path) -> Task:
     """What the first attempt at a job of the metric revenue is to do."""
     metric = load_catalogue(None).find("revenue")
-    old, new = (find_input(n, service.settings.input_dir) for n in (metric.old, metric.new))
+    old, new = (InputFile(service.settings.input_dir / n, n) for n in (metric.old, metric.new))
     service.settings.make_folders()
     return Task(
         DiffSpec(old, new, metric.comparison),

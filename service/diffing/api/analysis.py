@@ -105,7 +105,7 @@ class Analyses:
             if status := await unfinished(self._backend, job, wanted, request, left):
                 return not_yet(replace(job, status=status))
         try:
-            file = await run_in_threadpool(made.path.open, "rb")
+            file = await run_in_threadpool(self._backend.storage.open, made.path)
         except FileNotFoundError:
             raise gone(job) from None
         suffix = made.path.suffix.removeprefix(".")
@@ -170,10 +170,11 @@ async def unfinished(
 
     Raises:
         ResultGone: the result was removed.
-        NotAcceptable, ConversionFailed, DatabaseUnavailable: as from `Formats.unfinished`.
+        NotAcceptable, ConversionFailed, DatabaseUnavailable, StorageUnavailable: as from
+            `Formats.unfinished`.
     """
     source = Outputs.of_attempt(wanted.path.parent, job.id, job.attempt).result
-    if not source or not await run_in_threadpool(source.exists):
+    if not source or not await run_in_threadpool(backend.storage.exists, source):
         raise gone(job)
     return await backend.formats.unfinished(wanted, request, seconds)
 

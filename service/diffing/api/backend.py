@@ -11,6 +11,8 @@ from diffing.core.catalogue import Catalogue, Metric
 from diffing.core.settings import Settings
 from diffing.files.inputs import InputState, state_of_input
 from diffing.files.kept import KeptFiles
+from diffing.files.storage import Storage, storage_of
+from diffing.files.uploads import remove_orphans
 from diffing.store.api_keys import ApiKeys
 from diffing.store.baselines import Baselines
 from diffing.store.conversions import Conversions
@@ -40,6 +42,7 @@ class Backend:
         kept: the files of these.
         watch: follows jobs for waiting requests.
         formats: gets results in other formats.
+        storage: the results, and the uploads.
         stopping: set when the process begins to stop, which ends long answers.
     """
 
@@ -55,12 +58,13 @@ class Backend:
     kept: KeptFiles
     watch: Watch[Job]
     formats: Formats
+    storage: Storage
     stopping: asyncio.Event
 
     def state_of_old(self, metric: Metric) -> InputState:
         """The old file that a new job of a metric would read, which may be an accepted one."""
         if metric.old != ACCEPTED:
-            return state_of_input(metric.old, self.settings.input_dir)
+            return state_of_input(metric.old, self.settings.inputs)
         newest = self.baselines.accepted(metric.id, 1)
         if not newest:
             return InputState(ACCEPTED)
@@ -72,13 +76,15 @@ class Backend:
 
     @classmethod
     def of(cls, settings: Settings, catalogue: Catalogue) -> Self:
-        """Open the databases of these settings.
+        """Open the databases and the storage of these settings.
 
         Raises:
-            BadSetting: a database cannot be used.
+            BadSetting, DatabaseUnavailable, DiskUnavailable: one of them cannot be used.
         """
-        engine = open_database(settings)
+        storage, engine = storage_of(settings), open_database(settings)
         jobs, conversions = Jobs(engine), Conversions(engine)
+        if settings.storage:  # this host may have no worker, which would do it
+            remove_orphans(settings.uploads_dir, jobs.uploads)
         stopping, slots = asyncio.Event(), asyncio.Semaphore(MOST_WAITING)
         return cls(
             settings=settings,
@@ -96,6 +102,8 @@ class Backend:
                 conversions,
                 JobQueue(settings, engine, name=CONVERSIONS),
                 Watch(conversions.of_ids, stopping, slots),
+                storage,
             ),
+            storage=storage,
             stopping=stopping,
         )

@@ -19,6 +19,7 @@ from diffing.core.catalogue import Metric
 from diffing.core.errors import Conflict, ContentGone, MissingInput, UnknownMetric, Unprocessable
 from diffing.core.input_file import InputFile
 from diffing.core.text import faults
+from diffing.files.kept import require_one_disk
 from diffing.store.baselines import Acceptance, Pin
 from diffing.store.job import Job, Status
 from diffing.store.job_inputs import new_file
@@ -158,6 +159,7 @@ class BaselineViews:
             Conflict: the job is of another metric, has not succeeded, or its file has changed.
             DiskUnavailable: the file cannot be kept.
         """
+        require_one_disk(self._backend.settings)
         job = self._backend.jobs.get(job_id)
         if job.metric != metric.id:
             of = f"of the metric {job.metric}" if job.metric else "a one-off diff"

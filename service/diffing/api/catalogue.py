@@ -49,7 +49,7 @@ class CatalogueViews:
             **metric.model_dump(mode="json", include=set(Comparison.model_fields)),
             "accept": metric.accept,
             "old": _file(self._backend.state_of_old(metric)),
-            "new": _file(state_of_input(metric.new, self._backend.settings.input_dir)),
+            "new": _file(state_of_input(metric.new, self._backend.settings.inputs)),
         }
 
 

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from diffing.api.watch import Watch
 from diffing.core.errors import ConversionFailed, DiffingError, NotAcceptable, ResultGone
+from diffing.files.storage import Storage
 from diffing.store.conversions import Conversion, Conversions
 from diffing.store.job import Status
 from diffing.store.queue import JobQueue
@@ -39,12 +40,20 @@ class Formats:
         conversions: the conversions table.
         queue: of conversion ids.
         watch: follows conversions for waiting requests.
+        storage: where the files appear.
     """
 
-    def __init__(self, conversions: Conversions, queue: JobQueue, watch: Watch[Conversion]) -> None:
+    def __init__(
+        self,
+        conversions: Conversions,
+        queue: JobQueue,
+        watch: Watch[Conversion],
+        storage: Storage,
+    ) -> None:
         self._conversions = conversions
         self._queue = queue
         self._watch = watch
+        self._storage = storage
 
     async def unfinished(self, wanted: Wanted, request: Request, seconds: float) -> Status | None:
         """Wait for a file; None if it exists, else the status of its conversion.
@@ -59,13 +68,14 @@ class Formats:
             ResultGone: the CSV was removed.
             ConversionFailed: it timed out, or the machine failed.
             DatabaseUnavailable: the conversion was not queued.
+            StorageUnavailable: the bucket with the files does not answer.
         """
-        if await run_in_threadpool(wanted.path.exists):
+        if await run_in_threadpool(self._storage.exists, wanted.path):
             return None
         conversion = await run_in_threadpool(self._conversion, wanted)
         await self._watch.until_end(conversion.id, request, seconds)
         left = await run_in_threadpool(self._conversions.of_ids, [conversion.id])
-        if await run_in_threadpool(wanted.path.exists):
+        if await run_in_threadpool(self._storage.exists, wanted.path):
             return None
         if not left:  # its worker is stopping
             return Status.QUEUED

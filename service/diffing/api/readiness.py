@@ -21,7 +21,7 @@ Checks = dict[str, dict[str, str]]
 
 
 class Readiness:
-    """Checks database, queue, disk, kept files, workers and catalogue, each in its own thread.
+    """Checks database, queue, disk, workers and more, each in its own thread.
 
     Args:
         backend: these parts.
@@ -33,6 +33,7 @@ class Readiness:
         self._queue = backend.queue
         self._metrics = backend.catalogue
         self._files = backend.kept
+        self._storage = backend.storage
         self._looks = {
             "database": _Look(self._database),
             "queue": _Look(self._can_be_read),
@@ -41,6 +42,8 @@ class Readiness:
             "worker": _Look(self._worker),
             "catalogue": _Look(self._catalogue),
         }
+        if self._settings.storage:
+            self._looks["storage"] = _Look(self._storage.look)
 
     async def checks(self) -> Checks:
         """The status of each part, ok, warning or failed, with a detail for people."""

@@ -83,15 +83,16 @@ class Results:
         outputs = Outputs.of_attempt(self._backend.settings.results_dir, job.id, job.attempt)
         source: Path = getattr(outputs, output.field)
         target = source.with_suffix(f".{suffix}")
+        opened = self._backend.storage.open
         try:
-            file = await run_in_threadpool(source.open, "rb")
+            file = await run_in_threadpool(opened, source)
             if suffix != "csv":
                 file.close()
                 wanted, left = Wanted(target, job.summary[output.count]), until - time.monotonic()
                 formats = self._backend.formats
                 if status := await formats.unfinished(wanted, request, left):
                     return not_yet(replace(job, status=status))
-                file = await run_in_threadpool(target.open, "rb")
+                file = await run_in_threadpool(opened, target)
         except FileNotFoundError:
             raise ResultGone(f"The result of job {job.id} was removed. Start a new job.") from None
         download = Download(

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ from diffing.core.errors import (
 )
 from diffing.core.input_file import InputFile
 from diffing.files.inputs import Source, find_input, find_inputs, new_of, old_of
+from diffing.files.kept import require_one_disk
 from diffing.files.uploads import Upload
 from diffing.store.job import FINISHED, Job, Submission
 
@@ -82,7 +83,7 @@ def _uploaded(upload: Upload) -> tuple[InputFile, InputFile]:
 
 def _recorded(file: Source) -> str | None:
     """The name of a file for the jobs table; None for a URL, which the catalogue keeps."""
-    return file.name if isinstance(file, InputFile) else None
+    return file.name if isinstance(file, InputFile) else file.label
 
 
 def is_fresh(request: Request) -> bool:
@@ -168,7 +169,8 @@ class Submissions:
         Raises:
             NotFound: the metric is unknown, or an input file is missing.
             BadArgument, Unprocessable, UnsupportedBody, TooLarge: the body is invalid.
-            QueueFull, KeyReused, DiskUnavailable, DatabaseUnavailable: it cannot be recorded.
+            QueueFull, KeyReused, DiskUnavailable, DatabaseUnavailable, StorageUnavailable: it
+                cannot be recorded.
         """
         owner, settings = caller_of(request).owner, self._backend.settings
         fresh = is_fresh(request)
@@ -242,7 +244,7 @@ class Submissions:
             fresh=asked.fresh,
         )
         try:
-            with body.upload.kept() if body.upload else nullcontext():
+            with self._keeping(body.upload):
                 job = jobs.create(submission, self._backend.settings.max_queued)
         except KeyReused:
             # the same request came twice at once, and the other one was first
@@ -251,6 +253,9 @@ class Submissions:
             raise
         self._queue(job)
         return job
+
+    def _keeping(self, upload: Upload | None) -> AbstractContextManager[None]:
+        return self._backend.storage.keeping(upload) if upload else nullcontext()
 
     def _known(self, asked: _Asked, digest: str | None) -> Job | None:
         """The job of an Idempotency-Key; None without one."""
@@ -268,7 +273,7 @@ class Submissions:
         """The files: sent, named, or those of the metric. Only old may be missing."""
         if upload:
             return _uploaded(upload)
-        folder = self._backend.settings.input_dir
+        folder = self._backend.settings.inputs
         if metric and not (options.old or options.new):
             return find_inputs(metric, folder, may_be_missing)
         old: Source = (
@@ -292,11 +297,13 @@ class Submissions:
         """The kept file, the new one, and the comparison of both.
 
         Raises:
+            Conflict: the service has no kept files.
             UnknownPin: the metric has no such pin.
             MissingInput: the new file is missing.
         """
+        require_one_disk(self._backend.settings)
         baseline = self._backend.baselines.named(metric.id, options.old or metric.old)
-        folder = self._backend.settings.input_dir
+        folder = self._backend.settings.inputs
         new = find_input(options.new, folder) if options.new else new_of(metric, folder)
         chosen = against(baseline, comparison or metric.comparison)
         return self._backend.kept.file_of(baseline), new, chosen

@@ -310,5 +310,5 @@ def _with_those_of(
         )
     if old and new:
         return old, new
-    found = find_inputs(entry, settings.input_dir, comparison.old_may_be_missing)
+    found = find_inputs(entry, settings.inputs, comparison.old_may_be_missing)
     return old or found[0], new or found[1]

@@ -75,7 +75,7 @@ def metrics(data_dir: DataDir = None, metrics: Metrics = None) -> None:
     settings = load_settings(data_dir=data_dir, metrics=metrics)
     for metric in load_catalogue(settings.metrics).metrics.values():
         try:
-            found = find_inputs(metric, settings.input_dir, metric.old_may_be_missing)
+            found = find_inputs(metric, settings.inputs, metric.old_may_be_missing)
             files = ", ".join(path.name for path in found)
         except MissingInput as missing:
             files = missing.detail

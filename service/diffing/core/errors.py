@@ -31,7 +31,8 @@ DiffingError
 │   ├── ConversionFailed
 │   ├── NotReady      a part of the service does not work
 │   ├── DiskUnavailable
-│   └── DatabaseUnavailable
+│   ├── DatabaseUnavailable
+│   └── StorageUnavailable
 ├── Refused           a remote service refused a request; the text is its own
 ├── Unreachable       a remote service does not answer
 ├── BadInput          a CSV file is invalid, or lacks a column
@@ -244,6 +245,10 @@ class ConversionFailed(Unavailable):
 
 class DatabaseUnavailable(Unavailable):
     title = "Database unavailable"
+
+
+class StorageUnavailable(Unavailable):
+    title = "Storage unavailable"
 
 
 class Refused(DiffingError):

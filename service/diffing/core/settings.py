@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from diffing.core.errors import BadSetting
+from diffing.core.remote_file import RemoteFolder
 from diffing.core.sizes import bytes_in, memory_of_machine
 
 # More than any useful wait, and within the range of every clock and timer.
@@ -64,6 +65,15 @@ class Settings(BaseModel):
         None,
         description="queue of the jobs on Redis, `redis://…`, or PostgreSQL, `postgresql://…`; "
         "default: the database of `DIFFING_DATABASE_URL`, else a file in the data folder",
+    )
+    storage_url: str | None = Field(
+        None,
+        description="bucket that many hosts share, `s3://bucket/folder`, with `input/`, "
+        "`uploads/` and `results/` in it; default: the data folder",
+    )
+    cache_limit: Annotated[int, Field(ge=0)] = Field(
+        10_000_000_000,
+        description="most bytes of results that an API keeps of the bucket on its disk",
     )
     metrics: Path | None = Field(
         default_factory=lambda given: _in_data_folder(given.get("data_dir")),
@@ -171,6 +181,25 @@ class Settings(BaseModel):
             raise PydanticCustomError("url", f"the URL must begin with {beginnings}")
         return url
 
+    @field_validator("storage_url")
+    @classmethod
+    def _names_a_store(cls, url: str | None) -> str | None:
+        try:
+            return RemoteFolder.of(url).url if url else None
+        except ValueError as error:
+            # a plain error would repeat the URL
+            raise PydanticCustomError("url", f"the URL {error}") from None
+
+    @property
+    def storage(self) -> RemoteFolder | None:
+        """The folder in a bucket that many hosts share; None for the data folder."""
+        return RemoteFolder(self.storage_url) if self.storage_url else None
+
+    @property
+    def inputs(self) -> Path | RemoteFolder:
+        """The folder of the metrics' files, wherever it is."""
+        return self.storage.folder("input") if self.storage else self.input_dir
+
     @property
     def queue_server(self) -> SecretStr | None:
         """The URL of the server with the queue; None for a file."""
@@ -216,6 +245,11 @@ class Settings(BaseModel):
         """The SQLite file of the queue."""
         return self.data_dir / "queue.sqlite3"
 
+    @property
+    def cache_dir(self) -> Path:
+        """The folder of what APIs keep of a bucket."""
+        return self.data_dir / "cache"
+
     def scratch_dir(self, job_id: int, attempt: int) -> Path:
         """The folder in which an attempt spills and unpacks."""
         return self.tmp_dir / f"{job_id}.{attempt}"
@@ -245,6 +279,11 @@ class Settings(BaseModel):
         if self.queue_url and not self.database_url:
             raise BadSetting(
                 "DIFFING_QUEUE_URL: a shared queue needs a shared database. "
+                "Set DIFFING_DATABASE_URL, too."
+            )
+        if self.storage_url and not self.database_url:
+            raise BadSetting(
+                "DIFFING_STORAGE_URL: hosts that share files need to share the jobs. "
                 "Set DIFFING_DATABASE_URL, too."
             )
         memory, machine = bytes_in(self.memory_share), memory_of_machine()

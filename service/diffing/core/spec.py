@@ -1,6 +1,6 @@
 """The orders that the command line and the worker give to the engine."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from diffing.core.comparison import Comparison
 from diffing.core.dialect import PLAIN, FullDialect
 from diffing.core.input_file import InputFile
-from diffing.core.remote_file import RemoteFile
+from diffing.core.remote_file import RemoteFile, RemoteFolder
 from diffing.core.row_query import RowQuery
 
 Contents = tuple[str | None, str | None]
@@ -50,6 +50,50 @@ class KeptHashes:
 
     folder: Path
     of_new: Path
+
+
+@dataclass(frozen=True)
+class BringSpec:
+    """The order to copy files of the storage to this machine, under their names.
+
+    Args:
+        files: the remote files by the names of their copies.
+        folder: for the copies.
+        credentials: variables for the environment of the process.
+    """
+
+    word: ClassVar = "fetch"
+
+    files: Mapping[str, RemoteFile]
+    folder: Path
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The files that it reads on this machine: none."""
+        return []
+
+
+@dataclass(frozen=True)
+class PublishSpec:
+    """The order to copy files of this machine to the storage, under their names.
+
+    Args:
+        files: the files, in the order in which they appear there.
+        folder: in the storage.
+        credentials: variables for the environment of the process.
+    """
+
+    word: ClassVar = "publication"
+
+    files: Sequence[Path]
+    folder: RemoteFolder
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The files that it reads."""
+        return [*self.files]
 
 
 @dataclass(frozen=True)
@@ -227,6 +271,9 @@ class RowsSpec:
         """The files that it reads."""
         return [self.changes, self.detail]
 
+
+StorageSpec = BringSpec | PublishSpec
+"""An order that moves files between this machine and the storage that hosts share."""
 
 MadeSpec = AnalysisSpec | CellsSpec | ChangesSpec | RowsSpec
 """An order for what a worker makes of a result."""

@@ -6,19 +6,22 @@ from typing import BinaryIO
 
 from diffing.core.errors import (
     BadInput,
-    DiffingError,
     MissingInput,
     OutOfDisk,
     Unreachable,
-    is_disk_full,
-    of_os,
 )
-from diffing.core.input_file import InputFile
+from diffing.core.input_file import PACKED, InputFile
 from diffing.core.progress import Progress
 from diffing.core.remote_file import RemoteFile
 from diffing.csvfiles.archives import Room, kept_if_whole
 from diffing.csvfiles.recognise import LOOKED_AT, suffix_of
-from diffing.files.remote_content import BLOCK, RemoteContent, errors_explained, version_of
+from diffing.files.remote_content import (
+    BLOCK,
+    RemoteContent,
+    append,
+    errors_explained,
+    version_of,
+)
 
 
 class Fetch:
@@ -66,19 +69,38 @@ class Fetch:
         """
         copy = self._folder / f"{side}.csv"
         try:
-            with (
-                kept_if_whole(self._folder) as part,
-                part.open("wb") as into,
-                errors_explained(file),
-            ):
-                self._copy(RemoteContent(file), into, on_progress)
+            found = _unpacked_or_packed(file) if file.may_be_packed else file
+            part = self._part(found, on_progress)
         except MissingInput:
             if may_be_missing:
                 return InputFile(copy, PurePath(file.name).name)
             raise
         with part.open("rb") as content:
             start = content.read(LOOKED_AT)
-        return InputFile(part.rename(f"{copy}{suffix_of(start)}"), file.name)
+        return InputFile(part.rename(f"{copy}{suffix_of(start)}"), found.name)
+
+    def copy_as(self, name: str, file: RemoteFile) -> Path:
+        """Copy a file, and give the copy a name.
+
+        Args:
+            name: of the copy.
+            file: the remote one.
+
+        Raises:
+            MissingInput, InputChanged, BadInput, BadSetting, Unreachable, OutOfDisk: as from
+                `copy`.
+        """
+        return self._part(file, lambda _: None).rename(self._folder / name)
+
+    def _part(self, file: RemoteFile, on_progress: Callable[[Progress], object]) -> Path:
+        """A whole copy, which has no name yet."""
+        with (
+            kept_if_whole(self._folder) as part,
+            part.open("wb") as into,
+            errors_explained(file),
+        ):
+            self._copy(RemoteContent(file), into, on_progress)
+        return part
 
     def _copy(
         self, store: RemoteContent, into: BinaryIO, on_progress: Callable[[Progress], object]
@@ -94,7 +116,7 @@ class Fetch:
             while block := source.read(BLOCK):
                 size += len(block)
                 room.require(size, len(block))
-                _append(into, block)
+                append(into, block)
                 if size // BLOCK > (size - len(block)) // BLOCK:
                     on_progress(Progress("fetching", size, total))
         if total not in (None, size):
@@ -103,6 +125,32 @@ class Fetch:
                 "and check the network."
             )
         self.bytes += size
+
+
+def _unpacked_or_packed(file: RemoteFile) -> RemoteFile:
+    """The file with a name, or the only one that has the suffix of a packed file, too.
+
+    Raises:
+        MissingInput: none of them exists, or several packed ones do.
+    """
+    if _exists(file):
+        return file
+    packed = [one for suffix in PACKED if _exists(one := file.with_suffix(suffix))]
+    if len(packed) > 1:
+        raise MissingInput(
+            f"{file.name} does not exist, but {' and '.join(one.name for one in packed)} do. "
+            "Remove one of them."
+        )
+    return packed[0] if packed else file
+
+
+def _exists(file: RemoteFile) -> bool:
+    with errors_explained(file):
+        try:
+            RemoteContent(file).facts()
+        except FileNotFoundError:
+            return False
+    return True
 
 
 class _Room:
@@ -122,17 +170,3 @@ class _Room:
                 f"{self._name}: its copy needs more disk space than DIFFING_TEMP_LIMIT. Raise it."
             )
         self._room.require(size if more is None else more)
-
-
-def _append(into: BinaryIO, block: bytes) -> None:
-    try:
-        into.write(block)
-        into.flush()
-    except OSError as error:
-        raise _of_disk(error) from error
-
-
-def _of_disk(error: OSError) -> DiffingError:
-    if is_disk_full(error):
-        return OutOfDisk("The disk is full. Free some space and start the job again.")
-    return of_os(error)

@@ -8,11 +8,14 @@ from diffing.core.baseline import ACCEPTED
 from diffing.core.catalogue import Metric
 from diffing.core.errors import MissingInput
 from diffing.core.input_file import PACKED, InputFile
-from diffing.core.remote_file import RemoteFile, is_url
+from diffing.core.remote_file import RemoteFile, RemoteFolder, is_url
 from diffing.core.text import shown
 
 Source = InputFile | RemoteFile
 """A file to compare, on this machine or on another one."""
+
+Folder = Path | RemoteFolder
+"""A folder of inputs, on this machine or in a bucket. A bucket is not looked into: a job does."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class InputState:
         return self.bytes is None and not self.is_remote
 
 
-def state_of_input(name: str, folder: Path) -> InputState:
+def state_of_input(name: str, folder: Folder) -> InputState:
     """The state of an input file, which may be compressed even if its name is not.
 
     Args:
@@ -46,8 +49,10 @@ def state_of_input(name: str, folder: Path) -> InputState:
     """
     if is_url(name):
         return InputState(RemoteFile.of(name).name, is_remote=True)
+    if isinstance(folder, RemoteFolder):
+        return InputState(name, is_remote=True)
     try:
-        path = find_input(name, folder).path
+        path = _find_here(name, folder, "", may_be_missing=False).path
         found = path.stat()
     except (MissingInput, FileNotFoundError):
         return InputState(name)
@@ -55,7 +60,7 @@ def state_of_input(name: str, folder: Path) -> InputState:
 
 
 def find_inputs(
-    metric: Metric, folder: Path, old_may_be_missing: bool = False
+    metric: Metric, folder: Folder, old_may_be_missing: bool = False
 ) -> tuple[Source, Source]:
     """A metric's old and new file. An accepted file is not looked for.
 
@@ -68,11 +73,11 @@ def find_inputs(
         MissingInput: as from `find_input`.
     """
     if metric.old == ACCEPTED:  # the service keeps it
-        return InputFile(folder / ACCEPTED, ACCEPTED), new_of(metric, folder)
+        return InputFile(Path(ACCEPTED), ACCEPTED), new_of(metric, folder)
     return old_of(metric, folder, may_be_missing=old_may_be_missing), new_of(metric, folder)
 
 
-def old_of(metric: Metric, folder: Path, *, may_be_missing: bool = False) -> Source:
+def old_of(metric: Metric, folder: Folder, *, may_be_missing: bool = False) -> Source:
     """A metric's old file, which is not an accepted one. The arguments are those of `find_input`.
 
     Raises:
@@ -84,7 +89,7 @@ def old_of(metric: Metric, folder: Path, *, may_be_missing: bool = False) -> Sou
     return find_input(metric.old, folder, words, may_be_missing=may_be_missing)
 
 
-def new_of(metric: Metric, folder: Path) -> Source:
+def new_of(metric: Metric, folder: Folder) -> Source:
     """A metric's new file. The arguments are those of `find_input`.
 
     Raises:
@@ -96,8 +101,8 @@ def new_of(metric: Metric, folder: Path) -> Source:
 
 
 def find_input(
-    name: str, folder: Path, of_metric: str = "", *, may_be_missing: bool = False
-) -> InputFile:
+    name: str, folder: Folder, of_metric: str = "", *, may_be_missing: bool = False
+) -> Source:
     """An input file, which may be compressed even if its name is not.
 
     It may be a link to another file in the folder. The folder may be a link to anywhere.
@@ -111,6 +116,12 @@ def find_input(
     Raises:
         MissingInput: the file is missing, leads out of the folder, or could be either of two.
     """
+    if isinstance(folder, RemoteFolder):
+        return folder.file(name, may_be_packed=True)
+    return _find_here(name, folder, of_metric, may_be_missing)
+
+
+def _find_here(name: str, folder: Path, of_metric: str, may_be_missing: bool) -> InputFile:
     path = _find(name, folder, of_metric, may_be_missing)
     if not path.resolve().is_relative_to(folder.resolve()):
         raise MissingInput(

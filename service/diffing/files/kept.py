@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, cast
 from diffing.core.baseline import ACCEPTED, Baseline
 from diffing.core.errors import (
     CannotWrite,
+    Conflict,
     ContentGone,
     DiskUnavailable,
     MissingInput,
@@ -22,6 +23,7 @@ from diffing.core.errors import (
     is_disk_full,
 )
 from diffing.core.input_file import PACKED, InputFile
+from diffing.core.settings import Settings
 from diffing.files.publish import is_being_written, is_part, published
 
 if sys.version_info >= (3, 14):
@@ -39,6 +41,19 @@ _PACKING: dict[int, int] = {
     CompressionParameter.checksum_flag: 1,
 }
 _FULL = "Too little disk space is free to keep a file. Free some space, and try again."
+
+
+def require_one_disk(settings: Settings) -> None:
+    """Refuse kept files to hosts with disks of their own.
+
+    Raises:
+        Conflict: they share a bucket.
+    """
+    if settings.storage:
+        raise Conflict(
+            "Accepted files and pins are on the disk of one host, so they need a service without "
+            "DIFFING_STORAGE_URL. Name the old file instead."
+        )
 
 
 @dataclass(frozen=True)

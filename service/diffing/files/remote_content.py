@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 
 from diffing.core.errors import (
     BadInput,
@@ -13,8 +13,10 @@ from diffing.core.errors import (
     MissingInput,
     OutOfDisk,
     Unreachable,
+    is_disk_full,
+    of_os,
 )
-from diffing.core.remote_file import RemoteFile
+from diffing.core.remote_file import RemoteFile, RemoteFolder
 
 # A request of each block pins the version. Larger blocks take more memory, and gain little time.
 BLOCK = 16 * 1024 * 1024
@@ -27,12 +29,13 @@ _MARKS = (
     *("etag", "generation", "updated"),
     *("Last-Modified", "Content-MD5", "Digest"),
 )
-_PACKAGES, _PACKAGE = {"gs": "gcsfs"}, "'diffing[s3]'"
+_MODULES = {"s3": "s3fs", "gs": "gcsfs", "abfs": "adlfs"}
+_PACKAGES, _PACKAGE = {"gs": "gcsfs", "abfs": "adlfs"}, "'diffing[s3]'"
 _ENCODED = re.compile(r"[!#-;=?-Z\[\]_a-z~]+")
 _GONE, _DENIED = (404, 410), (401, 403)
 
 Version = tuple[str | None, ...]
-"""What differs between versions of a file, as its store says it."""
+"""The marks by which a store tells versions of a file apart."""
 
 
 class RemoteContent:
@@ -40,18 +43,22 @@ class RemoteContent:
 
     Args:
         file: the remote file.
+        store: a file system of fsspec, which has it; None for one of its own.
 
     Raises:
         ImportError: the package for its scheme is not installed.
     """
 
-    def __init__(self, file: RemoteFile) -> None:
-        import fsspec  # the packages of stores are loaded only for a URL
-
+    def __init__(self, file: RemoteFile, store: Any = None) -> None:
         self.name, self._url = file.name, file.url
         self._is_web = file.is_on_the_web
+        self._files: Any = store or self._own_store(file)
+
+    def _own_store(self, file: RemoteFile) -> Any:
+        import fsspec  # the packages of stores are loaded only for a URL
+
         options = _of_web(file.url) if self._is_web else {"use_listings_cache": False}
-        self._files: Any = fsspec.filesystem(file.scheme, skip_instance_cache=True, **options)
+        return fsspec.filesystem(file.scheme, skip_instance_cache=True, **options)
 
     def facts(self) -> dict[str, Any]:
         """The size, and the marks of the version."""
@@ -121,6 +128,35 @@ def version_of(facts: dict[str, Any]) -> Version:
     return tuple(str(facts[mark]) if facts.get(mark) is not None else None for mark in _MARKS)
 
 
+def append(into: BinaryIO, block: bytes) -> None:
+    """Write a block of a copy, and notice a full disk at once.
+
+    Raises:
+        OutOfDisk, DiffFailed: it cannot be written.
+    """
+    try:
+        into.write(block)
+        into.flush()
+    except OSError as error:
+        raise _of_disk(error) from error
+
+
+def _of_disk(error: OSError) -> DiffingError:
+    if is_disk_full(error):
+        return OutOfDisk("The disk is full. Free some space and start the job again.")
+    return of_os(error)
+
+
+def modules_for(folder: RemoteFolder | None) -> list[str]:
+    """The modules that load slowly and that the files of a folder need; None needs none."""
+    return [_MODULES[folder.scheme]] if folder else []
+
+
+def package_for(scheme: str) -> str:
+    """The package to install for the URLs of a scheme."""
+    return _PACKAGES.get(scheme, _PACKAGE)
+
+
 @contextmanager
 def errors_explained(file: RemoteFile) -> Iterator[None]:
     """A block whose errors are in our words: those of a library may contain credentials."""
@@ -131,7 +167,7 @@ def errors_explained(file: RemoteFile) -> Iterator[None]:
     except ImportError:
         raise BadSetting(
             f"{file.name}: the package for such URLs is missing. "
-            f"Run pip install {_PACKAGES.get(file.scheme, _PACKAGE)}, "
+            f"Run pip install {package_for(file.scheme)}, "
             "or download the file first, and name the copy."
         ) from None
     except Exception as error:  # noqa: BLE001 - each library has its own kinds
@@ -140,6 +176,8 @@ def errors_explained(file: RemoteFile) -> Iterator[None]:
 
 def _explained(file: RemoteFile, error: Exception) -> DiffingError:
     status, kind = getattr(error, "status", None), type(error).__name__
+    if _is_missing(error) and file.label is not None:
+        return MissingInput(f"{file.name}: no such file in the storage. Put it there.")
     if _is_missing(error):
         return MissingInput(f"{file.name}: no such file. Check the URL, and put the file there.")
     reason = f"HTTP status {status}" if status else kind

@@ -26,6 +26,12 @@ ANALYSIS_VERSION = 3
 CHANGES_VERSION = 1
 """The version of the file of changes, in the same way."""
 
+ANSWERS_KEPT_SECONDS = 3600
+"""The age of answers to questions for rows. They are made anew when they are asked for again."""
+
+MOST_ANSWERS = {".json": 200, ".csv": 3}
+"""The most answers of one result: pages, and downloads."""
+
 OutputName = Literal["result", "detail", "removed"]
 DIALECTS: dict[OutputName, Literal["old_dialect", "new_dialect"]] = {
     "result": "new_dialect",

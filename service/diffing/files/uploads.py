@@ -7,7 +7,7 @@ import re
 import secrets
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -93,6 +93,16 @@ class Upload:
         return found
 
     @contextmanager
+    def staying(self) -> Iterator[None]:
+        """A block during which the files stay.
+
+        Raises:
+            DiskUnavailable: the files were removed.
+        """
+        with self._open():
+            yield
+
+    @contextmanager
     def kept(self) -> Iterator[None]:
         """A block that records a job. If it succeeds, the files belong to that job.
 
@@ -124,13 +134,15 @@ class Upload:
             yield
 
 
-def files_of(folder: Path, name: str) -> tuple[Path, Path]:
-    """The paths of the old and new file of a kept upload, even if they are missing."""
-    old, new = (
-        next(iter((folder / name).glob(f"{side}.csv*")), folder / name / f"{side}.csv")
-        for side in SIDES
-    )
-    return old, new
+def file_of(folder: Path, name: str, side: str) -> Path:
+    """The path of a file of a kept upload, even if it is missing."""
+    found = (folder / name).glob(f"{side}.csv*")
+    return next(iter(found), folder / name / f"{side}.csv")
+
+
+def key_of(name: str, side: str) -> str:
+    """The name of a file of an upload in a storage that hosts share."""
+    return f"uploads/{name}/{side}"
 
 
 def names_in(folder: Path) -> set[str]:
@@ -141,6 +153,21 @@ def names_in(folder: Path) -> set[str]:
 def remove(folder: Path, name: str) -> None:
     """Remove the upload of a job that ended."""
     shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def remove_orphans(folder: Path, of_jobs: Callable[[Iterable[str]], set[str]]) -> None:
+    """Remove the uploads in a folder that belong to no job, and that no process writes.
+
+    Args:
+        folder: of uploads.
+        of_jobs: gives those of some uploads that belong to jobs.
+    """
+    names = names_in(folder)
+    for name in names - of_jobs(names):
+        with at_rest(folder, name) as is_at_rest:
+            # its writer may have recorded a job before it was locked
+            if is_at_rest and not of_jobs([name]):
+                remove(folder, name)
 
 
 @contextmanager

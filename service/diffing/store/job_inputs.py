@@ -34,11 +34,10 @@ def old_file(
         MissingInput: as from `find_input`.
     """
     if job.upload:
-        path, _ = uploads.files_of(settings.uploads_dir, job.upload)
-        return InputFile(path, job.old or path.name)
+        return _uploaded(settings, job.upload, "old", job.old)
     if metric and not job.old:
-        return old_of(metric, settings.input_dir, may_be_missing=may_be_missing)
-    return find_input(job.old or "", settings.input_dir, may_be_missing=may_be_missing)
+        return old_of(metric, settings.inputs, may_be_missing=may_be_missing)
+    return find_input(job.old or "", settings.inputs, may_be_missing=may_be_missing)
 
 
 def new_file(settings: Settings, job: Job, metric: Metric | None) -> Source:
@@ -53,8 +52,14 @@ def new_file(settings: Settings, job: Job, metric: Metric | None) -> Source:
         MissingInput: as from `find_input`.
     """
     if job.upload:
-        _, path = uploads.files_of(settings.uploads_dir, job.upload)
-        return InputFile(path, job.new or path.name)
+        return _uploaded(settings, job.upload, "new", job.new)
     if metric and not job.new:
-        return new_of(metric, settings.input_dir)
-    return find_input(job.new or "", settings.input_dir)
+        return new_of(metric, settings.inputs)
+    return find_input(job.new or "", settings.inputs)
+
+
+def _uploaded(settings: Settings, upload: str, side: str, name: str | None) -> Source:
+    if settings.storage:
+        return settings.storage.file(uploads.key_of(upload, side), name or f"{side}.csv")
+    path = uploads.file_of(settings.uploads_dir, upload, side)
+    return InputFile(path, name or path.name)

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from diffing.core.errors import ResultGone
 from diffing.core.input_file import InputFile
-from diffing.core.settings import Settings
 from diffing.core.spec import Contents, DiffSpec
 from diffing.files.results import Outputs
 from diffing.store.job import Job
 from diffing.store.jobs import Jobs
+from diffing.worker.sharing import Place
 
 _log = logging.getLogger(__name__)
 
@@ -19,12 +20,10 @@ class Answers:
     """Finds and takes results of earlier jobs.
 
     Args:
-        settings: the folder of results.
         jobs: the jobs table.
     """
 
-    def __init__(self, settings: Settings, jobs: Jobs) -> None:
-        self._folder = settings.results_dir
+    def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
 
     def worth_a_look(self, job: Job, question: str, spec: DiffSpec) -> frozenset[Contents]:
@@ -48,7 +47,7 @@ class Answers:
         )
 
     def take(
-        self, job: Job, question: str, contents: Contents, *, takes_totals: bool
+        self, job: Job, question: str, contents: Contents, place: Place, *, takes_totals: bool
     ) -> Job | None:
         """Give a job the files of one that compared the same contents.
 
@@ -56,6 +55,7 @@ class Answers:
             job: that this worker runs.
             question: that it asks.
             contents: of its files.
+            place: of the results.
             takes_totals: whether the question asks for totals of whole files.
 
         Returns:
@@ -64,23 +64,29 @@ class Answers:
         Raises:
             DatabaseUnavailable: the jobs table cannot be read.
             OSError: the files can neither be linked nor copied.
+            DiffingError: they cannot be fetched.
         """
-        mine = self._outputs_of(job, takes_totals)
+        mine = _outputs_of(job, place, takes_totals)
         for answer in self._answers(job, question):
             if contents_of(answer) != contents or not answer.summary:
                 continue
-            its = self._outputs_of(answer, takes_totals)
+            its = _outputs_of(answer, place, takes_totals)
+            try:
+                place.bring(its.paths)
+            except ResultGone:
+                continue
             if mine.take_from(its, answer.summary["result"]["sha256"]):
                 _log.info("job %d has the result of job %d", job.id, answer.id)
                 return answer
         return None
 
-    def _outputs_of(self, job: Job, takes_totals: bool) -> Outputs:
-        outputs = Outputs.of_attempt(self._folder, job.id, job.attempt)
-        return outputs if takes_totals else replace(outputs, totals=None)
-
     def _answers(self, job: Job, question: str) -> Sequence[Job]:
         return [other for other in self._jobs.answers(question, job.owner) if other.id != job.id]
+
+
+def _outputs_of(job: Job, place: Place, takes_totals: bool) -> Outputs:
+    outputs = Outputs.of_attempt(place.folder, job.id, job.attempt)
+    return outputs if takes_totals else replace(outputs, totals=None)
 
 
 def contents_of(job: Job) -> Contents:

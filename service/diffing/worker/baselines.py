@@ -9,7 +9,7 @@ from diffing.core.catalogue import Metric
 from diffing.core.errors import DiffingError, Interrupted
 from diffing.core.settings import Settings
 from diffing.core.spec import DiffSpec
-from diffing.files.kept import KeptFiles
+from diffing.files.kept import KeptFiles, require_one_disk
 from diffing.store.baselines import Baselines, How
 from diffing.store.job import Job
 from diffing.store.job_inputs import old_name
@@ -32,6 +32,7 @@ class BaselineKeeper:
     def __init__(
         self, settings: Settings, jobs: Jobs, baselines: Baselines, beat_seconds: float
     ) -> None:
+        self._settings = settings
         self._kept = KeptFiles(settings.kept_dir, settings.least_free)
         self._jobs = jobs
         self._baselines = baselines
@@ -46,9 +47,11 @@ class BaselineKeeper:
             spec: the order, with any old file.
 
         Raises:
+            Conflict: the service has no kept files.
             UnknownPin: the pin was removed.
             DatabaseUnavailable: a table cannot be used.
         """
+        require_one_disk(self._settings)
         with self._kept.staying():
             baseline = self._baselines.named(metric.id, old_name(job, metric))
             self._jobs.note_baseline(job, asdict(baseline) if baseline else None)

@@ -1,4 +1,4 @@
-"""The child process of one fetch or diff, of a conversion, or of what else is made of a result."""
+"""The child process of one order: a fetch, a diff, or what is made of or done with a result."""
 
 import logging
 from collections.abc import Callable
@@ -11,12 +11,14 @@ from diffing.core.errors import DiffingError, OutOfMemory, of_os
 from diffing.core.progress import Progress
 from diffing.core.spec import (
     AnalysisSpec,
+    BringSpec,
     CellsSpec,
     ChangesSpec,
     ConversionSpec,
     DiffSpec,
     FetchSpec,
     MadeSpec,
+    PublishSpec,
 )
 from diffing.engine.analysis.analyse import Analysis
 from diffing.engine.analysis.cells import Cells
@@ -69,6 +71,10 @@ def _done(task: Task, on_progress: Callable[[Progress], None]) -> dict[str, Any]
     """Run the order, and return its summary as JSON values, or the contents as `answered`."""
     if isinstance(task.spec, FetchSpec):
         return _fetched(task.spec, task.limits.most_temp, on_progress)
+    if isinstance(task.spec, BringSpec):
+        return _brought(task.spec, task.limits.most_temp)
+    if isinstance(task.spec, PublishSpec):
+        return _published(task.spec, on_progress)
     on_ready = partial(_enclose, task)
     if isinstance(task.spec, DiffSpec):
         diff = Diff(task.spec, task.limits)
@@ -98,6 +104,25 @@ def _fetched(
         copy = fetch.copy(file, side, on_progress, may_be_missing=may_be_missing)
         found[side] = [copy.path.name, copy.name]
     return found
+
+
+def _brought(spec: BringSpec, most: float) -> dict[str, Any]:
+    give_credentials(spec.credentials)
+    fetch = Fetch(spec.folder, most)
+    for name, file in spec.files.items():
+        fetch.copy_as(name, file)
+    return {}
+
+
+def _published(spec: PublishSpec, on_progress: Callable[[Progress], None]) -> dict[str, Any]:
+    from diffing.files.bucket import Bucket
+
+    give_credentials(spec.credentials)
+    bucket, sizes = Bucket(spec.folder), [path.stat().st_size for path in spec.files]
+    for count, path in enumerate(spec.files):
+        on_progress(Progress("publishing", sum(sizes[:count]), sum(sizes)))
+        bucket.put(path, path.name)
+    return {}
 
 
 def _maker(spec: MadeSpec, limits: Limits) -> Analysis | Cells | Changes | Rows:

@@ -3,7 +3,9 @@
 import logging
 import os
 import threading
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from diffing.core import logs
 from diffing.core.dialect import PLAIN, FullDialect
@@ -23,6 +25,7 @@ from diffing.core.spec import (
     ConversionSpec,
     MadeSpec,
     RowsSpec,
+    StorageSpec,
 )
 from diffing.files.publish import locked_folder
 from diffing.files.results import OutputName, Outputs, dialect_of
@@ -32,6 +35,7 @@ from diffing.store.jobs import Jobs
 from diffing.store.queue import CONVERSIONS, JobQueue
 from diffing.worker.claim import Claim
 from diffing.worker.reaper import Reaper
+from diffing.worker.sharing import Place, Sharing
 from diffing.worker.supervisor import Runner
 from diffing.worker.sweeper import Sweeper
 from diffing.worker.task import Task
@@ -40,6 +44,21 @@ _log = logging.getLogger(__name__)
 _MEMORY = "512MB"
 # An analysis stays below 512 MB. DuckDB reserves more for each value column.
 _MB_OF_ANALYSIS, _COLUMNS_PER_MB = 400, 4
+
+
+@dataclass(frozen=True)
+class Crew:
+    """The parts of a worker that jobs and conversions share.
+
+    Args:
+        runner: starts the child processes.
+        sweeper: removes files of ended attempts.
+        sharing: knows where results are.
+    """
+
+    runner: Runner
+    sweeper: Sweeper
+    sharing: Sharing
 
 
 class Converter:
@@ -51,23 +70,18 @@ class Converter:
         settings: all settings.
         jobs: the jobs table.
         conversions: the conversions table.
-        runner: starts the child processes.
-        sweeper: removes files of ended attempts.
+        crew: the parts of a worker that it needs, too.
     """
 
     def __init__(
-        self,
-        settings: Settings,
-        jobs: Jobs,
-        conversions: Conversions,
-        runner: Runner,
-        sweeper: Sweeper,
+        self, settings: Settings, jobs: Jobs, conversions: Conversions, crew: Crew
     ) -> None:
         self._settings = settings
         self._jobs = jobs
         self._conversions = conversions
-        self._runner = runner
-        self._sweeper = sweeper
+        self._runner = crew.runner
+        self._sweeper = sweeper = crew.sweeper
+        self._sharing = crew.sharing
         self.queue = JobQueue(settings, conversions.engine, run=self.process, name=CONVERSIONS)
         self.reaper = Reaper(settings, conversions, self.queue, sweeper)
 
@@ -87,7 +101,7 @@ class Converter:
     def _run(self, conversion: Conversion) -> None:
         try:
             # a worker that died before the record may have written it
-            if not self._target(conversion).exists():
+            if not (self._settings.results_dir / conversion.name).exists():
                 self._write(conversion)
         except Interrupted:
             self._sweeper.tidy(conversion)
@@ -102,46 +116,67 @@ class Converter:
             if Outputs.has_rows(conversion.name):
                 self._sweeper.thin(conversion)
 
-    def _target(self, conversion: Conversion) -> Path:
-        return self._settings.results_dir / conversion.name
-
     def _write(self, conversion: Conversion) -> None:
-        claim, target = Claim(self._conversions, conversion), self._target(conversion)
-        if not _is_made(conversion.name):
-            limits = Limits(threads=1, memory=_MEMORY, temp_folder=target.parent, temp="0KB")
-            source = target.with_suffix(".csv")
-            spec = ConversionSpec(source, conversion.rows, self._dialect(conversion))
-            self._runner.run(self._task(conversion, spec, limits), claim)
-            return
-        made = self._made(conversion)
         own = f".{os.getpid()}-{threading.get_ident()}-{conversion.name}"
         with locked_folder(self._settings.tmp_dir / own) as folder:
-            memory = _MB_OF_ANALYSIS + len(made.summary["value"]) // _COLUMNS_PER_MB
-            limits = Limits(1, f"{memory}MB", folder, self._settings.temp_limit)
-            self._runner.run(self._task(conversion, made, limits), claim)
+            place = self._place(conversion, folder)
+            spec = self._spec(conversion, place.folder)
+            place.bring(spec.inputs)
+            target = place.folder / conversion.name
+            self._run_child(conversion, spec, target, folder)
+            place.publish([target])
 
-    def _task(
-        self, conversion: Conversion, spec: ConversionSpec | MadeSpec, limits: Limits
-    ) -> Task:
-        return Task(
+    def _place(self, conversion: Conversion, folder: Path) -> Place:
+        def move(spec: StorageSpec) -> dict[str, Any]:
+            return self._run_child(conversion, spec, folder / conversion.name, folder)
+
+        return self._sharing.place(folder, move)
+
+    def _run_child(
+        self,
+        conversion: Conversion,
+        spec: ConversionSpec | MadeSpec | StorageSpec,
+        target: Path,
+        folder: Path,
+    ) -> dict[str, Any]:
+        task = Task(
             spec=spec,
-            outputs=Outputs(self._target(conversion)),
-            limits=limits,
+            outputs=Outputs(target),
+            limits=self._limits(spec, target.parent, folder),
             log=logs.Style(self._settings.log_level, self._settings.log_format),
             said={"conversion_id": conversion.id, "attempt": conversion.attempt},
         )
+        return self._runner.run(task, Claim(self._conversions, conversion))
 
-    def _made(self, conversion: Conversion) -> MadeSpec:
+    def _limits(
+        self, spec: ConversionSpec | MadeSpec | StorageSpec, results: Path, folder: Path
+    ) -> Limits:
+        if isinstance(spec, ConversionSpec):
+            return Limits(threads=1, memory=_MEMORY, temp_folder=results, temp="0KB")
+        if isinstance(spec, MadeSpec):
+            memory = _MB_OF_ANALYSIS + len(spec.summary["value"]) // _COLUMNS_PER_MB
+            own = folder / "own"  # what is made must not be able to write to the copies
+            own.mkdir(exist_ok=True)
+            return Limits(1, f"{memory}MB", own, self._settings.temp_limit)
+        return Limits(1, _MEMORY, folder, self._settings.temp_limit)
+
+    def _spec(self, conversion: Conversion, results: Path) -> ConversionSpec | MadeSpec:
+        if _is_made(conversion.name):
+            return self._made(conversion, results)
+        source = (results / conversion.name).with_suffix(".csv")
+        return ConversionSpec(source, conversion.rows, self._dialect(conversion))
+
+    def _made(self, conversion: Conversion, results: Path) -> MadeSpec:
         """The order for what is made of a result."""
         job_id, attempt = map(int, conversion.stem.split("."))
-        outputs = Outputs.of_attempt(self._settings.results_dir, job_id, attempt)
+        outputs = Outputs.of_attempt(results, job_id, attempt)
         jobs = self._jobs.of_ids([job_id])
         summary = jobs[0].summary if jobs else None
         if not (summary and outputs.detail and outputs.removed):
             raise ResultGone("The result was removed. Start a new job.")
         dialect, of_removed = (dialect_of(summary, name) for name in ("detail", "removed"))
         if conversion.ask is not None:
-            changes = Outputs.changes(self._settings.results_dir, job_id, attempt)
+            changes = Outputs.changes(results, job_id, attempt)
             query = RowQuery.of_json(conversion.ask)
             return RowsSpec(changes, outputs.detail, summary, query, dialect)
         if Outputs.has_changes(conversion.name):

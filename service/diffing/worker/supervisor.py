@@ -5,7 +5,7 @@ import multiprocessing
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -15,7 +15,14 @@ from typing import Any, Protocol
 
 from diffing.core.errors import DiffFailed, DiffingError, Failure, Interrupted, TimedOut
 from diffing.core.progress import Progress
-from diffing.core.spec import AnalysisSpec, CellsSpec, ConversionSpec, DiffSpec, FetchSpec
+from diffing.core.spec import (
+    AnalysisSpec,
+    CellsSpec,
+    ConversionSpec,
+    DiffSpec,
+    FetchSpec,
+    PublishSpec,
+)
 from diffing.worker.task import Task
 
 # Each beat is a transaction. Jobs of a few milliseconds need not report all stages.
@@ -31,6 +38,7 @@ _END_SECONDS = 1
 _FASTER = {
     FetchSpec.word: "fetch smaller files",
     DiffSpec.word: "compare smaller files",
+    PublishSpec.word: "compare smaller files",
     ConversionSpec.word: "fetch the result as CSV",
     AnalysisSpec.word: "fetch the result as CSV",
     CellsSpec.word: "fetch the detail as CSV",
@@ -97,14 +105,17 @@ class Runner:
     Args:
         beat_seconds: time between two signs of life.
         timeout: most seconds of a run.
+        preload: modules that its children need, beside those of each.
     """
 
-    def __init__(self, beat_seconds: float, timeout: float = math.inf) -> None:
+    def __init__(
+        self, beat_seconds: float, timeout: float = math.inf, preload: Sequence[str] = ()
+    ) -> None:
         self._beat_seconds = beat_seconds
         self._timeout = timeout
         # a fork server has already loaded DuckDB: a child starts in hundredths of a second
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["__main__", "diffing.worker.preload"])
+        self._context.set_forkserver_preload(["__main__", "diffing.worker.preload", *preload])
         self._starter = _Starter()
         self._children: set[BaseProcess] = set()
         self._lock = threading.Lock()

@@ -9,26 +9,24 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
+from diffing.core.errors import StorageUnavailable
 from diffing.core.settings import Settings
 from diffing.files import uploads
 from diffing.files.kept import KeptFiles
 from diffing.files.publish import is_being_written, is_part
-from diffing.files.results import Outputs
+from diffing.files.results import ANSWERS_KEPT_SECONDS, MOST_ANSWERS, Outputs
 from diffing.store.baselines import Baselines
 from diffing.store.claims import Claimed
 from diffing.store.history import History
 from diffing.store.job import Job, Status
 from diffing.store.jobs import Jobs
+from diffing.worker.shared_files import SharedFiles
 
 _log = logging.getLogger(__name__)
-# Answers to questions for rows are made anew when they are asked for again.
-_ANSWERS_KEPT_SECONDS = 3600
-# of one result: pages, and downloads
-_MOST_ANSWERS = {".json": 200, ".csv": 3}
 
 
 class Sweeper:
-    """Cleans the folders of results, temporary files and uploads.
+    """Cleans the folders of results, temporary files and uploads, and the storage.
 
     The jobs table decides. The sweeper first lists the files, and then reads the table. An attempt
     that is unknown or over by then cannot start again.
@@ -48,6 +46,17 @@ class Sweeper:
         self._history = history
         self._baselines = baselines
         self._kept = KeptFiles(settings.kept_dir)
+        shared = settings.storage
+        self._shared = SharedFiles(shared, jobs, settings.retention) if shared else None
+
+    def connect(self) -> None:
+        """Read the credentials of the storage, which are not in the environment later.
+
+        Raises:
+            StorageUnavailable: they cannot be read.
+        """
+        if self._shared:
+            self._shared.bucket.connect()
 
     def sweep(self) -> None:
         """Remove all unneeded files.
@@ -55,13 +64,19 @@ class Sweeper:
         Raises:
             OSError: a folder cannot be read, or a file not removed.
             DatabaseUnavailable: the jobs table cannot be read.
+            StorageUnavailable: the storage does not answer.
         """
-        self._forget_old_jobs()
+        try:
+            self._forget_old_jobs()
+        except StorageUnavailable as error:
+            _log.warning("old jobs stay until the storage answers: %s", error)
         self._history.forget_ended_before(self._settings.history_retention)
         self._remove_dead([*self._files(self._settings.results_dir, "*")])
         self._remove_dead([*self._files(self._settings.tmp_dir, "*")])
-        self._remove_orphans()
+        uploads.remove_orphans(self._settings.uploads_dir, self._jobs.uploads)
         self._kept.remove_all_but(partial(self._baselines.needed, self._settings.history_retention))
+        if self._shared:
+            self._shared.sweep()
 
     def tidy(self, row: Claimed) -> None:
         """Remove the unneeded files of an ended attempt.
@@ -79,7 +94,7 @@ class Sweeper:
         Raises:
             OSError: a file cannot be removed.
         """
-        for suffix, most in _MOST_ANSWERS.items():
+        for suffix, most in MOST_ANSWERS.items():
             pattern = f"{row.stem}.rows-*{suffix}"
             found = [(_age(path), path) for path in self._settings.results_dir.glob(pattern)]
             for _, path in sorted(found)[most:]:
@@ -93,17 +108,9 @@ class Sweeper:
                 path.unlink(missing_ok=True)
             if job.upload:
                 uploads.remove(self._settings.uploads_dir, job.upload)
+            if self._shared:
+                self._shared.remove_of(job)
             self._jobs.forget(job)
-
-    def _remove_orphans(self) -> None:
-        """Remove uploads without a job."""
-        folder = self._settings.uploads_dir
-        names = uploads.names_in(folder)
-        for name in names - self._jobs.uploads(names):
-            with uploads.at_rest(folder, name) as is_at_rest:
-                # its writer may have recorded a job before it was locked
-                if is_at_rest and not self._jobs.uploads([name]):
-                    uploads.remove(folder, name)
 
     def _files(self, folder: Path, pattern: str) -> Iterable[tuple[Path, int, int]]:
         """The files and folders of attempts, with job and attempt."""
@@ -130,7 +137,7 @@ def _is_needed(path: Path, job: Job | None, attempt: int) -> bool:
         is_unfinished = path.is_dir() or is_part(path.name)
         if is_unfinished:
             return is_being_written(path)
-        return not Outputs.has_rows(path.name) or _age(path) < _ANSWERS_KEPT_SECONDS
+        return not Outputs.has_rows(path.name) or _age(path) < ANSWERS_KEPT_SECONDS
     return job.status is Status.PROCESSING
 
 

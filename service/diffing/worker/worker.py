@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from diffing.core import logs, tracing
@@ -18,6 +19,8 @@ from diffing.core.errors import (
     DiffingError,
     Failure,
     Interrupted,
+    StorageUnavailable,
+    Unreachable,
     of_os,
 )
 from diffing.core.input_file import InputFile
@@ -25,10 +28,10 @@ from diffing.core.question import question_of
 from diffing.core.remote_file import RemoteFile
 from diffing.core.settings import Settings
 from diffing.core.sizes import bytes_in
-from diffing.core.spec import DiffSpec, FetchSpec, KeptHashes
-from diffing.files.credentials import take_credentials
+from diffing.core.spec import DiffSpec, FetchSpec, KeptHashes, StorageSpec
 from diffing.files.hash_cache import HashCache
 from diffing.files.inputs import Source
+from diffing.files.remote_content import modules_for
 from diffing.files.results import Outputs
 from diffing.sandbox import landlock
 from diffing.sandbox.limits import Limits
@@ -46,8 +49,9 @@ from diffing.worker.answers import Answers
 from diffing.worker.baselines import BaselineKeeper
 from diffing.worker.claim import Claim
 from diffing.worker.consumer import consumer_of
-from diffing.worker.converter import Converter
+from diffing.worker.converter import Converter, Crew
 from diffing.worker.reaper import Reaper
+from diffing.worker.sharing import Sharing
 from diffing.worker.supervisor import ChildCrashed, Runner
 from diffing.worker.sweeper import Sweeper
 from diffing.worker.task import Task
@@ -56,6 +60,8 @@ _log = logging.getLogger(__name__)
 _SWEEP_SECONDS = 60.0
 # For attempts to record the end of a job. After that, a reaper takes it over.
 _PATIENCE_SECONDS = 60.0
+# failures of a store or a network, which another attempt may not meet
+_SILENT = {f"urn:diffing:{kind.slug()}" for kind in (Unreachable, StorageUnavailable)}
 
 _Run = Callable[[Task], dict[str, Any]]
 
@@ -84,23 +90,28 @@ class Worker:
         self._presence = Presence(engine, settings.workers, settings.stale_after)
         self._queue = JobQueue(settings, engine, run=self.process)
         beat_seconds = beat_seconds or min(2.0, settings.stale_after / 4)
-        self._runner = Runner(beat_seconds, settings.job_timeout)
+        preload = modules_for(settings.storage)
+        self._runner = Runner(beat_seconds, settings.job_timeout, preload)
+        self._sharing = Sharing(settings)
         baselines = Baselines(engine, now)
         self._sweeper = Sweeper(settings, self._jobs, History(engine, now), baselines)
         self._baselines = BaselineKeeper(settings, self._jobs, baselines, beat_seconds)
-        self._answers = Answers(settings, self._jobs)
+        self._answers = Answers(self._jobs)
         self._hashes = HashCache(settings.hashes_dir, bytes_in(settings.hashes_limit))
         self._reaper = Reaper(settings, self._jobs, self._queue, self._sweeper)
         self._converter = Converter(
-            settings, self._jobs, Conversions(engine, now), self._runner, self._sweeper
+            settings,
+            self._jobs,
+            Conversions(engine, now),
+            Crew(self._runner, self._sweeper, self._sharing),
         )
-        self._credentials: dict[str, str] = {}
         self._stopping = threading.Event()
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT. Jobs that outlast the grace are queued again."""
+        self._sweeper.connect()
         # a diff parses files of others, so its process must not inherit them
-        self._credentials = take_credentials()
+        self._sharing.take_credentials()
         consumer = consumer_of(
             self._queue.huey,
             self._converter.queue.huey,
@@ -166,7 +177,7 @@ class Worker:
             return partial(self._jobs.fail, job, crash.failure)
         except DiffingError as error:
             span.fail(error.detail)
-            return self._failed(job, error.failure)
+            return self._failed_or_silent(job, error.failure)
         except OSError as error:
             _log.exception("job %d", job.id)
             span.fail(type(error).__name__)
@@ -186,6 +197,7 @@ class Worker:
             on_progress=stages,
             since=time.monotonic(),
         )
+        place = self._sharing.place(self._scratch(job), lambda spec: run(self._task(job, spec)))
         spec = self._spec(job, metric, run)
         question = question_of(spec, exact_keys=self._settings.exact_keys)
         known = frozenset() if job.fresh else self._answers.worth_a_look(job, question, spec)
@@ -194,11 +206,12 @@ class Worker:
         if "answered" in found:
             takes_totals = spec.comparison.takes_totals
             if answer := self._answers.take(
-                job, question, found["answered"], takes_totals=takes_totals
+                job, question, found["answered"], place, takes_totals=takes_totals
             ):
                 end = End(answer.summary or {}, question, answer.id)
             else:  # its files were removed meanwhile
                 found = self._diffed(job, spec, run)
+        place.publish(Outputs.of_attempt(place.folder, job.id, job.attempt).paths)
         end = self._baselines.end_of(job, metric, spec, end or End(found, question))
         return partial(self._succeed, job, end)
 
@@ -214,6 +227,15 @@ class Worker:
             except OSError as error:
                 _log.warning("job %d: its key hashes are not kept: %s", job.id, error)
         return found
+
+    def _failed_or_silent(self, job: Job, failure: Failure) -> Callable[[], object]:
+        """Record a failure, or let a reaper start another attempt if a store did not answer."""
+        if failure.type not in _SILENT or job.attempt >= self._settings.max_attempts:
+            return self._failed(job, failure)
+        _log.warning(
+            "job %d, attempt %d: %s It is left to a reaper.", job.id, job.attempt, failure.detail
+        )
+        return lambda: None
 
     def _failed(self, job: Job, failure: Failure) -> Callable[[], object]:
         _log.warning("job %d failed: %s", job.id, failure.detail)
@@ -277,24 +299,28 @@ class Worker:
         found = {side: file for side, file in sources.items() if isinstance(file, InputFile)}
         remote = {side: file for side, file in sources.items() if isinstance(file, RemoteFile)}
         if remote:
-            folder = self._settings.scratch_dir(job.id, job.attempt) / "fetched"
+            folder = self._scratch(job) / "fetched"
             folder.mkdir(parents=True, exist_ok=True)
-            spec = FetchSpec(remote, folder, may_be_missing, self._credentials)
+            spec = FetchSpec(remote, folder, may_be_missing, self._sharing.credentials)
             copies = run(self._task(job, spec))
             found |= {side: InputFile(folder / copy, name) for side, (copy, name) in copies.items()}
         return found
 
-    def _task(self, job: Job, spec: FetchSpec | DiffSpec) -> Task:
+    def _task(self, job: Job, spec: FetchSpec | DiffSpec | StorageSpec) -> Task:
+        folder = self._sharing.folder(self._scratch(job))
         return Task(
             spec=spec,
-            outputs=Outputs.of_attempt(self._settings.results_dir, job.id, job.attempt),
+            outputs=Outputs.of_attempt(folder, job.id, job.attempt),
             limits=self._limits(job, spec),
             log=logs.Style(self._settings.log_level, self._settings.log_format),
             said=_said_of(job),
         )
 
-    def _limits(self, job: Job, spec: FetchSpec | DiffSpec) -> Limits:
-        scratch = self._settings.scratch_dir(job.id, job.attempt)
+    def _scratch(self, job: Job) -> Path:
+        return self._settings.scratch_dir(job.id, job.attempt)
+
+    def _limits(self, job: Job, spec: FetchSpec | DiffSpec | StorageSpec) -> Limits:
+        scratch = self._scratch(job)
         scratch.mkdir(exist_ok=True)
         copies = [path for path in spec.inputs if path.is_relative_to(scratch)]
         if not copies:

@@ -15,7 +15,7 @@ from diffing.api.backend import Backend
 from diffing.api.conversions import Wanted
 from diffing.api.pages.sections.document import Sections, sections_of
 from diffing.core.csv_record import line_of
-from diffing.core.errors import DatabaseUnavailable, DiffingError
+from diffing.core.errors import DatabaseUnavailable, DiffingError, StorageUnavailable
 from diffing.core.grouping import columns_in
 from diffing.store.job import Job, Status
 
@@ -87,8 +87,8 @@ async def analysis_shown(
             await backend.formats.refuse_failed(path)
         if await unfinished(backend, job, Wanted(path), request, seconds):
             return Shown(query, choices)
-        return Shown(query, choices, await run_in_threadpool(_sections_in, path, job))
-    except DatabaseUnavailable:
+        return Shown(query, choices, await run_in_threadpool(_sections_in, backend, path, job))
+    except (DatabaseUnavailable, StorageUnavailable):
         raise
     except DiffingError as error:
         return Shown(query, choices, trouble=error.detail)
@@ -100,9 +100,10 @@ def _choices(summary: Mapping[str, Any], columns: Sequence[str]) -> list[Choice]
     ]
 
 
-def _sections_in(path: Path, job: Job) -> Sections:
+def _sections_in(backend: Backend, path: Path, job: Job) -> Sections:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        with backend.storage.open(path) as file:
+            document = json.load(file)
     except FileNotFoundError:
         raise gone(job) from None
     return sections_of(document)

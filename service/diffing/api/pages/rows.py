@@ -12,8 +12,7 @@ from starlette.requests import Request
 
 from diffing.api.analysis import gone, steps_to_rows, unfinished
 from diffing.api.backend import Backend
-from diffing.api.conversions import Wanted
-from diffing.core.errors import DatabaseUnavailable, DiffingError
+from diffing.core.errors import DatabaseUnavailable, DiffingError, StorageUnavailable
 from diffing.core.row_query import DIRECTIONS, KINDS, ORDERS, PARAMETERS, Given, RowQuery
 from diffing.store.job import Job, Status
 
@@ -113,8 +112,8 @@ async def rows_shown(
         for wanted in steps:
             if await unfinished(backend, job, wanted, request, seconds):
                 return RowsShown(**shown)
-        found = await run_in_threadpool(_page_in, steps[-1], job)
-    except DatabaseUnavailable:
+        found = await run_in_threadpool(_page_in, backend, steps[-1].path, job)
+    except (DatabaseUnavailable, StorageUnavailable):
         raise
     except DiffingError as error:
         return RowsShown(**shown, trouble=error.detail)
@@ -122,10 +121,10 @@ async def rows_shown(
     return RowsShown(**shown, found=found, following=following)
 
 
-def _page_in(wanted: Wanted, job: Job) -> Mapping[str, Any]:
-    path: Path = wanted.path
+def _page_in(backend: Backend, path: Path, job: Job) -> Mapping[str, Any]:
     try:
-        found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        with backend.storage.open(path) as file:
+            found: Mapping[str, Any] = json.load(file)
     except FileNotFoundError:
         raise gone(job) from None
     return found

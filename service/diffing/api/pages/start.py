@@ -101,7 +101,7 @@ def metric_row(backend: Backend, metric: Metric, owner: str | None) -> MetricRow
     last = backend.jobs.page(1, None, Filter(metric=metric.id, owner=owner))
     done = backend.jobs.page(_HISTORY, None, Filter([Status.SUCCEEDED], metric.id, owner))
     old = backend.state_of_old(metric)
-    new = state_of_input(metric.new, backend.settings.input_dir)
+    new = state_of_input(metric.new, backend.settings.inputs)
     return MetricRow(metric, last[0] if last else None, _bars_of(done[::-1]), old, new)
 
 

@@ -1,0 +1,214 @@
+"""The objects of a bucket that many hosts share. Each appears whole or not at all."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from diffing.core.errors import (
+    BadSetting,
+    DiffingError,
+    MissingInput,
+    StorageUnavailable,
+)
+from diffing.core.remote_file import RemoteFolder
+from diffing.files.remote_content import (
+    BLOCK,
+    RemoteContent,
+    append,
+    package_for,
+    version_of,
+)
+
+_PIECE, _MOST_PIECES = 16 * 1024 * 1024, 9_000
+# in the words of s3fs, gcsfs and adlfs
+_TIMES = ("LastModified", "updated", "last_modified")
+# A request of an API waits for no longer, and is not sent again.
+_HASTY_SECONDS = 8
+_HASTE: dict[str, Any] = {
+    "config_kwargs": {
+        "connect_timeout": 3,
+        "read_timeout": _HASTY_SECONDS,
+        "retries": {"max_attempts": 0},
+    }
+}
+
+
+class Bucket:
+    """The objects in a folder of a bucket, for many threads of one process.
+
+    Args:
+        folder: in the bucket.
+        hasty: whether a store that is silent for some seconds is an error.
+
+    Raises:
+        BadSetting: a package is not installed.
+    """
+
+    def __init__(self, folder: RemoteFolder, *, hasty: bool = False) -> None:
+        self.folder, self._in_pieces = folder, folder.scheme == "s3"
+        try:
+            self._files = _store_of(folder.scheme, hasty=hasty)
+        except ImportError:
+            raise BadSetting(
+                "DIFFING_STORAGE_URL: the package for such URLs is missing. "
+                f"Run pip install {package_for(folder.scheme)}."
+            ) from None
+
+    def connect(self) -> None:
+        """Read the credentials of the environment, which may lack them later."""
+        with _errors_explained():
+            if hasattr(self._files, "connect"):
+                self._files.connect()
+
+    def is_reachable(self) -> bool:
+        """Whether the bucket exists, and answers.
+
+        Raises:
+            StorageUnavailable: it does not answer.
+        """
+        with _errors_explained():
+            return bool(self._files.exists(self.folder.bucket))
+
+    def exists(self, name: str) -> bool:
+        """Whether an object exists.
+
+        Raises:
+            StorageUnavailable: the store does not answer, or refuses the request.
+        """
+        with _errors_explained():
+            return bool(self._files.exists(self._url(name)))
+
+    def copy(self, name: str, path: Path, reserve: Callable[[int], None]) -> None:
+        """Copy an object to a new file, in one version.
+
+        Args:
+            name: of the object.
+            path: of the file.
+            reserve: called with its size, before the first byte.
+
+        Raises:
+            MissingInput: the object is missing.
+            InputChanged: it changed meanwhile.
+            StorageUnavailable: as from `exists`.
+            OutOfDisk, DiffFailed: the file cannot be written.
+        """
+        file = self.folder.file(name)
+        content = RemoteContent(file, self._files)
+        with _errors_explained():
+            try:
+                before = content.facts()
+            except FileNotFoundError:
+                raise MissingInput(f"{file.name}: no such file in the storage.") from None
+            reserve(before["size"])
+            with (
+                content.one_version(version_of(before)),
+                content.opened() as source,
+                path.open("xb") as into,
+            ):
+                while block := source.read(BLOCK):
+                    append(into, block)
+
+    def put(self, path: Path, name: str) -> None:
+        """Copy a file into the bucket.
+
+        Raises:
+            StorageUnavailable: as from `exists`.
+            OSError: the file cannot be read.
+        """
+        size = path.stat().st_size
+        pieces = {"chunksize": max(_PIECE, size // _MOST_PIECES), "max_concurrency": 2}
+        with _errors_explained():
+            self._files.put_file(str(path), self._url(name), **(pieces if self._in_pieces else {}))
+            there = self._files.info(self._url(name))["size"]
+        if there != size:
+            raise StorageUnavailable(
+                f"{there:,} of {size:,} bytes arrived in the storage. Did a file change?"
+            )
+
+    def names(self, folder: str, prefix: str = "") -> dict[str, datetime]:
+        """The objects in a folder, with the times of their last changes.
+
+        Args:
+            folder: in the bucket.
+            prefix: with which their names begin.
+
+        Raises:
+            StorageUnavailable: as from `exists`.
+        """
+        top = self._files._strip_protocol(self._url(folder))
+        with _errors_explained():
+            found = self._files.find(top, prefix=prefix, detail=True)
+        return {
+            name.removeprefix(f"{top}/"): _time_of(facts)
+            for name, facts in found.items()
+            if facts.get("type") != "directory" and name != top
+        }
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove objects; some may be gone.
+
+        Raises:
+            StorageUnavailable: as from `exists`.
+        """
+        if not names:
+            return
+        with _errors_explained():
+            try:
+                self._files.rm([self._url(name) for name in names])
+            except FileNotFoundError:  # another one removed them
+                return
+
+    def _url(self, name: str) -> str:
+        return f"{self.folder.url}/{name}"
+
+
+def _store_of(scheme: str, *, hasty: bool) -> Any:
+    # the packages of stores are loaded only for a bucket
+    alone: dict[str, Any] = {"skip_instance_cache": True, "use_listings_cache": False}
+    if scheme != "s3":
+        import fsspec
+
+        return fsspec.filesystem(scheme, **alone)
+    from diffing.files.bounded_s3 import BoundedS3
+
+    files = BoundedS3(**alone, **(_HASTE if hasty else {}))
+    if hasty:
+        files.retries, files.seconds = 1, _HASTY_SECONDS
+    return files
+
+
+def _time_of(facts: dict[str, Any]) -> datetime:
+    for name in _TIMES:
+        found = facts.get(name)
+        if isinstance(found, str):
+            found = datetime.fromisoformat(found)
+        if isinstance(found, datetime):
+            return found
+    return datetime.now(UTC)  # so it is young, and stays
+
+
+@contextmanager
+def _errors_explained() -> Iterator[None]:
+    """A block whose errors are in our words: those of a library may contain credentials."""
+    try:
+        yield
+    except DiffingError:
+        raise
+    except Exception as error:  # noqa: BLE001 - each library has its own kinds
+        raise _explained(error) from None
+
+
+def _explained(error: Exception) -> StorageUnavailable:
+    kind = type(error).__name__
+    if isinstance(error, PermissionError) or "Credential" in kind:
+        return StorageUnavailable(
+            "The storage denies access. Check the credentials in the environment, "
+            "such as AWS_PROFILE or AWS_ACCESS_KEY_ID, and what they permit."
+        )
+    if isinstance(error, FileNotFoundError):
+        return StorageUnavailable("The bucket does not exist. Check DIFFING_STORAGE_URL.")
+    return StorageUnavailable(
+        f"The storage does not answer as it should: {kind}. Try again in a few seconds."
+    )

@@ -1,0 +1,157 @@
+"""Where an API finds results and leaves uploads: in the data folder, or in a bucket.
+
+Files of the bucket have the same names as those of the data folder.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from diffing.core.errors import (
+    DatabaseUnavailable,
+    DiskUnavailable,
+    InputChanged,
+    MissingInput,
+    OutOfDisk,
+    StorageUnavailable,
+)
+from diffing.core.remote_file import RemoteFolder
+from diffing.core.settings import Settings
+from diffing.files import uploads
+from diffing.files.cache import Bounds, Cache
+from diffing.files.uploads import SIDES, Upload
+
+
+class Storage(Protocol):
+    """The files that APIs and workers share."""
+
+    def exists(self, path: Path) -> bool:
+        """Whether a result exists.
+
+        Args:
+            path: that it has in the data folder.
+
+        Raises:
+            StorageUnavailable: the bucket does not answer.
+        """
+
+    def open(self, path: Path) -> BinaryIO:
+        """Open a result, which stays readable after its removal.
+
+        Args:
+            path: that it has in the data folder.
+
+        Raises:
+            FileNotFoundError: it was removed.
+            StorageUnavailable: the bucket does not answer.
+            DiskUnavailable: the disk has no room for it.
+        """
+
+    @contextmanager
+    def keeping(self, upload: Upload) -> Iterator[None]:
+        """A block that records a job. If it succeeds, the files of the upload belong to that job.
+
+        Raises:
+            DiskUnavailable: the files were removed.
+            StorageUnavailable: the bucket does not answer.
+        """
+
+    def look(self) -> str:
+        """The state of the storage, for an operator.
+
+        Raises:
+            StorageUnavailable: it does not answer.
+        """
+
+
+class DataFolder:
+    """The files on the disk of this machine. The methods are those of a `Storage`."""
+
+    def exists(self, path: Path) -> bool:  # noqa: D102 - see Storage
+        return path.exists()
+
+    def open(self, path: Path) -> BinaryIO:  # noqa: D102 - see Storage
+        return path.open("rb")
+
+    @contextmanager
+    def keeping(self, upload: Upload) -> Iterator[None]:  # noqa: D102 - see Storage
+        with upload.kept():
+            yield
+
+    def look(self) -> str:  # noqa: D102 - see Storage
+        return "In the data folder."
+
+
+class SharedFolder:
+    """The files in a bucket, and a cache of results. The methods are those of a `Storage`.
+
+    Args:
+        folder: in the bucket.
+        settings: the data folder, and the bounds of the cache.
+
+    Raises:
+        BadSetting: a package is not installed.
+        DiskUnavailable: the folder of the cache cannot be used.
+    """
+
+    def __init__(self, folder: RemoteFolder, settings: Settings) -> None:
+        # imported here: few services have a bucket
+        from diffing.files.bucket import Bucket
+
+        self._bucket = Bucket(folder, hasty=True)
+        bounds = Bounds(settings.cache_limit, settings.retention, settings.least_free)
+        self._cache = Cache(settings.cache_dir, bounds, self._fetch)
+
+    def exists(self, path: Path) -> bool:  # noqa: D102 - see Storage
+        return self._cache.has(path.name) or self._bucket.exists(_result(path.name))
+
+    def open(self, path: Path) -> BinaryIO:  # noqa: D102 - see Storage
+        try:
+            return self._cache.open(path.name)
+        except MissingInput:
+            raise FileNotFoundError(path.name) from None
+
+    @contextmanager
+    def keeping(self, upload: Upload) -> Iterator[None]:  # noqa: D102 - see Storage
+        names = [uploads.key_of(upload.name, side) for side in SIDES]
+        with upload.staying():
+            try:
+                for path, name in zip(upload.paths, names, strict=True):
+                    self._bucket.put(path, name)
+                yield
+            # the job may be recorded, or the bucket does not answer: the sweeper looks later
+            except (DatabaseUnavailable, StorageUnavailable):
+                raise
+            except Exception:
+                with suppress(StorageUnavailable):
+                    self._bucket.remove(names)
+                raise
+
+    def look(self) -> str:  # noqa: D102 - see Storage
+        if not self._bucket.is_reachable():
+            raise StorageUnavailable("The bucket cannot be reached. Check it and the credentials.")
+        return "The bucket is reachable."
+
+    def _fetch(self, name: str, path: Path, reserve: Callable[[int], None]) -> None:
+        try:
+            self._bucket.copy(_result(name), path, reserve)
+        except InputChanged:
+            raise StorageUnavailable(
+                "A result was written again while it was fetched. Try again."
+            ) from None
+        except OutOfDisk:
+            raise DiskUnavailable("The disk is full. Free some space and try again.") from None
+
+
+def storage_of(settings: Settings) -> Storage:
+    """The storage of these settings.
+
+    Raises:
+        BadSetting, DiskUnavailable: as from `SharedFolder`.
+    """
+    return SharedFolder(settings.storage, settings) if settings.storage else DataFolder()
+
+
+def _result(name: str) -> str:
+    return f"results/{name}"

@@ -1,0 +1,294 @@
+"""Hosts that share nothing but a database and a bucket."""
+
+import gzip
+import io
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+
+import duckdb
+import httpx2
+import pytest
+
+from tests.backends import OneForAll, backend_of
+from tests.bucket import NAME, Bucket
+from tests.conftest import one_in
+from tests.servers import Urls
+from tests.service_under_test import NEW, OLD, PATIENCE_SECONDS, Client, Program, Service
+from tests.test_api import assert_problem
+from tests.test_faults import wait_until
+
+STALE_AFTER = 1.0
+FILES = {"old": ("old.csv", OLD), "new": ("new.csv", NEW)}
+UPLOAD = "/api/diffing/new/revenue?fresh=1"
+# of results; another one may look like it
+_FOLDERS = count(1)
+RESULT = "".join(NEW.splitlines(keepends=True)[i] for i in (0, 2, 3)).encode()
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """Hosts with disks of their own.
+
+    Args:
+        bucket: that they share.
+        prefix: of its keys that are theirs.
+        one: has an API.
+        two: has a worker.
+        three: has another API.
+        api: of the first host.
+        worker: of the second host.
+        other: the API of the third host.
+    """
+
+    bucket: Bucket
+    prefix: str
+    one: Service
+    two: Service
+    three: Service
+    api: Client
+    worker: Program
+    other: Client
+
+    def diff(self) -> int:
+        """The id of a job that compared uploaded files."""
+        sent = self.api.post(UPLOAD, files=FILES)
+        assert sent.status_code == 202, sent.text
+        job_id = int(sent.json()["job_id"])
+        self.api.wait_for_success(job_id)
+        return job_id
+
+    def keys(self, folder: str) -> list[str]:
+        """The keys in a folder of the storage, without it."""
+        start = f"{self.prefix}/{folder}/"
+        return [key.removeprefix(start) for key in self.bucket.keys(start)]
+
+    def downloads(self, name: str) -> int:
+        """How often a result was asked of the bucket, so far."""
+        line = f"GET /{NAME}/{self.prefix}/results/{name}"
+        return sum(request.startswith(line.encode()) for request in self.bucket.gate.requests)
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[Bucket]:
+    with Bucket() as bucket, pytest.MonkeyPatch.context() as patch:
+        for name, value in bucket.environment.items():
+            patch.setenv(name, value)
+        yield bucket
+
+
+def backend(servers: Urls) -> OneForAll:
+    """A backend whose tables and whose folder in the bucket no other has."""
+    there = backend_of("redis", servers.database, servers.queue)
+    url = f"s3://{NAME}/hosts-{next(_FOLDERS)}"
+    return OneForAll("redis", there.database, there.queue, storage=url)
+
+
+def prefix_of(of: OneForAll) -> str:
+    return of.storage.rpartition("/")[2]
+
+
+@pytest.fixture(scope="module")
+def hosts(
+    bucket: Bucket, servers: Urls, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Hosts]:
+    folder, shared = tmp_path_factory.mktemp("hosts"), backend(servers)
+    with (
+        Service(folder / "one", shared) as one,
+        Service(folder / "two", shared) as two,
+        Service(folder / "three", shared) as three,
+    ):
+        apis = [host.start("api", "--port", "0") for host in (one, three)]
+        worker = two.worker(stale_after=STALE_AFTER)
+        clients = one.client_of(apis[0]), three.client_of(apis[1])
+        yield Hosts(bucket, prefix_of(shared), one, two, three, clients[0], worker, clients[1])
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+class TestHosts:
+    def test_an_upload_to_one_is_compared_by_another_and_sent_by_all(self, hosts: Hosts) -> None:
+        job_id = hosts.diff()
+        path = f"/api/diffing/job/{job_id}"
+        first, second = (client.get(path) for client in (hosts.api, hosts.other))
+
+        assert RESULT == first.content == second.content
+        assert first.headers["ETag"] == second.headers["ETag"]
+        part = hosts.other.get(path, headers={"Range": "bytes=5-9"})
+        assert (206, RESULT[5:10]) == (part.status_code, part.content)
+        known = {"If-None-Match": first.headers["ETag"], "Accept-Encoding": "identity"}
+        assert 304 == hosts.other.get(path, headers=known).status_code
+
+    def test_what_is_made_of_a_result_is_sent_by_all(self, hosts: Hosts) -> None:
+        job_id = hosts.diff()
+        path = f"/api/diffing/job/{job_id}"
+        for client in (hosts.api, hosts.other):
+            rows = client.get(f"{path}?format=json").json()
+            assert ["CW", "GH"] == [row["segment_value_id"] for row in rows]
+            parquet = client.get(f"{path}?format=parquet&detail=1").content
+            assert 2 == len(duckdb.read_parquet(io.BytesIO(parquet)))
+            assert b"Norway" not in client.get(f"{path}/removed").content
+            assert b"Peru" in client.get(f"{path}/removed").content
+            assert {"bridge", "movers"} <= {*client.get(f"{path}/analysis").json()}
+            page = client.get(f"{path}/rows?kind=changed").json()
+            assert ["GH"] == [row["key"]["segment_value_id"] for row in page["rows"]]
+            assert 200 == client.get(f"/jobs/{job_id}").status_code
+
+    def test_nothing_is_left_on_the_disks(self, hosts: Hosts) -> None:
+        job_id = hosts.diff()
+        hosts.api.get(f"/api/diffing/job/{job_id}?format=json")
+
+        wait_until(lambda: not files_in(hosts.two.settings.tmp_dir), "scratch files are left")
+        for host in (hosts.one, hosts.two, hosts.three):
+            for folder in (host.settings.uploads_dir, host.settings.results_dir):
+                assert [] == files_in(folder)
+        names = ("csv", "detail.csv", "json", "removed.csv")
+        mine = [key for key in hosts.keys("results") if key.startswith(f"{job_id}.")]
+        assert [f"{job_id}.1.{name}" for name in names] == mine
+        upload = hosts.one.jobs().get(job_id).upload
+        assert {f"{upload}/new", f"{upload}/old"} <= {*hosts.keys("uploads")}
+
+    def test_those_who_ask_for_a_result_at_once_fetch_it_once(self, hosts: Hosts) -> None:
+        job_id = hosts.diff()
+        name, url = f"{job_id}.1.csv", f"/api/diffing/job/{job_id}"
+        with ThreadPoolExecutor(4) as threads, hosts.bucket.gate.shut_at("GET", 1):
+            asked = [threads.submit(hosts.api.get, url) for _ in range(4)]
+            hosts.bucket.gate.wait()
+            hosts.bucket.gate.open()
+            assert [RESULT] * 4 == [answer.result().content for answer in asked]
+            assert RESULT == hosts.api.get(url).content
+
+        assert 1 == hosts.downloads(name)
+
+    def test_the_files_of_a_metric_are_in_the_bucket(self, hosts: Hosts) -> None:
+        where = f"{hosts.prefix}/input"
+        missing = hosts.api.new_job()
+        said = hosts.api.wait_for_failure(missing)["error"]["detail"]
+        hosts.bucket.put(f"{where}/revenue_old.csv.gz", gzip.compress(OLD.encode()))
+        hosts.bucket.put(f"{where}/revenue_new.csv", NEW)
+        hosts.bucket.put(f"{where}/other.csv", OLD)
+        job_id = hosts.api.new_job()
+        other = hosts.api.post("/api/diffing/new/revenue", json={"old": "other.csv"}).json()
+
+        assert "revenue_old.csv: no such file in the storage. Put it there." == said
+        hosts.api.wait_for_success(job_id)
+        assert RESULT == hosts.other.result_of(job_id)
+        named = hosts.api.get(f"/api/diffing/job/{job_id}/summary").json()
+        assert "revenue_old.csv.gz" == named["old"]["name"]
+        hosts.api.wait_for_success(other["job_id"])
+        assert RESULT == hosts.other.result_of(other["job_id"])
+
+    def test_a_question_is_answered_by_the_result_of_another(self, hosts: Hosts) -> None:
+        again = "/api/diffing/new/revenue?wait=60"
+        first = hosts.api.post(again, files=FILES).json()["job_id"]
+        second = hosts.other.post(again, files=FILES).json()["job_id"]
+
+        status = hosts.api.wait_for_success(second)
+        assert status["reused_from"] not in (None, second)
+        assert first != second
+        assert RESULT == hosts.api.result_of(second) == hosts.other.result_of(second)
+
+    @pytest.mark.parametrize("method", [pytest.param("GET", marks=pytest.mark.slow), "PUT"])
+    def test_a_bucket_may_be_silent_for_longer_than_a_worker(
+        self, hosts: Hosts, method: str
+    ) -> None:
+        jobs = hosts.one.jobs()
+        # the first two of the API are the upload
+        with hosts.bucket.gate.shut_at(method, {"GET": 1, "PUT": 3}[method]):
+            job_id = int(hosts.api.post(UPLOAD, files=FILES).json()["job_id"])
+            hosts.bucket.gate.wait()
+            long_after = jobs.get(job_id).seen_at + timedelta(seconds=2 * STALE_AFTER)
+            wait_until(lambda: jobs.get(job_id).seen_at > long_after, "it gives no signs of life")
+
+        assert 1 == hosts.api.wait_for_success(job_id)["attempt"]
+        assert RESULT == hosts.api.result_of(job_id)
+
+    def test_a_silent_bucket_is_reported_in_time(self, hosts: Hosts) -> None:
+        job_id = hosts.diff()
+        ready = hosts.api.get("/ready").json()["checks"]["storage"]
+        with hosts.bucket.gate.shut_at("HEAD", 1):
+            not_ready = hosts.api.get("/ready")
+            refused = hosts.api.get(f"/api/diffing/job/{job_id}", timeout=30)
+            upload = hosts.api.post(UPLOAD, files=FILES, timeout=60)
+
+        assert "ok" == ready["status"]
+        assert "failed" == not_ready.json()["checks"]["storage"]["status"]
+        for answer in (not_ready, refused, upload):
+            assert 503 == answer.status_code
+            assert answer.headers["Retry-After"]
+        assert_problem(refused, 503, "The storage does not answer as it should")
+        assert RESULT == hosts.api.result_of(job_id)
+
+    def test_accepted_files_are_refused(self, hosts: Hosts) -> None:
+        job_id = hosts.diff()
+        accept = hosts.api.post("/api/diffing/metrics/revenue/accept", json={"job_id": job_id})
+        compare = hosts.api.post("/api/diffing/new/revenue?old=accepted")
+
+        for answer in (accept, compare):
+            assert_problem(answer, 409, "on the disk of one host")
+
+
+def test_a_worker_that_dies_while_it_publishes_leaves_the_job_to_another(
+    bucket: Bucket, servers: Urls, tmp_path: Path
+) -> None:
+    shared = backend(servers)
+    with Service(tmp_path / "one", shared) as one, Service(tmp_path / "two", shared) as two:
+        api = one.api(retention=4)
+        worker = two.worker(stale_after=STALE_AFTER, retention=4)
+        with bucket.gate.shut_at("PUT", 4):
+            job_id = int(api.post(UPLOAD, files=FILES).json()["job_id"])
+            bucket.gate.wait()
+            worker.signal(signal.SIGKILL)
+            worker.ended()
+        one.worker(stale_after=STALE_AFTER, retention=4)
+
+        assert 2 == api.wait_for_success(job_id)["attempt"]
+        assert RESULT == api.result_of(job_id)
+        url = f"/api/diffing/job/{job_id}"
+        wait_until(lambda: 410 == api.get(url).status_code, "the result stays")
+        assert [] == bucket.keys(prefix_of(shared))
+
+
+@pytest.mark.slow
+def test_an_api_that_dies_while_it_uploads_leaves_no_job(
+    bucket: Bucket, servers: Urls, tmp_path: Path
+) -> None:
+    with Service(tmp_path / "one", backend(servers)) as host:
+        api = host.start("api", "--port", "0")
+        client = host.client_of(api)
+        with ThreadPoolExecutor(1) as threads, bucket.gate.shut_at("PUT", 2):
+            asked = threads.submit(client.post, UPLOAD, files=FILES)
+            bucket.gate.wait()
+            api.signal(signal.SIGKILL)
+            api.ended()
+            assert isinstance(asked.exception(PATIENCE_SECONDS), httpx2.HTTPError)
+
+        assert 0 == host.api().newest_job()
+        assert [] == [*host.settings.uploads_dir.iterdir()]
+
+
+def test_the_cache_has_a_limit(hosts: Hosts, tmp_path: Path) -> None:
+    ids = [hosts.diff(), hosts.diff()]
+    with Service(tmp_path / "four", hosts.one.backend) as host:
+        limit = len(RESULT) + 10
+        client = host.api(cache_limit=limit)
+        for job_id in (*ids, ids[0]):
+            assert RESULT == client.result_of(job_id)
+            cached = [path for path in host.settings.cache_dir.rglob("*") if path.is_file()]
+            assert [f"{job_id}.1.csv"] == [path.name for path in cached]
+
+
+@pytest.mark.parametrize("command", one_in(3, ["api", "worker", "serve"]))
+def test_a_bucket_for_jobs_in_a_file_is_refused(tmp_path: Path, command: str) -> None:
+    with Service(tmp_path / "data") as service:
+        program = service.start(command, storage_url="s3://exports/x")
+
+        assert 2 == program.ended()
+        (line,) = program.lines()
+        assert "DIFFING_STORAGE_URL: hosts that share files need to share the jobs." in line
