@@ -35,6 +35,7 @@ from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from tests.bucket import NAME, SECRET, Bucket
 from tests.command_line import CHANGED, NEW, OLD, diffing, refused_by, run_here
+from tests.servers import free_port
 from tests.service_under_test import Client, Program, Service
 from tests.test_cases import CASES, Case
 from tests.test_faults import wait_until
@@ -443,6 +444,18 @@ class TestOfAMetric:
             error = client.wait_for_failure(job_id)["error"]
 
         assert "The fetch took longer than 1 s. Raise DIFFING_JOB_TIMEOUT" in error["detail"]
+
+    def test_a_store_that_does_not_answer_costs_an_attempt(
+        self, service: Service, catalogue: Path
+    ) -> None:
+        nobody = f"http://127.0.0.1:{free_port()}/old.csv"
+        catalogue.write_text(METRICS.format(old=nobody, new=nobody))
+        client, _ = service.api_and_worker(metrics=catalogue, stale_after=0.3, max_attempts=2)
+        job_id = client.new_job("far")
+
+        ended = client.wait_for_failure(job_id)
+        assert (2, "urn:diffing:unreachable") == (ended["attempt"], ended["error"]["type"])
+        wait_until(lambda: not list(service.settings.tmp_dir.iterdir()), "scratch files are left")
 
     def test_a_fetch_can_be_cancelled(
         self, bucket: Bucket, service: Service, running: tuple[Client, Program]

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -105,7 +104,7 @@ class Analyses:
             if status := await unfinished(self._backend, job, wanted, request, left):
                 return not_yet(replace(job, status=status))
         try:
-            file = await run_in_threadpool(self._backend.storage.open, made.path)
+            file = await self._backend.stored.open(made.path)
         except FileNotFoundError:
             raise gone(job) from None
         suffix = made.path.suffix.removeprefix(".")
@@ -174,7 +173,7 @@ async def unfinished(
             `Formats.unfinished`.
     """
     source = Outputs.of_attempt(wanted.path.parent, job.id, job.attempt).result
-    if not source or not await run_in_threadpool(backend.storage.exists, source):
+    if not source or not await backend.stored.exists(source):
         raise gone(job)
     return await backend.formats.unfinished(wanted, request, seconds)
 

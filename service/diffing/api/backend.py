@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from diffing.api.conversions import Formats
+from diffing.api.stored import Stored
 from diffing.api.watch import MOST_WAITING, Watch
 from diffing.core.baseline import ACCEPTED
 from diffing.core.catalogue import Catalogue, Metric
@@ -42,7 +43,8 @@ class Backend:
         kept: the files of these.
         watch: follows jobs for waiting requests.
         formats: gets results in other formats.
-        storage: the results, and the uploads.
+        storage: the uploads, and the state of the storage.
+        stored: the results.
         stopping: set when the process begins to stop, which ends long answers.
     """
 
@@ -59,6 +61,7 @@ class Backend:
     watch: Watch[Job]
     formats: Formats
     storage: Storage
+    stored: Stored
     stopping: asyncio.Event
 
     def state_of_old(self, metric: Metric) -> InputState:
@@ -82,6 +85,7 @@ class Backend:
             BadSetting, DatabaseUnavailable, DiskUnavailable: one of them cannot be used.
         """
         storage, engine = storage_of(settings), open_database(settings)
+        stored = Stored(storage)
         jobs, conversions = Jobs(engine), Conversions(engine)
         if settings.storage:  # this host may have no worker, which would do it
             remove_orphans(settings.uploads_dir, jobs.uploads)
@@ -102,8 +106,9 @@ class Backend:
                 conversions,
                 JobQueue(settings, engine, name=CONVERSIONS),
                 Watch(conversions.of_ids, stopping, slots),
-                storage,
+                stored,
             ),
             storage=storage,
+            stored=stored,
             stopping=stopping,
         )

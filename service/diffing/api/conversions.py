@@ -8,9 +8,9 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from diffing.api.stored import Stored
 from diffing.api.watch import Watch
 from diffing.core.errors import ConversionFailed, DiffingError, NotAcceptable, ResultGone
-from diffing.files.storage import Storage
 from diffing.store.conversions import Conversion, Conversions
 from diffing.store.job import Status
 from diffing.store.queue import JobQueue
@@ -40,7 +40,7 @@ class Formats:
         conversions: the conversions table.
         queue: of conversion ids.
         watch: follows conversions for waiting requests.
-        storage: where the files appear.
+        stored: where the files appear.
     """
 
     def __init__(
@@ -48,12 +48,12 @@ class Formats:
         conversions: Conversions,
         queue: JobQueue,
         watch: Watch[Conversion],
-        storage: Storage,
+        stored: Stored,
     ) -> None:
         self._conversions = conversions
         self._queue = queue
         self._watch = watch
-        self._storage = storage
+        self._stored = stored
 
     async def unfinished(self, wanted: Wanted, request: Request, seconds: float) -> Status | None:
         """Wait for a file; None if it exists, else the status of its conversion.
@@ -70,12 +70,12 @@ class Formats:
             DatabaseUnavailable: the conversion was not queued.
             StorageUnavailable: the bucket with the files does not answer.
         """
-        if await run_in_threadpool(self._storage.exists, wanted.path):
+        if await self._stored.exists(wanted.path):
             return None
         conversion = await run_in_threadpool(self._conversion, wanted)
         await self._watch.until_end(conversion.id, request, seconds)
         left = await run_in_threadpool(self._conversions.of_ids, [conversion.id])
-        if await run_in_threadpool(self._storage.exists, wanted.path):
+        if await self._stored.exists(wanted.path):
             return None
         if not left:  # its worker is stopping
             return Status.QUEUED

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -83,16 +82,16 @@ class Results:
         outputs = Outputs.of_attempt(self._backend.settings.results_dir, job.id, job.attempt)
         source: Path = getattr(outputs, output.field)
         target = source.with_suffix(f".{suffix}")
-        opened = self._backend.storage.open
+        stored = self._backend.stored
         try:
-            file = await run_in_threadpool(opened, source)
+            file = await stored.open(source)
             if suffix != "csv":
                 file.close()
                 wanted, left = Wanted(target, job.summary[output.count]), until - time.monotonic()
                 formats = self._backend.formats
                 if status := await formats.unfinished(wanted, request, left):
                     return not_yet(replace(job, status=status))
-                file = await run_in_threadpool(opened, target)
+                file = await stored.open(target)
         except FileNotFoundError:
             raise ResultGone(f"The result of job {job.id} was removed. Start a new job.") from None
         download = Download(

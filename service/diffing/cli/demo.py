@@ -36,6 +36,8 @@ def run(settings: Settings, *, once: bool) -> None:
     metrics = load_catalogue(settings.metrics).metrics.values()
     if settings.api_keys == "on":
         raise BadSetting("The demo has no API key. Start it without DIFFING_API_KEYS=on.")
+    if settings.storage:
+        raise BadSetting("The demo has no bucket. Start it without DIFFING_STORAGE_URL.")
     with services(settings) as both:
         for metric in metrics:
             _make_sample(settings, metric, console)

@@ -24,7 +24,7 @@ from diffing.files.remote_content import (
 _PIECE, _MOST_PIECES = 16 * 1024 * 1024, 9_000
 # in the words of s3fs, gcsfs and adlfs
 _TIMES = ("LastModified", "updated", "last_modified")
-# A request of an API waits for no longer, and is not sent again.
+# A request of an API, with its repetitions after errors, waits for no longer.
 _HASTY_SECONDS = 8
 _HASTE: dict[str, Any] = {
     "config_kwargs": {
@@ -109,6 +109,11 @@ class Bucket:
             ):
                 while block := source.read(BLOCK):
                     append(into, block)
+        arrived = path.stat().st_size
+        if arrived != before["size"]:
+            raise StorageUnavailable(
+                f"{arrived:,} of {before['size']:,} bytes came from the storage. Try again."
+            )
 
     def put(self, path: Path, name: str) -> None:
         """Copy a file into the bucket.
@@ -175,7 +180,7 @@ def _store_of(scheme: str, *, hasty: bool) -> Any:
 
     files = BoundedS3(**alone, **(_HASTE if hasty else {}))
     if hasty:
-        files.retries, files.seconds = 1, _HASTY_SECONDS
+        files.seconds = _HASTY_SECONDS
     return files
 
 

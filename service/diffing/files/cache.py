@@ -155,7 +155,7 @@ class Cache:
             flight.error = _unavailable(error) if isinstance(error, OSError) else error
             with self._lock:
                 self._bytes -= size
-                del self._flights[name]
+                self._flights.pop(name, None)
             part.unlink(missing_ok=True)
             raise flight.error from error
         finally:

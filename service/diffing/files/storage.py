@@ -6,7 +6,7 @@ Files of the bucket have the same names as those of the data folder.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, ClassVar, Protocol
 
 from diffing.core.errors import (
     DatabaseUnavailable,
@@ -24,7 +24,13 @@ from diffing.files.uploads import SIDES, Upload
 
 
 class Storage(Protocol):
-    """The files that APIs and workers share."""
+    """The files that APIs and workers share.
+
+    Attributes:
+        is_remote: whether they are in a bucket, which may be silent.
+    """
+
+    is_remote: ClassVar[bool]
 
     def exists(self, path: Path) -> bool:
         """Whether a result exists.
@@ -68,6 +74,8 @@ class Storage(Protocol):
 class DataFolder:
     """The files on the disk of this machine. The methods are those of a `Storage`."""
 
+    is_remote: ClassVar = False
+
     def exists(self, path: Path) -> bool:  # noqa: D102 - see Storage
         return path.exists()
 
@@ -94,6 +102,8 @@ class SharedFolder:
         BadSetting: a package is not installed.
         DiskUnavailable: the folder of the cache cannot be used.
     """
+
+    is_remote: ClassVar = True
 
     def __init__(self, folder: RemoteFolder, settings: Settings) -> None:
         # imported here: few services have a bucket

@@ -87,7 +87,7 @@ async def analysis_shown(
             await backend.formats.refuse_failed(path)
         if await unfinished(backend, job, Wanted(path), request, seconds):
             return Shown(query, choices)
-        return Shown(query, choices, await run_in_threadpool(_sections_in, backend, path, job))
+        return Shown(query, choices, await _sections_in(backend, path, job))
     except (DatabaseUnavailable, StorageUnavailable):
         raise
     except DiffingError as error:
@@ -100,10 +100,11 @@ def _choices(summary: Mapping[str, Any], columns: Sequence[str]) -> list[Choice]
     ]
 
 
-def _sections_in(backend: Backend, path: Path, job: Job) -> Sections:
+async def _sections_in(backend: Backend, path: Path, job: Job) -> Sections:
     try:
-        with backend.storage.open(path) as file:
-            document = json.load(file)
+        file = await backend.stored.open(path)
     except FileNotFoundError:
         raise gone(job) from None
-    return sections_of(document)
+    with file:
+        document = await run_in_threadpool(json.load, file)
+    return await run_in_threadpool(sections_of, document)

@@ -112,7 +112,7 @@ async def rows_shown(
         for wanted in steps:
             if await unfinished(backend, job, wanted, request, seconds):
                 return RowsShown(**shown)
-        found = await run_in_threadpool(_page_in, backend, steps[-1].path, job)
+        found = await _page_in(backend, steps[-1].path, job)
     except (DatabaseUnavailable, StorageUnavailable):
         raise
     except DiffingError as error:
@@ -121,12 +121,13 @@ async def rows_shown(
     return RowsShown(**shown, found=found, following=following)
 
 
-def _page_in(backend: Backend, path: Path, job: Job) -> Mapping[str, Any]:
+async def _page_in(backend: Backend, path: Path, job: Job) -> Mapping[str, Any]:
     try:
-        with backend.storage.open(path) as file:
-            found: Mapping[str, Any] = json.load(file)
+        file = await backend.stored.open(path)
     except FileNotFoundError:
         raise gone(job) from None
+    with file:
+        found: Mapping[str, Any] = await run_in_threadpool(json.load, file)
     return found
 
 
