@@ -14,6 +14,11 @@ import duckdb
 import httpx2
 import pytest
 
+from diffing.core.errors import BadSetting
+from diffing.core.remote_file import RemoteFolder
+from diffing.core.settings import load_settings
+from diffing.worker import shared_files
+from diffing.worker.shared_files import SharedFiles
 from tests.backends import OneForAll, backend_of
 from tests.bucket import NAME, Bucket
 from tests.conftest import one_in
@@ -23,11 +28,13 @@ from tests.test_api import assert_problem
 from tests.test_faults import wait_until
 
 STALE_AFTER = 1.0
-FILES = {"old": ("old.csv", OLD), "new": ("new.csv", NEW)}
+# a result is packed only if it is long
+_LONG = "".join(f"2026-01-31,country,Country,Land,{i},revenue-30,1\n" for i in range(60))
+FILES = {"old": ("old.csv", OLD), "new": ("new.csv", NEW + _LONG)}
 UPLOAD = "/api/diffing/new/revenue?fresh=1"
 # of results; another one may look like it
 _FOLDERS = count(1)
-RESULT = "".join(NEW.splitlines(keepends=True)[i] for i in (0, 2, 3)).encode()
+RESULT = ("".join(NEW.splitlines(keepends=True)[i] for i in (0, 2, 3)) + _LONG).encode()
 
 
 @dataclass(frozen=True)
@@ -122,7 +129,9 @@ class TestHosts:
         assert first.headers["ETag"] == second.headers["ETag"]
         part = hosts.other.get(path, headers={"Range": "bytes=5-9"})
         assert (206, RESULT[5:10]) == (part.status_code, part.content)
-        known = {"If-None-Match": first.headers["ETag"], "Accept-Encoding": "identity"}
+        packed = hosts.other.get(path, headers={"Accept-Encoding": "gzip"})
+        assert ("gzip", RESULT) == (packed.headers["Content-Encoding"], packed.content)
+        known = {"If-None-Match": first.headers["ETag"]}
         assert 304 == hosts.other.get(path, headers=known).status_code
 
     def test_what_is_made_of_a_result_is_sent_by_all(self, hosts: Hosts) -> None:
@@ -130,9 +139,9 @@ class TestHosts:
         path = f"/api/diffing/job/{job_id}"
         for client in (hosts.api, hosts.other):
             rows = client.get(f"{path}?format=json").json()
-            assert ["CW", "GH"] == [row["segment_value_id"] for row in rows]
+            assert ["CW", "GH"] == [row["segment_value_id"] for row in rows[:2]]
             parquet = client.get(f"{path}?format=parquet&detail=1").content
-            assert 2 == len(duckdb.read_parquet(io.BytesIO(parquet)))
+            assert 62 == len(duckdb.read_parquet(io.BytesIO(parquet)))
             assert b"Norway" not in client.get(f"{path}/removed").content
             assert b"Peru" in client.get(f"{path}/removed").content
             assert {"bridge", "movers"} <= {*client.get(f"{path}/analysis").json()}
@@ -171,7 +180,7 @@ class TestHosts:
         missing = hosts.api.new_job()
         said = hosts.api.wait_for_failure(missing)["error"]["detail"]
         hosts.bucket.put(f"{where}/revenue_old.csv.gz", gzip.compress(OLD.encode()))
-        hosts.bucket.put(f"{where}/revenue_new.csv", NEW)
+        hosts.bucket.put(f"{where}/revenue_new.csv", NEW + _LONG)
         hosts.bucket.put(f"{where}/other.csv", OLD)
         job_id = hosts.api.new_job()
         other = hosts.api.post("/api/diffing/new/revenue", json={"old": "other.csv"}).json()
@@ -225,6 +234,27 @@ class TestHosts:
         assert_problem(refused, 503, "The storage does not answer as it should")
         assert RESULT == hosts.api.result_of(job_id)
 
+    def test_the_sweeper_removes_what_no_job_needs(
+        self, hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        job_id = hosts.diff()
+        needed = [f"{job_id}.1.{name}" for name in ("csv", "detail.csv", "removed.csv")]
+        upload, orphan = str(hosts.one.jobs().get(job_id).upload), "f" * 32
+        for key in (f"results/{job_id}.2.csv", "results/987654.1.csv", f"uploads/{orphan}/old"):
+            hosts.bucket.put(f"{hosts.prefix}/{key}", "lost")
+        storage = hosts.one.settings.storage
+        assert storage
+
+        SharedFiles(storage, hosts.one.jobs(), retention=60).sweep()
+        found = [name for name in hosts.keys("results") if name.startswith((f"{job_id}.", "98"))]
+        assert needed == found
+        assert f"{orphan}/old" in hosts.keys("uploads")
+        monkeypatch.setattr(shared_files, "_ORPHANS_KEPT_SECONDS", 0)
+        SharedFiles(storage, hosts.one.jobs(), retention=60).sweep()
+        sent = hosts.keys("uploads")
+        assert f"{orphan}/old" not in sent
+        assert {f"{upload}/old", f"{upload}/new"} <= {*sent}
+
     def test_accepted_files_are_refused(self, hosts: Hosts) -> None:
         job_id = hosts.diff()
         accept = hosts.api.post("/api/diffing/metrics/revenue/accept", json={"job_id": job_id})
@@ -239,20 +269,20 @@ def test_a_worker_that_dies_while_it_publishes_leaves_the_job_to_another(
 ) -> None:
     shared = backend(servers)
     with Service(tmp_path / "one", shared) as one, Service(tmp_path / "two", shared) as two:
-        api = one.api(retention=4)
-        worker = two.worker(stale_after=STALE_AFTER, retention=4)
+        api = one.api()
+        worker = two.worker(stale_after=STALE_AFTER)
         with bucket.gate.shut_at("PUT", 4):
             job_id = int(api.post(UPLOAD, files=FILES).json()["job_id"])
             bucket.gate.wait()
             worker.signal(signal.SIGKILL)
             worker.ended()
-        one.worker(stale_after=STALE_AFTER, retention=4)
-
+        one.worker(stale_after=STALE_AFTER)
         assert 2 == api.wait_for_success(job_id)["attempt"]
         assert RESULT == api.result_of(job_id)
-        url = f"/api/diffing/job/{job_id}"
-        wait_until(lambda: 410 == api.get(url).status_code, "the result stays")
-        assert [] == bucket.keys(prefix_of(shared))
+
+        two.worker(retention=1)
+        wait_until(lambda: not bucket.keys(prefix_of(shared)), "files stay in the bucket")
+        assert 410 == two.api().get(f"/api/diffing/job/{job_id}").status_code
 
 
 @pytest.mark.slow
@@ -292,3 +322,21 @@ def test_a_bucket_for_jobs_in_a_file_is_refused(tmp_path: Path, command: str) ->
         assert 2 == program.ended()
         (line,) = program.lines()
         assert "DIFFING_STORAGE_URL: hosts that share files need to share the jobs." in line
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["file:///srv/x", "https://host/x", "s3://", "s3://key:secret@exports", "s3://exports/a//b"],
+)
+def test_an_unusable_url_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(BadSetting, match="DIFFING_STORAGE_URL: the URL must name a bucket") as no:
+        load_settings(storage_url=url)
+
+    assert "secret" not in no.value.detail
+    assert "DIFFING_METRICS" not in no.value.detail
+
+
+def test_a_usable_url_may_end_with_a_slash() -> None:
+    settings = load_settings(storage_url="s3://exports/diffing/")
+
+    assert RemoteFolder("s3://exports/diffing") == settings.storage

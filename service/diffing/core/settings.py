@@ -405,7 +405,9 @@ def _load(kind: type[_S], overrides: Mapping[str, object]) -> _S:
         return kind.model_validate({**_environment(kind), **given})
     except ValidationError as error:
         faults = [
-            f"{_PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
+            f"{_PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}"
+            for e in error.errors()
+            if e["type"] != "default_factory_not_called"  # because of another fault
         ]
         raise BadSetting("; ".join(faults)) from None
 

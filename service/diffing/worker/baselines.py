@@ -72,7 +72,7 @@ class BaselineKeeper:
             DatabaseUnavailable: the jobs table cannot be used.
         """
         sha256 = end.summary["new"].get("sha256")
-        if metric is None or metric.old != ACCEPTED or sha256 is None:
+        if metric is None or metric.old != ACCEPTED or sha256 is None or self._settings.storage:
             return end
         name = self._kept.name_of(spec.new.path, sha256)
         with self._kept.staying():
