@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path, PurePath
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from diffing.core.errors import (
     BadInput,
@@ -20,6 +20,7 @@ from diffing.files.remote_content import (
     RemoteContent,
     append,
     errors_explained,
+    store_of,
     version_of,
 )
 
@@ -38,6 +39,7 @@ class Fetch:
     def __init__(self, folder: Path, most: float) -> None:
         self._folder = folder
         self._most = most
+        self._stores: dict[str, Any] = {}
         self.bytes = 0
 
     def copy(
@@ -69,7 +71,7 @@ class Fetch:
         """
         copy = self._folder / f"{side}.csv"
         try:
-            found = _unpacked_or_packed(file) if file.may_be_packed else file
+            found = self._unpacked_or_packed(file) if file.may_be_packed else file
             part = self._part(found, on_progress)
         except MissingInput:
             if may_be_missing:
@@ -99,7 +101,7 @@ class Fetch:
             part.open("wb") as into,
             errors_explained(file),
         ):
-            self._copy(RemoteContent(file), into, on_progress)
+            self._copy(self._content(file), into, on_progress)
         return part
 
     def _copy(
@@ -126,31 +128,37 @@ class Fetch:
             )
         self.bytes += size
 
+    def _unpacked_or_packed(self, file: RemoteFile) -> RemoteFile:
+        """The file with a name, or the only one that has the suffix of a packed file, too.
 
-def _unpacked_or_packed(file: RemoteFile) -> RemoteFile:
-    """The file with a name, or the only one that has the suffix of a packed file, too.
+        Raises:
+            MissingInput: none of them exists, or several packed ones do.
+        """
+        if self._exists(file):
+            return file
+        packed = [one for suffix in PACKED if self._exists(one := file.with_suffix(suffix))]
+        if len(packed) > 1:
+            raise MissingInput(
+                f"{file.name} does not exist, but {' and '.join(one.name for one in packed)} do. "
+                "Remove one of them."
+            )
+        return packed[0] if packed else file
 
-    Raises:
-        MissingInput: none of them exists, or several packed ones do.
-    """
-    if _exists(file):
-        return file
-    packed = [one for suffix in PACKED if _exists(one := file.with_suffix(suffix))]
-    if len(packed) > 1:
-        raise MissingInput(
-            f"{file.name} does not exist, but {' and '.join(one.name for one in packed)} do. "
-            "Remove one of them."
-        )
-    return packed[0] if packed else file
+    def _exists(self, file: RemoteFile) -> bool:
+        with errors_explained(file):
+            try:
+                self._content(file).facts()
+            except FileNotFoundError:
+                return False
+        return True
 
-
-def _exists(file: RemoteFile) -> bool:
-    with errors_explained(file):
-        try:
-            RemoteContent(file).facts()
-        except FileNotFoundError:
-            return False
-    return True
+    def _content(self, file: RemoteFile) -> RemoteContent:
+        if file.is_on_the_web:
+            return RemoteContent(file)
+        # to make one takes as long as to copy a small file
+        store = self._stores.get(file.scheme) or store_of(file)
+        self._stores[file.scheme] = store
+        return RemoteContent(file, store)
 
 
 class _Room:

@@ -38,12 +38,24 @@ Version = tuple[str | None, ...]
 """The marks by which a store tells versions of a file apart."""
 
 
+def store_of(file: RemoteFile) -> Any:
+    """The file system of fsspec that has a file, and if it is not on the web, those of its scheme.
+
+    Raises:
+        ImportError: the package for its scheme is not installed.
+    """
+    import fsspec  # the packages of stores are loaded only for a URL
+
+    options = _of_web(file.url) if file.is_on_the_web else {"use_listings_cache": False}
+    return fsspec.filesystem(file.scheme, skip_instance_cache=True, **options)
+
+
 class RemoteContent:
     """One remote file, by fsspec.
 
     Args:
         file: the remote file.
-        store: a file system of fsspec, which has it; None for one of its own.
+        store: from `store_of`; None for one of its own.
 
     Raises:
         ImportError: the package for its scheme is not installed.
@@ -52,13 +64,7 @@ class RemoteContent:
     def __init__(self, file: RemoteFile, store: Any = None) -> None:
         self.name, self._url = file.name, file.url
         self._is_web = file.is_on_the_web
-        self._files: Any = store or self._own_store(file)
-
-    def _own_store(self, file: RemoteFile) -> Any:
-        import fsspec  # the packages of stores are loaded only for a URL
-
-        options = _of_web(file.url) if self._is_web else {"use_listings_cache": False}
-        return fsspec.filesystem(file.scheme, skip_instance_cache=True, **options)
+        self._files: Any = store or store_of(file)
 
     def facts(self) -> dict[str, Any]:
         """The size, and the marks of the version."""
