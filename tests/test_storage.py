@@ -286,6 +286,30 @@ def test_a_worker_that_dies_while_it_publishes_leaves_the_job_to_another(
 
 
 @pytest.mark.slow
+def test_a_worker_that_freezes_while_it_publishes_changes_nothing_later(
+    bucket: Bucket, servers: Urls, tmp_path: Path
+) -> None:
+    shared = backend(servers)
+    with Service(tmp_path / "one", shared) as one, Service(tmp_path / "two", shared) as two:
+        api = one.api()
+        worker = two.worker(stale_after=STALE_AFTER)
+        with bucket.gate.shut_at("PUT", 4):
+            job_id = int(api.post(UPLOAD, files=FILES).json()["job_id"])
+            bucket.gate.wait()
+            worker.signal_all(signal.SIGSTOP)
+        one.worker(stale_after=STALE_AFTER)
+        assert 2 == api.wait_for_success(job_id)["attempt"]
+        published = bucket.keys(f"{prefix_of(shared)}/results/{job_id}.2.")
+        worker.signal_all(signal.SIGCONT)
+        wait_until(lambda: not files_in(two.settings.tmp_dir), "the lost attempt goes on")
+
+        assert 2 == api.status_of(job_id)["attempt"]
+        assert RESULT == api.result_of(job_id)
+        assert published == bucket.keys(f"{prefix_of(shared)}/results/{job_id}.2.")
+        assert not [line for line in worker.lines() if f"job {job_id} succeeded" in line]
+
+
+@pytest.mark.slow
 def test_an_api_that_dies_while_it_uploads_leaves_no_job(
     bucket: Bucket, servers: Urls, tmp_path: Path
 ) -> None:
