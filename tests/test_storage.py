@@ -17,6 +17,7 @@ import pytest
 from diffing.core.errors import BadSetting
 from diffing.core.remote_file import RemoteFolder
 from diffing.core.settings import load_settings
+from diffing.files.bucket import Bucket as SharedBucket
 from diffing.worker import shared_files
 from diffing.worker.shared_files import SharedFiles
 from tests.backends import OneForAll, backend_of
@@ -336,6 +337,22 @@ def test_the_cache_has_a_limit(hosts: Hosts, tmp_path: Path) -> None:
             assert RESULT == client.result_of(job_id)
             cached = [path for path in host.settings.cache_dir.rglob("*") if path.is_file()]
             assert [f"{job_id}.1.csv"] == [path.name for path in cached]
+
+
+@pytest.mark.slow
+def test_a_large_file_is_published_in_pieces_and_is_the_same(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    large = tmp_path / "large"
+    large.write_bytes(b"".join(number.to_bytes(4) for number in range(10_000_000)))
+    shared = SharedBucket(RemoteFolder(f"s3://{NAME}/pieces"), hasty=True)
+    sizes: list[int] = []
+
+    shared.put(large, "results/large")
+    shared.copy("results/large", tmp_path / "copy", sizes.append)
+    assert [40_000_000] == sizes
+    assert large.read_bytes() == (tmp_path / "copy").read_bytes()
+    assert any(b"partNumber=3" in request for request in bucket.gate.requests)
 
 
 @pytest.mark.parametrize("command", one_in(3, ["api", "worker", "serve"]))
