@@ -32,6 +32,7 @@ from diffing.engine.connection import ENGINE, CsvRefused, OrderedSession, Sessio
 from diffing.engine.key_search import KeySearch
 from diffing.engine.key_search import Means as KeyMeans
 from diffing.engine.measure import Measurer
+from diffing.engine.on_cluster import OnCluster
 from diffing.engine.opening import open_pair
 from diffing.engine.parameters import Work, sides_of
 from diffing.engine.place import Place
@@ -68,14 +69,22 @@ class Diff(Stoppable):
         spec: the order; the files are CSV, perhaps packed, or Parquet.
         limits: threads, memory and disk.
         cutting: sizes of pieces and samples of the files.
+        cluster: joins the rows; None for DuckDB.
 
     Attributes:
         reduced: whether `run` compared only the rows that the files do not share.
     """
 
-    def __init__(self, spec: DiffSpec, limits: Limits, cutting: Cutting = CUTTING) -> None:
+    def __init__(
+        self,
+        spec: DiffSpec,
+        limits: Limits,
+        cutting: Cutting = CUTTING,
+        cluster: OnCluster | None = None,
+    ) -> None:
         super().__init__()
         self._spec = spec
+        self._cluster = cluster
         self._old, self._new = named_apart(spec.old, spec.new)
         self._comparison = spec.comparison
         self._limits = limits
@@ -172,9 +181,20 @@ class Diff(Stoppable):
             result=result,
             seconds=round(time.monotonic() - started, 3),
             peak_rss_bytes=peak_rss(),
-            engine=ENGINE,
+            engine=self._engine,
         )
         return with_verdict(found, moves)
+
+    def interrupt(self) -> None:
+        """Stop the work from another thread. It then raises Interrupted."""
+        super().interrupt()
+        if self._cluster:
+            self._cluster.joiner.interrupt()
+
+    @property
+    def _engine(self) -> str:
+        joined = self._cluster and self._cluster.engine
+        return f"{ENGINE}, {joined}" if joined else ENGINE
 
     def _opened(self, scratch: Path) -> tuple[CsvFile, CsvFile]:
         def connect(files: Sequence[AbstractFileSystem]) -> Session:
@@ -225,7 +245,9 @@ class Diff(Stoppable):
     def _counts(self, files: tuple[CsvFile, CsvFile], place: Place) -> Counts | CsvRefused:
         """Compare the rows that the files do not share, or the whole files."""
         if (
-            not self._comparison.has_rules_of_fields  # the reduction compares keys by their bytes
+            not self._cluster
+            # the reduction compares keys by their bytes
+            and not self._comparison.has_rules_of_fields
             and not any(file.rewritten for file in files)
             and all(file.path.stat().st_size >= self._cutting.shared / 2 for file in files)
         ):
@@ -279,10 +301,11 @@ class Diff(Stoppable):
                     side.pieces.take_sample()
 
         def connect() -> Session:
-            return self._connect(place.scratch, place.outputs.paths, pieces)
+            staged = self._cluster.staged.paths if self._cluster else []
+            return self._connect(place.scratch, [*place.outputs.paths, *staged], pieces)
 
         with Inspection(files, self._interrupted) as inspection, place.reporter.watching(pieces):
-            return compare(work, connect, inspection, place.reporter.stage)
+            return compare(work, connect, inspection, place.reporter.stage, self._cluster)
 
     def _measured(
         self, files: tuple[CsvFile, CsvFile], counts: Counts, place: Place

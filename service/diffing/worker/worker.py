@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from diffing.core import logs, tracing
@@ -43,10 +44,11 @@ from diffing.store.workers import Presence
 from diffing.worker.answers import Answers
 from diffing.worker.baselines import BaselineKeeper
 from diffing.worker.claim import Claim
+from diffing.worker.clusters import Clusters
 from diffing.worker.consumer import consumer_of
 from diffing.worker.converter import Converter
 from diffing.worker.reaper import Reaper
-from diffing.worker.supervisor import ChildCrashed, Runner
+from diffing.worker.supervisor import ChildCrashed, Listener, Runner
 from diffing.worker.sweeper import Sweeper
 from diffing.worker.task import Task
 
@@ -84,7 +86,10 @@ class Worker:
         beat_seconds = beat_seconds or min(2.0, settings.stale_after / 4)
         self._runner = Runner(beat_seconds, settings.job_timeout)
         baselines = Baselines(engine, now)
-        self._sweeper = Sweeper(settings, self._jobs, History(engine, now), baselines)
+        self._clusters = Clusters(settings, beat_seconds)
+        self._sweeper = Sweeper(
+            settings, self._jobs, History(engine, now), baselines, self._clusters.leave
+        )
         self._baselines = BaselineKeeper(settings, self._jobs, baselines, beat_seconds)
         self._answers = Answers(settings, self._jobs)
         self._reaper = Reaper(settings, self._jobs, self._queue, self._sweeper)
@@ -97,7 +102,7 @@ class Worker:
     def run(self) -> None:
         """Work until SIGTERM or SIGINT. Jobs that outlast the grace are queued again."""
         # a diff parses files of others, so its process must not inherit them
-        self._credentials = take_credentials()
+        self._credentials = self._clusters.credentials = take_credentials()
         consumer = consumer_of(
             self._queue.huey,
             self._converter.queue.huey,
@@ -180,13 +185,19 @@ class Worker:
         run = partial(
             self._runner.run,
             attempt=Claim(self._jobs, job),
-            on_progress=stages,
+            listener=Listener(stages),
             since=time.monotonic(),
         )
         spec = self._spec(job, metric, run)
+        run_diff = run
+        if metric and metric.engine == "spark":
+            cluster = self._clusters.place(self._scratch(job))
+            spec = replace(spec, staged=cluster.staged)
+            on_join = partial(self._clusters.join, cluster, run)
+            run_diff = partial(run, listener=Listener(stages, on_join))
         question = question_of(spec, exact_keys=self._settings.exact_keys)
         known = frozenset() if job.fresh else self._answers.worth_a_look(job, question, spec)
-        found = run(self._task(job, replace(spec, answered=known)))
+        found = run_diff(self._task(job, replace(spec, answered=known)))
         end = None
         if "answered" in found:
             takes_totals = spec.comparison.takes_totals
@@ -195,7 +206,7 @@ class Worker:
             ):
                 end = End(answer.summary or {}, question, answer.id)
             else:  # its files were removed meanwhile
-                found = run(self._task(job, spec))
+                found = run_diff(self._task(job, spec))
         end = self._baselines.end_of(job, metric, spec, end or End(found, question))
         return partial(self._succeed, job, end)
 
@@ -278,8 +289,7 @@ class Worker:
         )
 
     def _limits(self, job: Job, spec: FetchSpec | DiffSpec) -> Limits:
-        scratch = self._settings.scratch_dir(job.id, job.attempt)
-        scratch.mkdir(exist_ok=True)
+        scratch = self._scratch(job)
         copies = [path for path in spec.inputs if path.is_relative_to(scratch)]
         if not copies:
             return Limits.of(self._settings, scratch)
@@ -288,6 +298,11 @@ class Worker:
         return Limits.of(self._settings, own).beside(
             sum(path.stat().st_size for path in copies if path.exists())
         )
+
+    def _scratch(self, job: Job) -> Path:
+        scratch = self._settings.scratch_dir(job.id, job.attempt)
+        scratch.mkdir(exist_ok=True)
+        return scratch
 
     def _comparison(self, job: Job, metric: Metric | None) -> Comparison:
         if metric is None or job.comparison:
