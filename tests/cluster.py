@@ -1,27 +1,33 @@
 """A cluster on loopback: a server of Spark Connect, and a gate before it that can hold queries.
 
-Sail starts in a tenth of a second. `SPARK_URL_OF_TESTS` names another server, such as a real Spark
-(`make test-spark`).
+Sail starts in a tenth of a second. `python -m tests.cluster SPARK_HOME COMMAND …` starts a real
+Spark, runs a command that uses it in place of Sail, and ends Spark (`make test-spark`).
 """
 
 import os
+import subprocess
+import sys
+import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
 
-from tests.service_under_test import PATIENCE_SECONDS
+from tests.servers import free_port
+from tests.service_under_test import PATIENCE_SECONDS, Program
 
+_VARIABLE = "SPARK_OF_TESTS"
 _STREAMED = ("ExecutePlan", "ReattachExecute")
 
 
 @contextmanager
 def cluster() -> Iterator[str]:
     """The address of a server, host and port."""
-    if address := os.environ.get("SPARK_URL_OF_TESTS", "").removeprefix("sc://"):
+    if address := os.environ.get(_VARIABLE):
         yield address
         return
     os.environ.setdefault("RUST_LOG", "error")
@@ -133,3 +139,52 @@ class Gate(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC ships no types
                 self._running.remove(session)
                 self._ended.append(session)
                 self._news.notify_all()
+
+
+@contextmanager
+def _spark(home: Path) -> Iterator[str]:
+    """The address of a real Spark, in one process."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="diffing-spark-") as folder:
+        settings = {
+            "spark.connect.grpc.binding.address": "127.0.0.1",
+            "spark.connect.grpc.binding.port": port,
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.local.dir": folder,
+            "spark.sql.shuffle.partitions": 4,
+            "spark.ui.enabled": "false",
+        }
+        command = [
+            *(str(home / "bin" / "spark-submit"), "--master", "local[2]", "--driver-memory", "2g"),
+            *(f"--conf={name}={value}" for name, value in settings.items()),
+            *("--class", "org.apache.spark.sql.connect.service.SparkConnectServer"),
+            "spark-internal",
+        ]
+        server = Program(
+            lambda stderr: subprocess.Popen(
+                command,
+                cwd=folder,
+                env={**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1"},
+                stdin=subprocess.DEVNULL,
+                stdout=stderr,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        )
+        try:
+            server.saw("Spark Connect server started")
+            yield f"127.0.0.1:{port}"
+        finally:
+            server.close()
+            server.drain()
+
+
+def _main(home: str, command: Sequence[str]) -> int:
+    with _spark(Path(home).absolute()) as address:
+        environment = {**os.environ, _VARIABLE: address}
+        return subprocess.run(command, env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1], sys.argv[2:]))

@@ -11,7 +11,7 @@
 --                       outcome of 5_classify.sql has them
 --             old_keys  number of distinct keys of old in this row
 --
--- Each side is shuffled once, by its key. What is only counted falls together before the last shuffle. Old has
+-- Each side is shuffled once, by its key. Rows that are only counted are grouped before the last shuffle. Old has
 -- one row per key, that of its first row. There is neither NaN nor a NULL text here: engines differ there.
 with
 old_keys as (

@@ -227,7 +227,7 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
 def _cluster(
     engine: Engine | None, settings: Settings, folder: Path
 ) -> AbstractContextManager["OnCluster | None"]:
-    """What joins the rows in place of DuckDB."""
+    """The cluster that joins the rows; None for DuckDB."""
     if engine != "spark":
         return nullcontext()
     from diffing.cli.clusters import on_cluster  # only for those who ask

@@ -1,4 +1,4 @@
-"""A cluster that joins the rows of a diff, and what it is told."""
+"""A cluster that joins the rows of a diff, and the order for it."""
 
 import uuid
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 Engine = Literal["duckdb", "spark"]
-"""What joins the rows of a diff."""
+"""The engine that joins the rows of a diff."""
 
 _LOCAL = "file://"
 
@@ -35,7 +35,7 @@ class Staged:
 
     @property
     def decided(self) -> Path:
-        """What the cluster decided."""
+        """The decisions of the cluster."""
         return self.folder / "decided.parquet"
 
     @property
@@ -88,7 +88,7 @@ class Cluster:
 
     @property
     def session(self) -> str:
-        """The id of its session. Whoever knows the place can end its queries."""
+        """The id of its session. A process that knows the place can end its queries."""
         return str(uuid.uuid5(uuid.NAMESPACE_URL, self.staging))
 
     @property

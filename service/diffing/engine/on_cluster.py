@@ -14,7 +14,7 @@ from diffing.engine.query_profile import Profile
 
 
 class Joiner(Protocol):
-    """Whatever has a cluster join the staged rows."""
+    """Has a cluster join the staged rows."""
 
     def join(self, join: Join) -> str:
         """Write `decided`, and return the name and version of the engine."""

@@ -65,7 +65,7 @@ def _no_cluster(_: Join) -> str:
 
 @dataclass(frozen=True)
 class Listener:
-    """What is done with the messages of a child.
+    """Takes the messages of a child.
 
     Args:
         on_progress: called with each progress of the diff.
