@@ -13,7 +13,8 @@ import pytest
 
 from diffing.core.cluster import Cluster
 from diffing.core.comparison import Comparison
-from diffing.core.errors import BadInput
+from diffing.core.errors import BadInput, DiffFailed
+from diffing.engine import sql as queries
 from diffing.engine.diff import Diff
 from diffing.engine.on_cluster import OnCluster
 from diffing.engine.spark import SparkSession
@@ -115,6 +116,82 @@ class TestTheDiff:
         session.close()
 
         assert [] == [words for words in case.refused if words not in caught.value.detail]
+
+
+# As in test_mutations.py: a section with one thing changed, and the case that notices.
+MUTANTS = [
+    ("stage", "when value[2] is null then null", "", "values_without_tolerance_are_decimals"),
+    ("stage", "when isnan(value[2]) then 'nan'", "", "values_nan_and_infinity"),
+    ("stage", "when isinf(value[2]) then value[2]::varchar", "", "values_nan_and_infinity"),
+    ("stage", "null, 5e8,", "null, 1e15,", "values_whole_numbers_around_a_billion"),
+    ("stage", "and is_whole(value[1])", "", "values_whole_numbers_around_a_billion"),
+    ("stage", "time_in(value[5])", "null", "kinds_time"),
+    ("join_on_cluster", "p.x.exact = p.y.exact", "false", "values_without_tolerance_are_decimals"),
+    ("join_on_cluster", "p.x.time - p.y.time) <= p.t", "p.x.time - p.y.time) < p.t", "kinds_time"),
+    (
+        "join_on_cluster",
+        "p.w and p.x.exact is not null and p.y.exact is not null",
+        "false",
+        "values_whole_numbers_by_default",
+    ),
+    (
+        "join_on_cluster",
+        "p.x.number <> p.y.number\n",
+        "true\n",
+        "values_whole_numbers_by_default",
+    ),
+    (
+        "join_on_cluster",
+        "and abs(p.x.number - p.y.number) <= p.s",
+        "",
+        "values_whole_numbers_around_a_billion",
+    ),
+    ("join_on_cluster", "p.r * abs(p.x", "0 * abs(p.x", "values_tolerance_is_symmetric"),
+    ("join_on_cluster", "p.r * abs(p.y", "0 * abs(p.y", "values_tolerance_is_symmetric"),
+    (
+        "join_on_cluster",
+        "or abs(p.x.number - p.y.number) <= p.s",
+        "",
+        "values_at_the_absolute_tolerance",
+    ),
+    ("join_on_cluster", "p.x.whole and p.y.whole", "true", "values_whole_numbers_of_metrics"),
+    (
+        "join_on_cluster",
+        "(p.x.number <> p.y.number or coalesce(p.x.exact <> p.y.exact, false))",
+        "false",
+        "values_whole_numbers_within_a_tolerance",
+    ),
+    ("join_on_cluster", "o.copies > 1 or", "", "duplicates_shuffled"),
+    ("join_on_cluster", "or (:counts and n.copies > 1)", "", "count_more_rows_in_new"),
+    ("join_on_cluster", "and not (:counts and repeats)", "", "count_lost_rows"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("section", "original", "changed", "case"), MUTANTS)
+def test_a_query_that_is_broken_is_noticed(
+    section: str,
+    original: str,
+    changed: str,
+    case: str,
+    on: OnCluster,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = next(each for each in CASES if each.name == case)
+    alone = compared(found, tmp_path / "alone", None)
+    text = queries.query(section)
+    assert original in text
+    broken = {**queries.sections(), section: text.replace(original, changed, 1)}
+    monkeypatch.setattr(queries, "sections", lambda: broken)
+
+    try:
+        together = said_of(compared(found, tmp_path / "together", on))
+    except DiffFailed as failed:
+        together = {"failed": failed.detail}
+    assert said_of(alone) != together
+    # a query that does not run at all proves nothing
+    assert "do not add up" in together.get("failed", "do not add up")
 
 
 METRICS = """\
