@@ -20,14 +20,14 @@ import grpc
 from tests.servers import free_port
 from tests.service_under_test import PATIENCE_SECONDS, Program
 
-_VARIABLE = "SPARK_OF_TESTS"
+VARIABLE = "SPARK_OF_TESTS"
 _STREAMED = ("ExecutePlan", "ReattachExecute")
 
 
 @contextmanager
 def cluster() -> Iterator[str]:
     """The address of a server, host and port."""
-    if address := os.environ.get(_VARIABLE):
+    if address := os.environ.get(VARIABLE):
         yield address
         return
     os.environ.setdefault("RUST_LOG", "error")
@@ -182,7 +182,7 @@ def _spark(home: Path) -> Iterator[str]:
 
 def _main(home: str, command: Sequence[str]) -> int:
     with _spark(Path(home).absolute()) as address:
-        environment = {**os.environ, _VARIABLE: address}
+        environment = {**os.environ, VARIABLE: address}
         return subprocess.run(command, env=environment, check=False).returncode
 
 

@@ -1,6 +1,7 @@
 """A cluster joins the rows of a diff: the same bytes as by DuckDB, and nothing is left there."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -23,7 +24,8 @@ from diffing.files.results import Outputs
 from diffing.files.staging import Staging
 from diffing.sandbox.limits import Limits
 from tests import reference
-from tests.cluster import Gate, cluster
+from tests.bucket import NAME, Bucket
+from tests.cluster import VARIABLE, Gate, cluster
 from tests.command_line import CHANGED, refused_by, run_here
 from tests.conftest import AS_LARGE, one_in, spec_of
 from tests.service_under_test import NEW, OLD, Service
@@ -224,6 +226,24 @@ class TestAJob:
         assert re.fullmatch(r"duckdb \S+, spark \S+", summary["engine"])
         wait_until(lambda: not [*staging.iterdir()], "a staged file is left")
         assert not [line for line in service.all_lines() if SECRET in line]
+
+    @pytest.mark.slow
+    @pytest.mark.skipif(VARIABLE in os.environ, reason="this Spark has no package for buckets")
+    def test_may_be_staged_in_a_bucket(
+        self, service: Service, on_cluster: dict[str, object], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with Bucket() as bucket:
+            for_sail = {"AWS_ALLOW_HTTP": "true", "AWS_ENDPOINT": bucket.gate.url}
+            for name, value in (bucket.environment | for_sail).items():
+                monkeypatch.setenv(name, value)
+            place = f"s3://{NAME}/staging"
+            client, _ = service.api_and_worker(**on_cluster | {"staging_url": place})
+            client.wait_for_success(job_id := client.new_job())
+
+            assert RESULT == client.result_of(job_id)
+            wait_until(lambda: not [*service.settings.tmp_dir.iterdir()], "a file is left")
+            staged = [line for line in bucket.gate.requests if b"old.parquet" in line]
+            assert [b"PUT", b"DELETE"] == [staged[0].split()[0], staged[-1].split()[0]]
 
     @pytest.mark.parametrize(
         "how", ["cancelled", pytest.param("timed out", marks=pytest.mark.slow)]
