@@ -24,7 +24,7 @@ from diffing.csvfiles.csv_file import CsvFile
 from diffing.csvfiles.notation import with_plain_numbers
 from diffing.csvfiles.open import without_rows
 from diffing.csvfiles.rewrite import rewrite
-from diffing.csvfiles.split import CUTTING, PIECES, Cutting, Pieces
+from diffing.csvfiles.split import CUTTING, MOST_PIECES, Cutting, Pieces
 from diffing.csvfiles.verify import Inspection
 from diffing.engine.analysis.moves import Moves
 from diffing.engine.compare import Counts, compare
@@ -291,7 +291,7 @@ class Diff(Stoppable):
         place: Place,
         new_cuts: Sequence[int] = (),
     ) -> Counts | CsvRefused:
-        old, new = sides_of(files, min(self._limits.threads, PIECES), self._cutting)
+        old, new = sides_of(files, min(self._limits.threads, MOST_PIECES), self._cutting)
         new = replace(new, cuts=new_cuts)
         work = Work(old, new, comparison, place.outputs, self._limits.exact_keys)
         pieces = [side.pieces for side in work.sides]
