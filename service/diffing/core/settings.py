@@ -80,7 +80,7 @@ class Settings(BaseModel):
     staging_url: Annotated[str, Field(pattern=r"^[^*?\[\]{}%\s]+$")] | None = Field(
         None,
         description="folder that this machine and the cluster share, or URL of a bucket, "
-        "`s3://bucket/folder`, for the files that they exchange; of one service alone",
+        "`s3://bucket/folder`, for the files that they exchange",
     )
     host: Annotated[str, Field(min_length=1)] = Field(
         "127.0.0.1", description="address that the API listens on"

@@ -1,6 +1,7 @@
 """The places of attempts on a cluster: joins there, and what dead attempts left."""
 
 import logging
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ _log = logging.getLogger(__name__)
 
 # It delays the next job of a thread, if the cluster does not answer.
 _STOP_SECONDS = 20
-# A file in the scratch folder of an attempt, as long as a query of it may run.
-_MARK = "joining"
+# Files in the scratch folder of an attempt: the name of its place on the cluster, and a mark as
+# long as a query may run there.
+_PLACE, _MARK = "place", "joining"
 
 
 class Clusters:
@@ -43,12 +45,15 @@ class Clusters:
         """The place of an attempt, with a folder for staged files.
 
         Args:
-            scratch: folder of the attempt, which exists. Its name is that of the attempt.
+            scratch: folder of the attempt, which exists.
 
         Raises:
             BadSetting: no cluster is set, or the staging place is unusable.
         """
-        cluster = self._settings.cluster(scratch.name, scratch, self.credentials)
+        # random: Spark refuses a session that it has closed, even one of an earlier database
+        name = f"{scratch.name}.{uuid.uuid4()}"
+        cluster = self._settings.cluster(name, scratch, self.credentials)
+        (scratch / _PLACE).write_text(name)
         Staging(cluster).make()
         return cluster
 
@@ -81,9 +86,13 @@ class Clusters:
         Returns:
             Whether nothing is left.
         """
-        if not (self._settings.spark_url and self._settings.staging_url):
+        try:
+            name = (scratch / _PLACE).read_text()
+        except FileNotFoundError:
             return True
-        cluster = self._settings.cluster(scratch.name, scratch, self.credentials)
+        if not (name and self._settings.spark_url and self._settings.staging_url):
+            return True
+        cluster = self._settings.cluster(name, scratch, self.credentials)
         try:
             if (scratch / _MARK).exists():
                 self._runner.run(self._task(StopSpec(cluster)), _Wanted())
