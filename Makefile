@@ -69,6 +69,28 @@ test: lint browser servers ## lint, types and a test of each rule
 test-all: lint browser servers ## lint, types and every test, with all parameters and examples
 	EVERY_EXAMPLE=1 $(BIN)/pytest $(SIDE_BY_SIDE)
 
+# Spark needs Java. Its package has the same name inside as the client's, so it has a folder of its own.
+SPARK_VENV := .venv-spark
+SPARK_HOME = $(wildcard $(SPARK_VENV)/lib/python3*/site-packages/pyspark)
+
+$(SPARK_VENV)/.runs:
+	@echo "Setting up $(SPARK_VENV), once: installing Spark"
+	@$(PYTHON) -m venv $(SPARK_VENV)
+	@$(SPARK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'pyspark[connect]==4.3.0'
+	@touch $@
+
+.PHONY: java
+java:
+	@command -v java >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Debian's package default-jre-headless, for Spark"; \
+		apt-get update -qq && apt-get install -qq --yes --no-install-recommends default-jre-headless >/dev/null; \
+	else echo "Spark needs Java. Install default-jre-headless."; exit 1; fi
+
+.PHONY: test-spark
+test-spark: install java $(SPARK_VENV)/.runs ## join every named case on a real Spark
+	$(BIN)/python -m tests.cluster $(SPARK_HOME) $(BIN)/pytest tests/test_spark.py
+
 .PHONY: lint
 lint: install ## lint and types alone
 	$(BIN)/ruff check .
@@ -116,4 +138,4 @@ logs: ## follow what they print
 
 .PHONY: clean
 clean: ## remove .venv and caches; the data folder stays
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(SPARK_VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

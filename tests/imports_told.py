@@ -5,7 +5,7 @@ from typing import Any
 
 from diffing.cli.main import run
 
-_EXTRAS = ("opentelemetry", "s3fs", "botocore", "aiohttp")
+_EXTRAS = ("opentelemetry", "s3fs", "botocore", "aiohttp", "pyspark", "pyarrow", "grpc")
 
 
 def _tell(event: str, arguments: tuple[Any, ...]) -> None:

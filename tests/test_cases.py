@@ -209,7 +209,7 @@ SEES_ALL, SEES_NOTHING, NONE = 2_048, 1, 0
 # In pieces by whole keys, as numbers if possible; and in one piece by hashes, as any values. `make
 # test` takes one of them for each case, in turn.
 TWO_WAYS = [(4, True, SEES_NOTHING), (4, False, NONE)]
-WAYS = [*TWO_WAYS, (1, False, SEES_NOTHING), (4, False, SEES_ALL)]
+WAYS = [*TWO_WAYS, (1, False, SEES_NOTHING), (4, False, SEES_ALL), (16, False, SEES_NOTHING)]
 DIFFED = [
     pytest.param(
         case,

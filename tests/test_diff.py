@@ -18,15 +18,17 @@ from hypothesis import strategies as st
 from diffing.core.comparison import Comparison
 from diffing.core.errors import BadArgument, BadInput, OutOfDisk, OutOfMemory
 from diffing.core.progress import Progress
+from diffing.csvfiles.open import open_csv
 from diffing.csvfiles.split import Cutting
 from diffing.engine.connection import Session
 from diffing.engine.diff import Diff
+from diffing.engine.parameters import sides_of
 from diffing.engine.query_profile import Profile
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from tests import reference, specification
 from tests.bench.pairs import wide_pair
-from tests.conftest import AS_LARGE, DiffTexts, Outcome, examples, one_in, spec_of
+from tests.conftest import AS_LARGE, DiffTexts, Outcome, examples, named, one_in, spec_of
 from tests.rules import Rules
 
 COUNTS = (
@@ -469,6 +471,21 @@ def test_the_result_is_the_same_at_any_thread_count_and_when_it_spills(
 
     assert reference.diff(old, new, ["id", "text"], ["value"]).csv.encode() == first
     assert [first, first] == others
+
+
+def test_more_threads_read_a_file_in_more_pieces(diff_texts: DiffTexts, tmp_path: Path) -> None:
+    old = "id,value\n" + "".join(f"{i},{i}.5\n" for i in range(2_000))
+    new = "id,value\n" + "".join(f"{i},{i}.{5 + (i % 9 == 0)}\n" for i in range(10, 2_010))
+    one, sixteen = (diff_texts(old, new, ["id"], ["value"], threads=n) for n in (1, 16))
+    files = tuple(open_csv(named(tmp_path / f"{name}.csv"), tmp_path) for name in ("old", "new"))
+    sides = sides_of((files[0], files[1]), 16, AS_LARGE)
+
+    assert [15, 15] == [len(side.pieces.cuts) for side in sides]
+    assert (one.result, one.detail, one.removed) == (
+        sixteen.result,
+        sixteen.detail,
+        sixteen.removed,
+    )
 
 
 def test_too_little_memory_is_an_error_and_leaves_nothing_behind(

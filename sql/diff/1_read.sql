@@ -22,7 +22,7 @@
 -- Parameters of many queries:
 --
 --   old, new  struct of the file to read:
---               files      list of four pieces of the file; the last ones may be empty
+--               files      list of four or sixteen pieces of the file; the last ones may be empty
 --               columns    struct of VARCHAR columns by role, in the order of the file
 --               rewritten  whether the file is a copy by the service. If true, the reader accepts
 --                          longer lines, and reads records across the borders of its buffers. If
@@ -108,6 +108,36 @@ from in_four_pieces(getvariable('old'));
 
 create temp view new_in_four_pieces as
 from in_four_pieces(getvariable('new'));
+
+-- sixteen_pieces --
+
+-- The same for more threads. It needs the macro of four pieces.
+create temp macro in_quarter(side, quarter) as table
+    select * replace ((quarter << 42) + row as row)
+    from
+        in_four_pieces({
+            'files': side['files'][4 * quarter + 1:4 * quarter + 4],
+            'columns': side['columns'],
+            'rewritten': side['rewritten']
+        });
+
+create temp macro in_sixteen_pieces(side) as table
+    from in_quarter(side, 0::bigint)
+    union all
+    from in_quarter(side, 1::bigint)
+    union all
+    from in_quarter(side, 2::bigint)
+    union all
+    from in_quarter(side, 3::bigint);
+
+set variable old = $old;
+set variable new = $new;
+
+create temp view old_in_sixteen_pieces as
+from in_sixteen_pieces(getvariable('old'));
+
+create temp view new_in_sixteen_pieces as
+from in_sixteen_pieces(getvariable('new'));
 
 -- reordered --
 

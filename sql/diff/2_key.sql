@@ -40,11 +40,15 @@ create temp macro compared_values(texts) as
         texts
     );
 
+-- Texts as one text, which no other texts give.
+create temp macro with_lengths(texts) as
+    array_to_string([strlen(text) || ':' || text for text in texts], '');
+
 -- parameters  fields  struct of the key columns
 --             texts   list of the same columns
 --             text    the same columns, joined by a character that no key contains
 --             salt    the first part of `text`
---             keys    'hashed' or 'exact'; only that one is computed
+--             keys    'hashed', 'exact', 'hashed_bytes' or 'exact_bytes'; only that one is computed
 --
 -- hashed  128 bits of MD5, so keys of any length take 16 bytes. The diff would confuse two keys with the
 --         same bits. Among n keys, the chance is below n * n / 2^129 (the birthday bound), 10^-24 for 20
@@ -53,14 +57,20 @@ create temp macro compared_values(texts) as
 --         Values are then packed into one text, too (4_old.sql).
 -- exact   the fields
 -- by rules  the same of the texts that are compared
+-- hashed_bytes, exact_bytes  the same as bytes, for a cluster, with any rules. No field is mistaken for two.
 create temp macro key_of(fields, texts, text, salt, keys) as
     {
         'hashed': md5_number(text),
         'exact': fields,
         'hashed by rules':
             md5_number(salt || e'\x1f' || array_to_string(all_compared(texts), e'\x1f')),
-        'exact by rules': all_compared(texts)
-    }[keys || if(getvariable('rules')['of_fields'], ' by rules', '')];
+        'exact by rules': all_compared(texts),
+        'hashed_bytes': unhex(md5(salt || e'\x1f' || with_lengths(all_compared(texts)))),
+        'exact_bytes': encode(with_lengths(all_compared(texts)))
+    }[
+        keys
+        || if(getvariable('rules')['of_fields'] and not ends_with(keys, '_bytes'), ' by rules', '')
+    ];
 
 -- The whole key, even if keys are hashed.
 create temp macro exact_key_of(fields, texts) as

@@ -3,6 +3,7 @@
 import json
 import signal
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -28,6 +29,7 @@ from diffing.cli.suggest import require_key
 from diffing.cli.taking import Taking
 from diffing.core.baseline import ACCEPTED
 from diffing.core.catalogue import Metric, load_catalogue
+from diffing.core.cluster import Engine
 from diffing.core.comparison import Comparison
 from diffing.core.errors import BadArgument
 from diffing.core.grouping import columns_in, places_of
@@ -41,6 +43,7 @@ from diffing.files.publish import require_apart, scratch_folder
 from diffing.sandbox.limits import Limits
 
 if TYPE_CHECKING:
+    from diffing.engine.on_cluster import OnCluster
     from diffing.engine.summary import Summary
 
 ExitCode = Literal["differences", "verdict"]
@@ -135,6 +138,10 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
         Path | None,
         typer.Option(metavar="FILE", help="File for each value that changed, one a line."),
     ] = None,
+    engine: Annotated[
+        Engine | None,
+        typer.Option(help="spark: a cluster joins the rows. [default: that of the metric, duckdb]"),
+    ] = None,
     fingerprint: Annotated[
         bool, typer.Option("--fingerprint", help="Add a fingerprint of each input to the summary.")
     ] = False,
@@ -207,14 +214,15 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
         require_apart(spec.inputs, wanted.paths)
         with progress("starting", quiet=quiet) as show:
             limits = Limits.of(settings, folder).beside(taking.fetched_bytes)
-            work = Diff(spec, limits)
-            found = wanted.written(
-                lambda outputs: run(
-                    lambda: work.run(outputs, on_progress=lambda now: show(str(now))),
-                    work.interrupt,
-                ),
-                limits,
-            )
+            with _cluster(engine or (entry.engine if entry else None), settings, folder) as cluster:
+                work = Diff(spec, limits, cluster=cluster)
+                found = wanted.written(
+                    lambda outputs: run(
+                        lambda: work.run(outputs, on_progress=lambda now: show(str(now))),
+                        work.interrupt,
+                    ),
+                    limits,
+                )
         _keep_hashes(spec, found, settings)
         if wanted.table:
             from diffing.cli import table  # only a terminal needs it
@@ -225,6 +233,17 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
     _show(found, quiet=quiet)
     if exit_code and _calls_for(exit_code, found):
         raise typer.Exit(1)
+
+
+def _cluster(
+    engine: Engine | None, settings: Settings, folder: Path
+) -> AbstractContextManager["OnCluster | None"]:
+    """The cluster that joins the rows; None for DuckDB."""
+    if engine != "spark":
+        return nullcontext()
+    from diffing.cli.clusters import on_cluster  # only for those who ask
+
+    return on_cluster(settings, folder)
 
 
 def _with_totals_by(comparison: Comparison, by: Sequence[str]) -> Comparison:

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, ValidationError, model_validator
 
 from diffing.core.baseline import ACCEPTED
+from diffing.core.cluster import Engine
 from diffing.core.comparison import Comparison
 from diffing.core.errors import BadCatalogue, UnknownMetric, remedy
 from diffing.core.input_file import ENDINGS
@@ -57,6 +58,7 @@ class Metric(Comparison):
         old, new: file names, without a folder, or URLs; old may be `ACCEPTED`.
         accept: "when expected" accepts the new file of a job whose verdict is passed.
         fingerprint: take a fingerprint of each input.
+        engine: what joins the rows: DuckDB, or a cluster that speaks Spark Connect.
     """
 
     id: MetricId
@@ -65,6 +67,7 @@ class Metric(Comparison):
     new: FileName
     accept: Literal["when expected"] | None = None
     fingerprint: bool = False
+    engine: Engine = "duckdb"
 
     @model_validator(mode="after")
     def _can_be_accepted(self) -> Self:

@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from diffing.core.cluster import Cluster, local_folder
 from diffing.core.errors import BadSetting
 from diffing.core.remote_file import RemoteFolder
 from diffing.core.sizes import bytes_in, memory_of_machine
@@ -37,6 +38,7 @@ _PREFIX = "DIFFING_"
 _SCHEMES = {
     "database_url": ("postgresql+psycopg", "postgresql"),
     "queue_url": ("redis", "rediss", "postgresql", "postgresql+psycopg"),
+    "spark_url": ("sc",),
 }
 
 _S = TypeVar("_S", bound=BaseModel)
@@ -79,6 +81,16 @@ class Settings(BaseModel):
         default_factory=lambda given: _in_data_folder(given.get("data_dir")),
         description="the metrics catalogue, a TOML file; default: `metrics.toml` in the data "
         "folder, else the bundled one",
+    )
+    spark_url: SecretStr | None = Field(
+        None,
+        description="Spark Connect server of a cluster, `sc://host:15002`, for metrics with "
+        '`engine = "spark"` and for `--engine spark`',
+    )
+    staging_url: Annotated[str, Field(pattern=r"^[^*?\[\]{}%\s]+$")] | None = Field(
+        None,
+        description="folder that this machine and the cluster share, or URL of a bucket, "
+        "`s3://bucket/folder`, for the files that they exchange",
     )
     host: Annotated[str, Field(min_length=1)] = Field(
         "127.0.0.1", description="address that the API listens on"
@@ -170,7 +182,7 @@ class Settings(BaseModel):
         "terminal, else JSON",
     )
 
-    @field_validator("database_url", "queue_url")
+    @field_validator("database_url", "queue_url", "spark_url")
     @classmethod
     def _begins_as_it_must(cls, url: SecretStr | None, field: ValidationInfo) -> SecretStr | None:
         scheme, mark, _ = url.get_secret_value().partition("://") if url else ("", "", "")
@@ -199,6 +211,27 @@ class Settings(BaseModel):
     def inputs(self) -> Path | RemoteFolder:
         """The folder of the metrics' files, wherever it is."""
         return self.storage.folder("input") if self.storage else self.input_dir
+
+    def cluster(self, name: str, scratch: Path, credentials: Mapping[str, str]) -> Cluster:
+        """The place of a diff on the cluster.
+
+        Args:
+            name: of the diff. No other diff has it.
+            scratch: an existing folder, of this diff alone.
+            credentials: for the store of the staged files.
+
+        Raises:
+            BadSetting: no cluster is set.
+        """
+        if not (self.spark_url and self.staging_url):
+            missing = "DIFFING_STAGING_URL" if self.spark_url else "DIFFING_SPARK_URL"
+            raise BadSetting(
+                f'engine = "spark" needs {missing}. Set DIFFING_SPARK_URL, such as '
+                "sc://host:15002, and DIFFING_STAGING_URL, a folder that the cluster shares."
+            )
+        base = local_folder(self.staging_url)
+        staging = str(base.absolute() / name) if base else f"{self.staging_url.rstrip('/')}/{name}"
+        return Cluster(self.spark_url.get_secret_value(), staging, scratch, credentials)
 
     @property
     def queue_server(self) -> SecretStr | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from diffing.core.cluster import Cluster, Join, Staged
 from diffing.core.comparison import Comparison
 from diffing.core.dialect import PLAIN, FullDialect
 from diffing.core.input_file import InputFile
@@ -108,6 +109,7 @@ class DiffSpec:
         sha256: take the SHA-256 of each input.
         answered: contents of files for which a result exists; with them, the diff ends at once.
         hashes: the files of key hashes, which need `sha256`; None to use none.
+        staged: files to exchange with a cluster that joins the rows; None for no cluster.
     """
 
     word: ClassVar = "diff"
@@ -120,11 +122,50 @@ class DiffSpec:
     sha256: bool = False
     answered: frozenset[Contents] = frozenset()
     hashes: KeptHashes | None = None
+    staged: Staged | None = None
 
     @property
     def inputs(self) -> list[Path]:
         """The files that it reads."""
         return [self.old.path, self.new.path]
+
+
+@dataclass(frozen=True)
+class JoinSpec:
+    """The order to have a cluster join the staged rows of a diff.
+
+    Args:
+        cluster: the place of the diff on it.
+        join: how the rows are compared.
+    """
+
+    word: ClassVar = "join on the cluster"
+
+    cluster: Cluster
+    join: Join
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The files that it reads, beside the staged ones: none."""
+        return []
+
+
+@dataclass(frozen=True)
+class StopSpec:
+    """The order to end what an attempt left on a cluster.
+
+    Args:
+        cluster: the place of the diff on it.
+    """
+
+    word: ClassVar = "end of a join"
+
+    cluster: Cluster
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The files that it reads: none."""
+        return []
 
 
 @dataclass(frozen=True)

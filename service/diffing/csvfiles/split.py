@@ -18,8 +18,8 @@ from diffing.csvfiles.csv_file import CsvFile
 from diffing.csvfiles.records import BOM, LONGEST_RECORD
 from diffing.csvfiles.scan import Portions
 
-PIECES = 4
-"""The number of pieces that 1_read.sql reads of a file. Unneeded pieces are empty."""
+PIECES, MOST_PIECES = 4, 16
+"""The numbers of pieces that 1_read.sql reads of a file. Unneeded pieces are empty."""
 
 _random = SystemRandom()
 
@@ -94,16 +94,25 @@ class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
         # one thread must read a rewritten file
         wanted = 1 if file.rewritten else min(most, self.bytes_total // worth_a_thread)
         self.cuts = _cuts(file, body, self.bytes_total, wanted)
-        empty = PIECES - len(self.cuts) % PIECES - 1
-        bounds = [body, *self.cuts, *[self.bytes_total] * (empty + 1)]
+        bounds = [body, *self.cuts, self.bytes_total]
         self._bounds = {
             f"{protocol}://{i}": (start, end) for i, (start, end) in enumerate(pairwise(bounds))
         }
-        self.names = tuple(self._bounds)
-        self._furthest = dict.fromkeys(self.names, 0)
+        self._furthest: dict[str, int] = {}
+        self.pad(PIECES - len(self.cuts) % PIECES - 1)
         self.is_large = self.bytes_total >= cutting.smallest
         self.sample: str | None = None
         self._sampled = b""
+
+    def pad(self, empty: int) -> None:
+        """Add empty pieces, before the file is read."""
+        for _ in range(empty):
+            self._bounds[f"{self.protocol}://{len(self._bounds)}"] = (
+                self.bytes_total,
+                self.bytes_total,
+            )
+        self.names = tuple(self._bounds)
+        self._furthest = dict.fromkeys(self.names, 0)
 
     @property
     def all_names(self) -> tuple[str, ...]:

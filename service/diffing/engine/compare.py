@@ -1,5 +1,6 @@
 """Runs the queries of `sql/` in their order on two checked files."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -10,6 +11,7 @@ from diffing.csvfiles.borders import Borders
 from diffing.csvfiles.verify import Inspection
 from diffing.engine.connection import CsvRefused, Session
 from diffing.engine.multisets import decide
+from diffing.engine.on_cluster import OnCluster
 from diffing.engine.parameters import Side, Work, parameters, reading_sections, roles
 from diffing.engine.plan import Misfit, Plan
 from diffing.engine.query_profile import Profile
@@ -88,6 +90,7 @@ def compare(
     connect: Callable[[], Session],
     inspection: Inspection,
     on_stage: Callable[[str], None],
+    cluster: OnCluster | None = None,
 ) -> Counts | CsvRefused:
     """Compare two files and write the outputs. A sample picks the plan; misfits change it.
 
@@ -96,6 +99,7 @@ def compare(
         connect: opens a session that may read both files and write the outputs.
         inspection: of both files.
         on_stage: called with a word at the start of each stage.
+        cluster: joins the rows; None for DuckDB.
 
     Returns:
         The counts; or an error, if DuckDB refuses a file, or may misread it.
@@ -112,8 +116,10 @@ def compare(
                 bound = parameters(work)
                 for macros in (*reading_sections(work), "key", "number"):
                     session.run(macros, bound)
-                plan = plan or _sampled(session, bound, work)
-                tried = _Try(session, work, inspection, plan, bound | _named(plan)).run(on_stage)
+                if not plan:
+                    plan = cluster.plan(bound) if cluster else _sampled(session, bound, work)
+                bound |= _named(plan)
+                tried = _Try(session, work, inspection, plan, bound, cluster).run(on_stage)
             if isinstance(tried, Counts):
                 return tried
             if plan.after(tried) == plan:
@@ -170,6 +176,7 @@ class _Try:
     inspection: Inspection
     plan: Plan
     bound: dict[str, Any]
+    cluster: OnCluster | None = None
 
     def run(self, on_stage: Callable[[str], None]) -> Counts | Misfit:
         """Compare by the plan. If the files fit it, write the outputs."""
@@ -177,7 +184,7 @@ class _Try:
         profile = self._classified()
         if not profile:
             return Misfit.NO_NUMBER
-        rows = [self._rows_read(profile, side) for side in self.work.sides]
+        rows = self._rows_of_both(profile.read)
         bound = self.bound | {
             "new_count": rows[1],
             "old_held": profile.held,
@@ -205,6 +212,8 @@ class _Try:
     def _classified(self) -> Profile | None:
         """Make `outcome`; None if a supposed number is not a number."""
         self.session.run("outcome", self.bound)
+        if self.cluster:
+            return self.cluster.outcome(self.session, self.work, self.bound, self._rows_of_both)
         sections = [self.plan.old_side, self.plan.outcome]
         if self.bound["counts"] and self.plan.old == "grouped":
             self.session.run("new_repeats", self.bound)
@@ -224,9 +233,12 @@ class _Try:
         again = self.session.run("counts", bound)
         return alone | {name: again[name] for name in _KINDS}
 
-    def _rows_read(self, profile: Profile, side: Side) -> int:
+    def _rows_of_both(self, read: Counter[str]) -> list[int]:
+        return [self._rows_read(read, side) for side in self.work.sides]
+
+    def _rows_read(self, read: Counter[str], side: Side) -> int:
         """The rows that DuckDB read of a file, checked by the count of the inspection."""
-        rows = sum(profile.read[name] for name in side.pieces.names)
+        rows = sum(read[name] for name in side.pieces.names)
         contents = self.inspection.contents(side.file)
         counted, borders = contents.rows, Borders(side.file.path, contents.folded)
         if (

@@ -24,7 +24,7 @@ from diffing.csvfiles.csv_file import CsvFile
 from diffing.csvfiles.notation import with_plain_numbers
 from diffing.csvfiles.open import without_rows
 from diffing.csvfiles.rewrite import rewrite
-from diffing.csvfiles.split import CUTTING, PIECES, Cutting, Pieces
+from diffing.csvfiles.split import CUTTING, MOST_PIECES, Cutting, Pieces
 from diffing.csvfiles.verify import Inspection
 from diffing.engine.analysis.moves import Moves
 from diffing.engine.compare import Counts, compare
@@ -32,6 +32,7 @@ from diffing.engine.connection import ENGINE, CsvRefused, OrderedSession, Sessio
 from diffing.engine.key_search import KeySearch
 from diffing.engine.key_search import Means as KeyMeans
 from diffing.engine.measure import Measurer
+from diffing.engine.on_cluster import OnCluster
 from diffing.engine.opening import open_pair
 from diffing.engine.parameters import Work, sides_of
 from diffing.engine.place import Place
@@ -69,14 +70,22 @@ class Diff(Stoppable):
         spec: the order; the files are CSV, perhaps packed, or Parquet.
         limits: threads, memory and disk.
         cutting: sizes of pieces and samples of the files.
+        cluster: joins the rows; None for DuckDB.
 
     Attributes:
         reduced: whether `run` compared only the rows that the files do not share.
     """
 
-    def __init__(self, spec: DiffSpec, limits: Limits, cutting: Cutting = CUTTING) -> None:
+    def __init__(
+        self,
+        spec: DiffSpec,
+        limits: Limits,
+        cutting: Cutting = CUTTING,
+        cluster: OnCluster | None = None,
+    ) -> None:
         super().__init__()
         self._spec = spec
+        self._cluster = cluster
         self._old, self._new = named_apart(spec.old, spec.new)
         self._comparison = spec.comparison
         self._limits = limits
@@ -174,9 +183,20 @@ class Diff(Stoppable):
             result=result,
             seconds=round(time.monotonic() - started, 3),
             peak_rss_bytes=peak_rss(),
-            engine=ENGINE,
+            engine=self._engine,
         )
         return with_verdict(found, moves)
+
+    def interrupt(self) -> None:
+        """Stop the work from another thread. It then raises Interrupted."""
+        super().interrupt()
+        if self._cluster:
+            self._cluster.joiner.interrupt()
+
+    @property
+    def _engine(self) -> str:
+        joined = self._cluster and self._cluster.engine
+        return f"{ENGINE}, {joined}" if joined else ENGINE
 
     def _opened(self, scratch: Path) -> tuple[CsvFile, CsvFile]:
         def connect(files: Sequence[AbstractFileSystem]) -> Session:
@@ -227,7 +247,9 @@ class Diff(Stoppable):
     def _counts(self, files: tuple[CsvFile, CsvFile], place: Place) -> Counts | CsvRefused:
         """Compare the rows that the files do not share, or the whole files."""
         if (
-            not self._comparison.has_rules_of_fields  # the reduction compares keys by their bytes
+            not self._cluster
+            # the reduction compares keys by their bytes
+            and not self._comparison.has_rules_of_fields
             and not any(file.rewritten for file in files)
             and all(file.path.stat().st_size >= self._cutting.shared / 2 for file in files)
         ):
@@ -290,7 +312,7 @@ class Diff(Stoppable):
         place: Place,
         new_cuts: Sequence[int] = (),
     ) -> Counts | CsvRefused:
-        old, new = sides_of(files, min(self._limits.threads, PIECES), self._cutting)
+        old, new = sides_of(files, min(self._limits.threads, MOST_PIECES), self._cutting)
         new = replace(new, cuts=new_cuts)
         options = self._limits.exact_keys, self._cutting.sorted
         work = Work(old, new, comparison, place.outputs, *options)
@@ -301,10 +323,11 @@ class Diff(Stoppable):
                     side.pieces.take_sample()
 
         def connect() -> Session:
-            return self._connect(place.scratch, place.outputs.paths, pieces)
+            staged = self._cluster.staged.paths if self._cluster else []
+            return self._connect(place.scratch, [*place.outputs.paths, *staged], pieces)
 
         with Inspection(files, self._interrupted) as inspection, place.reporter.watching(pieces):
-            return compare(work, connect, inspection, place.reporter.stage)
+            return compare(work, connect, inspection, place.reporter.stage, self._cluster)
 
     def _measured(
         self, files: tuple[CsvFile, CsvFile], counts: Counts, place: Place

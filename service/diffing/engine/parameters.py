@@ -10,7 +10,7 @@ from diffing.core.comparison import Comparison
 from diffing.core.csv_record import line_of
 from diffing.core.names import free_names
 from diffing.csvfiles.csv_file import CsvFile
-from diffing.csvfiles.split import CUTTING, Cutting, Pieces
+from diffing.csvfiles.split import CUTTING, MOST_PIECES, PIECES, Cutting, Pieces
 from diffing.files.results import Outputs
 
 _ORDER = ("key", "value", "rest")
@@ -18,6 +18,7 @@ _ORDER = ("key", "value", "rest")
 # the views that read the files, and the sections of `1_read.sql` that make them
 _IN_ONE_PIECE = {"old_rows": "old_in_one_piece", "new_rows": "new_in_one_piece"}
 _IN_FOUR_PIECES = {"old_rows": "old_in_four_pieces", "new_rows": "new_in_four_pieces"}
+_IN_SIXTEEN_PIECES = {"old_rows": "old_in_sixteen_pieces", "new_rows": "new_in_sixteen_pieces"}
 _REORDERED = {"old_rows": "old_reordered", "new_rows": "new_reordered"}
 
 
@@ -45,9 +46,11 @@ def sides_of(files: tuple[CsvFile, CsvFile], most: int, cutting: Cutting) -> tup
         cutting: the sizes of pieces.
     """
     old, new = files
-    return Side(old, Pieces(old, "old", most, cutting)), Side(
-        new, Pieces(new, "new", most, cutting)
-    )
+    both = Pieces(old, "old", most, cutting), Pieces(new, "new", most, cutting)
+    if any(len(pieces.names) > PIECES for pieces in both):
+        for pieces in both:
+            pieces.pad(MOST_PIECES - len(pieces.names))
+    return Side(old, both[0]), Side(new, both[1])
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,11 @@ class Work:
     def is_cut(self) -> bool:
         """Whether a file is in several pieces."""
         return any(side.pieces.cuts for side in self.sides)
+
+    @property
+    def is_cut_small(self) -> bool:
+        """Whether a file is in more than four pieces."""
+        return any(len(side.pieces.names) > PIECES for side in self.sides)
 
     @property
     def is_reordered(self) -> bool:
@@ -175,13 +183,18 @@ def extra_columns(columns: Sequence[str], value: Sequence[str]) -> list[str]:
 
 def reading_sections(work: Work) -> list[str]:
     """The sections of `1_read.sql` that read the files."""
-    pieces = ["four_pieces", "views_of_four_pieces"] if work.is_cut else ["one_piece"]
+    if work.is_cut_small:
+        pieces = ["four_pieces", "sixteen_pieces"]
+    else:
+        pieces = ["four_pieces", "views_of_four_pieces"] if work.is_cut else ["one_piece"]
     return ["read", *pieces, *(["reordered"] if work.is_reordered else [])]
 
 
 def _views(work: Work) -> dict[str, str]:
     """The names of the views of `1_read.sql` that the queries read."""
     views = _IN_FOUR_PIECES if work.is_cut else _IN_ONE_PIECE
+    if work.is_cut_small:
+        views = _IN_SIXTEEN_PIECES
     if not work.is_reordered:
         return views
     return _REORDERED | {"old_read": views["old_rows"], "new_read": views["new_rows"]}
@@ -195,7 +208,7 @@ def side_parameters(
     Args:
         name: "old" or "new".
         file: has the columns of the comparison.
-        pieces: names of four pieces of it.
+        pieces: names of four or sixteen pieces of it.
         comparison: the columns.
     """
     of_file = roles(file, comparison)

@@ -19,14 +19,14 @@ class Plan:
 
     Args:
         keys: "hashed" keeps 128 bits of each key in memory, and several values as one text; "exact"
-            keeps the whole key, and values one by one.
+            keeps the whole key, and values one by one. For a cluster, both are bytes.
         old: "once" joins the rows of old, "grouped" first groups them by key.
         values: "numbers" joins numbers in place of texts; all values must be numbers or empty,
             with a tolerance.
         single: whether there is one value column, and no rule of fields.
     """
 
-    keys: Literal["hashed", "exact"]
+    keys: Literal["hashed", "exact", "hashed_bytes", "exact_bytes"]
     old: Literal["once", "grouped"]
     values: Literal["numbers", "any"]
     single: bool

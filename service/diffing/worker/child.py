@@ -17,8 +17,10 @@ from diffing.core.spec import (
     ConversionSpec,
     DiffSpec,
     FetchSpec,
+    JoinSpec,
     MadeSpec,
     PublishSpec,
+    StopSpec,
 )
 from diffing.engine.analysis.analyse import Analysis
 from diffing.engine.analysis.cells import Cells
@@ -26,6 +28,8 @@ from diffing.engine.analysis.changes import Changes
 from diffing.engine.analysis.rows import Rows
 from diffing.engine.convert import convert
 from diffing.engine.diff import AnsweredBefore, Diff
+from diffing.engine.on_cluster import OnCluster
+from diffing.engine.spark import SparkSession, stop
 from diffing.engine.sql import SQL_DIR
 from diffing.files.credentials import give_credentials
 from diffing.files.fetch import Fetch
@@ -33,24 +37,25 @@ from diffing.files.results import Outputs
 from diffing.sandbox import landlock
 from diffing.sandbox.limits import Limits
 from diffing.sandbox.process import bound_memory, ignore_signals, leave_no_core
+from diffing.worker.line import Line
 from diffing.worker.task import Task
 
 _log = logging.getLogger(__name__)
 
 
-def run(task: Task, sender: Connection) -> None:
+def run(task: Task, connection: Connection) -> None:
     """Run the order, and send its progress, then its summary as JSON values or the Failure."""
     ignore_signals()
     bound_memory(task.limits.most_memory)
     logs.configure(task.log)
     with logs.bound(**task.said):
-        _run(task, sender)
+        _run(task, Line(connection))
 
 
-def _run(task: Task, sender: Connection) -> None:
+def _run(task: Task, sender: Line) -> None:
     word = task.spec.word
     try:
-        sender.send(_done(task, sender.send))
+        sender.send(_done(task, sender))
     except DiffingError as error:
         if error.__cause__:
             _log.error("the %s failed: %s", word, error, exc_info=error.__cause__)
@@ -67,19 +72,25 @@ def _run(task: Task, sender: Connection) -> None:
         )
 
 
-def _done(task: Task, on_progress: Callable[[Progress], None]) -> dict[str, Any]:
+def _done(task: Task, line: Line) -> dict[str, Any]:
     """Run the order, and return its summary as JSON values, or the contents as `answered`."""
     if isinstance(task.spec, FetchSpec):
-        return _fetched(task.spec, task.limits.most_temp, on_progress)
+        return _fetched(task.spec, task.limits.most_temp, line.send)
     if isinstance(task.spec, BringSpec):
         return _brought(task.spec, task.limits.most_temp)
     if isinstance(task.spec, PublishSpec):
-        return _published(task.spec, on_progress)
+        return _published(task.spec, line.send)
+    if isinstance(task.spec, JoinSpec):
+        return _joined(task.spec)
+    if isinstance(task.spec, StopSpec):
+        stop(task.spec.cluster)
+        return {}
     on_ready = partial(_enclose, task)
     if isinstance(task.spec, DiffSpec):
-        diff = Diff(task.spec, task.limits)
+        cluster = OnCluster(task.spec.staged, line) if task.spec.staged else None
+        diff = Diff(task.spec, task.limits, cluster=cluster)
         try:
-            found = diff.run(task.outputs, on_progress=on_progress, on_ready=on_ready)
+            found = diff.run(task.outputs, on_progress=line.send, on_ready=on_ready)
         except AnsweredBefore as answered:
             return {"answered": answered.contents}
         return found.model_dump(mode="json")
@@ -125,6 +136,19 @@ def _published(spec: PublishSpec, on_progress: Callable[[Progress], None]) -> di
     return {}
 
 
+def _joined(spec: JoinSpec) -> dict[str, Any]:
+    """Have the cluster join the staged rows, and return the name of the engine.
+
+    This process needs the network, so it does not see the inputs: the diff waits meanwhile.
+    """
+    leave_no_core()
+    session = SparkSession(spec.cluster)
+    try:
+        return {"engine": session.join(spec.join)}
+    finally:
+        session.close()
+
+
 def _maker(spec: MadeSpec, limits: Limits) -> Analysis | Cells | Changes | Rows:
     """The work that makes the file of an order."""
     if isinstance(spec, AnalysisSpec):
@@ -140,6 +164,8 @@ def _enclose(task: Task, parts: Outputs) -> None:
     """Restrict this process to the files of the order, in case an input exploits a bug."""
     leave_no_core()
     hashes = task.spec.hashes if isinstance(task.spec, DiffSpec) else None
+    staged = task.spec.staged if isinstance(task.spec, DiffSpec) else None
+    own = [] if isinstance(task.spec, ConversionSpec) else [task.limits.temp_folder]
     landlock.enclose(
         # the order reports a missing one
         read=[
@@ -149,5 +175,5 @@ def _enclose(task: Task, parts: Outputs) -> None:
         ],
         write=parts.paths,
         rename={path.parent for path in parts.paths},
-        own=[] if isinstance(task.spec, ConversionSpec) else [task.limits.temp_folder],
+        own=[*own, *([staged.folder] if staged else [])],
     )

@@ -7,12 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
 from typing import Any, Protocol
 
+from diffing.core.cluster import Join
 from diffing.core.errors import DiffFailed, DiffingError, Failure, Interrupted, TimedOut
 from diffing.core.progress import Progress
 from diffing.core.spec import (
@@ -21,7 +23,9 @@ from diffing.core.spec import (
     ConversionSpec,
     DiffSpec,
     FetchSpec,
+    JoinSpec,
     PublishSpec,
+    StopSpec,
 )
 from diffing.worker.task import Task
 
@@ -39,6 +43,8 @@ _FASTER = {
     FetchSpec.word: "fetch smaller files",
     DiffSpec.word: "compare smaller files",
     PublishSpec.word: "compare smaller files",
+    JoinSpec.word: "give the cluster more cores",
+    StopSpec.word: "start the cluster again",
     ConversionSpec.word: "fetch the result as CSV",
     AnalysisSpec.word: "fetch the result as CSV",
     CellsSpec.word: "fetch the detail as CSV",
@@ -53,6 +59,23 @@ class Attempt(Protocol):
 
     def is_wanted(self) -> bool:
         """Whether to continue; called more often than `beat`."""
+
+
+def _no_cluster(_: Join) -> str:
+    raise DiffFailed("A diff asked for a cluster without one; this is a fault of the service.")
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Takes the messages of a child.
+
+    Args:
+        on_progress: called with each progress of the diff.
+        on_join: has a cluster join the rows, and returns the answer to the child.
+    """
+
+    on_progress: Callable[[Progress], None] = lambda _: None
+    on_join: Callable[[Join], str] = _no_cluster
 
 
 class _Starter:
@@ -125,7 +148,7 @@ class Runner:
         self,
         task: Task,
         attempt: Attempt,
-        on_progress: Callable[[Progress], None] = lambda _: None,
+        listener: Listener = Listener(),
         since: float | None = None,
     ) -> dict[str, Any]:
         """Run a fetch, a diff, a conversion, an analysis or a list of cells.
@@ -133,7 +156,7 @@ class Runner:
         Args:
             task: the order.
             attempt: gets a beat every `beat_seconds`, and earlier with new progress.
-            on_progress: called with each progress of the diff.
+            listener: gets the messages of the child.
             since: when its time began, by the clock `time.monotonic`; None for now.
 
         Returns:
@@ -145,10 +168,10 @@ class Runner:
             TimedOut: the run exceeded its time.
             Interrupted: the attempt stopped the run, or the runner was closed.
         """
-        receiver, sender = self._context.Pipe(duplex=False)
+        receiver, sender = self._context.Pipe()
         with receiver, self._child(task, sender, attempt) as child:
             sender.close()
-            return self._wait(child, receiver, attempt, on_progress, since)
+            return self._wait(child, receiver, attempt, listener, since)
 
     def close(self) -> None:
         """End all children. Each running `run` raises Interrupted."""
@@ -162,7 +185,7 @@ class Runner:
         child: BaseProcess,
         receiver: Connection,
         attempt: Attempt,
-        on_progress: Callable[[Progress], None],
+        listener: Listener,
         since: float | None,
     ) -> dict[str, Any]:
         progress = None
@@ -171,10 +194,7 @@ class Runner:
         while True:
             now = time.monotonic()
             if now >= deadline:
-                raise TimedOut(
-                    f"The {child.name} took longer than {self._timeout:g} s. "
-                    f"Raise DIFFING_JOB_TIMEOUT, or {_FASTER[child.name]}."
-                )
+                raise self._timed_out(child)
             if now >= due:
                 wanted = attempt.beat(progress)
                 beaten, due, look = now, now + self._beat_seconds, now + _LOOKS_APART
@@ -187,18 +207,33 @@ class Runner:
                 raise Interrupted("The job was taken away from this worker.")
             if not receiver.poll(max(0, min(due, look, deadline) - time.monotonic())):
                 continue
-            try:
-                message = receiver.recv()
-            except (EOFError, OSError):
-                raise self._ended(child) from None
-            match message:
+            match message := self._heard(child, receiver, listener):
                 case Progress():
-                    on_progress(message)
+                    listener.on_progress(message)
                     progress, due = message, min(due, beaten + _BEATS_APART)
                 case Failure():
                     raise ChildFailed(message)
-                case _:
-                    return dict(message)
+                case dict():
+                    return message
+
+    def _heard(self, child: BaseProcess, receiver: Connection, listener: Listener) -> object:
+        """The next message of a child; None for an order, which is carried out."""
+        try:
+            message = receiver.recv()
+            if not isinstance(message, Join):
+                return message
+        except (EOFError, OSError):
+            raise self._ended(child) from None
+        answer = listener.on_join(message)
+        with suppress(OSError):  # a dead child is noticed when its line ends
+            receiver.send(answer)
+        return None
+
+    def _timed_out(self, child: BaseProcess) -> TimedOut:
+        return TimedOut(
+            f"The {child.name} took longer than {self._timeout:g} s. "
+            f"Raise DIFFING_JOB_TIMEOUT, or {_FASTER[child.name]}."
+        )
 
     def _ended(self, child: BaseProcess) -> DiffingError:
         child.join(_END_SECONDS)

@@ -5,7 +5,7 @@ import math
 import re
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -36,15 +36,23 @@ class Sweeper:
         jobs: the jobs table.
         history: of the metrics.
         baselines: accepted files and pins.
+        leave_cluster: called with the scratch folder of an ended attempt; whether the attempt left
+            nothing on a cluster.
     """
 
     def __init__(
-        self, settings: Settings, jobs: Jobs, history: History, baselines: Baselines
+        self,
+        settings: Settings,
+        jobs: Jobs,
+        history: History,
+        baselines: Baselines,
+        leave_cluster: Callable[[Path], bool] = lambda _: True,
     ) -> None:
         self._settings = settings
         self._jobs = jobs
         self._history = history
         self._baselines = baselines
+        self._leave_cluster = leave_cluster
         self._kept = KeptFiles(settings.kept_dir)
         shared = settings.storage
         self._shared = SharedFiles(shared, jobs, settings.retention) if shared else None
@@ -85,7 +93,7 @@ class Sweeper:
             OSError: a file cannot be removed.
             DatabaseUnavailable: the jobs table cannot be read.
         """
-        shutil.rmtree(self._settings.tmp_dir / row.stem, ignore_errors=True)
+        self._remove_scratch(self._settings.tmp_dir / row.stem)
         self._remove_dead([*self._files(self._settings.results_dir, f"*{row.stem}.*")])
 
     def thin(self, row: Claimed) -> None:
@@ -124,9 +132,13 @@ class Sweeper:
             if _is_needed(path, jobs.get(job_id), attempt):
                 continue
             if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
+                self._remove_scratch(path)
             else:
                 path.unlink(missing_ok=True)
+
+    def _remove_scratch(self, folder: Path) -> None:
+        if self._leave_cluster(folder):  # else the next sweep tries again
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_needed(path: Path, job: Job | None, attempt: int) -> bool:

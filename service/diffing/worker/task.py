@@ -4,7 +4,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from diffing.core.logs import Style
-from diffing.core.spec import ConversionSpec, DiffSpec, FetchSpec, MadeSpec, StorageSpec
+from diffing.core.spec import (
+    ConversionSpec,
+    DiffSpec,
+    FetchSpec,
+    JoinSpec,
+    MadeSpec,
+    StopSpec,
+    StorageSpec,
+)
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 
@@ -14,14 +22,15 @@ class Task:
     """The order for a child.
 
     Args:
-        spec: the fetch, the diff, the conversion, or what else is made of or done with a result.
+        spec: the fetch, the diff, its join on a cluster or the end of that, the conversion, or what
+            else is made of or done with a result.
         outputs: files to write.
         limits: threads, memory and disk.
         log: style of its log.
         said: fields of each of its log lines, such as the id of the job.
     """
 
-    spec: FetchSpec | DiffSpec | ConversionSpec | MadeSpec | StorageSpec
+    spec: FetchSpec | DiffSpec | JoinSpec | StopSpec | ConversionSpec | MadeSpec | StorageSpec
     outputs: Outputs
     limits: Limits
     log: Style = field(default_factory=Style)

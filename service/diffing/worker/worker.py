@@ -48,11 +48,12 @@ from diffing.store.workers import Presence
 from diffing.worker.answers import Answers
 from diffing.worker.baselines import BaselineKeeper
 from diffing.worker.claim import Claim
+from diffing.worker.clusters import Clusters
 from diffing.worker.consumer import consumer_of
 from diffing.worker.converter import Converter, Crew
 from diffing.worker.reaper import Reaper
 from diffing.worker.sharing import Sharing
-from diffing.worker.supervisor import ChildCrashed, Runner
+from diffing.worker.supervisor import ChildCrashed, Listener, Runner
 from diffing.worker.sweeper import Sweeper
 from diffing.worker.task import Task
 
@@ -94,7 +95,10 @@ class Worker:
         self._runner = Runner(beat_seconds, settings.job_timeout, preload)
         self._sharing = Sharing(settings)
         baselines = Baselines(engine, now)
-        self._sweeper = Sweeper(settings, self._jobs, History(engine, now), baselines)
+        self._clusters = Clusters(settings, beat_seconds)
+        self._sweeper = Sweeper(
+            settings, self._jobs, History(engine, now), baselines, self._clusters.leave
+        )
         self._baselines = BaselineKeeper(settings, self._jobs, baselines, beat_seconds)
         self._answers = Answers(self._jobs)
         self._hashes = HashCache(settings.hashes_dir, bytes_in(settings.hashes_limit))
@@ -112,6 +116,7 @@ class Worker:
         self._sweeper.connect()
         # a diff parses files of others, so its process must not inherit them
         self._sharing.take_credentials()
+        self._clusters.credentials = self._sharing.credentials
         consumer = consumer_of(
             self._queue.huey,
             self._converter.queue.huey,
@@ -194,14 +199,20 @@ class Worker:
         run = partial(
             self._runner.run,
             attempt=Claim(self._jobs, job),
-            on_progress=stages,
+            listener=Listener(stages),
             since=time.monotonic(),
         )
         place = self._sharing.place(self._scratch(job), lambda spec: run(self._task(job, spec)))
         spec = self._spec(job, metric, run)
+        run_diff = run
+        if metric and metric.engine == "spark":
+            cluster = self._clusters.place(self._scratch(job))
+            spec = replace(spec, staged=cluster.staged)
+            on_join = partial(self._clusters.join, cluster, run)
+            run_diff = partial(run, listener=Listener(stages, on_join))
         question = question_of(spec, exact_keys=self._settings.exact_keys)
         known = frozenset() if job.fresh else self._answers.worth_a_look(job, question, spec)
-        found = self._diffed(job, replace(spec, answered=known), run)
+        found = self._diffed(job, replace(spec, answered=known), run_diff)
         end = None
         if "answered" in found:
             takes_totals = spec.comparison.takes_totals
@@ -210,7 +221,7 @@ class Worker:
             ):
                 end = End(answer.summary or {}, question, answer.id)
             else:  # its files were removed meanwhile
-                found = self._diffed(job, spec, run)
+                found = self._diffed(job, spec, run_diff)
         place.publish(Outputs.of_attempt(place.folder, job.id, job.attempt).paths)
         end = self._baselines.end_of(job, metric, spec, end or End(found, question))
         return partial(self._succeed, job, end)
@@ -316,12 +327,8 @@ class Worker:
             said=_said_of(job),
         )
 
-    def _scratch(self, job: Job) -> Path:
-        return self._settings.scratch_dir(job.id, job.attempt)
-
     def _limits(self, job: Job, spec: FetchSpec | DiffSpec | StorageSpec) -> Limits:
         scratch = self._scratch(job)
-        scratch.mkdir(exist_ok=True)
         copies = [path for path in spec.inputs if path.is_relative_to(scratch)]
         if not copies:
             return Limits.of(self._settings, scratch)
@@ -330,6 +337,11 @@ class Worker:
         return Limits.of(self._settings, own).beside(
             sum(path.stat().st_size for path in copies if path.exists())
         )
+
+    def _scratch(self, job: Job) -> Path:
+        scratch = self._settings.scratch_dir(job.id, job.attempt)
+        scratch.mkdir(exist_ok=True)
+        return scratch
 
     def _comparison(self, job: Job, metric: Metric | None) -> Comparison:
         if metric is None or job.comparison:
