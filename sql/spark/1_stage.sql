@@ -53,8 +53,8 @@ copy (
                 'time': if(value[6] is null, null, time_in(value[5]))
             }
             for value in list_zip(
-                maybe_numbers(texts), numbers, $rel_tols, $abs_tols, compared_values(texts),
-                getvariable('time_tols')
+                in_number_columns(compared_values(texts)), numbers, $rel_tols, $abs_tols,
+                compared_values(texts), getvariable('time_tols')
             )
         ] as values,
         not_numbers

@@ -22,8 +22,8 @@ class Task:
     """The order for a child.
 
     Args:
-        spec: the fetch, the diff, its join on a cluster or the end of that, the conversion, or what
-            else is made of or done with a result.
+        spec: the fetch, the diff, its join on a cluster or the end of that, the conversion. Also
+            what else is made of a result, or done with it.
         outputs: files to write.
         limits: threads, memory and disk.
         log: style of its log.
