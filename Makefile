@@ -46,6 +46,15 @@ servers: ## install Debian's packages postgresql and redis-server, if they are m
 		apt-get update -qq && apt-get install -qq --yes --no-install-recommends postgresql redis-server >/dev/null; \
 	else echo "No servers: the tests on PostgreSQL and Redis are skipped. Install postgresql and redis-server."; fi
 
+# The torture of hosts needs network namespaces. Without these, and without root, it is skipped.
+.PHONY: network
+network: ## install Debian's package iproute2, if it is missing
+	@command -v ip >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Debian's package iproute2, for the tests of hosts"; \
+		apt-get update -qq && apt-get install -qq --yes --no-install-recommends iproute2 >/dev/null; \
+	else echo "No command ip: the tests of hosts are skipped. Install iproute2."; fi
+
 .PHONY: run
 run: $(BIN)/.runs ## do the main job on sample data, then serve on PORT (ONCE=1: exit when done)
 	@$(BIN)/diffing demo --port $(PORT) $(if $(ONCE),--once)
@@ -66,7 +75,7 @@ test: lint browser servers ## lint, types and a test of each rule
 	$(BIN)/pytest $(SIDE_BY_SIDE) -m 'not slow'
 
 .PHONY: test-all
-test-all: lint browser servers ## lint, types and every test, with all parameters and examples
+test-all: lint browser servers network ## lint, types and every test, with all parameters and examples
 	EVERY_EXAMPLE=1 $(BIN)/pytest $(SIDE_BY_SIDE)
 
 # Spark needs Java. Its package has the same name inside as the client's, so it has a folder of its own.
@@ -99,8 +108,8 @@ lint: install ## lint and types alone
 	$(BIN)/lint-imports
 
 .PHONY: torture
-torture: install servers ## break everything while jobs run, print what held (SEED=1, JOBS=200, ON=redis)
-	@$(BIN)/python -m tests.torture $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS)) $(if $(ON),--on $(ON))
+torture: install servers $(if $(HOSTS),network) ## break everything while jobs run, print what held (SEED=1, JOBS=200, ON=redis; HOSTS=3: as root)
+	@$(BIN)/python -m tests.torture $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS)) $(if $(ON),--on $(ON)) $(if $(HOSTS),--hosts $(HOSTS))
 
 .PHONY: fuzz
 fuzz: install ## send mad requests from 100 clients at once (SEED=1, REQUESTS=10000)

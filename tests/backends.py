@@ -2,9 +2,9 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,14 @@ class Backend:
         database: URL of the database; None for a file.
         queue: URL of Redis; None for a queue in the database.
         servers: those that may be stopped and started.
+        environment: variables that programs need besides.
     """
 
     name: str = "sqlite"
     database: str | None = None
     queue: str | None = None
     servers: tuple[Postgres | Redis, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def settings_of(self, folder: Path) -> dict[str, Any]:
         """The settings of a service on a folder, whose tables are its own."""

@@ -1,4 +1,4 @@
-"""A bucket on loopback: an S3 server, and a gate before it that can stop."""
+"""A bucket: an S3 server, and on loopback a gate before it that can stop."""
 
 import contextlib
 import json
@@ -12,6 +12,7 @@ from typing import Self
 
 import httpx2
 
+from tests.servers import LOOPBACK, Place
 from tests.service_under_test import PATIENCE_SECONDS, Program
 
 NAME = "exports"
@@ -30,39 +31,45 @@ _DENIED = {
 }
 
 
-class Bucket:
-    """A bucket with files, whose server ends with the block. Files below `denied/` are refused."""
+class S3:
+    """An S3 server with one bucket. It ends with the block.
 
-    def __init__(self) -> None:
-        self._server = Program(
+    Files below `denied/` are refused.
+
+    Args:
+        place: where it listens.
+    """
+
+    def __init__(self, place: Place = LOOPBACK) -> None:
+        moto = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", place.address, "-p", "0"]
+        self.server = Program(
             lambda stderr: subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"],
+                [*place.enter, *moto],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
                 start_new_session=True,
             )
         )
-        port = int(self._server.saw(r"Running on http://127\.0\.0\.1:(\d+)")[1])
-        self._client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_SECONDS)
+        self.port = int(self.server.saw(rf"Running on http://{place.address}:(\d+)")[1])
+        self.url = f"http://{place.address}:{self.port}"
+        self._client = httpx2.Client(base_url=self.url, timeout=PATIENCE_SECONDS)
         self._put(f"/{NAME}")
         self._put(f"/{NAME}?policy", json.dumps(_DENIED).encode())
-        self.gate = Gate(port)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self.gate.close()
         self._client.close()
-        self._server.close()
-        self._server.drain()
+        self.server.close()
+        self.server.drain()
 
     @property
     def environment(self) -> dict[str, str]:
         """The variables with which programs find the bucket."""
         return {
-            "AWS_ENDPOINT_URL": self.gate.url,
+            "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": "tests",
             "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_DEFAULT_REGION": "us-east-1",
@@ -76,9 +83,10 @@ class Bucket:
 
     def keys(self, prefix: str) -> list[str]:
         """The keys of the files whose keys begin like that."""
-        answer = self._client.get(f"/{NAME}?list-type=2&prefix={prefix}")
-        assert answer.is_success, answer.text
-        return re.findall("<Key>([^<]*)</Key>", answer.text)
+        found: list[str] = []
+        while page := self._page(prefix, found[-1] if found else ""):
+            found += page
+        return found
 
     def remove(self, key: str) -> None:
         """Remove a file."""
@@ -86,11 +94,36 @@ class Bucket:
 
     def over_http(self, key: str) -> str:
         """The URL of a file for a web client, with what must not be said."""
-        return f"{self.gate.url}/{NAME}/{key}?signature={SECRET}"
+        return f"{self.url}/{NAME}/{key}?signature={SECRET}"
+
+    def _page(self, prefix: str, after: str) -> list[str]:
+        """The first thousand keys after another."""
+        asked = {"list-type": "2", "prefix": prefix, "start-after": after}
+        answer = self._client.get(f"/{NAME}", params=asked)
+        assert answer.is_success, answer.text
+        return re.findall("<Key>([^<]*)</Key>", answer.text)
 
     def _put(self, path: str, data: bytes = b"", headers: dict[str, str] | None = None) -> None:
         answer = self._client.put(path, content=data, headers=headers)
         assert answer.is_success, answer.text
+
+
+class Bucket(S3):
+    """A bucket on loopback behind a gate.
+
+    Attributes:
+        gate: before the server.
+        url: of the gate.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = Gate(self.port)
+        self.url = self.gate.url
+
+    def __exit__(self, *exception: object) -> None:
+        self.gate.close()
+        super().__exit__(*exception)
 
 
 class Gate:

@@ -29,7 +29,7 @@ _OF_POSTGRES = ("initdb", "postgres", "pg_ctl")
 
 
 class CannotRun(Exception):
-    """A server is not installed."""
+    """A server is not installed, or this machine cannot run what is needed."""
 
 
 def program(name: str) -> str:
@@ -43,6 +43,26 @@ def program(name: str) -> str:
     if not found:
         raise CannotRun(f"{name} is not installed: run `make servers` as root")
     return found
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a server listens.
+
+    Args:
+        address: that it listens on.
+        enter: the first words of a command that runs there; none for this machine.
+    """
+
+    address: str = "127.0.0.1"
+    enter: tuple[str, ...] = ()
+
+    def port(self, usual: int) -> int:
+        """A free port: the usual one, unless others may have it."""
+        return usual if self.enter else free_port()
+
+
+LOOPBACK = Place()
 
 
 @dataclass(frozen=True)
@@ -69,11 +89,11 @@ class Folder:
         """Run a program as the user of the folder."""
         subprocess.run(self.as_user(command), cwd=self.path, check=True, stdout=subprocess.DEVNULL)
 
-    def start(self, *command: str) -> "subprocess.Popen[bytes]":
+    def start(self, place: Place, *command: str) -> "subprocess.Popen[bytes]":
         """Start a program as the user of the folder."""
         with (self.path / "log").open("ab") as log:
             return subprocess.Popen(
-                self.as_user(command),
+                [*place.enter, *self.as_user(command)],
                 cwd=self.path,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -92,14 +112,16 @@ class Postgres:
     """A server of PostgreSQL with an empty database.
 
     Args:
+        place: where it listens; all addresses of its network may connect.
         careful: whether it syncs what it writes, as one does that must outlive the machine.
     """
 
-    def __init__(self, *, careful: bool = False) -> None:
+    def __init__(self, place: Place = LOOPBACK, *, careful: bool = False) -> None:
+        self._place = place
         self._fsync = "on" if careful else "off"
         initdb, self._program = program("initdb"), program("postgres")
         self._folder = Folder.new(user="postgres" if os.geteuid() == 0 else None)
-        self._port = free_port()
+        self._port = place.port(5432)
         secret = self._folder.path / "password"
         secret.write_text(PASSWORD)
         secret.chmod(0o644)
@@ -107,24 +129,26 @@ class Postgres:
             *(initdb, "--pgdata=data", "--username=diffing", f"--pwfile={secret}", "--no-sync"),
             *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"),
         )
+        if place.enter:
+            with (self._folder.path / "data" / "pg_hba.conf").open("a") as rules:
+                rules.write("host all all samenet scram-sha-256\n")
         self.url = (
-            f"postgresql+psycopg://diffing:{_PASSWORD_IN_URL}@127.0.0.1:{self._port}/postgres"
+            f"postgresql+psycopg://diffing:{_PASSWORD_IN_URL}@{place.address}:{self._port}/postgres"
         )
         self.start()
 
     def start(self) -> None:
         """Start the server, and wait until it takes connections."""
         options = {
-            "listen_addresses": "127.0.0.1",
+            "listen_addresses": self._place.address,
             "port": self._port,
             "unix_socket_directories": "",
             "fsync": self._fsync,
             "max_connections": 400,
             "shared_buffers": "32MB",
         }
-        self._process = self._folder.start(
-            self._program, "-D", "data", *(f"--{name}={value}" for name, value in options.items())
-        )
+        settings = [f"--{name}={value}" for name, value in options.items()]
+        self._process = self._folder.start(self._place, self._program, "-D", "data", *settings)
         self._wait_until_it_answers()
 
     def stop(self) -> None:
@@ -154,25 +178,31 @@ class Postgres:
 
 
 class Redis:
-    """A server of Redis, which forgets all when it stops."""
+    """A server of Redis, which forgets all when it stops.
 
-    def __init__(self) -> None:
+    Args:
+        place: where it listens.
+    """
+
+    def __init__(self, place: Place = LOOPBACK) -> None:
+        self._place = place
         self._program = program("redis-server")
         self._folder = Folder.new()
-        self._port = free_port()
-        self.url = f"redis://:{_PASSWORD_IN_URL}@127.0.0.1:{self._port}/0"
+        self._port = place.port(6379)
+        self.url = f"redis://:{_PASSWORD_IN_URL}@{place.address}:{self._port}/0"
         self.start()
 
     def start(self) -> None:
         """Start the server, and wait until it takes connections."""
         self._process = self._folder.start(
-            *(self._program, "--bind", "127.0.0.1", "--port", str(self._port)),
+            self._place,
+            *(self._program, "--bind", self._place.address, "--port", str(self._port)),
             *("--save", "", "--appendonly", "no", "--requirepass", PASSWORD),
         )
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
             with contextlib.suppress(ConnectionRefusedError):
-                socket.create_connection(("127.0.0.1", self._port)).close()
+                socket.create_connection((self._place.address, self._port)).close()
                 return
             assert time.monotonic() < deadline, (self._folder.path / "log").read_text()
             time.sleep(0.02)

@@ -28,7 +28,7 @@ from diffing.store.jobs import Jobs
 from diffing.store.queue import JOBS, JobQueue
 from tests.backends import Backend
 from tests.preloaded import SERVICE, Fork, Preloaded
-from tests.servers import PASSWORD
+from tests.servers import LOOPBACK, PASSWORD, Place
 
 # for what ought to happen soon, however busy the machine is: only a test that fails waits so long
 PATIENCE_SECONDS = 120.0
@@ -233,10 +233,11 @@ class Service:
     Args:
         folder: the data folder; no other service may use it, its path tells whose process is whose.
         backend: where its jobs and its queue are.
+        place: where its programs run.
     """
 
-    def __init__(self, folder: Path, backend: Backend = _FILES) -> None:
-        self.folder, self.backend = folder, backend
+    def __init__(self, folder: Path, backend: Backend = _FILES, place: Place = LOOPBACK) -> None:
+        self.folder, self.backend, self._place = folder, backend, place
         self.settings = Settings(data_dir=folder, **backend.settings_of(folder))
         self._engines: list[sa.Engine] = []
         self._queues: list[JobQueue] = []
@@ -298,7 +299,7 @@ class Service:
 
     def start(self, *arguments: str, **settings: object) -> Program:
         """Start `diffing` with arguments; settings are those of the service, as keywords."""
-        preloaded = preloaded_of(SERVICE)
+        preloaded = None if self._place.enter else preloaded_of(SERVICE)
         if preloaded is None:
             return self.start_module("diffing", *arguments, **settings)
         return self._started(partial(preloaded.start, arguments, self._environment(settings)))
@@ -307,7 +308,7 @@ class Service:
         """Start a module that is `diffing` in some way, as a new process of Python."""
         return self._started(
             lambda stderr: subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
+                [*self._place.enter, sys.executable, "-m", module, *arguments],
                 cwd=_ROOT,
                 env=self._environment(settings),
                 stdin=subprocess.DEVNULL,
@@ -394,6 +395,7 @@ class Service:
 
     def _environment(self, settings: dict[str, object]) -> dict[str, str]:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("DIFFING_")}
+        environment |= self.backend.environment
         environment["DIFFING_DATA_DIR"] = str(self.folder)
         environment["DIFFING_LOG_FORMAT"] = "text"
         for name in ("database_url", "queue_url"):

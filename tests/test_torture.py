@@ -44,6 +44,26 @@ def test_no_job_is_lost_wrong_or_stuck_while_servers_are_stopped_too(
 
 
 @pytest.mark.slow
+def test_no_job_is_lost_wrong_or_stuck_while_hosts_are_cut_off(tmp_path: Path) -> None:
+    seed = random.SystemRandom().randrange(10**9)
+    print(f"seed {seed}")
+    try:
+        tally = trials.hosts(tmp_path / "data", random.Random(seed), jobs=15, rows=60_000)
+    except CannotRun as error:
+        pytest.skip(str(error))
+
+    assert_clean(tally, accepted=15)
+    assert {
+        "cut host off",
+        "freeze bucket",
+        "kill group of api",
+        "kill group of worker",
+        "stop postgresql",
+        "stop redis",
+    } == {*tally.faults}
+
+
+@pytest.mark.slow
 def test_many_clients_at_once_meet_no_error(tmp_path: Path) -> None:
     assert_clean(trials.crowd(tmp_path / "data", random.Random(5), clients=50, seconds=5))
 

@@ -1,7 +1,8 @@
-"""Run all trials: `python -m tests.torture [--seed N] [--jobs 200] [--on redis]`."""
+"""Run all trials: `python -m tests.torture [--seed N] [--jobs 200] [--on redis | --hosts 3]`."""
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -10,9 +11,11 @@ from functools import partial
 from pathlib import Path
 
 from tests.backends import NAMES, Backend, own_backend
+from tests.servers import CannotRun
 from tests.torture import trials
 from tests.torture.referee import Tally
 
+Trials = list[tuple[str, Callable[[Path, random.Random], Tally]]]
 _COLUMNS = ("accepted", "succeeded", "failed", "cancelled", "lost", "wrong", "stuck", "twice")
 
 
@@ -24,10 +27,17 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--on", choices=NAMES, default=NAMES[0], help="servers are started for it")
+    parser.add_argument(
+        "--hosts", type=int, choices=range(3, 10), help="cut off so many hosts instead"
+    )
     given = parser.parse_args()
     print(f"seed {given.seed}", flush=True)
-    with own_backend(given.on) as backend:
-        tallies = _run(given, backend)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing is left running
+    try:
+        with own_backend(given.on) as backend:
+            tallies = _run(given.seed, _hosts(given) if given.hosts else _trials(given, backend))
+    except CannotRun as error:
+        parser.exit(1, f"torture: {error}\n")
     print(f"\n{table(tallies)}\n")
     for tally in tallies:
         refused = f"; {tally.refused} x refused with 503" if tally.refused else ""
@@ -37,21 +47,28 @@ def main() -> int:
     return 0 if all(tally.is_clean for tally in tallies) else 1
 
 
-def _run(given: argparse.Namespace, backend: Backend) -> list[Tally]:
-    """Run each trial on a data folder of its own."""
-    jobs, on = given.jobs, backend
-    every: list[tuple[str, Callable[[Path, random.Random], Tally]]] = [
+def _hosts(given: argparse.Namespace) -> Trials:
+    return [("hosts", partial(trials.hosts, jobs=given.jobs, count=given.hosts))]
+
+
+def _trials(given: argparse.Namespace, on: Backend) -> Trials:
+    jobs = given.jobs
+    return [
         ("chaos", partial(trials.chaos, jobs=jobs, backend=on)),
         ("crowd", partial(trials.crowd, clients=given.clients, seconds=given.seconds, backend=on)),
         ("disk", partial(trials.disk, jobs=max(jobs // 5, 1), backend=on)),
         ("memory", partial(trials.memory, jobs=max(jobs // 20, 1), backend=on)),
     ]
+
+
+def _run(seed: int, every: Trials) -> list[Tally]:
+    """Run each trial on a data folder of its own."""
     tallies = []
     for name, run in every:
         print(f"{name} …", flush=True)
         with tempfile.TemporaryDirectory(prefix="torture-") as folder:
             try:
-                tallies.append(run(Path(folder) / "data", random.Random(f"{given.seed} {name}")))
+                tallies.append(run(Path(folder) / "data", random.Random(f"{seed} {name}")))
             except OSError as error:
                 if name != "disk":
                     raise

@@ -4,6 +4,7 @@ import re
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import httpx2
@@ -111,25 +112,41 @@ class Referee:
 
     def judge_what_is_left(self, tally: Tally) -> None:
         """Look at the files, and at what the workers said, when all has ended."""
-        told = Counter(
-            int(said[1])
-            for line in self._service.all_lines()
-            if (said := re.search(r"job (\d+) succeeded", line))
-        )
-        tally.twice = sum(count > 1 for count in told.values())
-        jobs = {job.id: job for job in self._service.jobs().of_ids(self._accepted)}
+        self.judge_words(tally, self._service.all_lines())
         settings = self._service.settings
         tally.faults_of_ours += [f"left: {path.name}" for path in settings.tmp_dir.iterdir()]
-        for path in settings.results_dir.iterdir():
-            attempt = Outputs.attempt_of(path.name)
-            job = attempt and jobs.get(attempt[0])
+        results = [path.name for path in settings.results_dir.iterdir()]
+        tally.faults_of_ours += [f"left: {name}" for name in self.unneeded(results)]
+
+    def judge_words(self, tally: Tally, lines: Iterable[str]) -> None:
+        """Count the jobs that workers say succeeded more than once."""
+        told = Counter(
+            int(said[1]) for line in lines if (said := re.search(r"job (\d+) succeeded", line))
+        )
+        tally.twice = sum(count > 1 for count in told.values())
+
+    def unneeded(self, results: Iterable[str]) -> list[str]:
+        """The names of results that are not those of the last attempt at a job that succeeded."""
+        jobs = {job.id: job for job in self._service.jobs().of_ids(self._accepted)}
+        return [
+            name
+            for name in results
             if not (
-                job
+                (attempt := Outputs.attempt_of(name))
+                and (job := jobs.get(attempt[0]))
                 and attempt == (job.id, job.attempt)
                 and job.status == "succeeded"
-                and not is_part(path.name)
-            ):
-                tally.faults_of_ours.append(f"left: {path.name}")
+                and not is_part(name)
+            )
+        ]
+
+    def judge_again(self, tally: Tally, client: Client) -> None:
+        """Look at each result once more, as another API sends it."""
+        for job_id, metric in self._accepted.items():
+            if client.status_of(job_id)["status"] == "succeeded":
+                result = client.get(f"/api/diffing/job/{job_id}")
+                is_right = result.status_code == 200 and self.is_right(metric, result.content)
+                tally.wrong += not is_right
 
     def _judge_one(
         self, tally: Tally, client: Client, job_id: int, metric: str, deadline: float

@@ -33,9 +33,10 @@ def mounted(folder: Path, size: str) -> Iterator[None]:
         system("umount", "--lazy", str(folder))  # a database may be open still
 
 
-def system(program: str, *arguments: str) -> None:
-    """Run a program of the system."""
-    subprocess.run([shutil.which(program) or program, *arguments], check=True, capture_output=True)
+def system(program: str, *arguments: str) -> str:
+    """Run a program of the system, and return what it prints."""
+    command = [shutil.which(program) or program, *arguments]
+    return subprocess.run(command, check=True, capture_output=True).stdout.decode()
 
 
 def fill(folder: Path) -> Path:

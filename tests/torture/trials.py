@@ -6,7 +6,9 @@ from pathlib import Path
 from tests.backends import Backend
 from tests.service_under_test import Client, Service
 from tests.torture.chaos import Chaos
+from tests.torture.cluster import cluster
 from tests.torture.crowd import Crowd
+from tests.torture.hosts import Hosts
 from tests.torture.referee import Referee, Tally
 from tests.torture.shortage import fill_the_disk, mounted, starve
 
@@ -58,4 +60,18 @@ def memory(folder: Path, rng: random.Random, jobs: int, backend: Backend = _FILE
     tally = Tally("memory limits of 5 to 60 MB")
     with Service(folder, backend) as service:
         starve(service, Referee(service, _ROWS), rng, tally, jobs)
+    return tally
+
+
+def hosts(folder: Path, rng: random.Random, jobs: int, count: int = 3, rows: int = _ROWS) -> Tally:
+    """Hosts that are cut off, whose servers stop, and whose bucket freezes.
+
+    Raises:
+        CannotRun: a server is not installed, or this process may not make namespaces.
+    """
+    tally = Tally(f"{count} hosts")
+    with cluster(folder, count) as made:
+        trial = Hosts(made, Referee(made.outside, rows), rng, tally)
+        trial.run(jobs)
+        trial.stop()
     return tally
