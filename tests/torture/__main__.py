@@ -32,7 +32,8 @@ def main() -> int:
     )
     given = parser.parse_args()
     print(f"seed {given.seed}", flush=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that nothing is left running
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         with own_backend(given.on) as backend:
             tallies = _run(given.seed, _hosts(given) if given.hosts else _trials(given, backend))
@@ -45,6 +46,13 @@ def main() -> int:
     faults = [fault for tally in tallies for fault in tally.faults_of_ours]
     print("\n".join(faults[:50]))
     return 0 if all(tally.is_clean for tally in tallies) else 1
+
+
+def _interrupt(number: int, _: object) -> None:
+    """End all that runs; what ends it must not be interrupted, too."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def _hosts(given: argparse.Namespace) -> Trials:
