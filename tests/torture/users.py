@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
@@ -33,7 +34,7 @@ class User:
     ) -> None:
         self._urls, self._referee, self._rng, self._tally = urls, referee, rng, tally
         self._uploads = {metric: _files_of(inputs, metric) for metric in METRICS}
-        self._open: dict[int, str] = {}
+        self._open: dict[int, tuple[str, httpx2.Client]] = {}
         self._over = threading.Event()
         self.unanswered = 0
 
@@ -65,22 +66,28 @@ class User:
         key = {"Idempotency-Key": f"{id(self)}-{number}"}
         while not self._over.is_set():
             path = f"/api/diffing/new/{metric}?fresh={fresh}"
-            answer = self._sent("POST", path, headers=key, files=files)
-            job_id = job_in(answer) if answer else None
-            if job_id is not None:
-                self._open[job_id] = metric
-                self._referee.accept(job_id, metric)
+            api = self._rng.choice(self._apis)
+            answer = self._answer(api, "POST", path, headers=key, files=files)
+            if answer is None or answer.status_code >= 500:
+                self.unanswered += bool(files)
+                time.sleep(0.1)
+                continue
+            job_id = job_in(answer)
+            if job_id is None:
+                self._tally.faults_of_ours.append(f"{answer.status_code}: {answer.text}")
                 return
-            self.unanswered += bool(files)
-            time.sleep(0.1)
+            self._open[job_id] = metric, api
+            self._referee.accept(job_id, metric)
+            return
 
     def _look_at_open(self) -> None:
-        for job_id, metric in [*self._open.items()]:
-            status = self._sent("GET", f"/api/diffing/job/{job_id}/status")
+        for job_id, (metric, accepting) in [*self._open.items()]:
+            api = self._rng.choice([api for api in self._apis if api is not accepting])
+            status = self._answer(api, "GET", f"/api/diffing/job/{job_id}/status")
             if status is None or status.status_code != 200 or not status.json()["finished_at"]:
                 continue
             del self._open[job_id]
-            result = self._sent("GET", f"/api/diffing/job/{job_id}")
+            result = self._answer(api, "GET", f"/api/diffing/job/{job_id}")
             if (
                 result is not None
                 and result.status_code == 200
@@ -88,17 +95,12 @@ class User:
             ):
                 self._tally.faults_of_ours.append(f"a wrong result of job {job_id}")
 
-    def _sent(
-        self,
-        method: str,
-        path: str,
-        headers: Mapping[str, str] | None = None,
-        files: _Files | None = None,
+    def _answer(
+        self, api: httpx2.Client, method: str, path: str, **more: Any
     ) -> httpx2.Response | None:
-        """The answer of any API; None without one."""
-        api = self._rng.choice(self._apis)
+        """The answer of an API; None without one."""
         try:
-            answer = api.request(method, path, headers=headers, files=files)
+            answer = api.request(method, path, **more)
         except httpx2.TransportError:
             return None
         if answer.status_code >= 500 and answer.status_code != 503:
