@@ -29,10 +29,11 @@ from diffing.store.secret import secret_of
 from diffing.store.statistics import Statistics
 from diffing.store.workers import Presence
 from tests import command_line
-from tests.backends import Backend
+from tests.backends import Backend, OneForAll
+from tests.bucket import NAME, Bucket
 from tests.conftest import ROOT, one_in
 from tests.servers import PASSWORD, CannotRun, Postgres, Redis, Urls, free_port
-from tests.service_under_test import PATIENCE_SECONDS, LargePair, Service, close
+from tests.service_under_test import NEW, OLD, PATIENCE_SECONDS, LargePair, Service, close
 from tests.test_api import assert_problem
 from tests.test_faults import RESULT, STALE_AFTER, wait_until
 
@@ -335,6 +336,31 @@ def test_postgresql_that_stops_hard_and_comes_back_costs_no_job(
         assert 1 == client.wait_for_success(job_id)["attempt"]
         assert large_pair.result == client.result_of(job_id)
         assert 1 == client.wait_for_success(client.new_job())["attempt"]
+
+
+def test_postgresql_that_is_away_when_files_have_been_fetched_costs_an_attempt(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    with Bucket() as bucket:
+        shared = OneForAll(
+            "postgresql",
+            postgres.url,
+            environment=bucket.environment,
+            storage=f"s3://{NAME}/away",
+        )
+        with Service(tmp_path / "data", shared) as service:
+            client = service.api()
+            files = {"old": ("old.csv", OLD), "new": ("new.csv", NEW)}
+            job_id = client.post("/api/diffing/new/revenue", files=files).json()["job_id"]
+            with bucket.gate.shut_at("GET", 1):
+                worker = service.worker(stale_after=STALE_AFTER)
+                worker.saw(f"job {job_id}: revenue, attempt 1")
+                bucket.gate.wait()
+                postgres.stop()
+            worker.saw(f"job {job_id}, attempt 1: The database cannot be reached.* a reaper")
+            postgres.start()
+
+            assert 2 == client.wait_for_success(job_id)["attempt"]
 
 
 @pytest.mark.slow

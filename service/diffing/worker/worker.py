@@ -61,8 +61,10 @@ _log = logging.getLogger(__name__)
 _SWEEP_SECONDS = 60.0
 # For attempts to record the end of a job. After that, a reaper takes it over.
 _PATIENCE_SECONDS = 60.0
-# failures of a store or a network, which another attempt may not meet
-_SILENT = {f"urn:diffing:{kind.slug()}" for kind in (Unreachable, StorageUnavailable)}
+# failures of a server or a network, which another attempt may not meet
+_SILENT = {
+    f"urn:diffing:{kind.slug()}" for kind in (Unreachable, StorageUnavailable, DatabaseUnavailable)
+}
 
 _Run = Callable[[Task], dict[str, Any]]
 
@@ -240,7 +242,7 @@ class Worker:
         return found
 
     def _failed_or_silent(self, job: Job, failure: Failure) -> Callable[[], object]:
-        """Record a failure, or let a reaper start another attempt if a store did not answer."""
+        """Record a failure, or let a reaper start another attempt if a server did not answer."""
         if failure.type not in _SILENT or job.attempt >= self._settings.max_attempts:
             return self._failed(job, failure)
         _log.warning(
