@@ -256,6 +256,20 @@ class TestHosts:
         assert f"{orphan}/old" not in sent
         assert {f"{upload}/old", f"{upload}/new"} <= {*sent}
 
+    def test_a_start_removes_copies_of_uploads_that_are_in_the_bucket(self, hosts: Hosts) -> None:
+        jobs, folder = hosts.three.jobs(), hosts.three.settings.uploads_dir
+        left, lost = (str(jobs.get(hosts.diff()).upload) for _ in range(2))
+        storage = hosts.three.settings.storage
+        assert storage
+        SharedFiles(storage, jobs, retention=60).bucket.remove([f"uploads/{lost}/old"])
+        for name in (left, lost):
+            (folder / name).mkdir()
+
+        hosts.three.api()
+
+        assert [lost] == [path.name for path in folder.iterdir()]
+        (folder / lost).rmdir()
+
     def test_accepted_files_are_refused(self, hosts: Hosts) -> None:
         job_id = hosts.diff()
         accept = hosts.api.post("/api/diffing/metrics/revenue/accept", json={"job_id": job_id})

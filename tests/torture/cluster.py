@@ -71,13 +71,8 @@ class Host:
     def scratch(self) -> list[str]:
         """The names of temporary files and of results on the disk."""
         settings = self.service.settings
-        return [
-            path.name for at in (settings.tmp_dir, settings.results_dir) for path in at.iterdir()
-        ]
-
-    def uploads(self) -> set[str]:
-        """The names of uploads on the disk."""
-        return {path.name for path in self.service.settings.uploads_dir.iterdir()}
+        folders = (settings.tmp_dir, settings.results_dir, settings.uploads_dir)
+        return [path.name for folder in folders for path in folder.iterdir()]
 
     def _start(self, command: str) -> Program:
         return self.service.start(command, **self._settings)

@@ -71,11 +71,7 @@ class Hosts:
 
     def _left(self) -> list[str]:
         """What no rule keeps, on the disks and in the bucket."""
-        hosts = self._cluster.hosts
-        on_disks = [name for host in hosts for name in host.scratch()]
-        # an API that died may leave its copy of an upload, which stays as long as the job
-        sent = set().union(*(host.uploads() for host in hosts))
-        on_disks += sent - self._cluster.outside.jobs().uploads(sent)
+        on_disks = [name for host in self._cluster.hosts for name in host.scratch()]
         return on_disks + self._referee.unneeded(self._cluster.names("results"))
 
     def _judge_uploads(self) -> None:

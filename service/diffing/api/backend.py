@@ -89,6 +89,7 @@ class Backend:
         jobs, conversions = Jobs(engine), Conversions(engine)
         if settings.storage:  # this host may have no worker, which would do it
             remove_orphans(settings.uploads_dir, jobs.uploads)
+            storage.remove_copies(settings.uploads_dir)
         stopping, slots = asyncio.Event(), asyncio.Semaphore(MOST_WAITING)
         return cls(
             settings=settings,

@@ -63,6 +63,13 @@ class Storage(Protocol):
             StorageUnavailable: the bucket does not answer.
         """
 
+    def remove_copies(self, folder: Path) -> None:
+        """Remove the copies of uploads that an ended process left, and that are in a bucket.
+
+        Args:
+            folder: of uploads on this machine.
+        """
+
     def look(self) -> str:
         """The state of the storage, for an operator.
 
@@ -86,6 +93,9 @@ class DataFolder:
     def keeping(self, upload: Upload) -> Iterator[None]:  # noqa: D102 - see Storage
         with upload.kept():
             yield
+
+    def remove_copies(self, folder: Path) -> None:  # noqa: D102 - see Storage
+        pass
 
     def look(self) -> str:  # noqa: D102 - see Storage
         return "In the data folder."
@@ -137,6 +147,13 @@ class SharedFolder:
                 with suppress(StorageUnavailable):
                     self._bucket.remove(names)
                 raise
+
+    def remove_copies(self, folder: Path) -> None:  # noqa: D102 - see Storage
+        with suppress(StorageUnavailable):  # they cost disk space until the next start
+            uploads.remove_copies(folder, self._has)
+
+    def _has(self, upload: str) -> bool:
+        return all(self._bucket.exists(uploads.key_of(upload, side)) for side in SIDES)
 
     def look(self) -> str:  # noqa: D102 - see Storage
         if not self._bucket.is_reachable():

@@ -170,6 +170,19 @@ def remove_orphans(folder: Path, of_jobs: Callable[[Iterable[str]], set[str]]) -
                 remove(folder, name)
 
 
+def remove_copies(folder: Path, is_shared: Callable[[str], bool]) -> None:
+    """Remove the uploads in a folder that no process writes, and that are elsewhere, too.
+
+    Args:
+        folder: of uploads.
+        is_shared: whether both files of an upload are elsewhere.
+    """
+    for name in names_in(folder):
+        with at_rest(folder, name) as is_at_rest:
+            if is_at_rest and is_shared(name):
+                remove(folder, name)
+
+
 @contextmanager
 def at_rest(folder: Path, name: str) -> Iterator[bool]:
     """Whether no process writes an upload. It stays so during the block."""
