@@ -95,20 +95,12 @@ create temp macro cells_found(detail, removed, rules, rel_tols, abs_tols, curve)
             unnest(rules['time_tols']::bigint[]) as time_tol
         from rows_found
     ),
-    -- a query of its own, because number_in would cast each text several times
-    doubled as (
-        select
-            *,
-            if(has_numbers, double_in(old_text), null) as old_double,
-            if(has_numbers, double_in(new_text), null) as new_double
-        from pairs
-    ),
     numbered as (
         select
-            * exclude (old_double, new_double),
-            number_of(old_text, old_double) as old,
-            number_of(new_text, new_double) as new
-        from doubled
+            *,
+            if(has_numbers, number_in(old_text), null) as old,
+            if(has_numbers, number_in(new_text), null) as new
+        from pairs
     ),
     found as (
         select

@@ -26,51 +26,41 @@ create or replace temp macro difference_of(old_text, new_text, old, new) as
     end;
 
 copy (
-    with
-    changed as (
-        select
-            columns('^key_[0-9]+$'),
-            [*columns('^old_value_[0-9]+$')] as olds,
-            [*columns('^value_[0-9]+$')] as texts
-        from rows_of_result($detail['file'], $detail['columns'])
-        where kind = 'changed'
-    ),
-    ordered as (
-        select * exclude (texts), list_select(texts, $detail['values']) as news
-        from changed
-    ),
-    pairs as (
-        select
-            * exclude (olds, news),
-            unnest($names) as name,
-            unnest(olds) as old_field,
-            unnest(news) as new_field,
-            unnest(by_rules(olds, $rules)) as old_text,
-            unnest(by_rules(news, $rules)) as new_text,
-            unnest($rel_tols) as rel_tol,
-            unnest($abs_tols) as abs_tol,
-            unnest($rules['numbers']) as has_numbers,
-            unnest($rules['time_tols']::bigint[]) as time_tol
-        from ordered
-    ),
-    -- number_in would cast each text several times
-    doubled as (
-        select *, double_in(old_text) as old_double, double_in(new_text) as new_double
-        from pairs
-    ),
-    numbered as (
-        select
-            *,
-            if(has_numbers, number_of(old_text, old_double), null) as old,
-            if(has_numbers, number_of(new_text, new_double), null) as new
-        from doubled
-    )
     select
         columns('^key_[0-9]+$'),
         name, old_field, new_field,
         difference_of(old_text, new_text, old, new),
         if(isfinite(old) and isfinite(new), relative_change(old, new)::varchar, null)
-    from numbered
+    from (
+        select
+            *,
+            if(has_numbers, number_in(old_text), null) as old,
+            if(has_numbers, number_in(new_text), null) as new
+        from (
+            select
+                * exclude (olds, news),
+                unnest($names) as name,
+                unnest(olds) as old_field,
+                unnest(news) as new_field,
+                unnest(by_rules(olds, $rules)) as old_text,
+                unnest(by_rules(news, $rules)) as new_text,
+                unnest($rel_tols) as rel_tol,
+                unnest($abs_tols) as abs_tol,
+                unnest($rules['numbers']) as has_numbers,
+                unnest($rules['time_tols']::bigint[]) as time_tol
+            from (
+                select * exclude (texts), list_select(texts, $detail['values']) as news
+                from (
+                    select
+                        columns('^key_[0-9]+$'),
+                        [*columns('^old_value_[0-9]+$')] as olds,
+                        [*columns('^value_[0-9]+$')] as texts
+                    from rows_of_result($detail['file'], $detail['columns'])
+                    where kind = 'changed'
+                )
+            )
+        )
+    )
     where not texts_equal(new_text, old_text, new, old, rel_tol, abs_tol, time_tol)
 ) to $output (
     format csv, header false, prefix $prefix, suffix e'\n', nullstr '', comment '', use_tmp_file false

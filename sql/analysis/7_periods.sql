@@ -78,10 +78,7 @@ cells_of_file as (
 ),
 by_text as (
     select text, nth, fsum(abs(number)) as sum
-    from (
-        select text, nth, number_of(value, double) as number
-        from (select text, nth, value, double_in(value) as double from cells_of_file)
-    )
+    from (select text, nth, number_in(value) as number from cells_of_file)
     where isfinite(number)
     group by text, nth
 ),

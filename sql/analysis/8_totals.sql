@@ -50,14 +50,9 @@ cells_of_file as (
         where not $single and row > 0
     )
 ),
--- number_in would cast each text several times
-doubled as (
-    select texts, nth, field, double_in(field) as double
-    from cells_of_file
-),
 numbered as (
-    select texts, nth, number_of(field, double) as number
-    from doubled
+    select texts, nth, number_in(field) as number
+    from cells_of_file
 ),
 measured as (
     select

@@ -30,8 +30,8 @@ create temp macro move_of_change(old, new) as
 
 create temp macro numbers_of_kind(texts, are_numbers) as
     [
-        if(pair[2], number_of(pair[1], pair[3]), null)
-        for pair in list_zip(texts, are_numbers, doubles_in(texts))
+        if(pair[2], number_in(pair[1]), null)
+        for pair in list_zip(texts, are_numbers)
     ];
 
 copy (
