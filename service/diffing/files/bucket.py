@@ -1,14 +1,12 @@
 """The objects of a bucket that many hosts share. Each appears whole or not at all."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from diffing.core.errors import (
     BadSetting,
-    DiffingError,
     MissingInput,
     StorageUnavailable,
 )
@@ -17,6 +15,7 @@ from diffing.files.remote_content import (
     BLOCK,
     RemoteContent,
     append,
+    in_our_words,
     package_for,
     version_of,
 )
@@ -58,7 +57,7 @@ class Bucket:
 
     def connect(self) -> None:
         """Read the credentials of the environment, which may lack them later."""
-        with _errors_explained():
+        with in_our_words(_explained):
             if hasattr(self._files, "connect"):
                 self._files.connect()
 
@@ -68,7 +67,7 @@ class Bucket:
         Raises:
             StorageUnavailable: it does not answer.
         """
-        with _errors_explained():
+        with in_our_words(_explained):
             return bool(self._files.exists(self.folder.bucket))
 
     def exists(self, name: str) -> bool:
@@ -77,7 +76,7 @@ class Bucket:
         Raises:
             StorageUnavailable: the store does not answer, or refuses the request.
         """
-        with _errors_explained():
+        with in_our_words(_explained):
             return bool(self._files.exists(self._url(name)))
 
     def copy(self, name: str, path: Path, reserve: Callable[[int], None]) -> None:
@@ -96,7 +95,7 @@ class Bucket:
         """
         file = self.folder.file(name)
         content = RemoteContent(file, self._files)
-        with _errors_explained():
+        with in_our_words(_explained):
             try:
                 before = content.facts()
             except FileNotFoundError:
@@ -124,7 +123,7 @@ class Bucket:
         """
         size = path.stat().st_size
         pieces = {"chunksize": max(_PIECE, size // _MOST_PIECES), "max_concurrency": 2}
-        with _errors_explained():
+        with in_our_words(_explained):
             self._files.put_file(str(path), self._url(name), **(pieces if self._in_pieces else {}))
             there = self._files.info(self._url(name))["size"]
         if there != size:
@@ -143,7 +142,7 @@ class Bucket:
             StorageUnavailable: as from `exists`.
         """
         top = self._files._strip_protocol(self._url(folder))
-        with _errors_explained():
+        with in_our_words(_explained):
             found = self._files.find(top, prefix=prefix, detail=True)
         return {
             name.removeprefix(f"{top}/"): _time_of(facts)
@@ -159,7 +158,7 @@ class Bucket:
         """
         if not names:
             return
-        with _errors_explained():
+        with in_our_words(_explained):
             try:
                 self._files.rm([self._url(name) for name in names])
             except FileNotFoundError:  # another one removed them
@@ -192,17 +191,6 @@ def _time_of(facts: dict[str, Any]) -> datetime:
         if isinstance(found, datetime):
             return found
     return datetime.now(UTC)  # so it is young, and stays
-
-
-@contextmanager
-def _errors_explained() -> Iterator[None]:
-    """A block whose errors are in our words: those of a library may contain credentials."""
-    try:
-        yield
-    except DiffingError:
-        raise
-    except Exception as error:  # noqa: BLE001 - each library has its own kinds
-        raise _explained(error) from None
 
 
 def _explained(error: Exception) -> StorageUnavailable:

@@ -1,8 +1,9 @@
 """Files in buckets and on web servers, read in one version, with errors in our words."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any, BinaryIO
 
 from diffing.core.errors import (
@@ -13,7 +14,6 @@ from diffing.core.errors import (
     MissingInput,
     OutOfDisk,
     Unreachable,
-    is_disk_full,
     of_os,
 )
 from diffing.core.remote_file import RemoteFile, RemoteFolder
@@ -144,13 +144,7 @@ def append(into: BinaryIO, block: bytes) -> None:
         into.write(block)
         into.flush()
     except OSError as error:
-        raise _of_disk(error) from error
-
-
-def _of_disk(error: OSError) -> DiffingError:
-    if is_disk_full(error):
-        return OutOfDisk("The disk is full. Free some space and start the job again.")
-    return of_os(error)
+        raise of_os(error) from error
 
 
 def modules_for(folder: RemoteFolder | None) -> list[str]:
@@ -164,23 +158,32 @@ def package_for(scheme: str) -> str:
 
 
 @contextmanager
-def errors_explained(file: RemoteFile) -> Iterator[None]:
-    """A block whose errors are in our words: those of a library may contain credentials."""
+def in_our_words(explain: Callable[[Exception], DiffingError]) -> Iterator[None]:
+    """A block whose errors are in our words: those of a library may contain credentials.
+
+    Args:
+        explain: gives our error for one of a library.
+    """
     try:
         yield
     except DiffingError:
         raise
-    except ImportError:
-        raise BadSetting(
-            f"{file.name}: the package for such URLs is missing. "
-            f"Run pip install {package_for(file.scheme)}, "
-            "or download the file first, and name the copy."
-        ) from None
     except Exception as error:  # noqa: BLE001 - each library has its own kinds
-        raise _explained(file, error) from None
+        raise explain(error) from None
+
+
+def errors_explained(file: RemoteFile) -> AbstractContextManager[None]:
+    """A block that fetches a file, with errors in our words."""
+    return in_our_words(partial(_explained, file))
 
 
 def _explained(file: RemoteFile, error: Exception) -> DiffingError:
+    if isinstance(error, ImportError):
+        return BadSetting(
+            f"{file.name}: the package for such URLs is missing. "
+            f"Run pip install {package_for(file.scheme)}, "
+            "or download the file first, and name the copy."
+        )
     status, kind = getattr(error, "status", None), type(error).__name__
     if _is_missing(error) and file.label is not None:
         return MissingInput(f"{file.name}: no such file in the storage. Put it there.")

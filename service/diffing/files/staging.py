@@ -8,6 +8,7 @@ from typing import Any
 from diffing.core.cluster import Cluster
 from diffing.core.errors import BadSetting, DiffingError, Unreachable
 from diffing.files.credentials import give_credentials
+from diffing.files.remote_content import in_our_words
 
 
 class Staging:
@@ -48,7 +49,7 @@ class Staging:
             return
         places = self._remote(staged.old.name), self._remote(staged.new.name)
         try:
-            with _errors_explained():
+            with in_our_words(_explained):
                 files = self._files()
                 for path, place in zip((staged.old, staged.new), places, strict=True):
                     files.put_file(str(path), place)
@@ -71,7 +72,7 @@ class Staging:
         shutil.rmtree(self._cluster.staged.folder, ignore_errors=True)
 
     def _remove_copies(self) -> None:
-        with _errors_explained():
+        with in_our_words(_explained):
             files = self._files()
             for path in self._cluster.staged.paths:
                 if files.exists(place := self._remote(path.name)):
@@ -90,20 +91,13 @@ class Staging:
         return files
 
 
-@contextmanager
-def _errors_explained() -> Iterator[None]:
-    """A block whose errors are in our words: those of a library may contain credentials."""
-    try:
-        yield
-    except DiffingError:
-        raise
-    except ImportError:
-        raise BadSetting(
+def _explained(error: Exception) -> DiffingError:
+    if isinstance(error, ImportError):
+        return BadSetting(
             "DIFFING_STAGING_URL: the package for such URLs is missing. "
             "Run pip install 'diffing[s3]', or name a folder that the cluster shares."
-        ) from None
-    except Exception as error:
-        raise Unreachable(
-            f"The staging place cannot be used: {type(error).__name__}. "
-            "Check DIFFING_STAGING_URL, the credentials in the environment, and the network."
-        ) from error
+        )
+    return Unreachable(
+        f"The staging place cannot be used: {type(error).__name__}. "
+        "Check DIFFING_STAGING_URL, the credentials in the environment, and the network."
+    )

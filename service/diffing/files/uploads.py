@@ -163,11 +163,8 @@ def remove_orphans(folder: Path, of_jobs: Callable[[Iterable[str]], set[str]]) -
         of_jobs: gives those of some uploads that belong to jobs.
     """
     names = names_in(folder)
-    for name in names - of_jobs(names):
-        with at_rest(folder, name) as is_at_rest:
-            # its writer may have recorded a job before it was locked
-            if is_at_rest and not of_jobs([name]):
-                remove(folder, name)
+    # a writer may have recorded a job before its upload was locked
+    _remove_at_rest(folder, names - of_jobs(names), lambda name: not of_jobs([name]))
 
 
 def remove_copies(folder: Path, is_shared: Callable[[str], bool]) -> None:
@@ -177,9 +174,13 @@ def remove_copies(folder: Path, is_shared: Callable[[str], bool]) -> None:
         folder: of uploads.
         is_shared: whether both files of an upload are elsewhere.
     """
-    for name in names_in(folder):
+    _remove_at_rest(folder, names_in(folder), is_shared)
+
+
+def _remove_at_rest(folder: Path, names: set[str], is_unneeded: Callable[[str], bool]) -> None:
+    for name in names:
         with at_rest(folder, name) as is_at_rest:
-            if is_at_rest and is_shared(name):
+            if is_at_rest and is_unneeded(name):
                 remove(folder, name)
 
 
