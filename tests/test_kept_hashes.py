@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from diffing.core.comparison import Comparison
 from diffing.core.input_file import InputFile
-from diffing.core.spec import DiffSpec, KeptHashes
+from diffing.core.spec import DiffSpec
 from diffing.engine import kept_hashes
 from diffing.engine.diff import Diff
 from diffing.engine.key_hashes import Reading, Shape
-from diffing.files.hash_cache import HashCache
+from diffing.files.hash_cache import OF_NEW, HashCache
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from tests.command_line import diffing
@@ -46,19 +46,18 @@ class Nights:
         paths = self.folder / "old.csv", self.folder / "new.csv"
         for path, text in zip(paths, (old, new), strict=True):
             path.write_bytes(text.encode())
-        of_new = self.folder / "new.hashes"
-        of_new.unlink(missing_ok=True)
+        (self.folder / OF_NEW).unlink(missing_ok=True)
         outputs = Outputs(self.folder / "result.csv", removed=self.folder / "removed.csv")
         spec = DiffSpec(
             InputFile(paths[0], "old.csv"),
             InputFile(paths[1], "new.csv"),
             Comparison.of(key=self.key, value=self.value),
             sha256=True,
-            hashes=None if whole else KeptHashes(self.hashes, of_new),
+            hashes=None if whole else self.hashes,
         )
         limits = Limits(threads=2, memory="1GB", temp_folder=self.folder)
         summary = Diff(spec, limits, WHOLE if whole else REDUCING).run(outputs)
-        self.cache.take(of_new, summary.model_dump(mode="json"))
+        self.cache.take(self.folder, summary.model_dump(mode="json"))
         return (
             summary.model_dump(exclude={"seconds", "peak_rss_bytes"}),
             [path.read_bytes() for path in outputs.paths],

@@ -5,6 +5,7 @@ import io
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
@@ -279,6 +280,15 @@ class TestHosts:
             assert_problem(answer, 409, "on the disk of one host")
 
 
+@contextmanager
+def publishing(bucket: Bucket, api: Client) -> Iterator[int]:
+    """A block in which a worker publishes the results of a job, which has this id."""
+    with bucket.gate.shut_at("PUT", 4):
+        job_id = int(api.post(UPLOAD, files=FILES).json()["job_id"])
+        bucket.gate.wait()
+        yield job_id
+
+
 def test_a_worker_that_dies_while_it_publishes_leaves_the_job_to_another(
     bucket: Bucket, servers: Urls, tmp_path: Path
 ) -> None:
@@ -286,9 +296,7 @@ def test_a_worker_that_dies_while_it_publishes_leaves_the_job_to_another(
     with Service(tmp_path / "one", shared) as one, Service(tmp_path / "two", shared) as two:
         api = one.api()
         worker = two.worker(stale_after=STALE_AFTER)
-        with bucket.gate.shut_at("PUT", 4):
-            job_id = int(api.post(UPLOAD, files=FILES).json()["job_id"])
-            bucket.gate.wait()
+        with publishing(bucket, api) as job_id:
             worker.signal(signal.SIGKILL)
             worker.ended()
         one.worker(stale_after=STALE_AFTER)
@@ -308,9 +316,7 @@ def test_a_worker_that_freezes_while_it_publishes_changes_nothing_later(
     with Service(tmp_path / "one", shared) as one, Service(tmp_path / "two", shared) as two:
         api = one.api()
         worker = two.worker(stale_after=STALE_AFTER)
-        with bucket.gate.shut_at("PUT", 4):
-            job_id = int(api.post(UPLOAD, files=FILES).json()["job_id"])
-            bucket.gate.wait()
+        with publishing(bucket, api) as job_id:
             worker.signal_all(signal.SIGSTOP)
         one.worker(stale_after=STALE_AFTER)
         assert 2 == api.wait_for_success(job_id)["attempt"]

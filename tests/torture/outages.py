@@ -54,7 +54,7 @@ class Outages:
             yield missing.pop() if missing else self._rng.choice(self._faults)
 
     def _busy_host(self) -> Host | None:
-        """A host that runs an attempt; None if there is none for long."""
+        """A host that runs an attempt; None after a long wait."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         hosts = self._cluster.hosts
         while time.monotonic() < deadline:

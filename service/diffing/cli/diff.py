@@ -36,7 +36,7 @@ from diffing.core.grouping import columns_in, places_of
 from diffing.core.remote_file import RemoteFile
 from diffing.core.settings import Settings, load_settings
 from diffing.core.sizes import bytes_in
-from diffing.core.spec import DiffSpec, KeptHashes
+from diffing.core.spec import DiffSpec
 from diffing.files.hash_cache import HashCache
 from diffing.files.inputs import Source, find_inputs
 from diffing.files.publish import require_apart, scratch_folder
@@ -204,7 +204,7 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
         taking = Taking(settings, folder, quiet=quiet)
         spec = _spec(taking, entry, paths, options)
         spec = replace(spec, fingerprint=spec.fingerprint or fingerprint)
-        spec = _with_hashes(spec, hashes, folder)
+        spec = _with_hashes(spec, hashes)
         columns = columns_in(by or ())
         by_places = places_of(columns, spec.comparison.key)
         wanted = replace(wanted, by=by_places, inputs=(spec.old, spec.new))
@@ -223,7 +223,7 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
                     ),
                     limits,
                 )
-        _keep_hashes(spec, found, settings)
+        _keep_hashes(hashes, folder, found, settings)
         if wanted.table:
             from diffing.cli import table  # only a terminal needs it
 
@@ -253,19 +253,19 @@ def _with_totals_by(comparison: Comparison, by: Sequence[str]) -> Comparison:
     return comparison.with_options({"totals_by": by})
 
 
-def _with_hashes(spec: DiffSpec, hashes: Path | None, folder: Path) -> DiffSpec:
+def _with_hashes(spec: DiffSpec, hashes: Path | None) -> DiffSpec:
     """The order, with the folder of key hashes if one is given."""
     if not hashes:
         return spec
     if not hashes.is_dir():
         raise BadArgument(f"--hashes: {hashes} is not a folder. Create it first.")
-    return replace(spec, sha256=True, hashes=KeptHashes(hashes, folder / "new.hashes"))
+    return replace(spec, sha256=True, hashes=hashes)
 
 
-def _keep_hashes(spec: DiffSpec, found: "Summary", settings: Settings) -> None:
-    if spec.hashes:
-        cache = HashCache(spec.hashes.folder, bytes_in(settings.hashes_limit))
-        cache.take(spec.hashes.of_new, found.model_dump(mode="json"))
+def _keep_hashes(hashes: Path | None, folder: Path, found: "Summary", settings: Settings) -> None:
+    if hashes:
+        cache = HashCache(hashes, bytes_in(settings.hashes_limit))
+        cache.take(folder, found.model_dump(mode="json"))
 
 
 def _show(found: "Summary", *, quiet: bool) -> None:

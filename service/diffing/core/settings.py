@@ -32,6 +32,7 @@ _FREE = 100_000_000
 _THREADS_PER_CORE = 8
 
 Seconds = Annotated[float, Field(gt=0, le=_LONGEST_SECONDS)]
+Size = Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*[KMGT]i?B\s*$")]
 
 _PREFIX = "DIFFING_"
 
@@ -122,12 +123,12 @@ class Settings(BaseModel):
             "container, shared by the workers",
         )
     )
-    temp_limit: Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*[KMGT]i?B\s*$")] | None = Field(
+    temp_limit: Size | None = Field(
         None,
         description="disk space that one diff may fill when it spills, and with files that it "
         "fetches, such as `20GB`; default: 90 % of the free space",
     )
-    min_free: Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*[KMGT]i?B\s*$")] | None = Field(
+    min_free: Size | None = Field(
         None,
         description="free disk space that `/ready` requires, such as `1GB`; default: 100 MB, or "
         "10 % of a disk smaller than 1 GB",
@@ -136,7 +137,7 @@ class Settings(BaseModel):
         8_000_000_000,
         description="most bytes of one input after decompression; a job with a larger one fails",
     )
-    hashes_limit: Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*[KMGT]i?B\s*$")] = Field(
+    hashes_limit: Size = Field(
         "1GB",
         description="disk space for key hashes of the last files, 8 bytes a row, with which the "
         "next diff reads less; `0GB` keeps none",

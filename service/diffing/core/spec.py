@@ -41,19 +41,6 @@ class FetchSpec:
 
 
 @dataclass(frozen=True)
-class KeptHashes:
-    """The files of key hashes that a diff may use.
-
-    Args:
-        folder: with those of earlier files, by their names.
-        of_new: to write those of the new file to.
-    """
-
-    folder: Path
-    of_new: Path
-
-
-@dataclass(frozen=True)
 class BringSpec:
     """The order to copy files of the storage to this machine, under their names.
 
@@ -108,7 +95,8 @@ class DiffSpec:
         fingerprint: take a fingerprint of each input.
         sha256: take the SHA-256 of each input.
         answered: contents of files for which a result exists; with them, the diff ends at once.
-        hashes: the files of key hashes, which need `sha256`; None to use none.
+        hashes: folder with key hashes of earlier files, which need `sha256`; those of new are left
+            in the temporary folder. None to use none.
         staged: files to exchange with a cluster that joins the rows; None for no cluster.
     """
 
@@ -121,7 +109,7 @@ class DiffSpec:
     fingerprint: bool = False
     sha256: bool = False
     answered: frozenset[Contents] = frozenset()
-    hashes: KeptHashes | None = None
+    hashes: Path | None = None
     staged: Staged | None = None
 
     @property

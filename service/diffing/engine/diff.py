@@ -44,7 +44,7 @@ from diffing.engine.verdict import with_verdict
 from diffing.engine.warn import Facts, warnings_of
 from diffing.engine.written import Written
 from diffing.files.checksums import Digests, fingerprint, sha256
-from diffing.files.hash_cache import HashCache
+from diffing.files.hash_cache import OF_NEW, HashCache
 from diffing.files.results import Outputs
 from diffing.files.versions import unchanged
 from diffing.sandbox.limits import Limits
@@ -271,7 +271,7 @@ class Diff(Stoppable):
             self._cutting,
             self._interrupted,
             partial(self._kept_hashes, files[0]),
-            self._spec.hashes.of_new if self._spec.hashes else None,
+            self._limits.temp_folder / OF_NEW if self._spec.hashes else None,
         )
         reducer = Reducer(files, comparison, means)
         with place.reporter.watching([reducer]):
@@ -300,9 +300,9 @@ class Diff(Stoppable):
             return None
         dialect = old.dialect.model_dump(mode="json")
         suffix = HashCache.suffix(self._comparison.key, self._comparison.value, dialect)
-        if not any(hashes.folder.glob(f"*{suffix}")):  # else it would wait in vain
+        if not any(hashes.glob(f"*{suffix}")):  # else it would wait in vain
             return None
-        path = hashes.folder / f"{self._digests.wait_for(0)}{suffix}"
+        path = hashes / f"{self._digests.wait_for(0)}{suffix}"
         return path if path.is_file() else None
 
     def _compare(

@@ -8,6 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+OF_NEW = "new.hashes"
+"""The file that a diff leaves in its temporary folder."""
+
 
 class HashCache:
     """Keeps files of key hashes, up to a number of bytes.
@@ -27,16 +30,17 @@ class HashCache:
         text = json.dumps([list(key), list(value), dict(dialect)], sort_keys=True)
         return f".{hashlib.sha256(text.encode()).hexdigest()[:32]}.hashes"
 
-    def take(self, file: Path, summary: Mapping[str, Any]) -> None:
-        """Keep a file, and remove the oldest ones that do not fit beside it.
+    def take(self, folder: Path, summary: Mapping[str, Any]) -> None:
+        """Keep the hashes of new, and remove the oldest ones that do not fit beside them.
 
         Args:
-            file: with the hashes of new; it is moved. If it does not exist, nothing happens.
-            summary: of the diff that wrote it, as JSON values.
+            folder: the temporary folder of the diff. If it has no hashes, nothing happens.
+            summary: of the diff, as JSON values.
 
         Raises:
             OSError: the folder cannot be used.
         """
+        file = folder / OF_NEW
         with suppress(FileNotFoundError):
             if file.stat().st_size <= self._most_bytes:
                 suffix = self.suffix(summary["key"], summary["value"], summary["new_dialect"])

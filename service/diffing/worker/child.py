@@ -171,7 +171,7 @@ def _enclose(task: Task, parts: Outputs) -> None:
         read=[
             SQL_DIR,
             *(path for path in task.spec.inputs if path.is_file()),
-            *([hashes.folder] if hashes else []),
+            *([hashes] if hashes else []),
         ],
         write=parts.paths,
         rename={path.parent for path in parts.paths},

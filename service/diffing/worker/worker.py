@@ -28,7 +28,7 @@ from diffing.core.question import question_of
 from diffing.core.remote_file import RemoteFile
 from diffing.core.settings import Settings
 from diffing.core.sizes import bytes_in
-from diffing.core.spec import DiffSpec, FetchSpec, KeptHashes, StorageSpec
+from diffing.core.spec import DiffSpec, FetchSpec, StorageSpec
 from diffing.files.hash_cache import HashCache
 from diffing.files.inputs import Source
 from diffing.files.remote_content import modules_for
@@ -230,13 +230,11 @@ class Worker:
 
     def _diffed(self, job: Job, spec: DiffSpec, run: _Run) -> dict[str, Any]:
         """Run a diff, and keep the key hashes of new."""
-        limits = self._limits(job, spec)
-        of_new = limits.temp_folder / "new.hashes"
-        task = self._task(job, replace(spec, hashes=KeptHashes(self._settings.hashes_dir, of_new)))
+        task = self._task(job, replace(spec, hashes=self._settings.hashes_dir))
         found = run(task)
         if "answered" not in found:
             try:
-                self._hashes.take(of_new, found)
+                self._hashes.take(task.limits.temp_folder, found)
             except OSError as error:
                 _log.warning("job %d: its key hashes are not kept: %s", job.id, error)
         return found
