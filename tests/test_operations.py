@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from diffing.core.errors import BadSetting, DiffFailed
 from diffing.core.settings import Settings, load_settings
+from diffing.core.settings_checks import doubts, refuse_nonsense
 from diffing.store import schema
 from diffing.store.job import Submission
 from diffing.store.jobs import End
@@ -530,7 +531,7 @@ def test_settings_that_make_no_sense_are_refused(
         monkeypatch.setenv(f"DIFFING_{name.upper()}", text)
 
     with pytest.raises(BadSetting) as caught:
-        load_settings().refuse_nonsense()
+        refuse_nonsense(load_settings())
     assert caught.value.detail.startswith(said)
     assert "\n" not in caught.value.detail
 
@@ -606,15 +607,15 @@ def test_what_is_doubtful_is_said_once_and_done(service: Service) -> None:
     service.client_of(serve)
     serve.saw("working on up to")
 
-    doubts = [line.split()[3] for line in serve.lines() if "is this intended?" in line]
-    assert ["DIFFING_RETENTION", "DIFFING_GRACE"] == doubts
+    said = [line.split()[3] for line in serve.lines() if "is this intended?" in line]
+    assert ["DIFFING_RETENTION", "DIFFING_GRACE"] == said
 
 
 def test_the_defaults_raise_no_doubt(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
-    settings.refuse_nonsense()
+    refuse_nonsense(settings)
 
-    assert [] == settings.doubts()
+    assert [] == doubts(settings)
 
 
 def test_a_host_that_nobody_knows_is_refused_in_one_line(service: Service) -> None:

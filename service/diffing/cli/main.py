@@ -26,6 +26,7 @@ from diffing.cli.typed import with_command
 from diffing.core.catalogue import load_catalogue
 from diffing.core.errors import MissingInput
 from diffing.core.settings import Settings, load_settings
+from diffing.core.settings_checks import doubts, refuse_nonsense
 from diffing.engine.samples import METRICS, write_sample
 from diffing.files.inputs import find_inputs
 
@@ -201,7 +202,7 @@ def demo_command(
         log_level="WARNING",
         log_format="text",
     )
-    settings.refuse_nonsense()
+    refuse_nonsense(settings)
     demo.run(settings, once=once)
 
 
@@ -248,10 +249,10 @@ def main(
 
 def _begin(settings: Settings, has_parent: bool = False) -> None:
     """Refuse settings that cannot work, configure the log, and warn of unlikely settings."""
-    settings.refuse_nonsense()
+    refuse_nonsense(settings)
     from diffing.core import logs, tracing
 
     tracing.are_wanted()
     logs.configure(logs.Style(settings.log_level, settings.log_format))
-    for doubt in [] if has_parent else settings.doubts():
+    for doubt in [] if has_parent else doubts(settings):
         _log.warning("%s; is this intended?", doubt)

@@ -20,16 +20,12 @@ from pydantic_core import PydanticCustomError
 from diffing.core.cluster import Cluster, local_folder
 from diffing.core.errors import BadSetting
 from diffing.core.remote_file import RemoteFolder
-from diffing.core.sizes import bytes_in, memory_of_machine
+from diffing.core.sizes import bytes_in
 
 # More than any useful wait, and within the range of every clock and timer.
 _LONGEST_SECONDS = 1e9
-# A diff cannot start with less.
-_LEAST_MEMORY = 1_000_000
 # With less free space, a disk counts as full.
 _FREE = 100_000_000
-# With more threads per core, workers times threads, they slow each other down.
-_THREADS_PER_CORE = 8
 
 Seconds = Annotated[float, Field(gt=0, le=_LONGEST_SECONDS)]
 Size = Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*[KMGT]i?B\s*$")]
@@ -296,64 +292,13 @@ class Settings(BaseModel):
     @property
     def least_free(self) -> int:
         """Bytes of the disk that must be free."""
-        return bytes_in(self.min_free) if self.min_free else min(_FREE, self._disk // 10)
+        return bytes_in(self.min_free) if self.min_free else min(_FREE, self.disk_size // 10)
 
     @property
-    def _disk(self) -> int:
+    def disk_size(self) -> int:
         """Size of the disk of the data folder, which may not exist yet."""
         folders = (self.data_dir, *self.data_dir.absolute().parents)
         return shutil.disk_usage(next(folder for folder in folders if folder.is_dir())).total
-
-    def refuse_nonsense(self) -> None:
-        """Check that the settings can work together, and on this machine.
-
-        Raises:
-            BadSetting: they cannot. The text says what to change.
-        """
-        if self.queue_url and not self.database_url:
-            raise BadSetting(
-                "DIFFING_QUEUE_URL: a shared queue needs a shared database. "
-                "Set DIFFING_DATABASE_URL, too."
-            )
-        if self.storage_url and not self.database_url:
-            raise BadSetting(
-                "DIFFING_STORAGE_URL: hosts that share files need to share the jobs. "
-                "Set DIFFING_DATABASE_URL, too."
-            )
-        memory, machine = bytes_in(self.memory_share), memory_of_machine()
-        if memory < _LEAST_MEMORY:
-            raise BadSetting(
-                f"DIFFING_MEMORY_LIMIT: {self.memory_share} is too little memory for a diff. "
-                "Raise it, or lower DIFFING_WORKERS."
-            )
-        if memory * self.workers > machine:
-            raise BadSetting(
-                f"DIFFING_MEMORY_LIMIT: {self.workers} x {self.memory_share} is more than the "
-                f"{machine / 1e9:,.1f} GB that this machine or container has. "
-                "Lower it or DIFFING_WORKERS."
-            )
-        if self.least_free > self._disk:
-            raise BadSetting(
-                f"DIFFING_MIN_FREE: {self.min_free} is more than the {self._disk / 1e9:,.1f} GB "
-                "that the disk of the data folder has: the service would never be ready. Lower it."
-            )
-
-    def doubts(self) -> list[str]:
-        """Unlikely settings, one line each."""
-        cores = len(os.sched_getaffinity(0))
-        said = {
-            f"DIFFING_WORKERS x DIFFING_THREADS are {self.workers * self.threads} threads on "
-            f"{cores} cores": self.workers * self.threads > cores * _THREADS_PER_CORE,
-            f"DIFFING_RETENTION removes results {self.retention:g} s after they are made": (
-                self.retention < 60
-            ),
-            f"DIFFING_GRACE ({self.grace:g} s) is longer than DIFFING_JOB_TIMEOUT "
-            f"({self.job_timeout:g} s) lets a job run": self.grace > self.job_timeout,
-            f"DIFFING_TEMP_LIMIT is more than the {self._disk / 1e9:,.1f} GB of the disk": (
-                self.temp_limit is not None and bytes_in(self.temp_limit) > self._disk
-            ),
-        }
-        return [doubt for doubt, applies in said.items() if applies]
 
     def as_environment(self) -> dict[str, str]:
         """The variables that give a child process the same settings."""
