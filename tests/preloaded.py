@@ -18,9 +18,12 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests import fork_server
+
 _ROOT = Path(__file__).parent.parent
 # What the programs of the service load, and what a command loads that diffs two files.
 SERVICE = ("diffing.cli.main", "diffing.cli.processes", "diffing.worker.main")
+WORKERS = (*SERVICE, *fork_server.MODULES)
 COMMANDS = ("diffing.cli.main", "diffing.cli.diff", "diffing.engine.diff")
 _MOST_BYTES = 200_000  # of a command with its environment
 
@@ -147,6 +150,8 @@ def _become(
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = ["diffing", *arguments]
+    if arguments[0] == "worker":
+        fork_server.prepare()
     try:
         runpy.run_module("diffing", run_name="__main__", alter_sys=True)
     except SystemExit as end:

@@ -26,8 +26,9 @@ from diffing.files.results import Outputs
 from diffing.store.database import open_database, utc_now
 from diffing.store.jobs import Jobs
 from diffing.store.queue import JOBS, JobQueue
+from tests import fork_server
 from tests.backends import Backend
-from tests.preloaded import SERVICE, Fork, Preloaded
+from tests.preloaded import SERVICE, WORKERS, Fork, Preloaded
 from tests.servers import LOOPBACK, PASSWORD, Place
 
 # for what ought to happen soon, however busy the machine is: only a test that fails waits so long
@@ -102,6 +103,11 @@ class Program:
     def has_ended(self) -> bool:
         """Whether it is no more."""
         return self._process.poll() is not None
+
+    @property
+    def was_forked(self) -> bool:
+        """Whether it is a fork, not a new process of Python."""
+        return isinstance(self._process, Fork)
 
     def ended(self, patience: float = PATIENCE_SECONDS) -> int:
         """Its exit status; waits until it and all that share its standard error have ended."""
@@ -219,7 +225,7 @@ class Client(httpx2.Client):
 
 @dataclass(frozen=True)
 class Running:
-    """A process in /proc; the state is a letter, as `ps` has it."""
+    """A process in /proc; the command begins with its name, the state is a letter of `ps`."""
 
     pid: int
     parent: int
@@ -299,7 +305,11 @@ class Service:
 
     def start(self, *arguments: str, **settings: object) -> Program:
         """Start `diffing` with arguments; settings are those of the service, as keywords."""
-        preloaded = None if self._place.enter else preloaded_of(SERVICE)
+        preloaded = (
+            None
+            if self._place.enter
+            else preloaded_of(WORKERS if arguments[0] == "worker" else SERVICE)
+        )
         if preloaded is None:
             return self.start_module("diffing", *arguments, **settings)
         return self._started(partial(preloaded.start, arguments, self._environment(settings)))
@@ -379,18 +389,22 @@ class Service:
     def running(self) -> list[Running]:
         """Every process that works on the folder, whoever its parent is by now."""
         mark = f"\0DIFFING_DATA_DIR={self.folder}\0".encode()
-        # in /proc, one that was forked has the environment of where it was
-        forked = {str(program.pid) for program in self._programs if not program.has_ended()}
+        # in /proc, one that was forked has the environment of where it was, and so have its own
+        # forks; but these are in its session
+        sessions = {program.pid for program in self._programs if program.was_forked}
         found = []
         for entry in Path("/proc").iterdir():
             # a process may end while it is looked at
             with contextlib.suppress(FileNotFoundError, ProcessLookupError, PermissionError):
-                if entry.name in forked or (
-                    entry.name.isdigit() and mark in b"\0" + (entry / "environ").read_bytes()
+                if not entry.name.isdigit():
+                    continue
+                name, _, stat = (entry / "stat").read_text().partition("(")[2].rpartition(")")
+                state, parent, _, session = stat.split()[:4]
+                if not (state == "Z" or name == fork_server.WAITING) and (
+                    int(session) in sessions or mark in b"\0" + (entry / "environ").read_bytes()
                 ):
                     command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                    state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
-                    found.append(Running(int(entry.name), int(parent), command, state))
+                    found.append(Running(int(entry.name), int(parent), f"{name} {command}", state))
         return found
 
     def _environment(self, settings: dict[str, object]) -> dict[str, str]:

@@ -616,6 +616,7 @@ def test_the_health_check_asks_the_server_for_the_worker(service: Service) -> No
 
 @pytest.mark.always_on("postgresql")
 @pytest.mark.on_no_file
+@pytest.mark.usefixtures("new_processes")  # /proc shows the environment of each
 def test_a_diff_does_not_know_the_passwords(service: Service) -> None:
     service.write_small_pair()
     client, worker = service.api_and_worker()

@@ -369,6 +369,7 @@ class TestOfAMetric:
     def running(self, service: Service, catalogue: Path) -> tuple[Client, Program]:
         return service.api_and_worker(metrics=catalogue, stale_after=STALE_AFTER)
 
+    @pytest.mark.usefixtures("new_processes")  # /proc shows the environment of each
     def test_its_files_are_fetched(self, service: Service, running: tuple[Client, Program]) -> None:
         client, worker = running
         job_id = client.new_job("far")
