@@ -68,7 +68,7 @@ test test-all: export PYTHONDONTWRITEBYTECODE :=
 
 # A file is one worker's, so that its tests share the services that they start.
 # Tests wait often, so there are more workers than the two cores that they are made for.
-SIDE_BY_SIDE := --numprocesses 3 --dist loadfile --no-loadscope-reorder
+SIDE_BY_SIDE := --numprocesses 5 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
 test: lint browser servers ## lint, types and a test of each rule

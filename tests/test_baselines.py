@@ -473,7 +473,7 @@ STEPS = {
 }
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", one_in(3, STEPS))
 def test_an_api_that_is_killed_while_it_accepts_loses_and_doubles_nothing(
     service: Service, step: str
 ) -> None:

@@ -309,6 +309,7 @@ def test_metrics_lists_the_catalogue_and_what_is_missing(folder: Path) -> None:
     assert "Missing input file revenue_old.csv of the metric revenue" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_demo_does_the_main_job_over_http_and_exits(folder: Path) -> None:
     first, second = (diffing(folder, "demo", "--once", "--port", "0") for _ in range(2))
 

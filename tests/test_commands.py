@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import one_in
 from tests.service_under_test import Client, Service
 
 OLD = "id;label;price;seen\n1; a;1,5;2026-11-27T10:00Z\n2;b;2,5;x\n3;c;3,5;y\n"
@@ -46,7 +47,7 @@ def shown(client: Client, job_id: int) -> list[str]:
     return [unescape(found) for found in re.findall(r"<code>((?:curl|diffing) .*?)</code>", page)]
 
 
-@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("options", one_in(3, OPTIONS.values()), ids=OPTIONS)
 def test_the_commands_of_a_job_give_its_result_again(
     client: Client, folder: Path, options: dict[str, Any]
 ) -> None:

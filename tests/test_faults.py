@@ -586,7 +586,7 @@ def test_a_clock_that_jumps_costs_no_job(service: Service, large_pair: LargePair
     for worker in workers:
         worker.saw("working on up to")
     ids = []
-    for hours in (5, -5, 48, -1):
+    for hours in (48, -5):
         ids.append(client.new_job())
         client.wait_for_diff(ids[-1])
         part = clock.with_name("part")

@@ -185,6 +185,7 @@ def test_a_job_is_followed_to_its_result_while_its_worker_is_killed(
             assert 2 == client.status_of(job_id)["attempt"]
 
 
+@pytest.mark.slow
 def test_eight_tabs_of_running_jobs_are_all_followed(browser: Browser, tmp_path: Path) -> None:
     with Service(tmp_path / "data") as service:
         service.write_small_pair()

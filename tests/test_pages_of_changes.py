@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from diffing.core.csv_record import line_of
 from diffing.files.results import Outputs
 from tests.browser import HOSTILE, WIDTHS, Visit, visits, wait_until_it_fits
+from tests.conftest import one_in
 from tests.service_under_test import Client, Service
 from tests.test_access import make_api_key
 
@@ -491,7 +492,7 @@ def test_the_part_of_an_analysis_that_is_not_ready_says_so(service: Service) -> 
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
-@pytest.mark.parametrize("lost", ["result", "detail"])
+@pytest.mark.parametrize("lost", one_in(2, ["result", "detail"]))
 def test_an_analysis_that_cannot_be_made_is_a_sentence(
     browser: Browser, client: Client, working: Service, lost: str, scripts: bool
 ) -> None:
