@@ -8,6 +8,7 @@ import shutil
 import stat
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import combinations
@@ -17,6 +18,8 @@ from diffing.core.errors import BadArgument, BadSetting, CannotWrite, is_disk_fu
 
 # a file system without links, too many links, another one, or the kernel protects files of others
 _UNLINKABLE = (errno.EPERM, errno.EMLINK, errno.EXDEV, errno.ENOTSUP)
+_SCRATCH = "diffing-scratch-"
+_SECONDS_TO_LOCK = 60
 _OWN_DESCRIPTOR = re.compile(r"/dev/(?:fd/(\d+)|(stdin)|(stdout)|(stderr))|/proc/self/fd/(\d+)")
 
 
@@ -76,15 +79,33 @@ def published(paths: Sequence[Path]) -> Iterator[list[Path]]:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A folder for temporary files, removed at the end.
+    """A folder for temporary files, removed at the end, or by a later command if this one dies.
 
     Raises:
         BadSetting: no folder for temporary files is usable.
     """
     with _needs_temporary_files():
-        folder = tempfile.TemporaryDirectory(prefix="diffing-")
+        _remove_left_folders(Path(tempfile.gettempdir()))
+        folder = tempfile.TemporaryDirectory(prefix=_SCRATCH)
+        handle = os.open(folder.name, os.O_RDONLY)
     with folder as name:
-        yield Path(name)
+        try:
+            with suppress(OSError):  # without locks, no folder is removed
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            yield Path(name)
+        finally:
+            os.close(handle)
+
+
+def _remove_left_folders(parent: Path) -> None:
+    """Remove the scratch folders of this user whose process was killed."""
+    for folder in parent.glob(f"{_SCRATCH}*"):
+        with suppress(OSError):
+            found = folder.lstat()
+            is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+            is_old = time.time() - found.st_mtime > _SECONDS_TO_LOCK
+            if is_own and is_old and not is_being_written(folder):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def new_scratch_folder() -> Path:
