@@ -4,10 +4,11 @@ import csv
 import itertools
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -19,6 +20,7 @@ from diffing.engine.summary import Summary
 _MOST_ROWS = 20
 _BESIDE_ROWS = 10  # lines for the header, the counts and the prompt
 _WIDTH_OF_COLUMN = 16
+_LEAST_WIDTH, _MOST_WIDTH = 12, 40
 _STYLES = {"added": "green", "changed": "", "old": "red", "new": "green"}
 
 
@@ -38,10 +40,14 @@ def show(detail: Path, found: Summary, console: Console) -> None:
         header, *rows = itertools.islice(csv.reader(file), most + 1)
     shape = _Shape(header, found)
     columns = shape.columns(rows, (console.width - _WIDTH_OF_COLUMN) // _WIDTH_OF_COLUMN)
+    room = console.width - len("+  ") - _WIDTH_OF_COLUMN
+    widths = _fitting({name: shape.width(rows, name) for name in columns}, found.key, room)
+    columns = [*widths]
     also = [", ".join(shown(n) for n in shape.changed(row) if n not in columns) for row in rows]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("", *columns, *(["also changed"] if any(also) else [])):
-        table.add_column(Text(shown(name)), no_wrap=True, overflow="ellipsis", max_width=40)
+    last = {"also changed": console.width - 1 - 2 * (len(widths) + 1) - sum(widths.values())}
+    for name, width in {"": 1, **widths, **(last if any(also) else {})}.items():
+        table.add_column(Text(shown(name)), no_wrap=True, overflow="ellipsis", max_width=width)
     for row, names in zip(rows, also, strict=True):
         table.add_row(*shape.cells(row, columns), *([Text(names)] if any(also) else []))
     console.print(table)
@@ -53,6 +59,24 @@ def show(detail: Path, found: Summary, console: Console) -> None:
     if parts:
         said = ", ".join(parts)
         console.print(f"{said[0].upper()}{said[1:]}. Write all with -o changes.csv.", style="dim")
+
+
+def _fitting(widths: Mapping[str, int], key: Sequence[str], room: int) -> dict[str, int]:
+    """The columns that fit into a line, with their widths: the key, one other, and more.
+
+    Args:
+        widths: wanted, by column.
+        key: the first columns.
+        room: characters of the line for these columns and the gaps between them.
+    """
+    fitting: dict[str, int] = {}
+    for name, width in widths.items():
+        left = room - sum(fitting.values()) - 2 * len(fitting)
+        if len(fitting) > len(key) and width > left:
+            break
+        is_value = len(fitting) >= len(key)
+        fitting[name] = min(width, max(left, _LEAST_WIDTH)) if is_value else width
+    return fitting
 
 
 @dataclass(frozen=True)
@@ -87,6 +111,11 @@ class _Shape:
         others = [name for name in self.names if name not in (*key, *values)]
         wanted = [*key, *(changed if len(changed) >= most else [*changed, *others])]
         return wanted[: max(most, len(key) + 1)]
+
+    def width(self, rows: Sequence[Sequence[str]], name: str) -> int:
+        """The width that shows a column, up to a bound."""
+        widths = [self.cells(row, [name])[-1].cell_len for row in rows]
+        return min(max(cell_len(shown(name)), *widths), _MOST_WIDTH)
 
     def cells(self, row: Sequence[str], columns: Sequence[str]) -> list[Text]:
         """The cells of a row."""
