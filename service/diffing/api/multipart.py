@@ -9,7 +9,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from diffing.core.errors import BadArgument, TooLarge, Unprocessable
 from diffing.core.option_texts import LISTS
-from diffing.core.text import shown
+from diffing.core.text import near, shown
 from diffing.csvfiles.open import MOST_COLUMNS
 from diffing.files.uploads import SIDES, Upload
 
@@ -134,7 +134,10 @@ class Form:
             self._fields.setdefault(self._part, []).append(bytearray())
         else:
             known = ", ".join([*SIDES, *self._names])
-            raise Unprocessable(f"Unknown part {shown(self._part)}. The form may have: {known}.")
+            hint = near(self._part, [*SIDES, *self._names])
+            raise Unprocessable(
+                f"Unknown part {shown(self._part)}.{hint} The form may have: {known}."
+            )
 
     def _begin_file(self, name: bytes | None) -> None:
         if self._part in self._files:

@@ -1,12 +1,14 @@
 """Every setting, from the environment: `DIFFING_` and the field's name in capitals."""
 
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -21,6 +23,7 @@ from diffing.core.cluster import Cluster, local_folder
 from diffing.core.errors import BadSetting
 from diffing.core.remote_file import RemoteFolder
 from diffing.core.sizes import bytes_in
+from diffing.core.text import words_of
 
 # More than any useful wait, and within the range of every clock and timer.
 _LONGEST_SECONDS = 1e9
@@ -28,7 +31,28 @@ _LONGEST_SECONDS = 1e9
 _FREE = 100_000_000
 
 Seconds = Annotated[float, Field(gt=0, le=_LONGEST_SECONDS)]
-Size = Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*[KMGT]i?B\s*$")]
+
+
+def _written(pattern: str, words: str) -> AfterValidator:
+    """Checks a text by a regular expression; the error has these words."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(words)
+        return text
+
+    return AfterValidator(check)
+
+
+Size = Annotated[
+    str, _written(r"\s*\d+(\.\d+)?\s*[KMGT]i?B\s*", "must be a size such as 512MB or 2GiB")
+]
+Share = Annotated[
+    str,
+    _written(
+        r"\s*\d+(\.\d+)?\s*([KMGT]i?B|%)\s*", "must be a size such as 512MB, or a share such as 40%"
+    ),
+]
 
 _PREFIX = "DIFFING_"
 
@@ -84,7 +108,12 @@ class Settings(BaseModel):
         description="Spark Connect server of a cluster, `sc://host:15002`, for metrics with "
         '`engine = "spark"` and for `--engine spark`',
     )
-    staging_url: Annotated[str, Field(pattern=r"^[^*?\[\]{}%\s]+$")] | None = Field(
+    staging_url: (
+        Annotated[
+            str, _written(r"[^*?\[\]{}%\s]+", "must have no blank, and none of * ? [ ] { } %")
+        ]
+        | None
+    ) = Field(
         None,
         description="folder that this machine and the cluster share, or URL of a bucket, "
         "`s3://bucket/folder`, for the files that they exchange",
@@ -98,7 +127,12 @@ class Settings(BaseModel):
         description="`on`: requests need an API key; `off`: they need none; `auto`: off on "
         "loopback, on elsewhere",
     )
-    hosts: Annotated[str, Field(pattern=r"^([A-Za-z0-9_.-]+(,[A-Za-z0-9_.-]+)*)?$")] = Field(
+    hosts: Annotated[
+        str,
+        _written(
+            r"([A-Za-z0-9_.-]+(,[A-Za-z0-9_.-]+)*)?", "must be host names, with commas between"
+        ),
+    ] = Field(
         "",
         description="host names that clients may use, besides localhost and IP addresses, "
         "separated by commas; default: any name with API keys on, `DIFFING_HOST` with API keys off",
@@ -111,13 +145,11 @@ class Settings(BaseModel):
         default_factory=lambda: len(os.sched_getaffinity(0)),
         description="threads of one diff; default: one per core",
     )
-    memory_limit: Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*([KMGT]i?B|%)\s*$")] | None = (
-        Field(
-            None,
-            description="memory of the process of one diff, such as `512MB`, `2GiB` or `40%`; "
-            "beyond it, the diff spills to disk; default: 70 % of the memory of the machine or "
-            "container, shared by the workers",
-        )
+    memory_limit: Share | None = Field(
+        None,
+        description="memory of the process of one diff, such as `512MB`, `2GiB` or `40%`; "
+        "beyond it, the diff spills to disk; default: 70 % of the memory of the machine or "
+        "container, shared by the workers",
     )
     temp_limit: Size | None = Field(
         None,
@@ -384,7 +416,7 @@ def _load(kind: type[_S], overrides: Mapping[str, object]) -> _S:
         return kind.model_validate({**_environment(kind), **given})
     except ValidationError as error:
         faults = [
-            f"{_PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}"
+            f"{_PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {words_of(e)}"
             for e in error.errors()
             if e["type"] != "default_factory_not_called"  # because of another fault
         ]

@@ -1,5 +1,6 @@
 """Text from outside, made safe for messages."""
 
+import difflib
 import re
 from collections.abc import Iterable, Sequence
 
@@ -24,6 +25,16 @@ _WORDS = {
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
     "int_from_float": "must be a whole number",
+    "int_parsing_size": "must be a smaller number",
+    "finite_number": "must be a finite number",
+}
+_BOUNDS = {
+    "literal_error": "must be {expected}",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "too_long": "must have at most {max_length} entries",
 }
 
 
@@ -40,15 +51,26 @@ def faults(error: Exception, names: Iterable[str] = ()) -> str:
     return "; ".join(_fault(fault, known) for fault in error.errors())
 
 
+def words_of(fault: ErrorDetails) -> str:
+    """A fault that pydantic found, in plain words, without its place."""
+    kind = fault["type"]
+    if kind in _BOUNDS:
+        return _BOUNDS[kind].format(**fault["ctx"])
+    return _WORDS.get(kind, fault["msg"].removeprefix("Value error, "))
+
+
 def _fault(fault: ErrorDetails, known: str) -> str:
     kind, place = fault["type"], fault["loc"]
-    if kind == "literal_error":
-        words = f"must be {fault['ctx']['expected']}"
-    else:
-        words = _WORDS.get(kind, fault["msg"].removeprefix("Value error, "))
+    words = words_of(fault)
     if kind == "extra_forbidden" and len(place) == 1 and known:
         words = f"unknown, not one of {known}"
     return ": ".join(filter(None, [shown(".".join(map(str, place))), words]))
+
+
+def near(name: str, names: Iterable[str]) -> str:
+    """A sentence, after a blank, that suggests one of these names; empty if none is like it."""
+    close = difflib.get_close_matches(name, [*names], n=1)
+    return f" Did you mean {close[0]}?" if close else ""
 
 
 def shown(name: str, limit: int = 80) -> str:

@@ -1,11 +1,10 @@
 """The query parameters of each operation; a request with others is refused."""
 
-import difflib
 from collections.abc import Iterable
 from urllib.parse import parse_qsl
 
 from diffing.core.errors import BadArgument
-from diffing.core.text import shown
+from diffing.core.text import near, shown
 
 
 def require_known(query: bytes, known: Iterable[str]) -> None:
@@ -22,7 +21,6 @@ def require_known(query: bytes, known: Iterable[str]) -> None:
     for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         if name in names:
             continue
-        close = difflib.get_close_matches(name, names, n=1)
-        hint = f" Did you mean {close[0]}?" if close else ""
         there = f"It may have {', '.join(names)}." if names else "It has none."
+        hint = near(name, names)
         raise BadArgument(f"This request has no query parameter {shown(name)}.{hint} {there}")
