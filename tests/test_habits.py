@@ -82,6 +82,7 @@ WORKS = [
     ("diffing version", "diffing 0.1.0\n"),
     ("diffing -V", "diffing 0.1.0\n"),
     ("diffing --version", "diffing 0.1.0\n"),
+    ("diffing -version", "diffing 0.1.0\n"),
 ]
 
 
@@ -149,12 +150,33 @@ SAYS = [
     ("diffing old.csv new.csv --exclude=id", "--exclude. Use --ignore. See"),
     ("diffing compare old.csv new.csv", "No command or file is named compare. Use diff. See"),
     ("diffing dif old.csv new.csv", "No command or file is named dif. Did you mean 'diff'?"),
-    ("diffing old.csv new.csv -k", "Give a value to -k."),
+    ("diffing old.csv new.csv -k", "Give a value to -k, such as -k id. See diffing diff -h."),
+    ("diffing old.csv new.csv --removed", "Give a value to --removed, such as --removed removed."),
+    ("diffing old.csv new.csv -k ''", "old.csv: no column ''. Line 1 names the columns 'id', 'n"),
+    ("diffing old.csv new.csv -k 1", "old.csv: no column '1'. Line 1 names the columns 'id', 'n"),
+    ("diffing old.csv new.csv -k '*'", "key names *, but only value may have patterns."),
+    ("diffing old.csv new.csv -k id -d ';'", "Unknown option -d. Use --delimiter. See"),
+    ("diffing old.csv new.csv -k id -U3", "Unknown option -U. Use --detail, which adds the col"),
+    ("diffing old.csv new.csv -k id -n 10", "Unknown option -n. Use | head -n 20. See"),
+    ("diffing --file1 old.csv --file2 new.csv", "Unknown option --file1. Use --old. See"),
+    ("diffing OLD.csv new.csv -k id", "OLD.csv: no such file. Did you mean old.csv?"),
+    ("diffing old.csv ./new.cvs -k id", "new.cvs: no such file. Did you mean new.csv?"),
+    ("diffing '' new.csv -k id", "The name of a file is empty."),
+    ("diffing old.csv '' -k id", "The name of a file is empty."),
+    (f"diffing old.csv new.csv {GOOD} -o x.html", "x.html: .html is for reports: use --report x."),
+    (f"diffing old.csv new.csv {GOOD} --rel-tol 5%", "COLUMN=NUMBER, not 5%. 5% is 0.05."),
+    (f"diffing old.csv new.csv {GOOD} --abs-tol ''", "COLUMN=NUMBER, not empty."),
+    ("diffing serve --port x", "Invalid --port: must be a whole number. See diffing serve -h."),
+    ("diffing serve --port 99999", "DIFFING_PORT: must be at most 65535"),
+    ("diffing serve 8000", "8000 is not expected here. See diffing serve -h."),
+    ("diffing sample --rows 0", "Invalid --rows: must be at least 1. See diffing sample -h."),
+    (f"DIFFING_MEMORY_LIMIT=x diffing old.csv new.csv {GOOD}", "DIFFING_MEMORY_LIMIT: must be a s"),
+    ("diffing history m --url http://127.0.0.1:1", "Start one with diffing serve, or name another"),
     (
         f"diffing old.csv new.csv {GOOD} --format xml",
         "Invalid --format: 'xml' is not one of 'csv',",
     ),
-    (f"diffing old.csv new.csv {GOOD} -o x.xlsx", "x.xlsx: unknown suffix .xlsx. Use .csv, .json"),
+    (f"diffing old.csv new.csv {GOOD} -o x.xlsx", "x.xlsx: .xlsx is for reports: use --report x"),
     (f"diffing old.csv new.csv {GOOD} -o x.csv.gz", "unknown suffix .gz. Use .csv"),
     (f"diffing nope.csv new.csv {GOOD}", "nope.csv: no such file."),
     (f"diffing old.csv new.csv {GOOD} --duplicates no", "Invalid --duplicates: 'no' is not one of"),
@@ -183,6 +205,79 @@ def test_what_does_not_work_says_what_to_type_in_one_line(
     assert said in done.stderr
     assert 1 == done.stderr.count("\n")
     assert [] == [path.name for path in typed.folder.glob("diff*")]
+
+
+@pytest.mark.parametrize("command", ["diffing", "diffing suggest-key", "diffing -k auto"])
+def test_no_key_is_looked_for_in_a_file_of_another_delimiter(typed: Typed, command: str) -> None:
+    for name, text in (("old.csv", OLD), ("new.csv", NEW)):
+        (typed.folder / name).write_text(text.replace(",", ";"))
+
+    done = typed(f"{command} old.csv new.csv")
+
+    assert (2, "") == (done.returncode, done.stdout)
+    assert done.stderr.startswith("diffing: old.csv: the fields seem to be separated by a semi")
+
+
+def test_files_without_a_common_column_are_shown_with_their_columns(typed: Typed) -> None:
+    (typed.folder / "new.csv").write_text("9,x,90\n1,a,10\n")
+
+    said = typed("diffing old.csv new.csv").stderr
+
+    assert "Columns: old.csv has 'id', 'note', 'value'; new.csv has '9', 'x', '90'." in said
+
+
+def test_columns_that_one_file_alone_has_are_named(typed: Typed) -> None:
+    names = ",".join(f"c{place}" for place in range(7))
+    (typed.folder / "old.csv").write_text(f"id,value,{names}\n1,2,,,,,,,\n")
+    (typed.folder / "new.csv").write_text("id,value,revenue\n1,2,3\n")
+
+    one, other = (
+        typed(f"diffing {files} -k id") for files in ("old.csv new.csv", "new.csv new.csv")
+    )
+
+    said = "not compared: old alone has c0, c1, c2, c3, c4 and 2 more · new alone has revenue"
+    assert said == one.stderr.splitlines()[1]
+    assert "not compared" not in other.stderr
+
+
+def test_a_killed_command_leaves_a_folder_that_a_later_one_removes(folder: Path) -> None:
+    (folder / "tmp").mkdir()
+    killed, living = (waiting_for_its_pipe(folder, name) for name in ("one", "two"))
+    for left in (folder / "tmp").iterdir():
+        os.utime(left, (0, 0))
+    killed.kill()
+    killed.communicate(timeout=PATIENCE_SECONDS)
+    others = folder / "tmp/diffing-scratch-file"
+    others.touch()
+    os.utime(others, (0, 0))
+    before = {path.name for path in (folder / "tmp").iterdir()}
+
+    done = diffing(folder, *DIFF, TMPDIR=str(folder / "tmp"))
+    after = {path.name for path in (folder / "tmp").iterdir()}
+    living.send_signal(signal.SIGCONT)
+    living.communicate(timeout=PATIENCE_SECONDS)
+
+    assert (0, CHANGED) == (done.returncode, done.stdout)
+    assert (3, 2) == (len(before), len(after)), (before, after)
+    assert [others] == [*(folder / "tmp").iterdir()]
+
+
+def waiting_for_its_pipe(folder: Path, name: str) -> subprocess.Popen[bytes]:
+    """A command that has its scratch folder, and waits for the writer of a pipe."""
+    os.mkfifo(folder / name)
+    before = len([*(folder / "tmp").iterdir()])
+    started = subprocess.Popen(
+        [sys.executable, "-m", "diffing", name, "new.csv", *GOOD.split()],
+        cwd=folder,
+        env={**os.environ, "TMPDIR": str(folder / "tmp")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with (folder / name).open("wb"):  # it waits until the pipe is read
+        while len([*(folder / "tmp").rglob("old.csv")]) == before:
+            assert started.poll() is None
+        os.kill(started.pid, signal.SIGSTOP)
+    return started
 
 
 def test_a_column_whose_name_has_a_comma_is_one_column(typed: Typed) -> None:
@@ -278,6 +373,19 @@ def test_a_terminal_shows_old_and_new_of_the_first_rows(folder: Path) -> None:
         "~ 2 (empty) → new note 20.000000000001",
         "~ c 30 → 31",
     ] == table
+
+
+def test_a_narrow_terminal_shows_whole_keys_and_fewer_columns(folder: Path) -> None:
+    names = ["length", "width", "longitude", "latitude", "height"]
+    for side, digits in (("old", "1.25"), ("new", "7.1234567890123")):
+        rows = "".join(f"key-{row},{','.join([digits] * len(names))}\n" for row in range(3))
+        (folder / f"{side}.csv").write_text(f"id,{','.join(names)}\n{rows}")
+
+    said = at_a_terminal(folder, "old.csv", "new.csv", "-k", "id")
+
+    header, first, *_ = (re.split(" {2,}", line.strip()) for line in said.splitlines())
+    assert ["id", "length", "width", "also changed"] == header
+    assert ["~", "key-0", *["1.25 → 7.1234567890123"] * 2, "longitude, latitude, height"] == first
 
 
 def test_a_terminal_shows_few_of_many_rows_and_columns_and_how_to_get_all(folder: Path) -> None:

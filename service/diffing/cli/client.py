@@ -244,7 +244,8 @@ class Client:
     def _unreachable(self, error: Exception) -> Unreachable:
         reason = str(error).rstrip(".") or type(error).__name__
         return Unreachable(
-            f"No service answers at {self._url}: {reason}. Name another with --url or DIFFING_URL."
+            f"No service answers at {self._url}: {reason}. Start one with diffing serve, or name "
+            "another with --url or DIFFING_URL."
         )
 
 

@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from rich.console import Console
 from typer.exceptions import TyperException
 
 from diffing.cli.habits import INSTEAD
+from diffing.cli.typed import with_command
 from diffing.core.errors import BadArgument, DiffingError
 from diffing.core.text import shown
 from diffing.engine.summary import Summary, Verdict
@@ -24,10 +25,31 @@ _PLAINLY = (
     (r"^No such option: (\S+)$", r"Unknown option \1"),
     (r"^No such command '(.+?)'", r"No command or file is named \1"),
     (r"^Invalid value for '(.*?)': (?:Value error, )?", r"Invalid \1: "),
+    (r"^Got unexpected extra argument\(s\) \((.*)\)$", r"\1 is not expected here"),
+    (r"Input should be a valid integer.*", "must be a whole number"),
+    (r"Input should be a valid number.*", "must be a number"),
+    (r"Input should be greater than or equal to (\S+)", r"must be at least \1"),
+    (r"Input should be less than or equal to (\S+)", r"must be at most \1"),
     (r"^Option '(\S+)' requires an argument$", r"Give a value to \1"),
     (r"^Missing (?:argument|option) '(.+?)'$", r"Give \1"),
 )
-_UNKNOWN = r"((?:Unknown option|No command or file is named) (-*[a-z-]+))"
+_UNKNOWN = r"((?:Unknown option|No command or file is named) (-*[A-Za-z0-9-]+))"
+# of values, for options that other programs have without one
+_EXAMPLES = {
+    option: f", such as {option} {value}"
+    for options, value in (
+        ("-k --key", "id"),
+        ("-v --value", "price"),
+        ("-o --output", "changes.csv"),
+        ("--removed", "removed.csv"),
+        ("--summary", "summary.json"),
+        ("--report", "report.html"),
+        ("--cells", "cells.csv"),
+        ("--delimiter", "';'"),
+        ("--expect", "'changed <= 1%'"),
+    )
+    for option in options.split()
+}
 
 
 def examples(*lines: str) -> str:
@@ -85,6 +107,9 @@ def show_summary(found: Summary) -> None:
         )
         if len(found.value) > 1 and found.changed:
             to_people.print(f"changed most: {_most_changed(found)}", markup=False)
+        sides = (("old", found.columns.only_old), ("new", found.columns.only_new))
+        if alone := [f"{side} alone has {_some(names)}" for side, names in sides if names]:
+            to_people.print(f"not compared: {' · '.join(alone)}", markup=False)
 
 
 def show_verdict(verdict: Verdict, *, quiet: bool = False) -> None:
@@ -112,6 +137,13 @@ def _most_changed(found: Summary) -> str:
     others = len(counts) - len(listed)
     more = [f"{others:,} more {'column' if others == 1 else 'columns'}"] if others else []
     return " · ".join([*listed, *more])
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of these columns, and the number of the others."""
+    others = len(names) - _MOST_COLUMNS
+    first = ", ".join(map(shown, names[:_MOST_COLUMNS]))
+    return f"{first} and {others:,} more" if others > 0 else first
 
 
 def warn(detail: str) -> None:
@@ -149,9 +181,12 @@ def _usage(error: TyperException) -> str:
     if unknown := re.match(_UNKNOWN, text):
         ours = INSTEAD.get(unknown[2])
         text = f"{unknown[1]}. Use {ours}" if ours else text
+    if option := getattr(error, "option_name", None):
+        text += _EXAMPLES.get(option, "") if text.startswith("Give a value") else ""
     context = getattr(error, "ctx", None)
+    command = context.command_path if context else f"diffing {with_command(sys.argv[1:])[0]}"
     end = "" if text.endswith("?") else "."
-    return f"{text}{end} See {context.command_path if context else 'diffing'} -h."
+    return f"{text}{end} See {command} -h."
 
 
 def _exit(fault: str | None) -> None:

@@ -24,6 +24,8 @@ def file_or_url(word: str) -> Path | RemoteFile:
     Raises:
         BadArgument: it is not a usable URL.
     """
+    if not word:
+        raise BadArgument("The name of a file is empty.")
     if not is_url(word):
         return Path(word)
     try:

@@ -12,6 +12,7 @@ from typing import Literal
 from diffing.cli.explain import explanation, write_cells, written_dialect
 from diffing.cli.report import (
     Found,
+    is_report,
     needs_cells,
     require_formats,
     require_room,
@@ -214,6 +215,8 @@ def _format_of(path: Path) -> Format:
     if suffix in _OF_SUFFIX or (path.exists() and not path.is_file()):
         return _OF_SUFFIX.get(suffix, "csv")
     known = ", ".join(filter(None, _OF_SUFFIX))
+    if is_report(path):
+        raise BadArgument(f"{path}: {suffix} is for reports: use --report {path}. Or use {known}.")
     raise BadArgument(f"{path}: unknown suffix {path.suffix}. Use {known}; or choose a --format.")
 
 

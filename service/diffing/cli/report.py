@@ -33,6 +33,11 @@ class Found:
     folder: Path
 
 
+def is_report(path: Path) -> bool:
+    """Whether the suffix of a file is that of a report."""
+    return path.suffix.lower() in _WRITERS
+
+
 def require_formats(paths: Sequence[Path]) -> None:
     """Check that each report has a known format.
 

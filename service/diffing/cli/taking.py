@@ -1,14 +1,19 @@
 """Takes the files of a diff: those that can be read only once, or are elsewhere, as copies."""
 
+import difflib
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from diffing.cli.console import progress
+from diffing.core.errors import BadInput
 from diffing.core.input_file import InputFile
 from diffing.core.settings import Settings
+from diffing.core.text import shown
 from diffing.files.fetch import Fetch
 from diffing.files.inputs import Source
-from diffing.files.spool import taken
+from diffing.files.spool import STANDARD_INPUT, taken
 from diffing.files.uploads import SIDES
 from diffing.sandbox.limits import Limits
 
@@ -54,8 +59,26 @@ class Taking:
         if isinstance(file, InputFile):
             return file
         if isinstance(file, Path):
+            if not may_be_missing:
+                _require(file)
             return taken(file, side, self._folder)
         with progress("fetching", quiet=self._quiet) as report:
             return self._fetch.copy(
                 file, side, lambda now: report(str(now)), may_be_missing=may_be_missing
             )
+
+
+def _require(path: Path) -> None:
+    """Check that a path exists, if a file beside it has a similar name.
+
+    Raises:
+        BadInput: it does not.
+    """
+    if path == STANDARD_INPUT or os.path.lexists(path):
+        return
+    with suppress(OSError, ValueError):
+        names = [entry.name for entry in os.scandir(path.parent) if entry.is_file()]
+        folded = {name.casefold(): name for name in names}
+        if close := difflib.get_close_matches(path.name.casefold(), folded, n=1):
+            found = shown(str(path.with_name(folded[close[0]])))
+            raise BadInput(f"{InputFile.given(path).name}: no such file. Did you mean {found}?")

@@ -31,6 +31,8 @@ def with_command(words: Sequence[str]) -> list[str]:
     value get one, because typer requires it.
     """
     first, *others = words = _with_values(words or ["help"])
+    if first == "-version":  # -v takes a value
+        return ["version"]
     if first == "help":
         return [*others[:1], "--help"]
     if first == "keys" and not others:
@@ -38,7 +40,7 @@ def with_command(words: Sequence[str]) -> list[str]:
     if first in COMMANDS or first in _OWN_OPTIONS:
         return words
     # pathlib loads slowly
-    is_file = "/" in first or "." in first or os.path.exists(first)  # noqa: PTH110
+    is_file = not first or "/" in first or "." in first or os.path.exists(first)  # noqa: PTH110
     return ["diff", *words] if is_file or first.startswith("-") else words
 
 

@@ -271,6 +271,8 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
         twice = sorted({c for c in columns if columns.count(c) > 1})
         if twice:
             names = ", ".join(map(shown, twice))
+            if ALL[0] in self.key:
+                raise ValueError("key names *, but only value may have patterns")
             raise ValueError(f"column named twice among key and value: {names}")
         return self
 

@@ -1,6 +1,7 @@
 """Options of a comparison as texts, as on the command line and in forms."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, get_origin
 
@@ -91,10 +92,17 @@ def _number(label: str, text: str) -> float:
     except ValueError:
         number = math.nan
     if not 0 <= number < math.inf:
+        given = shown(text) or "empty"
         raise BadArgument(
-            f"{label} must be a number, 0 or more, or COLUMN=NUMBER, not {shown(text)}."
+            f"{label} must be a number, 0 or more, or COLUMN=NUMBER, not {given}.{_share(text)}"
         )
     return number
+
+
+def _share(text: str) -> str:
+    """A hint for a tolerance in percent."""
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?%", text)
+    return f" {shown(text)} is {float(found[1]) / 100:g}." if found else ""
 
 
 def _renames(texts: Sequence[str]) -> dict[str, str]:

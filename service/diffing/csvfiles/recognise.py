@@ -342,7 +342,8 @@ def _elsewhere(
     """Another delimiter that the header seems to have, or lines before it, such as a title."""
     first, header = lines[0]
     number, sign = header_in(start, wanted, dialect) or (first, dialect.delimiter)
-    if number > first:
+    # a number or an empty name is a value of a row, not a name
+    if number > first and not all(_is_value(name) for name in wanted):
         remedy = give("skip_lines", dialect.skip_lines + number - 1)
         if sign != dialect.delimiter:
             remedy += give("delimiter", sign).replace("Give", " and")
@@ -350,7 +351,7 @@ def _elsewhere(
             f"line {first}, {shown_line(header)}, is not the header; "
             f"line {number} has the columns. {remedy}."
         )
-    if sign != dialect.delimiter:
+    if number == first and sign != dialect.delimiter:
         return _delimited(sign, dialect)
     return None if dialect.delimiter in header else other_delimiter(header, dialect)
 
@@ -375,6 +376,10 @@ def _missing_header(lines: _Lines, wanted: Sequence[str], dialect: FullDialect) 
 def shown_line(line: str, most: int = 60) -> str:
     """A line of a file, for a message."""
     return repr(line if len(line) <= most else f"{line[:most]}…")
+
+
+def _is_value(name: str) -> bool:
+    return not name.strip() or _NUMBER_OR_DATE.fullmatch(name) is not None
 
 
 def _folded(names: Sequence[str]) -> set[str]:

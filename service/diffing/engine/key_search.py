@@ -15,9 +15,11 @@ from typing import Any
 
 from diffing.core.columns import Header, key_candidates
 from diffing.core.comparison import Comparison
-from diffing.core.errors import DiffFailed, Interrupted, NoKey
+from diffing.core.errors import BadInput, DiffFailed, Interrupted, NoKey
+from diffing.core.text import listed
 from diffing.csvfiles.borders import Borders
 from diffing.csvfiles.csv_file import CsvFile, contents_of
+from diffing.csvfiles.recognise import other_delimiter
 from diffing.csvfiles.rewrite import rewrite
 from diffing.csvfiles.scan import Contents
 from diffing.csvfiles.split import PIECES, Pieces
@@ -89,8 +91,12 @@ class KeySearch:
         """
         names = " and ".join(file.name for file in self._files)
         advice = "Name the columns that identify a row."
+        self._require_delimiters()
         if not self._columns:
-            raise NoKey(f"{names} have no column in common that may be part of a key.")
+            columns = "; ".join(f"{f.name} has {listed(f.own_columns)}" for f in self._files)
+            raise NoKey(
+                f"{names} have no column in common that may be part of a key. Columns: {columns}."
+            )
         self._until = time.monotonic() + self._means.seconds
         in_time = True
         try:
@@ -107,6 +113,12 @@ class KeySearch:
                 f"part of a key. {advice}"
             )
         return tuple(self._found)
+
+    def _require_delimiters(self) -> None:
+        """Refuse a header of one column that contains a delimiter of other dialects."""
+        for file in self._files:
+            if len(file.columns) == 1 and (why := other_delimiter(file.columns[0], file.dialect)):
+                raise BadInput(f"{file.name}: {why}")
 
     def _read(self) -> None:
         files = [self._inspected(file) for file in self._files]
