@@ -466,7 +466,7 @@ STEPS = {
     "before the file has its name": "diffing.files.publish:sync:1:before",
     "after the file has its name": "diffing.files.publish:sync:2:after",
     "after the file is kept": "diffing.files.kept:KeptFiles.keep:1:after",
-    "before the job knows the file": "diffing.store.jobs:Jobs.keep_new:1:before",
+    "before the job knows the file": "diffing.store.baselines:Baselines.take:1:before",
     "before the file is accepted": "diffing.store.baselines:Baselines.accept:1:before",
     "before the transaction ends": "diffing.store.baselines:_insert:1:after",
     "after the file is accepted": "diffing.store.baselines:Baselines.accept:1:after",
@@ -507,8 +507,8 @@ def test_an_api_that_is_killed_while_it_accepts_loses_and_doubles_nothing(
     one_in(
         3,
         [
-            "diffing.store.jobs:Jobs.note_kept:1:before",
-            "diffing.store.jobs:Jobs.note_kept:1:after",
+            "diffing.store.baselines:Baselines.take:1:before",
+            "diffing.store.baselines:Baselines.take:1:after",
             "diffing.files.kept:KeptFiles._copy:1:after",
             "diffing.files.kept:KeptFiles.keep:1:after",
             "diffing.store.jobs:accept_by_itself:1:before",

@@ -3,7 +3,7 @@
 import gzip
 import io
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -115,6 +115,13 @@ def hosts(
         worker = two.worker(stale_after=STALE_AFTER)
         clients = one.client_of(apis[0]), three.client_of(apis[1])
         yield Hosts(bucket, prefix_of(shared), one, two, three, clients[0], worker, clients[1])
+
+
+def cleaner(host: Service, needed_kept: Callable[[], Collection[str]] = tuple) -> SharedFiles:
+    """What cleans the bucket of a host."""
+    storage = host.settings.storage
+    assert storage
+    return SharedFiles(storage, host.jobs(), needed_kept, retention=60)
 
 
 def files_in(folder: Path) -> list[str]:
@@ -244,15 +251,13 @@ class TestHosts:
         upload, orphan = str(hosts.one.jobs().get(job_id).upload), "f" * 32
         for key in (f"results/{job_id}.2.csv", "results/987654.1.csv", f"uploads/{orphan}/old"):
             hosts.bucket.put(f"{hosts.prefix}/{key}", "lost")
-        storage = hosts.one.settings.storage
-        assert storage
 
-        SharedFiles(storage, hosts.one.jobs(), retention=60).sweep()
+        cleaner(hosts.one).sweep()
         found = [name for name in hosts.keys("results") if name.startswith((f"{job_id}.", "98"))]
         assert needed == found
         assert f"{orphan}/old" in hosts.keys("uploads")
         monkeypatch.setattr(shared_files, "_ORPHANS_KEPT_SECONDS", 0)
-        SharedFiles(storage, hosts.one.jobs(), retention=60).sweep()
+        cleaner(hosts.one).sweep()
         sent = hosts.keys("uploads")
         assert f"{orphan}/old" not in sent
         assert {f"{upload}/old", f"{upload}/new"} <= {*sent}
@@ -260,9 +265,7 @@ class TestHosts:
     def test_a_start_removes_copies_of_uploads_that_are_in_the_bucket(self, hosts: Hosts) -> None:
         jobs, folder = hosts.three.jobs(), hosts.three.settings.uploads_dir
         left, lost = (str(jobs.get(hosts.diff()).upload) for _ in range(2))
-        storage = hosts.three.settings.storage
-        assert storage
-        SharedFiles(storage, jobs, retention=60).bucket.remove([f"uploads/{lost}/old"])
+        cleaner(hosts.three).bucket.remove([f"uploads/{lost}/old"])
         for name in (left, lost):
             (folder / name).mkdir()
 
@@ -270,14 +273,6 @@ class TestHosts:
 
         assert [lost] == [path.name for path in folder.iterdir()]
         (folder / lost).rmdir()
-
-    def test_accepted_files_are_refused(self, hosts: Hosts) -> None:
-        job_id = hosts.diff()
-        accept = hosts.api.post("/api/diffing/metrics/revenue/accept", json={"job_id": job_id})
-        compare = hosts.api.post("/api/diffing/new/revenue?old=accepted")
-
-        for answer in (accept, compare):
-            assert_problem(answer, 409, "on the disk of one host")
 
 
 @contextmanager

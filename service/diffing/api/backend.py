@@ -9,9 +9,11 @@ from diffing.api.stored import Stored
 from diffing.api.watch import MOST_WAITING, Watch
 from diffing.core.baseline import ACCEPTED
 from diffing.core.catalogue import Catalogue, Metric
+from diffing.core.errors import MissingInput
+from diffing.core.remote_file import RemoteFile
 from diffing.core.settings import Settings
 from diffing.files.inputs import InputState, state_of_input
-from diffing.files.kept import KeptFiles
+from diffing.files.keeping import Kept, kept_of
 from diffing.files.storage import Storage, storage_of
 from diffing.files.uploads import remove_orphans
 from diffing.store.api_keys import ApiKeys
@@ -57,7 +59,7 @@ class Backend:
     statistics: Statistics
     history: History
     baselines: Baselines
-    kept: KeptFiles
+    kept: Kept
     watch: Watch[Job]
     formats: Formats
     storage: Storage
@@ -71,11 +73,14 @@ class Backend:
         newest = self.baselines.accepted(metric.id, 1)
         if not newest:
             return InputState(ACCEPTED)
+        name, when = f"{ACCEPTED}: {newest[0].name}", newest[0].accepted_at
         try:
-            size = self.kept.path_of(newest[0].kept).stat().st_size
-        except FileNotFoundError:
+            file = self.kept.source_of(newest[0].baseline)
+            if isinstance(file, RemoteFile):
+                return InputState(name, modified=when, is_remote=True)
+            return InputState(name, file.path.stat().st_size, when)
+        except (MissingInput, FileNotFoundError):
             return InputState(ACCEPTED)
-        return InputState(f"{ACCEPTED}: {newest[0].name}", size, newest[0].accepted_at)
 
     @classmethod
     def of(cls, settings: Settings, catalogue: Catalogue) -> Self:
@@ -101,7 +106,7 @@ class Backend:
             statistics=Statistics(engine, settings.stale_after),
             history=History(engine),
             baselines=Baselines(engine),
-            kept=KeptFiles(settings.kept_dir, settings.least_free),
+            kept=kept_of(settings),
             watch=Watch(jobs.of_ids, stopping, slots),
             formats=Formats(
                 conversions,

@@ -1,5 +1,6 @@
 """Endpoints of accepted files and pins, with which the old file of a metric is replaced."""
 
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -16,10 +17,16 @@ from diffing.api.jobs import NOT_STORED, iso
 from diffing.api.paging import cursor_after, id_in, limit_in, link_to_next
 from diffing.core.baseline import ACCEPTED, PIN_NAME
 from diffing.core.catalogue import Metric
-from diffing.core.errors import Conflict, ContentGone, MissingInput, UnknownMetric, Unprocessable
-from diffing.core.input_file import InputFile
+from diffing.core.errors import (
+    Conflict,
+    ContentGone,
+    MissingInput,
+    ResultGone,
+    UnknownMetric,
+    Unprocessable,
+)
+from diffing.core.remote_file import RemoteFile
 from diffing.core.text import faults
-from diffing.files.kept import require_one_disk
 from diffing.store.baselines import Acceptance, Pin
 from diffing.store.job import Job, Status
 from diffing.store.job_inputs import new_file
@@ -85,7 +92,7 @@ class BaselineViews:
             Unprocessable: a member is wrong.
             UnknownJob, ResultGone: the job is unknown, or was removed.
             Conflict, ContentGone: the job cannot be accepted.
-            DiskUnavailable: its file cannot be kept.
+            DiskUnavailable, StorageUnavailable: its file cannot be kept.
         """
         asked, owner = _checked(_Accept, members), caller_of(request).owner
 
@@ -157,9 +164,8 @@ class BaselineViews:
         Raises:
             UnknownJob, ResultGone: the job is unknown, or was removed.
             Conflict: the job is of another metric, has not succeeded, or its file has changed.
-            DiskUnavailable: the file cannot be kept.
+            DiskUnavailable, StorageUnavailable: the file cannot be kept.
         """
-        require_one_disk(self._backend.settings)
         job = self._backend.jobs.get(job_id)
         if job.metric != metric.id:
             of = f"of the metric {job.metric}" if job.metric else "a one-off diff"
@@ -175,20 +181,23 @@ class BaselineViews:
                 f"Job {job.id} ran before this release, which knows the content of files. "
                 "Start a new job."
             )
-        if job.kept and self._backend.kept.path_of(job.kept).exists():
+        if job.kept and self._backend.kept.has(job.kept):
             return job, job.kept
         try:
             file = new_file(self._backend.settings, job, metric)
         except MissingInput as error:
             raise ContentGone(error.detail) from None
-        if not isinstance(file, InputFile):
+        if isinstance(file, RemoteFile) and file.label is None:  # not in a bucket of the service
             raise ContentGone(
                 f"The new file of job {job.id} came from a URL and was not kept. In the catalogue, "
                 f'set old = "{ACCEPTED}" for the metric {metric.id}, and start a new job.'
             )
-        kept = self._backend.kept.keep(file, sha256)
-        self._backend.jobs.keep_new(job, kept)
-        return job, kept
+        return job, self._backend.kept.keep(file, sha256, partial(self._taken, job))
+
+    def _taken(self, job: Job, wanted: str) -> str:
+        if name := self._backend.baselines.take(job, wanted):
+            return name
+        raise ResultGone(f"Job {job.id} was removed. Start a new job.")
 
 
 def _checked(kind: type[_Body], members: dict[str, Any]) -> _Body:

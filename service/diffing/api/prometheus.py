@@ -1,6 +1,7 @@
 """The figures of `store/statistics.py` as Prometheus metrics."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -16,7 +17,9 @@ from prometheus_client.registry import Collector
 
 from diffing import __version__
 from diffing.core.catalogue import Catalogue
-from diffing.files.kept import KeptFiles, Used
+from diffing.core.errors import StorageUnavailable
+from diffing.files.keeping import Kept
+from diffing.files.kept import Used
 from diffing.store.counters import BOUNDS, ONE_OFF
 from diffing.store.job import Status
 from diffing.store.statistics import Figures, Statistics, Total
@@ -97,7 +100,7 @@ class Exposition:
         kept: the kept files.
     """
 
-    def __init__(self, statistics: Statistics, catalogue: Catalogue, kept: KeptFiles) -> None:
+    def __init__(self, statistics: Statistics, catalogue: Catalogue, kept: Kept) -> None:
         # not the global registry, which every app in the process would share
         self._registry = CollectorRegistry()
         self._registry.register(_Tables(statistics, catalogue, kept))
@@ -113,7 +116,7 @@ class Exposition:
 
 
 class _Tables(Collector):
-    def __init__(self, statistics: Statistics, catalogue: Catalogue, kept: KeptFiles) -> None:
+    def __init__(self, statistics: Statistics, catalogue: Catalogue, kept: Kept) -> None:
         self._statistics = statistics
         self._catalogue = catalogue
         self._kept = kept
@@ -127,7 +130,8 @@ class _Tables(Collector):
         figures = self._statistics.take()
         yield InfoMetricFamily("diffing_build", "The release.", {"version": __version__})
         yield from _gauges(figures)
-        yield from _of_kept_files(self._kept.used())
+        with suppress(StorageUnavailable):  # a bucket does not list them
+            yield from _of_kept_files(self._kept.used())
         for family in _TOTALS:
             yield self._total(figures, family)
         for family in _DURATIONS:

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 
 from diffing.api.backend import Backend
-from diffing.core.errors import DiffingError, Unavailable
+from diffing.core.errors import DiffingError, StorageUnavailable, Unavailable
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +75,10 @@ class Readiness:
         return f"{free / 1e6:,.0f} MB free."
 
     def _kept(self) -> str:
-        used = self._files.used()
+        try:
+            used = self._files.used()
+        except StorageUnavailable:
+            raise _Doubtful("Unknown: the bucket did not list the kept files.") from None
         return f"{used.files:,} files, {used.bytes / 1e6:,.1f} MB."
 
     def _worker(self) -> str:

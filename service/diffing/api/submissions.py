@@ -30,7 +30,6 @@ from diffing.core.errors import (
 )
 from diffing.core.input_file import InputFile
 from diffing.files.inputs import Source, find_input, find_inputs, new_of, old_of
-from diffing.files.kept import require_one_disk
 from diffing.files.uploads import Upload
 from diffing.store.job import FINISHED, Job, Submission
 
@@ -297,16 +296,14 @@ class Submissions:
         """The kept file, the new one, and the comparison of both.
 
         Raises:
-            Conflict: the service has no kept files.
             UnknownPin: the metric has no such pin.
             MissingInput: the new file is missing.
         """
-        require_one_disk(self._backend.settings)
         baseline = self._backend.baselines.named(metric.id, options.old or metric.old)
         folder = self._backend.settings.inputs
         new = find_input(options.new, folder) if options.new else new_of(metric, folder)
         chosen = against(baseline, comparison or metric.comparison)
-        return self._backend.kept.file_of(baseline), new, chosen
+        return self._backend.kept.source_of(baseline), new, chosen
 
     def _missing_key(self, body: Body) -> Unprocessable:
         """The error for a one-off diff without a key; that of other members comes first."""

@@ -1,11 +1,13 @@
 """New files of earlier jobs in the place of old: the accepted one, and those with a name."""
 
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 from diffing.core.comparison import Comparison
+from diffing.core.input_file import PACKED
 
 ACCEPTED = "accepted"
 """In the place of the name of old: the new file that was accepted last."""
@@ -14,6 +16,8 @@ PIN_NAME = "[A-Za-z0-9][A-Za-z0-9_.-]{0,79}"
 """The pattern of the name of a pin."""
 
 _PIN = re.compile(f"pin:({PIN_NAME})")
+_PARQUET = ".parquet"
+_KEPT = re.compile(r"([0-9a-f]{64})(\.[0-9a-f]{16})?(\.csv(?:\.(?:gz|zst|bz2|xz|zip))?|\.parquet)")
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,43 @@ class Baseline:
     def of(cls, values: Mapping[str, Any]) -> Self:
         """The baseline in JSON values."""
         return cls(**values)
+
+
+def kept_name(suffix: str, sha256: str) -> str:
+    """The name under which a file is kept.
+
+    Args:
+        suffix: of the file; it says whether the file is packed.
+        sha256: of the file.
+    """
+    if suffix == _PARQUET:
+        return f"{sha256}{_PARQUET}"
+    return f"{sha256}.csv{suffix if suffix in PACKED else '.zst'}"
+
+
+def new_kept_name(suffix: str, sha256: str) -> str:
+    """A name for the same file that no file ever had. The arguments are those of `kept_name`."""
+    start, dot, end = kept_name(suffix, sha256).partition(".")
+    return f"{start}.{secrets.token_hex(8)}{dot}{end}"
+
+
+def is_packed(kept: str, suffix: str) -> bool:
+    """Whether a file is kept as it is.
+
+    Args:
+        kept: its name among the kept files.
+        suffix: of the file.
+    """
+    return kept.endswith(_PARQUET) or suffix in PACKED
+
+
+def content_of(kept: str) -> tuple[str, bool, str] | None:
+    """The SHA-256 in the name of a kept file, whether no other file had the name, and its ending.
+
+    It is None for other names.
+    """
+    found = _KEPT.fullmatch(kept)
+    return found and (found[1], bool(found[2]), found[3])
 
 
 def pin_in(name: str) -> str | None:

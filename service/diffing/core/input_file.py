@@ -20,11 +20,13 @@ class InputFile:
         path: of the file.
         name: for the user, in one line of text.
         sha256: of the original, if it is known; the file itself may be a packed copy.
+        is_fetched: whether the file came from elsewhere, so that it may not be that original.
     """
 
     path: Path
     name: str
     sha256: str | None = None
+    is_fetched: bool = False
 
     @classmethod
     def given(cls, path: Path) -> Self:

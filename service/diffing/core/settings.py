@@ -92,7 +92,7 @@ class Settings(BaseModel):
     storage_url: str | None = Field(
         None,
         description="bucket that many hosts share, `s3://bucket/folder`, with `input/`, "
-        "`uploads/` and `results/` in it; default: the data folder",
+        "`uploads/`, `results/` and `kept/` in it; default: the data folder",
     )
     cache_limit: Annotated[int, Field(ge=0)] = Field(
         10_000_000_000,

@@ -85,6 +85,36 @@ class PublishSpec:
 
 
 @dataclass(frozen=True)
+class KeepSpec:
+    """The order to keep a file of this machine in the storage.
+
+    Args:
+        file: the file.
+        sha256: that it must have.
+        name: among the kept files.
+        folder: for a packed copy.
+        storage: the folder of all files that hosts share.
+        least_free: bytes of the disk that must stay free.
+        credentials: variables for the environment of the process.
+    """
+
+    word: ClassVar = "keeping of the new file"
+
+    file: InputFile
+    sha256: str
+    name: str
+    folder: Path
+    storage: RemoteFolder
+    least_free: int
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The file that it reads."""
+        return [self.file.path]
+
+
+@dataclass(frozen=True)
 class DiffSpec:
     """The order for a diff.
 
@@ -301,7 +331,7 @@ class RowsSpec:
         return [self.changes, self.detail]
 
 
-StorageSpec = BringSpec | PublishSpec
+StorageSpec = BringSpec | PublishSpec | KeepSpec
 """An order that moves files between this machine and the storage that hosts share."""
 
 MadeSpec = AnalysisSpec | CellsSpec | ChangesSpec | RowsSpec

@@ -1,7 +1,11 @@
 """The objects of a bucket that many hosts share. Each appears whole or not at all."""
 
-from collections.abc import Callable, Sequence
+import errno
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,7 @@ from diffing.core.errors import (
     StorageUnavailable,
 )
 from diffing.core.remote_file import RemoteFolder
+from diffing.files.fetch import Fetch
 from diffing.files.remote_content import (
     BLOCK,
     RemoteContent,
@@ -23,6 +28,8 @@ from diffing.files.remote_content import (
 _PIECE, _MOST_PIECES = 16 * 1024 * 1024, 9_000
 # in the words of s3fs, gcsfs and adlfs
 _TIMES = ("LastModified", "updated", "last_modified")
+# stores in which a write may depend on the absence of the object
+_CONDITIONAL = ("s3", "gs")
 # A request of an API, with its repetitions after errors, waits for no longer.
 _HASTY_SECONDS = 8
 _HASTE: dict[str, Any] = {
@@ -46,7 +53,7 @@ class Bucket:
     """
 
     def __init__(self, folder: RemoteFolder, *, hasty: bool = False) -> None:
-        self.folder, self._in_pieces = folder, folder.scheme == "s3"
+        self.folder = folder
         try:
             self._files = _store_of(folder.scheme, hasty=hasty)
         except ImportError:
@@ -121,15 +128,75 @@ class Bucket:
             StorageUnavailable: as from `exists`.
             OSError: the file cannot be read.
         """
+        with self._arriving(path, name) as write:
+            write()
+
+    def put_once(self, path: Path, name: str) -> None:
+        """Copy a file into the bucket, unless the object exists, which others may read just now.
+
+        Raises:
+            StorageUnavailable, OSError: as from `put`.
+        """
+        if not self.exists(name):
+            with self._arriving(path, name) as write:
+                self._once(write)
+
+    def read(self, name: str) -> bytes | None:
+        """A small object; None if it does not exist.
+
+        Raises:
+            StorageUnavailable: as from `exists`.
+        """
+        with in_our_words(_explained):
+            try:
+                return bytes(self._files.cat_file(self._url(name)))
+            except FileNotFoundError:
+                return None
+
+    def create(self, name: str, content: bytes) -> None:
+        """Write a small object, unless it exists.
+
+        Raises:
+            StorageUnavailable: as from `exists`.
+        """
+        with in_our_words(_explained):
+            self._once(partial(self._files.pipe_file, self._url(name), content))
+
+    @contextmanager
+    def _arriving(self, path: Path, name: str) -> Iterator[Callable[..., object]]:
+        """A block with a function that writes a file to the bucket, where it must be whole then."""
         size = path.stat().st_size
         pieces = {"chunksize": max(_PIECE, size // _MOST_PIECES), "max_concurrency": 2}
+        options = pieces if self.folder.scheme == "s3" else {}
         with in_our_words(_explained):
-            self._files.put_file(str(path), self._url(name), **(pieces if self._in_pieces else {}))
+            yield partial(self._files.put_file, str(path), self._url(name), **options)
             there = self._files.info(self._url(name))["size"]
         if there != size:
             raise StorageUnavailable(
                 f"{there:,} of {size:,} bytes arrived in the storage. Did a file change?"
             )
+
+    def _once(self, write: Callable[..., object]) -> None:
+        """Write on the condition that the object does not exist, where the store knows that."""
+        if self.folder.scheme not in _CONDITIONAL:
+            write()
+            return
+        try:
+            write(mode="create")
+        except FileExistsError:
+            return
+        except OSError as error:
+            if error.errno != errno.ENOSYS:
+                raise
+            write()
+
+    def fetch(self, folder: Path) -> Fetch:
+        """A copier of files of this store to a folder, which exists."""
+        return Fetch(folder, math.inf, {self.folder.scheme: self._files})
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        """The objects in a folder, with their bytes. Argument and errors are those of `names`."""
+        return {name: facts["size"] for name, facts in self._found(folder).items()}
 
     def names(self, folder: str, prefix: str = "") -> dict[str, datetime]:
         """The objects in a folder, with the times of their last changes.
@@ -141,11 +208,14 @@ class Bucket:
         Raises:
             StorageUnavailable: as from `exists`.
         """
+        return {name: _time_of(facts) for name, facts in self._found(folder, prefix).items()}
+
+    def _found(self, folder: str, prefix: str = "") -> dict[str, dict[str, Any]]:
         top = self._files._strip_protocol(self._url(folder))
         with in_our_words(_explained):
             found = self._files.find(top, prefix=prefix, detail=True)
         return {
-            name.removeprefix(f"{top}/"): _time_of(facts)
+            name.removeprefix(f"{top}/"): facts
             for name, facts in found.items()
             if facts.get("type") != "directory" and name != top
         }

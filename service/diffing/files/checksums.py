@@ -4,11 +4,13 @@ import hashlib
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self, cast
 
-from diffing.core.errors import Interrupted
+from diffing.core.errors import BadInput, Interrupted
 from diffing.core.input_file import InputFile
+from diffing.csvfiles.archives import opened
 
 _BLOCK = 1024 * 1024
 
@@ -37,11 +39,13 @@ class Digests:
     So the bytes are in the memory of the system already.
 
     Args:
-        files: the files; a missing one has no SHA-256, that of another may be known.
+        files: the files; a missing one has no SHA-256, that of another may be known. It is checked
+            if the file was fetched.
         interrupted: when set, it ends.
     """
 
     def __init__(self, files: Sequence[InputFile], interrupted: threading.Event) -> None:
+        self._files = files
         self._interrupted = interrupted
         self._ended = threading.Event()
         self._thread = ThreadPoolExecutor(1, "digests")
@@ -52,15 +56,22 @@ class Digests:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self._ended.set()
-        self._thread.shutdown(cancel_futures=True)
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        try:
+            if isinstance(error, BadInput):  # a damaged file explains any fault in it
+                for place, file in enumerate(self._files):
+                    if file.sha256 and file.is_fetched:
+                        self.wait_for(place)
+        finally:
+            self._ended.set()
+            self._thread.shutdown(cancel_futures=True)
 
     def wait(self) -> list[str | None]:
         """Wait for the SHA-256 of each file, in hexadecimal; None for a missing one.
 
         Raises:
             OSError: a file cannot be read.
+            BadInput: a fetched file is not the original.
             Interrupted: it was stopped.
         """
         return [found.result() for found in self._found]
@@ -70,16 +81,35 @@ class Digests:
         return self._found[place].result()
 
     def _digest(self, of: InputFile) -> str | None:
-        if of.sha256:
+        if of.sha256 and not of.is_fetched:
             return of.sha256
-        digest, block = hashlib.sha256(), memoryview(bytearray(_BLOCK))
         try:
             file = of.path.open("rb", buffering=0)
         except FileNotFoundError:
             return None
         with file:
-            while count := file.readinto(block):
-                if self._ended.is_set() or self._interrupted.is_set():
-                    raise Interrupted("The diff was interrupted.")
-                digest.update(block[:count])
+            found = self._digest_of(cast("BinaryIO", file))
+        if of.sha256 and found != of.sha256:
+            self._require_packed(of)
+            return of.sha256
+        return found
+
+    def _require_packed(self, of: InputFile) -> None:
+        """Check that a file is the packed original."""
+        found = None
+        # damage that the packing notices is told in the same words
+        with suppress(BadInput), opened(of.path, of.name) as content:
+            found = self._digest_of(content)
+        if found != of.sha256:
+            raise BadInput(
+                f"{of.name}: the kept file is damaged, because its SHA-256 is not {of.sha256}. "
+                "Put a good copy into kept/ of the storage, or accept another job."
+            )
+
+    def _digest_of(self, content: BinaryIO) -> str:
+        digest, block = hashlib.sha256(), memoryview(bytearray(_BLOCK))
+        while count := content.readinto(block):  # type: ignore[attr-defined]
+            if self._ended.is_set() or self._interrupted.is_set():
+                raise Interrupted("The diff was interrupted.")
+            digest.update(block[:count])
         return digest.hexdigest()

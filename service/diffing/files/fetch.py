@@ -1,7 +1,8 @@
 """Fetches files from buckets and web servers, each in one version or not at all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from diffing.core.errors import (
@@ -31,15 +32,18 @@ class Fetch:
     Args:
         folder: for the copies, which exists.
         most: bytes of all copies at most.
+        stores: file systems of fsspec by scheme; those of other schemes are made.
 
     Attributes:
         bytes: of all copies so far.
     """
 
-    def __init__(self, folder: Path, most: float) -> None:
+    def __init__(
+        self, folder: Path, most: float, stores: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         self._folder = folder
         self._most = most
-        self._stores: dict[str, Any] = {}
+        self._stores: dict[str, Any] = {**stores}
         self.bytes = 0
 
     def copy(

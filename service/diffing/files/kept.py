@@ -3,7 +3,6 @@
 import fcntl
 import hashlib
 import os
-import re
 import shutil
 import sys
 from collections.abc import Callable, Collection, Iterator
@@ -12,18 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from diffing.core.baseline import ACCEPTED, Baseline
+from diffing.core.baseline import ACCEPTED, Baseline, content_of, is_packed, kept_name
 from diffing.core.errors import (
     CannotWrite,
-    Conflict,
     ContentGone,
     DiskUnavailable,
     MissingInput,
     OutOfDisk,
     is_disk_full,
 )
-from diffing.core.input_file import PACKED, InputFile
-from diffing.core.settings import Settings
+from diffing.core.input_file import InputFile
 from diffing.files.publish import is_being_written, is_part, published
 
 if sys.version_info >= (3, 14):
@@ -33,27 +30,12 @@ else:
 
 _BLOCK = 4 * 1024 * 1024
 _LOCK = "lock"
-_NAME = re.compile(r"[0-9a-f]{64}\.(?:csv(?:\.(?:gz|zst|bz2|xz|zip))?|parquet)")
-_PARQUET = ".parquet"
 # Level 3 takes twice the time for 5 % less. With the checksum, damage is noticed by the reader.
 _PACKING: dict[int, int] = {
     CompressionParameter.compression_level: 1,
     CompressionParameter.checksum_flag: 1,
 }
 _FULL = "Too little disk space is free to keep a file. Free some space, and try again."
-
-
-def require_one_disk(settings: Settings) -> None:
-    """Refuse kept files to hosts with disks of their own.
-
-    Raises:
-        Conflict: they share a bucket.
-    """
-    if settings.storage:
-        raise Conflict(
-            "Accepted files and pins are on the disk of one host, so they need a service without "
-            "DIFFING_STORAGE_URL. Name the old file instead."
-        )
 
 
 @dataclass(frozen=True)
@@ -80,16 +62,8 @@ class KeptFiles:
 
     @staticmethod
     def name_of(path: Path, sha256: str) -> str:
-        """The name under which a file is kept.
-
-        Args:
-            path: of the file; its suffix says whether it is packed.
-            sha256: of the file.
-        """
-        suffix = path.suffix.lower()
-        if suffix == _PARQUET:
-            return f"{sha256}{_PARQUET}"
-        return f"{sha256}.csv{suffix if suffix in PACKED else '.zst'}"
+        """The name under which a file of this path and SHA-256 is kept."""
+        return kept_name(path.suffix.lower(), sha256)
 
     def path_of(self, name: str) -> Path:
         """The path of a kept file."""
@@ -132,13 +106,13 @@ class KeptFiles:
         try:
             source = file.path.open("rb")
         except OSError:
-            raise _gone(file.name) from None
-        packed = name.endswith(_PARQUET) or file.path.suffix.lower() in PACKED
+            raise gone(file.name) from None
+        packed = is_packed(name, file.path.suffix.lower())
         with source, _disk_errors_reported(), published([target]) as (part,):
             with part.open("wb") if packed else _packing(part) as into:
                 found = self._copy(source, into, on_piece)
             if found != sha256:
-                raise _gone(file.name)
+                raise gone(file.name)
         return name
 
     def used(self) -> Used:
@@ -149,7 +123,7 @@ class KeptFiles:
         """
         sizes = []
         for entry in os.scandir(self._folder):
-            if _is_kept(entry.name):
+            if content_of(entry.name):
                 with suppress(FileNotFoundError):  # it was removed just now
                     sizes.append(entry.stat().st_size)
         return Used(len(sizes), sum(sizes))
@@ -171,7 +145,7 @@ class KeptFiles:
                 if is_part(path.name):
                     is_needed = is_being_written(path)
                 else:
-                    is_needed = path.name in names or not _is_kept(path.name)
+                    is_needed = path.name in names or not content_of(path.name)
                 if not is_needed:
                     path.unlink(missing_ok=True)
 
@@ -223,11 +197,8 @@ def _packing(part: Path) -> BinaryIO:
     return cast("BinaryIO", file)  # it has the methods
 
 
-def _is_kept(name: str) -> bool:
-    return bool(_NAME.fullmatch(name))
-
-
-def _gone(name: str) -> ContentGone:
+def gone(name: str) -> ContentGone:
+    """The error for a file whose content is not that which a job read."""
     return ContentGone(
         f"The file {name} has changed since the job read it, or was removed, so it cannot be kept. "
         "Start a new job with the file as it is now."

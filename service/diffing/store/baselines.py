@@ -1,15 +1,16 @@
 """The tables of accepted files and of pins: which new files later jobs are compared with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, Self
 
 import sqlalchemy as sa
 
-from diffing.core.baseline import ACCEPTED, Baseline, pin_in
-from diffing.core.errors import PinTaken, UnknownPin
+from diffing.core.baseline import ACCEPTED, Baseline, content_of, pin_in
+from diffing.core.errors import PinTaken, ResultGone, UnknownPin
 from diffing.core.text import shown
+from diffing.store.claims import held
 from diffing.store.database import changing, reading, utc_now
 from diffing.store.dialects import Lock, lock, upsert
 from diffing.store.job import UNFINISHED, Job
@@ -115,10 +116,47 @@ class Baselines:
         Raises:
             UnknownPin: the metric has no pin of that name.
         """
-        if name == ACCEPTED:
-            newest = self.accepted(metric, 1)
-            return newest[0].baseline if newest else None
-        return self.pin(metric, pin_in(name) or "").baseline
+        with reading(self._engine) as connection:
+            return _named(connection, metric, name)
+
+    def note(self, job: Job, metric: str, name: str) -> Baseline | None:
+        """Record the baseline that an attempt compares with, which then stays, and return it.
+
+        Args:
+            job: that a worker runs.
+            metric: id in the catalogue.
+            name: see `is_baseline`.
+
+        Raises:
+            UnknownPin: as from `named`.
+        """
+        with changing(self._engine) as connection:
+            lock(connection, Lock.KEEP)
+            baseline = _named(connection, metric, name)
+            values = asdict(baseline) if baseline else None
+            connection.execute(held(_jobs, job).values(baseline=values))
+        return baseline
+
+    def take(self, job: Job, kept: str) -> str | None:
+        """Record the name of the new file of a job among the kept ones, before it is kept.
+
+        Args:
+            job: as it was read.
+            kept: the name; in a bucket, one that no file ever had.
+
+        Returns:
+            The name, or that of a file with the same content that is in use. None if the job was
+            taken away meanwhile, or removed.
+        """
+        same = (_jobs.c.id, job.id), (_jobs.c.status, job.status), (_jobs.c.attempt, job.attempt)
+        with changing(self._engine) as connection:
+            lock(connection, Lock.KEEP)
+            used = _needed(connection, self._now())
+            alike = [name for name in used if content_of(name) == content_of(kept)]
+            name = min(alike, default=kept)
+            changed = sa.update(_jobs).where(*(column == value for column, value in same))
+            row = connection.execute(changed.values(kept=name).returning(_jobs.c.id)).first()
+        return name if row else None
 
     def accept(self, job: Job, kept: str, api_key: str | None, note: str) -> Acceptance:
         """Accept the new file of a job. Accepting the accepted job again changes nothing.
@@ -128,6 +166,9 @@ class Baselines:
             kept: name of the file among the kept ones.
             api_key: of the request.
             note: of the request.
+
+        Raises:
+            ResultGone: the job was removed meanwhile.
         """
         values = _values(job, kept, "request", self._now()) | {"api_key": api_key, "note": note}
         newest = (
@@ -138,7 +179,9 @@ class Baselines:
             .scalar_subquery()
         )
         with changing(self._engine) as connection:
+            lock(connection, Lock.KEEP)
             lock(connection, Lock.ACCEPT)
+            _require_kept(connection, job, kept)
             _insert(connection, values, newest.is_distinct_from(job.id))
             row = connection.execute(
                 _newest_first(job.metric or "").where(_acceptances.c.job_id == job.id).limit(1)
@@ -177,10 +220,13 @@ class Baselines:
 
         Raises:
             PinTaken: the name belongs to another job.
+            ResultGone: the job was removed meanwhile.
         """
         now = self._now()
         values = {**_file(job, kept), "pin": name, "api_key": api_key, "pinned_at": now}
         with changing(self._engine) as connection:
+            lock(connection, Lock.KEEP)
+            _require_kept(connection, job, kept)
             new = upsert(connection, _pins).values(**values)
             # an update that changes nothing returns the row, which nobody removes meanwhile
             made = new.on_conflict_do_update(
@@ -200,10 +246,7 @@ class Baselines:
             UnknownPin: the metric has no pin of that name.
         """
         with reading(self._engine) as connection:
-            row = connection.execute(_pin(metric, name)).first()
-        if row is None:
-            raise UnknownPin(f"The metric {metric} has no pin {shown(name)}.")
-        return Pin.from_row(row)
+            return _pin(connection, metric, name)
 
     def pins(self, metric: str) -> list[Pin]:
         """The pins of a metric, by name."""
@@ -234,17 +277,9 @@ class Baselines:
         Args:
             seconds: time for which a file stays that was accepted before another.
         """
-        newest = sa.select(sa.func.max(_acceptances.c.id)).group_by(_acceptances.c.metric)
-        lately = _acceptances.c.accepted_at > self._now() - timedelta(seconds=seconds)
-        in_use = _jobs.c.baseline["kept"].as_string()
-        queries = (
-            sa.select(_acceptances.c.kept).where(lately | _acceptances.c.id.in_(newest)),
-            sa.select(_pins.c.kept),
-            sa.select(_jobs.c.kept).where(_jobs.c.kept.is_not(None)),
-            sa.select(in_use).where(_jobs.c.status.in_(UNFINISHED), in_use.is_not(None)),
-        )
-        with reading(self._engine) as connection:
-            return {name for query in queries for name in connection.execute(query).scalars()}
+        with changing(self._engine) as connection:
+            lock(connection, Lock.KEEP)
+            return _needed(connection, self._now() - timedelta(seconds=seconds))
 
 
 def accept_by_itself(connection: sa.Connection, job: Job, how: How) -> None:
@@ -295,5 +330,37 @@ def _newest_first(metric: str) -> sa.Select[Any]:
     )
 
 
-def _pin(metric: str, name: str) -> sa.Select[Any]:
-    return sa.select(_pins).where(_pins.c.metric == metric, _pins.c.pin == name)
+def _named(connection: sa.Connection, metric: str, name: str) -> Baseline | None:
+    if name != ACCEPTED:
+        return _pin(connection, metric, pin_in(name) or "").baseline
+    newest = connection.execute(_newest_first(metric).limit(1)).first()
+    return Acceptance.from_row(newest).baseline if newest else None
+
+
+def _pin(connection: sa.Connection, metric: str, name: str) -> Pin:
+    query = sa.select(_pins).where(_pins.c.metric == metric, _pins.c.pin == name)
+    row = connection.execute(query).first()
+    if row is None:
+        raise UnknownPin(f"The metric {metric} has no pin {shown(name)}.")
+    return Pin.from_row(row)
+
+
+def _needed(connection: sa.Connection, since: datetime) -> set[str]:
+    """The names of the kept files that are in use, and of those accepted since a time."""
+    newest = sa.select(sa.func.max(_acceptances.c.id)).group_by(_acceptances.c.metric)
+    lately = _acceptances.c.accepted_at > since
+    in_use = _jobs.c.baseline["kept"].as_string()
+    queries = (
+        sa.select(_acceptances.c.kept).where(lately | _acceptances.c.id.in_(newest)),
+        sa.select(_pins.c.kept),
+        sa.select(_jobs.c.kept).where(_jobs.c.kept.is_not(None)),
+        sa.select(in_use).where(_jobs.c.status.in_(UNFINISHED), in_use.is_not(None)),
+    )
+    return {name for query in queries for name in connection.execute(query).scalars()}
+
+
+def _require_kept(connection: sa.Connection, job: Job, kept: str) -> None:
+    """Check that the row of a job still names its kept file, so that no sweeper removed it."""
+    query = sa.select(_jobs.c.id).where(_jobs.c.id == job.id, _jobs.c.kept == kept)
+    if connection.execute(query).first() is None:
+        raise ResultGone("The job was removed. Start a new job.")

@@ -20,6 +20,7 @@ class Lock(enum.IntEnum):
     QUEUE = 2  # create the tables of the queue
     SUBMIT = 3  # count the waiting jobs, and add one
     ACCEPT = 4  # look at the last accepted file, and add one
+    KEEP = 5  # name a kept file, or list all that are named
 
 
 def lock(connection: sa.Connection, work: Lock) -> None:

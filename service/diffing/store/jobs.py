@@ -239,22 +239,6 @@ class Jobs:
         }
         return self._finish(job, end.accept, status=Status.SUCCEEDED, **values)
 
-    def note_baseline(self, job: Job, baseline: dict[str, Any] | None) -> None:
-        """Record the baseline that this attempt compares with, which then stays."""
-        self._change(held(_jobs, job).values(baseline=baseline))
-
-    def note_kept(self, job: Job, kept: str) -> None:
-        """Record the name of the new file among the kept ones, before it is kept."""
-        self._change(held(_jobs, job).values(kept=kept))
-
-    def keep_new(self, job: Job, kept: str) -> None:
-        """Record that the new file of a job that succeeded is kept."""
-        self._change(
-            sa.update(_jobs)
-            .where(_jobs.c.id == job.id, _jobs.c.status == Status.SUCCEEDED)
-            .values(kept=kept)
-        )
-
     def answers(self, question: str, owner: str | None) -> list[Job]:
         """The newest jobs of an owner that succeeded with a question, newest first."""
         return self._all(

@@ -2,19 +2,23 @@
 
 import logging
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 
-from diffing.core.baseline import ACCEPTED, against
+from diffing.core.baseline import ACCEPTED, Baseline, new_kept_name
 from diffing.core.catalogue import Metric
-from diffing.core.errors import DiffingError, Interrupted
+from diffing.core.errors import DatabaseUnavailable, DiffingError, Interrupted
+from diffing.core.input_file import InputFile
 from diffing.core.settings import Settings
-from diffing.core.spec import DiffSpec
-from diffing.files.kept import KeptFiles, require_one_disk
+from diffing.core.spec import DiffSpec, KeepSpec
+from diffing.files.inputs import Source
+from diffing.files.keeping import FOLDER, source_in
+from diffing.files.kept import KeptFiles
 from diffing.store.baselines import Baselines, How
 from diffing.store.job import Job
 from diffing.store.job_inputs import old_name
 from diffing.store.jobs import End, Jobs
 from diffing.worker.claim import Claim
+from diffing.worker.sharing import Move, Sharing
 
 _log = logging.getLogger(__name__)
 
@@ -26,39 +30,49 @@ class BaselineKeeper:
         settings: the folder of kept files.
         jobs: the jobs table.
         baselines: the tables of baselines.
+        sharing: has the credentials of a bucket.
         beat_seconds: time between two signs of life.
     """
 
     def __init__(
-        self, settings: Settings, jobs: Jobs, baselines: Baselines, beat_seconds: float
+        self,
+        settings: Settings,
+        jobs: Jobs,
+        baselines: Baselines,
+        sharing: Sharing,
+        beat_seconds: float,
     ) -> None:
         self._settings = settings
-        self._kept = KeptFiles(settings.kept_dir, settings.least_free)
+        self._sharing = sharing
+        self._files = KeptFiles(settings.kept_dir, settings.least_free)
         self._jobs = jobs
         self._baselines = baselines
         self._beat_seconds = beat_seconds
 
-    def compared(self, job: Job, metric: Metric, spec: DiffSpec) -> DiffSpec:
-        """The order for the diff of a job with a baseline as old.
+    def noted(self, job: Job, metric: Metric) -> Baseline | None:
+        """The baseline of a job, which stays as long as the job runs; None before the first one.
 
         Args:
             job: that this worker runs.
             metric: of the job.
-            spec: the order, with any old file.
 
         Raises:
-            Conflict: the service has no kept files.
             UnknownPin: the pin was removed.
             DatabaseUnavailable: a table cannot be used.
         """
-        require_one_disk(self._settings)
-        with self._kept.staying():
-            baseline = self._baselines.named(metric.id, old_name(job, metric))
-            self._jobs.note_baseline(job, asdict(baseline) if baseline else None)
-        old, comparison = self._kept.file_of(baseline), against(baseline, spec.comparison)
-        return replace(spec, old=old, comparison=comparison)
+        with self._files.staying():
+            return self._baselines.note(job, metric.id, old_name(job, metric))
 
-    def end_of(self, job: Job, metric: Metric | None, spec: DiffSpec, end: End) -> End:
+    def source_of(self, baseline: Baseline | None) -> Source:
+        """The file of a baseline; before the first one, a file that does not exist.
+
+        Raises:
+            MissingInput: the kept file was lost from this machine.
+        """
+        storage = self._settings.storage
+        return source_in(storage, baseline) if storage else self._files.file_of(baseline)
+
+    def end_of(self, job: Job, metric: Metric | None, spec: DiffSpec, end: End, move: Move) -> End:
         """Keep the new file of a job if it may be accepted, and say whether it is by itself.
 
         Args:
@@ -66,26 +80,44 @@ class BaselineKeeper:
             metric: of the job; None for a one-off diff.
             spec: of the diff.
             end: of the job, so far.
+            move: runs an order in a child process of the attempt.
 
         Raises:
             Interrupted: the job was taken away from this worker.
             DatabaseUnavailable: the jobs table cannot be used.
         """
         sha256 = end.summary["new"].get("sha256")
-        if metric is None or metric.old != ACCEPTED or sha256 is None or self._settings.storage:
+        if metric is None or metric.old != ACCEPTED or sha256 is None:
             return end
-        name = self._kept.name_of(spec.new.path, sha256)
-        with self._kept.staying():
-            self._jobs.note_kept(job, name)
         try:
-            self._kept.keep(spec.new, sha256, _Beats(Claim(self._jobs, job), self._beat_seconds))
-        except Interrupted:
+            name = self._keep(job, spec.new, sha256, move)
+        except (Interrupted, DatabaseUnavailable):
             raise
         except (DiffingError, OSError) as error:
             # the result is right; a request to accept the file tries again
             _log.error("job %d: its new file cannot be kept: %s", job.id, error)
             return end
         return end.keeping(name, _how(job, metric, spec, end))
+
+    def _keep(self, job: Job, new: InputFile, sha256: str, move: Move) -> str:
+        storage = self._settings.storage
+        if not storage:
+            with self._files.staying():
+                name = self._taken(job, self._files.name_of(new.path, sha256))
+            beats = _Beats(Claim(self._jobs, job), self._beat_seconds)
+            return self._files.keep(new, sha256, beats)
+        name = self._taken(job, new_kept_name(new.path.suffix.lower(), sha256))
+        folder = self._settings.scratch_dir(job.id, job.attempt) / FOLDER
+        folder.mkdir(exist_ok=True)
+        spec = KeepSpec(new, sha256, name, folder, storage, self._settings.least_free)
+        move(replace(spec, credentials=self._sharing.credentials))
+        return name
+
+    def _taken(self, job: Job, wanted: str) -> str:
+        """The name of a kept file, recorded before the file is kept: a sweeper leaves it."""
+        if name := self._baselines.take(job, wanted):
+            return name
+        raise Interrupted("The job was taken away from this worker.")
 
 
 def _how(job: Job, metric: Metric, spec: DiffSpec, end: End) -> How | None:

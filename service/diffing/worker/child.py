@@ -18,6 +18,7 @@ from diffing.core.spec import (
     DiffSpec,
     FetchSpec,
     JoinSpec,
+    KeepSpec,
     MadeSpec,
     PublishSpec,
     StopSpec,
@@ -33,6 +34,8 @@ from diffing.engine.spark import SparkSession, stop
 from diffing.engine.sql import SQL_DIR
 from diffing.files.credentials import give_credentials
 from diffing.files.fetch import Fetch
+from diffing.files.keeping import FOLDER as KEPT
+from diffing.files.keeping import pack
 from diffing.files.results import Outputs
 from diffing.sandbox import landlock
 from diffing.sandbox.limits import Limits
@@ -80,6 +83,8 @@ def _done(task: Task, line: Line) -> dict[str, Any]:
         return _brought(task.spec, task.limits.most_temp)
     if isinstance(task.spec, PublishSpec):
         return _published(task.spec, line.send)
+    if isinstance(task.spec, KeepSpec):
+        return _kept(task.spec, line.send)
     if isinstance(task.spec, JoinSpec):
         return _joined(task.spec)
     if isinstance(task.spec, StopSpec):
@@ -133,6 +138,17 @@ def _published(spec: PublishSpec, on_progress: Callable[[Progress], None]) -> di
     for count, path in enumerate(spec.files):
         on_progress(Progress("publishing", sum(sizes[:count]), sum(sizes)))
         bucket.put(path, path.name)
+    return {}
+
+
+def _kept(spec: KeepSpec, on_progress: Callable[[Progress], None]) -> dict[str, Any]:
+    from diffing.files.bucket import Bucket
+
+    give_credentials(spec.credentials)
+    bucket, name = Bucket(spec.storage), f"{KEPT}/{spec.name}"
+    on_progress(Progress("keeping the new file"))
+    if not bucket.exists(name):
+        bucket.put_once(pack(spec.file, spec.sha256, spec.folder, spec.least_free), name)
     return {}
 
 

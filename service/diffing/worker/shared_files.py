@@ -2,11 +2,14 @@
 
 import time
 from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 
+from diffing.core.baseline import content_of
 from diffing.core.remote_file import RemoteFolder
 from diffing.files import uploads
 from diffing.files.bucket import Bucket
+from diffing.files.keeping import FOLDER
 from diffing.files.results import ANSWERS_KEPT_SECONDS, MOST_ANSWERS, Outputs
 from diffing.store.job import Job, Status
 from diffing.store.jobs import Jobs
@@ -19,20 +22,28 @@ _AT_ONCE = 1000
 
 
 class SharedFiles:
-    """Cleans the results and uploads in the storage.
+    """Cleans the results, uploads and kept files in the storage.
 
     Args:
         folder: the storage.
         jobs: the jobs table.
+        needed_kept: gives the names of the kept files that must stay.
         retention: seconds for which ended jobs are kept.
 
     Raises:
         BadSetting: a package is not installed.
     """
 
-    def __init__(self, folder: RemoteFolder, jobs: Jobs, retention: float) -> None:
+    def __init__(
+        self,
+        folder: RemoteFolder,
+        jobs: Jobs,
+        needed_kept: Callable[[], Collection[str]],
+        retention: float,
+    ) -> None:
         self.bucket = Bucket(folder, hasty=True)
         self._jobs = jobs
+        self._needed_kept = needed_kept
         self._apart = min(_SECONDS_APART, retention / 4)
         self._due = 0.0
 
@@ -58,9 +69,10 @@ class SharedFiles:
         if time.monotonic() < self._due:
             return
         # first the files, then the table: an attempt that is over by then cannot start again
-        results, sent = self.bucket.names("results"), self.bucket.names("uploads")
+        results, sent, kept = (self.bucket.names(name) for name in ("results", "uploads", FOLDER))
         self._remove([f"results/{name}" for name in self._dead(results)])
         self._remove([f"uploads/{name}" for name in self._orphans(sent)])
+        self._remove([f"{FOLDER}/{name}" for name in self._unused(kept)])
         self._due = time.monotonic() + self._apart
 
     def _dead(self, results: dict[str, datetime]) -> list[str]:
@@ -85,6 +97,16 @@ class SharedFiles:
         old = [name for name, when in sent.items() if _age(when) > _ORPHANS_KEPT_SECONDS]
         of_jobs = self._jobs.uploads({name.partition("/")[0] for name in old})
         return [name for name in old if name.partition("/")[0] not in of_jobs]
+
+    def _unused(self, kept: Iterable[str]) -> list[str]:
+        """The kept files that nothing needs.
+
+        A host may stop between this look and the removal, for longer than any lock or age would
+        bear. Still nothing is lost: a file is named in the database before it is there, and a name
+        that is not in use is never used again. The same content then gets a new name.
+        """
+        needed = self._needed_kept()
+        return [name for name in kept if content_of(name) and name not in needed]
 
     def _remove(self, names: list[str]) -> None:
         for start in range(0, len(names), _AT_ONCE):

@@ -24,6 +24,7 @@ from diffing.core.spec import (
     DiffSpec,
     FetchSpec,
     JoinSpec,
+    KeepSpec,
     PublishSpec,
     StopSpec,
 )
@@ -43,6 +44,7 @@ _FASTER = {
     FetchSpec.word: "fetch smaller files",
     DiffSpec.word: "compare smaller files",
     PublishSpec.word: "compare smaller files",
+    KeepSpec.word: "compare smaller files",
     JoinSpec.word: "give the cluster more cores",
     StopSpec.word: "start the cluster again",
     ConversionSpec.word: "fetch the result as CSV",

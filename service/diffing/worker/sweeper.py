@@ -51,11 +51,13 @@ class Sweeper:
         self._settings = settings
         self._jobs = jobs
         self._history = history
-        self._baselines = baselines
         self._leave_cluster = leave_cluster
         self._kept = KeptFiles(settings.kept_dir)
         shared = settings.storage
-        self._shared = SharedFiles(shared, jobs, settings.retention) if shared else None
+        self._needed = partial(baselines.needed, settings.history_retention)
+        self._shared = (
+            SharedFiles(shared, jobs, self._needed, settings.retention) if shared else None
+        )
 
     def connect(self) -> None:
         """Read the credentials of the storage, which are not in the environment later.
@@ -82,7 +84,7 @@ class Sweeper:
         self._remove_dead([*self._files(self._settings.results_dir, "*")])
         self._remove_dead([*self._files(self._settings.tmp_dir, "*")])
         uploads.remove_orphans(self._settings.uploads_dir, self._jobs.uploads)
-        self._kept.remove_all_but(partial(self._baselines.needed, self._settings.history_retention))
+        self._kept.remove_all_but(self._needed)
         if self._shared:
             self._shared.sweep()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from diffing.core import logs, tracing
+from diffing.core.baseline import against
 from diffing.core.catalogue import Catalogue, Metric
 from diffing.core.comparison import Comparison
 from diffing.core.errors import (
@@ -101,7 +102,9 @@ class Worker:
         self._sweeper = Sweeper(
             settings, self._jobs, History(engine, now), baselines, self._clusters.leave
         )
-        self._baselines = BaselineKeeper(settings, self._jobs, baselines, beat_seconds)
+        self._baselines = BaselineKeeper(
+            settings, self._jobs, baselines, self._sharing, beat_seconds
+        )
         self._answers = Answers(self._jobs)
         self._hashes = HashCache(settings.hashes_dir, bytes_in(settings.hashes_limit))
         self._reaper = Reaper(settings, self._jobs, self._queue, self._sweeper)
@@ -204,7 +207,11 @@ class Worker:
             listener=Listener(stages),
             since=time.monotonic(),
         )
-        place = self._sharing.place(self._scratch(job), lambda spec: run(self._task(job, spec)))
+
+        def move(spec: StorageSpec) -> dict[str, Any]:
+            return run(self._task(job, spec))
+
+        place = self._sharing.place(self._scratch(job), move)
         spec = self._spec(job, metric, run)
         run_diff = run
         if metric and metric.engine == "spark":
@@ -225,7 +232,7 @@ class Worker:
             else:  # its files were removed meanwhile
                 found = self._diffed(job, spec, run_diff)
         place.publish(Outputs.of_attempt(place.folder, job.id, job.attempt).paths)
-        end = self._baselines.end_of(job, metric, spec, end or End(found, question))
+        end = self._baselines.end_of(job, metric, spec, end or End(found, question), move)
         return partial(self._succeed, job, end)
 
     def _diffed(self, job: Job, spec: DiffSpec, run: _Run) -> dict[str, Any]:
@@ -286,22 +293,29 @@ class Worker:
             _log.warning("job %d: its temporary files stay until the next sweep: %s", job.id, error)
 
     def _spec(self, job: Job, metric: Metric | None, run: _Run) -> DiffSpec:
-        comparison = self._comparison(job, metric)
+        comparison, baseline = self._comparison(job, metric), None
+        is_against_baseline = metric is not None and has_baseline(job, metric)
+        if metric and is_against_baseline:
+            baseline = self._baselines.noted(job, metric)
+            comparison = against(baseline, comparison)
         may_be_missing = comparison.old_may_be_missing
-        sources: dict[str, Source] = {}
-        if not has_baseline(job, metric):
-            old = old_file(self._settings, job, metric, may_be_missing=may_be_missing)
-            sources["old"] = old
-        sources["new"] = new_file(self._settings, job, metric)
-        files = self._here(job, sources, run, may_be_missing=may_be_missing)
-        new = files["new"]
-        fingerprint = metric is not None and metric.fingerprint
-        spec = DiffSpec(
-            files.get("old", new), new, comparison, job.metric, fingerprint, sha256=True
+        old = (
+            self._baselines.source_of(baseline)
+            if is_against_baseline
+            else old_file(self._settings, job, metric, may_be_missing=may_be_missing)
         )
-        if metric and has_baseline(job, metric):
-            return self._baselines.compared(job, metric, spec)
-        return spec
+        sources = {"old": old, "new": new_file(self._settings, job, metric)}
+        files = self._here(job, sources, run, may_be_missing=may_be_missing)
+        if baseline:
+            files["old"] = replace(files["old"], name=baseline.name, sha256=baseline.sha256)
+        return DiffSpec(
+            files["old"],
+            files["new"],
+            comparison,
+            job.metric,
+            fingerprint=metric is not None and metric.fingerprint,
+            sha256=True,
+        )
 
     def _here(
         self, job: Job, sources: Mapping[str, Source], run: _Run, *, may_be_missing: bool
@@ -314,7 +328,10 @@ class Worker:
             folder.mkdir(parents=True, exist_ok=True)
             spec = FetchSpec(remote, folder, may_be_missing, self._sharing.credentials)
             copies = run(self._task(job, spec))
-            found |= {side: InputFile(folder / copy, name) for side, (copy, name) in copies.items()}
+            found |= {
+                side: InputFile(folder / copy, name, is_fetched=True)
+                for side, (copy, name) in copies.items()
+            }
         return found
 
     def _task(self, job: Job, spec: FetchSpec | DiffSpec | StorageSpec) -> Task:
