@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import duckdb
 import httpx2
@@ -19,9 +21,11 @@ from diffing.core.errors import BadSetting
 from diffing.core.remote_file import RemoteFolder
 from diffing.core.settings import load_settings
 from diffing.files.bucket import Bucket as SharedBucket
+from diffing.files.ownership import require_ours
+from diffing.store.secret import service_id
 from diffing.worker import shared_files
 from diffing.worker.shared_files import SharedFiles
-from tests.backends import OneForAll, backend_of
+from tests.backends import Backend, OneForAll, backend_of
 from tests.bucket import NAME, Bucket
 from tests.conftest import one_in
 from tests.servers import Urls
@@ -121,7 +125,9 @@ def cleaner(host: Service, needed_kept: Callable[[], Collection[str]] = tuple) -
     """What cleans the bucket of a host."""
     storage = host.settings.storage
     assert storage
-    return SharedFiles(storage, host.jobs(), needed_kept, retention=60)
+    found = SharedFiles(storage, host.jobs(), needed_kept, retention=60)
+    found.connect(service_id(host.database()))
+    return found
 
 
 def files_in(folder: Path) -> list[str]:
@@ -275,6 +281,82 @@ class TestHosts:
         (folder / lost).rmdir()
 
 
+@dataclass(frozen=True)
+class Another(OneForAll):
+    """A service with tables of its own, and the folder of others in the bucket."""
+
+    def settings_of(self, folder: Path) -> dict[str, Any]:
+        """The settings of its only host."""
+        return Backend.settings_of(self, folder) | {"storage_url": self.storage}
+
+
+def another(of: OneForAll) -> Another:
+    return Another("redis", of.database, of.queue, storage=of.storage)
+
+
+class TestTwoServicesOnOneFolder:
+    @pytest.mark.parametrize("command", one_in(3, ["api", "worker", "serve"]))
+    def test_the_second_is_refused(
+        self, bucket: Bucket, servers: Urls, tmp_path: Path, command: str
+    ) -> None:
+        shared = backend(servers)
+        with Service(tmp_path / "one", shared) as one:
+            one.api()
+            with Service(tmp_path / "other", another(shared)) as other:
+                program = other.start(command, port=0)
+
+                assert 2 == program.ended()
+                said = next(line for line in program.lines() if "DIFFING_STORAGE_URL" in line)
+                assert "the folder belongs to a service with another database" in said
+                assert "remove diffing.json, and start again" in said
+            assert [f"{prefix_of(shared)}/diffing.json"] == bucket.keys(prefix_of(shared))
+
+    @pytest.mark.usefixtures("bucket")
+    def test_the_first_of_some_that_start_at_once_gets_it(self) -> None:
+        store = SharedBucket(RemoteFolder(f"s3://{NAME}/at-once"), hasty=True)
+        started = Barrier(4)
+
+        def at_once(service: str) -> bool:
+            started.wait(PATIENCE_SECONDS)
+            return gets_it(store, service)
+
+        with ThreadPoolExecutor(4) as threads:
+            got_it = [*threads.map(at_once, "abcd")]
+        assert 1 == sum(got_it)
+        assert got_it == [gets_it(store, service) for service in "abcd"]
+
+    def test_a_new_database_gets_it_by_hand_and_the_old_one_then_removes_nothing(
+        self, bucket: Bucket, servers: Urls, tmp_path: Path
+    ) -> None:
+        shared = backend(servers)
+        lost = f"{prefix_of(shared)}/results/987654.1.csv"
+        with (
+            Service(tmp_path / "one", shared) as one,
+            Service(tmp_path / "new", another(shared)) as new,
+        ):
+            worker = one.worker(retention=1)
+            store = cleaner(one).bucket
+            worker.signal_all(signal.SIGSTOP)
+            store.remove(["diffing.json"])
+            new.api()
+            bucket.put(lost, "of the new service")
+            worker.signal_all(signal.SIGCONT)
+
+            worker.saw("nothing is removed from the storage: DIFFING_STORAGE_URL")
+            assert [lost] == bucket.keys(lost)
+            assert 2 == one.start("worker").ended()
+            new.worker(retention=1)
+            wait_until(lambda: not bucket.keys(lost), "its own service does not remove it")
+
+
+def gets_it(store: SharedBucket, service: str) -> bool:
+    try:
+        require_ours(store, service)
+    except BadSetting:
+        return False
+    return True
+
+
 @contextmanager
 def publishing(bucket: Bucket, api: Client) -> Iterator[int]:
     """A block in which a worker publishes the results of a job, which has this id."""
@@ -299,7 +381,8 @@ def test_a_worker_that_dies_while_it_publishes_leaves_the_job_to_another(
         assert RESULT == api.result_of(job_id)
 
         two.worker(retention=1)
-        wait_until(lambda: not bucket.keys(prefix_of(shared)), "files stay in the bucket")
+        mark = f"{prefix_of(shared)}/diffing.json"
+        wait_until(lambda: [mark] == bucket.keys(prefix_of(shared)), "files stay in the bucket")
         assert 410 == two.api().get(f"/api/diffing/job/{job_id}").status_code
 
 

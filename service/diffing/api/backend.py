@@ -24,6 +24,7 @@ from diffing.store.history import History
 from diffing.store.job import Job
 from diffing.store.jobs import Jobs
 from diffing.store.queue import CONVERSIONS, JobQueue
+from diffing.store.secret import service_id
 from diffing.store.sessions import Sessions
 from diffing.store.statistics import Statistics
 
@@ -87,12 +88,15 @@ class Backend:
         """Open the databases and the storage of these settings.
 
         Raises:
-            BadSetting, DatabaseUnavailable, DiskUnavailable: one of them cannot be used.
+            BadSetting, DatabaseUnavailable, DiskUnavailable, StorageUnavailable: one of them cannot
+                be used.
         """
         storage, engine = storage_of(settings), open_database(settings)
         stored = Stored(storage)
         jobs, conversions = Jobs(engine), Conversions(engine)
-        if settings.storage:  # this host may have no worker, which would do it
+        if settings.storage:
+            storage.require_ours(service_id(engine))
+            # this host may have no worker, which would do it
             remove_orphans(settings.uploads_dir, jobs.uploads)
             storage.remove_copies(settings.uploads_dir)
         stopping, slots = asyncio.Event(), asyncio.Semaphore(MOST_WAITING)

@@ -70,6 +70,17 @@ class Storage(Protocol):
             folder: of uploads on this machine.
         """
 
+    def require_ours(self, service: str) -> None:
+        """Check that the storage belongs to a service.
+
+        Args:
+            service: id of the service.
+
+        Raises:
+            BadSetting: it belongs to another one.
+            StorageUnavailable: it does not answer.
+        """
+
     def look(self) -> str:
         """The state of the storage, for an operator.
 
@@ -95,6 +106,9 @@ class DataFolder:
             yield
 
     def remove_copies(self, folder: Path) -> None:  # noqa: D102 - see Storage
+        pass
+
+    def require_ours(self, service: str) -> None:  # noqa: D102 - see Storage
         pass
 
     def look(self) -> str:  # noqa: D102 - see Storage
@@ -151,6 +165,12 @@ class SharedFolder:
     def remove_copies(self, folder: Path) -> None:  # noqa: D102 - see Storage
         with suppress(StorageUnavailable):  # they cost disk space until the next start
             uploads.remove_copies(folder, self._has)
+
+    def require_ours(self, service: str) -> None:  # noqa: D102 - see Storage
+        # imported here: few services have a bucket
+        from diffing.files import ownership
+
+        ownership.require_ours(self._bucket, service)
 
     def _has(self, upload: str) -> bool:
         return all(self._bucket.exists(uploads.key_of(upload, side)) for side in SIDES)

@@ -1,5 +1,6 @@
 """Secrets that all hosts of a service share, from their database."""
 
+import hashlib
 import secrets
 
 import sqlalchemy as sa
@@ -25,3 +26,16 @@ def secret_of(engine: sa.Engine, name: str) -> str:
         query = sa.select(_secrets.c.value).where(_secrets.c.name == name)
         secret: str = connection.execute(query).scalar_one()
     return secret
+
+
+def service_id(engine: sa.Engine) -> str:
+    """The id of a service: the same on all its hosts, and after a restored backup.
+
+    Args:
+        engine: of the database, from `database`.
+
+    Raises:
+        DatabaseUnavailable: as from `secret_of`.
+    """
+    secret = secret_of(engine, "storage")
+    return hashlib.sha256(f"service {secret}".encode()).hexdigest()[:32]

@@ -1,5 +1,6 @@
 """Removes unneeded files from the storage that hosts share, by the rules of the data folder."""
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
@@ -10,6 +11,7 @@ from diffing.core.remote_file import RemoteFolder
 from diffing.files import uploads
 from diffing.files.bucket import Bucket
 from diffing.files.keeping import FOLDER
+from diffing.files.ownership import require_ours
 from diffing.files.results import ANSWERS_KEPT_SECONDS, MOST_ANSWERS, Outputs
 from diffing.store.job import Job, Status
 from diffing.store.jobs import Jobs
@@ -44,15 +46,33 @@ class SharedFiles:
         self.bucket = Bucket(folder, hasty=True)
         self._jobs = jobs
         self._needed_kept = needed_kept
+        self._service = ""
         self._apart = min(_SECONDS_APART, retention / 4)
-        self._due = 0.0
+        self._due = self._looked_at = -math.inf
+
+    def connect(self, service: str) -> None:
+        """Read the credentials of the environment, and check to whom the folder belongs.
+
+        Args:
+            service: id of this service.
+
+        Raises:
+            BadSetting: it belongs to another service.
+            StorageUnavailable: the storage does not answer.
+        """
+        self.bucket.connect()
+        self._service = service
+        self._require_ours()
 
     def remove_of(self, job: Job) -> None:
         """Remove the files of an ended job.
 
         Raises:
+            BadSetting: as from `connect`.
             StorageUnavailable: the storage does not answer.
         """
+        if time.monotonic() > self._looked_at + self._apart:
+            self._require_ours()
         results = self.bucket.names("results", f"{job.id}.")
         keys = [f"results/{name}" for name in results]
         if job.upload:
@@ -63,17 +83,23 @@ class SharedFiles:
         """Remove all unneeded files, if the last time is long ago.
 
         Raises:
+            BadSetting: as from `connect`.
             StorageUnavailable: the storage does not answer.
             DatabaseUnavailable: the jobs table cannot be read.
         """
         if time.monotonic() < self._due:
             return
+        self._require_ours()
         # first the files, then the table: an attempt that is over by then cannot start again
         results, sent, kept = (self.bucket.names(name) for name in ("results", "uploads", FOLDER))
         self._remove([f"results/{name}" for name in self._dead(results)])
         self._remove([f"uploads/{name}" for name in self._orphans(sent)])
         self._remove([f"{FOLDER}/{name}" for name in self._unused(kept)])
         self._due = time.monotonic() + self._apart
+
+    def _require_ours(self) -> None:
+        require_ours(self.bucket, self._service)
+        self._looked_at = time.monotonic()
 
     def _dead(self, results: dict[str, datetime]) -> list[str]:
         """The results that no job needs, and too many or old answers to questions for rows."""

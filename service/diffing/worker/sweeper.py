@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from diffing.core.errors import StorageUnavailable
+from diffing.core.errors import BadSetting, StorageUnavailable
 from diffing.core.settings import Settings
 from diffing.files import uploads
 from diffing.files.kept import KeptFiles
@@ -59,14 +59,18 @@ class Sweeper:
             SharedFiles(shared, jobs, self._needed, settings.retention) if shared else None
         )
 
-    def connect(self) -> None:
+    def connect(self, service: str) -> None:
         """Read the credentials of the storage, which are not in the environment later.
 
+        Args:
+            service: id of this service, to which the storage must belong.
+
         Raises:
-            StorageUnavailable: they cannot be read.
+            BadSetting: the storage belongs to another service.
+            StorageUnavailable: it does not answer.
         """
         if self._shared:
-            self._shared.bucket.connect()
+            self._shared.connect(service)
 
     def sweep(self) -> None:
         """Remove all unneeded files.
@@ -80,13 +84,19 @@ class Sweeper:
             self._forget_old_jobs()
         except StorageUnavailable as error:
             _log.warning("old jobs stay until the storage answers: %s", error)
+        except BadSetting as error:
+            _log.error("nothing is removed: %s", error)
+            return
         self._history.forget_ended_before(self._settings.history_retention)
         self._remove_dead([*self._files(self._settings.results_dir, "*")])
         self._remove_dead([*self._files(self._settings.tmp_dir, "*")])
         uploads.remove_orphans(self._settings.uploads_dir, self._jobs.uploads)
         self._kept.remove_all_but(self._needed)
         if self._shared:
-            self._shared.sweep()
+            try:
+                self._shared.sweep()
+            except BadSetting as error:
+                _log.error("nothing is removed from the storage: %s", error)
 
     def tidy(self, row: Claimed) -> None:
         """Remove the unneeded files of an ended attempt.

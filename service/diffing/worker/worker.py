@@ -45,6 +45,7 @@ from diffing.store.job import Job
 from diffing.store.job_inputs import has_baseline, new_file, old_file
 from diffing.store.jobs import End, Jobs
 from diffing.store.queue import JobQueue
+from diffing.store.secret import service_id
 from diffing.store.workers import Presence
 from diffing.worker.answers import Answers
 from diffing.worker.baselines import BaselineKeeper
@@ -90,6 +91,7 @@ class Worker:
         self._settings = settings
         self._catalogue = catalogue
         engine = open_database(settings)
+        self._service = service_id(engine) if settings.storage else ""
         self._jobs = Jobs(engine, now)
         self._presence = Presence(engine, settings.workers, settings.stale_after)
         self._queue = JobQueue(settings, engine, run=self.process)
@@ -118,7 +120,7 @@ class Worker:
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT. Jobs that outlast the grace are queued again."""
-        self._sweeper.connect()
+        self._sweeper.connect(self._service)
         # a diff parses files of others, so its process must not inherit them
         self._sharing.take_credentials()
         self._clusters.credentials = self._sharing.credentials
