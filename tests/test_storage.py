@@ -1,5 +1,6 @@
 """Hosts that share nothing but a database and a bucket."""
 
+import errno
 import gzip
 import io
 import signal
@@ -17,7 +18,7 @@ import duckdb
 import httpx2
 import pytest
 
-from diffing.core.errors import BadSetting
+from diffing.core.errors import BadSetting, StorageUnavailable
 from diffing.core.remote_file import RemoteFolder
 from diffing.core.settings import load_settings
 from diffing.files.bucket import Bucket as SharedBucket
@@ -451,6 +452,31 @@ def test_a_large_file_is_published_in_pieces_and_is_the_same(
     assert [40_000_000] == sizes
     assert large.read_bytes() == (tmp_path / "copy").read_bytes()
     assert any(b"partNumber=3" in request for request in bucket.gate.requests)
+
+
+# SeaweedFS and AWS say in other words than moto that the object exists
+@pytest.mark.parametrize("said", [errno.EINVAL, errno.EIO, errno.ENOSYS])
+def test_a_store_may_refuse_a_condition_in_its_own_words(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, said: int
+) -> None:
+    store = SharedBucket(RemoteFolder(f"s3://{NAME}/words-{said}"), hasty=True)
+    bucket.put(f"words-{said}/first", "first")
+    write = store._files.pipe_file
+
+    def refusing(url: str, content: bytes, mode: str = "overwrite") -> None:
+        if mode == "create":
+            raise OSError(said, "refused")
+        write(url, content)
+
+    monkeypatch.setattr(store._files, "pipe_file", refusing)
+    store.create("first", b"second")
+    assert b"first" == store.read("first")
+    if said == errno.ENOSYS:
+        store.create("other", b"of a store without conditions")
+        assert b"of a store without conditions" == store.read("other")
+    else:
+        with pytest.raises(StorageUnavailable):
+            store.create("other", b"")
 
 
 @pytest.mark.parametrize("command", one_in(3, ["api", "worker", "serve"]))

@@ -139,7 +139,7 @@ class Bucket:
         """
         if not self.exists(name):
             with self._arriving(path, name) as write:
-                self._once(write)
+                self._once(name, write)
 
     def read(self, name: str) -> bytes | None:
         """A small object; None if it does not exist.
@@ -160,7 +160,7 @@ class Bucket:
             StorageUnavailable: as from `exists`.
         """
         with in_our_words(_explained):
-            self._once(partial(self._files.pipe_file, self._url(name), content))
+            self._once(name, partial(self._files.pipe_file, self._url(name), content))
 
     @contextmanager
     def _arriving(self, path: Path, name: str) -> Iterator[Callable[..., object]]:
@@ -176,16 +176,17 @@ class Bucket:
                 f"{there:,} of {size:,} bytes arrived in the storage. Did a file change?"
             )
 
-    def _once(self, write: Callable[..., object]) -> None:
+    def _once(self, name: str, write: Callable[..., object]) -> None:
         """Write on the condition that the object does not exist, where the store knows that."""
         if self.folder.scheme not in _CONDITIONAL:
             write()
             return
         try:
             write(mode="create")
-        except FileExistsError:
-            return
         except OSError as error:
+            # another one was faster: each store says so in its own way
+            if self._files.exists(self._url(name)):
+                return
             if error.errno != errno.ENOSYS:
                 raise
             write()
