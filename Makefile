@@ -131,11 +131,18 @@ bench: install ## measure time and memory beside other tools (ROWS="200000 10000
 up: ## build the image and start the API and a worker with compose
 	docker compose up --build --detach --wait
 
+# compose reads .env by itself
+POSTGRES_PASSWORD ?= $(shell sed -n 's/^POSTGRES_PASSWORD=//p' .env 2>/dev/null)
 .PHONY: cluster
 cluster: export COMPOSE_PROFILES := cluster
-cluster: export DIFFING_DATABASE_URL ?= postgresql+psycopg://diffing:$(or $(POSTGRES_PASSWORD),diffing)@postgres/diffing
+cluster: export POSTGRES_PASSWORD := $(POSTGRES_PASSWORD)
+cluster: export DIFFING_DATABASE_URL ?= postgresql+psycopg://diffing:$(POSTGRES_PASSWORD)@postgres/diffing
 cluster: export DIFFING_QUEUE_URL ?= redis://redis
-cluster: up ## the same with PostgreSQL, Redis and two workers
+cluster: password up ## the same with PostgreSQL, Redis and two workers (POSTGRES_PASSWORD, also from .env)
+
+.PHONY: password
+password:
+	@test -n "$(POSTGRES_PASSWORD)" || { echo "Set POSTGRES_PASSWORD to letters and digits, in the environment or in .env."; exit 1; }
 
 .PHONY: down
 down: ## stop them; the data volume stays

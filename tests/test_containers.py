@@ -11,14 +11,17 @@ import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from typer.main import get_group
 
 from diffing import __version__
+from diffing.cli.main import app
 from diffing.core.cgroups import memory_limit
 from diffing.core.settings import Settings, load_settings
-from diffing.core.sizes import memory_is_limited, memory_of_machine
+from diffing.core.sizes import bytes_in, memory_is_limited, memory_of_machine
 from tests import command_line
 from tests.conftest import ROOT, one_in
 from tests.service_under_test import PATIENCE_SECONDS, Program, Service
@@ -465,6 +468,7 @@ def test_a_catalogue_that_is_named_is_used_before_that_of_the_data_folder(
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 SERVICES = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]
+OURS = ("api", "worker", "worker-2")
 
 
 def test_the_image_is_labelled_with_the_release() -> None:
@@ -507,3 +511,71 @@ def test_no_service_of_compose_goes_without_a_health_check() -> None:
     # Compose waits for the others before it starts ours
     others = [name for name, service in SERVICES.items() if "healthcheck" in service]
     assert [[*others]] * 3 == [[*service["depends_on"]] for service in ours]
+
+
+def test_each_setting_of_compose_exists_and_each_command_is_one_of_ours() -> None:
+    commands = {*get_group(app).commands}
+    for name in OURS:
+        service = SERVICES[name]
+        assert {*service["command"]} <= commands
+        for variable in service["environment"]:
+            assert variable.removeprefix("DIFFING_").lower() in Settings.model_fields
+
+
+def test_the_values_of_compose_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in OURS:
+        for variable, value in SERVICES[name]["environment"].items():
+            monkeypatch.setenv(variable, re.sub(r"\$\{\w+:-(.*)\}", r"\1", str(value)))
+        settings = load_settings()
+
+        assert 1 == settings.workers
+        assert settings.database_url is settings.queue_url is None
+    assert 2 * 1e9 > bytes_in(settings.memory_share)
+
+
+@pytest.mark.parametrize("name", ["postgres", "redis", "bucket"])
+def test_a_server_of_compose_is_of_one_version_and_has_a_health_check(name: str) -> None:
+    server = SERVICES[name]
+
+    assert re.fullmatch(r"[a-z/]+:\d+\.\d+", server["image"])
+    assert server["healthcheck"]["test"][0] == "CMD"
+    assert "ports" not in server
+    assert {"condition": "service_healthy", "required": False} == SERVICES["api"]["depends_on"][
+        name
+    ]
+
+
+def test_no_secret_of_compose_is_in_the_open() -> None:
+    secrets = {
+        variable: value
+        for service in SERVICES.values()
+        for variable, value in service.get("environment", {}).items()
+        if re.search("PASSWORD|SECRET|ACCESS_KEY|TOKEN|_URL", variable)
+    }
+
+    assert {"POSTGRES_PASSWORD", "AWS_SECRET_ACCESS_KEY", "DIFFING_DATABASE_URL"} <= {*secrets}
+    assert {name: f"${{{name}:-}}" for name in secrets} == secrets
+
+
+def test_a_cluster_without_a_password_is_refused(tmp_path: Path) -> None:
+    make = ["make", "--no-print-directory", "-f", str(ROOT / "Makefile"), "password"]
+    without = {k: v for k, v in os.environ.items() if k != "POSTGRES_PASSWORD"}
+
+    def status(environment: dict[str, str]) -> int:
+        return subprocess.run(
+            make, cwd=tmp_path, env=without | environment, stdout=subprocess.DEVNULL
+        ).returncode
+
+    assert 2 == status({})
+    assert 0 == status({"POSTGRES_PASSWORD": "p4ss"})
+    (tmp_path / ".env").write_text("POSTGRES_PASSWORD=p4ss\n")
+    assert 0 == status({})
+
+
+@pytest.mark.parametrize(("service", "url"), [("postgres", "DATABASE"), ("redis", "QUEUE")])
+def test_make_cluster_names_the_servers_of_compose(service: str, url: str) -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    [found] = re.findall(rf"^cluster: export DIFFING_{url}_URL \?= (\S+)", text, re.MULTILINE)
+
+    assert service == urlsplit(found.replace("$(POSTGRES_PASSWORD)", "p4ss")).hostname
+    assert service in SERVICES
