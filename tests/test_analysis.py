@@ -677,7 +677,7 @@ def files(draw: st.DrawFn, *, repeated: bool) -> str:
     by=st.sampled_from([(), ("key",), ("key 2", "key")]),
 )
 @settings(
-    max_examples=examples(150),
+    max_examples=examples(60),
     deadline=None,
     phases=[Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow],
@@ -695,7 +695,7 @@ def test_any_pair_gives_what_the_reference_gives(pair: Pair, by: tuple[str, ...]
         lambda pair: Pair(pair.old, pair.new, ("key", "key 2"), ("value", "value 2"))
     )
 )
-@settings(max_examples=examples(60), deadline=None, phases=[Phase.generate, Phase.shrink])
+@settings(max_examples=examples(30), deadline=None, phases=[Phase.generate, Phase.shrink])
 def test_any_pair_with_repeated_keys_adds_up(pair: Pair) -> None:
     with TemporaryDirectory() as folder:
         document = analysed(pair, ("key",), Path(folder))

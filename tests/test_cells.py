@@ -134,7 +134,7 @@ def test_a_lost_or_other_detail_is_refused(tmp_path: Path) -> None:
     )
 )
 @settings(
-    max_examples=examples(50),
+    max_examples=examples(20),
     deadline=None,
     phases=[Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow],

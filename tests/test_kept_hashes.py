@@ -109,7 +109,7 @@ def test_the_next_night_reads_no_old_file_for_its_hashes(tmp_path: Path, passes:
 
 
 @settings(
-    max_examples=examples(60),
+    max_examples=examples(30),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -131,7 +131,7 @@ def test_any_nights_give_the_same_with_and_without_kept_hashes(
 
 
 @given(versions=nights(2))
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_the_hashes_kept_of_new_are_those_that_a_pass_over_it_finds(
     tmp_path_factory: pytest.TempPathFactory, versions: Sequence[str]
 ) -> None:

@@ -362,7 +362,7 @@ def total(amount: Fraction) -> float | None:
     rel_tol=st.sampled_from([None, 0.0, 0.1]),
     period=st.booleans(),
 )
-@settings(max_examples=examples(40), deadline=None, phases=[Phase.generate, Phase.shrink])
+@settings(max_examples=examples(20), deadline=None, phases=[Phase.generate, Phase.shrink])
 def test_any_pair_has_the_totals_of_the_reference(
     old: str, new: str, by: tuple[str, ...], rel_tol: float | None, period: bool
 ) -> None:
@@ -409,7 +409,7 @@ def assert_periods_add_up(document: dict[str, Any]) -> None:
 
 
 @given(texts=st.lists(FIELDS, min_size=2, max_size=20))
-@settings(max_examples=examples(25), deadline=None, phases=[Phase.generate, Phase.shrink])
+@settings(max_examples=examples(20), deadline=None, phases=[Phase.generate, Phase.shrink])
 def test_the_steps_of_one_column_always_close(texts: list[str]) -> None:
     middle = len(texts) // 2
     old, new = (
