@@ -14,7 +14,7 @@ from diffing.core.input_file import InputFile
 from diffing.core.spec import DiffSpec
 from diffing.engine import kept_hashes
 from diffing.engine.diff import Diff
-from diffing.engine.key_hashes import Reading, Shape
+from diffing.engine.key_hashes import Means, Reading, Shape, Source
 from diffing.files.hash_cache import OF_NEW, HashCache
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
@@ -79,7 +79,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     begin = Reading.begin
 
     def beginning(self: Reading, most_rows: int) -> None:
-        read.append(self._path.name)
+        read.append(self.source.path.name)
         begin(self, most_rows)
 
     monkeypatch.setattr(Reading, "begin", beginning)
@@ -141,9 +141,8 @@ def test_the_hashes_kept_of_new_are_those_that_a_pass_over_it_finds(
 
     for path in by_night.kept:
         kept = kept_hashes.read(path, shape, 10**6)
-        with Reading(
-            by_night.folder / "new.csv", shape, REDUCING.blocks, 1, lambda: None
-        ) as reading:
+        source = Source(by_night.folder / "new.csv", shape, REDUCING.blocks)
+        with Reading(source, Means(1, lambda: None)) as reading:
             reading.begin(10**6)
             found = reading.hashes()
         assert found.hashes.tolist() == kept.hashes.tolist()

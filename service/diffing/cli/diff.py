@@ -212,10 +212,11 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
         if exit_code == "verdict" and not spec.comparison.expect:
             raise BadArgument("Give --expect with --exit-code verdict, or a metric with rules.")
         require_apart(spec.inputs, wanted.paths)
-        with progress("starting", quiet=quiet) as show:
-            limits = Limits.of(settings, folder).beside(taking.fetched_bytes)
-            with _cluster(engine or (entry.engine if entry else None), settings, folder) as cluster:
-                work = Diff(spec, limits, cluster=cluster)
+        limits = Limits.of(settings, folder).beside(taking.fetched_bytes)
+        with _cluster(engine or (entry.engine if entry else None), settings, folder) as cluster:
+            work = Diff(spec, limits, cluster=cluster)
+            work.fork_helpers()
+            with progress("starting", quiet=quiet) as show:
                 found = wanted.written(
                     lambda outputs: run(
                         lambda: work.run(outputs, on_progress=lambda now: show(str(now))),

@@ -47,6 +47,7 @@ class Cutting:
         smallest: bytes of a piece at least; fewer are not worth a thread.
         sample_bytes: bytes that a sample reads at each place.
         shared: bytes of both files at least; less is not worth the search for shared rows.
+        helped: bytes of each file at least; less is not worth a helper process.
         blocks: bytes per thread and per block, where keys are hashed.
         sorted: rows of the result that are sorted at once, at least.
     """
@@ -54,6 +55,7 @@ class Cutting:
     smallest: int = 4_000_000
     sample_bytes: int = 2_048
     shared: float = 10_000_000
+    helped: float = 40_000_000
     blocks: Portions = BLOCKS
     sorted: int = 32_768
 

@@ -16,6 +16,7 @@ from diffing.core.dialect import SIDES
 from diffing.core.errors import BadArgument, BadInput, DiffFailed, DiffingError, Interrupted
 from diffing.core.input_file import InputFile, named_apart
 from diffing.core.progress import Progress
+from diffing.core.sizes import bytes_in
 from diffing.core.spec import Contents, DiffSpec
 from diffing.core.text import listed
 from diffing.csvfiles.alignment import Irreducible
@@ -47,6 +48,7 @@ from diffing.files.checksums import Digests, fingerprint, sha256
 from diffing.files.hash_cache import OF_NEW, HashCache
 from diffing.files.results import Outputs
 from diffing.files.versions import unchanged
+from diffing.sandbox.helpers import Helpers
 from diffing.sandbox.limits import Limits
 from diffing.sandbox.malloc import limit_arenas
 
@@ -74,6 +76,7 @@ class Diff(Stoppable):
 
     Attributes:
         reduced: whether `run` compared only the rows that the files do not share.
+        helpers: the processes that `fork_helpers` forked.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Diff(Stoppable):
         super().__init__()
         self._spec = spec
         self._cluster = cluster
+        self.helpers = Helpers()
         self._old, self._new = named_apart(spec.old, spec.new)
         self._comparison = spec.comparison
         self._limits = limits
@@ -93,6 +97,19 @@ class Diff(Stoppable):
         self.reduced = False
         self._digests: Digests
         self._rest: tuple[CsvFile, CsvFile] | None = None
+
+    def fork_helpers(self) -> None:
+        """Fork processes that hash keys beside this one, if the files are large.
+
+        Call it before `run`, as long as this process has one thread; else it does nothing. `run`
+        ends them.
+        """
+        paths = [file.path for file in (self._old, self._new)]
+        if not self._cluster and all(
+            path.is_file() and path.stat().st_size >= self._cutting.helped for path in paths
+        ):
+            memory = bytes_in(self._limits.memory) // 4
+            self.helpers.fork(min(self._limits.threads, MOST_PIECES), memory)
 
     def run(
         self,
@@ -132,6 +149,7 @@ class Diff(Stoppable):
         started = time.monotonic()
         limit_arenas(self._limits.threads)
         with (
+            self.helpers,
             outputs.parts() as parts,
             self._scratch() as scratch,
             unchanged(self._old, self._new),
@@ -256,6 +274,7 @@ class Diff(Stoppable):
             place.reporter.stage("comparing")
             if counts := self._compare_reduced(files, place):
                 return counts
+        self.helpers.end()
         return self._compare(files, self._comparison, place)
 
     def _compare_reduced(self, files: tuple[CsvFile, CsvFile], place: Place) -> Counts | None:
@@ -272,10 +291,12 @@ class Diff(Stoppable):
             self._interrupted,
             partial(self._kept_hashes, files[0]),
             self._limits.temp_folder / OF_NEW if self._spec.hashes else None,
+            self.helpers,
         )
         reducer = Reducer(files, comparison, means)
         with place.reporter.watching([reducer]):
             reduction = reducer.run()
+            self.helpers.end()  # DuckDB may need the memory
             if not reduction:
                 return None
             try:

@@ -13,7 +13,7 @@ import csv
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from diffing.csvfiles.split import Cutting, Pieces
 from diffing.engine.compare import Counts
 from diffing.engine.connection import Session
 from diffing.engine.parameters import side_parameters
+from diffing.sandbox.helpers import Helpers
 from diffing.sandbox.limits import Limits
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class Means:
         interrupted: when set, the reduction ends.
         kept: gives the file of old's key hashes, from an earlier diff, or None.
         of_new: to write the key hashes of new to; None to write none.
+        helpers: processes that hash keys beside this one.
     """
 
     scratch: Path
@@ -106,6 +108,7 @@ class Means:
     interrupted: threading.Event
     kept: Callable[[], Path | None] = lambda: None
     of_new: Path | None = None
+    helpers: Helpers = field(default_factory=Helpers)
 
     def stop(self) -> None:
         """Stop if the diff was interrupted.
@@ -180,7 +183,7 @@ class Reducer:
             self.means.stop()
             if not self._reading and done > first:
                 self._reading = stack.enter_context(self._read(old, header))
-                self._kept = self._kept_hashes(self._reading.shape)
+                self._kept = self._kept_hashes(self._reading.source.shape)
                 if not self._kept:
                     self._reading.begin(self.means.most_rows)
 
@@ -193,7 +196,7 @@ class Reducer:
         stretches = _leftovers().whole_records(stretches, Borders(old.path, whole.folded))
         left = self._left(stretches, header)
         hashes = [self._hashes(file, header) for file in left.files]
-        self._keep(whole, hashes, reading.shape)
+        self._keep(whole, hashes, reading.source.shape)
         counts = len(whole.hashes), self._no_numbers(whole)
         met = _keys().met_again(whole, *hashes)
         pulled = surplus = 0
@@ -222,7 +225,8 @@ class Reducer:
         keys, means = _keys(), self.means
         shape = keys.Shape.of(header, file.columns, self.comparison.key, self.comparison.numbers)
         reading: Reading = keys.Reading(
-            file.path, shape, means.cutting.blocks, means.limits.threads, means.stop
+            keys.Source(file.path, shape, means.cutting.blocks),
+            keys.Means(means.limits.threads, means.stop, means.helpers),
         )
         return reading
 

@@ -94,8 +94,13 @@ def _done(task: Task, line: Line) -> dict[str, Any]:
     if isinstance(task.spec, DiffSpec):
         cluster = OnCluster(task.spec.staged, line) if task.spec.staged else None
         diff = Diff(task.spec, task.limits, cluster=cluster)
+
+        def enclosed(parts: Outputs) -> None:
+            on_ready(parts)
+            diff.fork_helpers()  # they are enclosed, too
+
         try:
-            found = diff.run(task.outputs, on_progress=line.send, on_ready=on_ready)
+            found = diff.run(task.outputs, on_progress=line.send, on_ready=enclosed)
         except AnsweredBefore as answered:
             return {"answered": answered.contents}
         return found.model_dump(mode="json")

@@ -1,7 +1,6 @@
 """Modules that the fork server loads before the first diff, so children start fast."""
 
 import os
-from functools import partial
 
 import diffing.worker.child  # noqa: F401 - it loads slowly
 from diffing.sandbox.parent_death import die_with_parent
@@ -9,6 +8,14 @@ from diffing.sandbox.process import ignore_signals
 
 ignore_signals()
 # The fork server dies with the worker. Children die with the fork server from their first moment,
-# even if they are stopped.
+# even if they are stopped; so do helpers with the child that forked them.
 die_with_parent(os.getppid())
-os.register_at_fork(after_in_child=partial(die_with_parent, os.getpid()))
+_forking = os.getpid()
+
+
+def _note_parent() -> None:
+    global _forking
+    _forking = os.getpid()
+
+
+os.register_at_fork(before=_note_parent, after_in_child=lambda: die_with_parent(_forking))

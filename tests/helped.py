@@ -1,0 +1,117 @@
+"""Diffs of which helper processes do a part, as a program: only one with one thread forks them.
+
+    python -m tests.helped FOLDER THREADS [FAULT]
+
+FOLDER has folders with old.csv and new.csv. Of each it prints a line of JSON: whether the diff was
+reduced, whether it says the same as the diff of the whole files, and how many helpers each had. For
+the latter, the files are too small.
+A FAULT is what becomes of a helper that has taken its first part. With "enclosed" nothing does, but
+this process and its helpers reach the folder alone.
+"""
+
+import json
+import math
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from diffing.core.comparison import Comparison
+from diffing.core.errors import DiffingError
+from diffing.csvfiles.scan import Portions
+from diffing.csvfiles.split import Cutting
+from diffing.engine import key_hashes
+from diffing.engine.diff import Diff
+from diffing.engine.interruptible import run
+from diffing.engine.sql import SQL_DIR
+from diffing.files.results import Outputs
+from diffing.sandbox import landlock
+from diffing.sandbox.helpers import Helpers
+from diffing.sandbox.limits import Limits
+from tests.conftest import spec_of
+
+HELPED = Cutting(smallest=200, shared=0, helped=0, blocks=Portions(2_000, 500), sorted=2)
+WHOLE = Cutting(smallest=200, shared=math.inf, helped=math.inf)
+
+
+def refuse_memory() -> None:
+    raise MemoryError
+
+
+FAULTS: dict[str, Callable[[], None]] = {
+    "none": lambda: None,
+    "enclosed": lambda: None,
+    "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "stopped": lambda: os.kill(os.getpid(), signal.SIGSTOP),
+    "short of memory": refuse_memory,
+}
+
+
+class Watched:
+    """The hashing of parts, by which process it is done, and the fault of a helper."""
+
+    def __init__(self, fault: str) -> None:
+        self._main = os.getpid()
+        self._fault = FAULTS[fault]
+        self._reading, self._writing = os.pipe()
+        self._waits = False
+        self._hash_really = key_hashes.Hashing.__call__
+        self._begin_really = Helpers.begin
+        key_hashes.Hashing.__call__ = lambda *given: self._hash(*given)  # type: ignore[method-assign]
+        Helpers.begin = lambda *given: self._begin(*given)  # type: ignore[method-assign]
+
+    def _begin(self, *arguments: Any) -> None:
+        self._waits = True
+        self._begin_really(*arguments)
+
+    def _hash(self, *arguments: Any) -> Any:
+        if os.getpid() != self._main:
+            os.write(self._writing, b"x")
+            self._fault()
+        elif self._waits:  # until a helper has taken a part
+            os.read(self._reading, 1)
+            self._waits = False
+        return self._hash_really(*arguments)
+
+
+def said(folder: Path, threads: int, cutting: Cutting, enclosed: bool) -> dict[str, Any]:
+    """What a diff says and writes."""
+    limits = Limits(threads, "1GB", folder)
+    comparison = Comparison.of(key=["id"], value=["value"])
+    outputs = Outputs(folder / "result.out", None, folder / "removed.out")
+    work = Diff(spec_of(folder / "old.csv", folder / "new.csv", comparison), limits, cutting)
+    if enclosed:
+        landlock.enclose(read=[SQL_DIR], write=[], rename=[], own=[folder])
+    work.fork_helpers()
+    number = len(work.helpers)
+    try:
+        summary = run(lambda: work.run(outputs), work.interrupt)
+        counts = summary.model_dump(exclude={"seconds", "peak_rss_bytes"}, mode="json")
+        found: list[object] = [counts, *(path.read_text() for path in outputs.paths)]
+    except DiffingError as error:
+        found = [error.detail]
+    assert not len(work.helpers)
+    return {"said": found, "reduced": work.reduced, "helpers": number}
+
+
+def main(folder: str, threads: str, fault: str = "none") -> None:
+    """Diff each pair twice."""
+    Watched(fault)
+    for pair in sorted(Path(folder).iterdir()):
+        helped = said(pair, int(threads), HELPED, fault == "enclosed")
+        whole = said(pair, int(threads), WHOLE, enclosed=False)
+        print(
+            json.dumps(
+                {
+                    "reduced": helped["reduced"],
+                    "same": helped["said"] == whole["said"],
+                    "helpers": [helped["helpers"], whole["helpers"]],
+                }
+            )
+        )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

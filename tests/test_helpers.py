@@ -1,0 +1,179 @@
+"""Helper processes hash a part of the keys. Whatever becomes of them, the same comes out."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from diffing.sandbox.helpers import Helpers
+from tests.conftest import ROOT, examples
+from tests.service_under_test import PATIENCE_SECONDS
+from tests.test_reduction import nights, numbered, text_of
+
+OLD = numbered(3_000)
+NEW = [*OLD[:100], ("7", "again", "7.5", ""), *OLD[103:]]
+
+
+@contextmanager
+def helped(folder: Path, threads: int, fault: str = "none") -> Iterator[subprocess.Popen[str]]:
+    """The program that diffs the pairs of a folder."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.helped", folder, str(threads), fault],
+        cwd=ROOT,
+        # numpy's library would start threads
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def put(folder: Path, *pairs: tuple[str, str]) -> Path:
+    """Write pairs of files; their folder."""
+    for number, texts in enumerate(pairs):
+        place = folder / "pairs" / f"{number:03}"
+        place.mkdir(parents=True)
+        for name, text in zip(("old", "new"), texts, strict=True):
+            (place / f"{name}.csv").write_bytes(text.encode())
+    return folder / "pairs"
+
+
+def all_said(folder: Path, threads: int, fault: str = "none") -> list[dict[str, Any]]:
+    with helped(folder, threads, fault) as process:
+        out, errors = process.communicate(timeout=PATIENCE_SECONDS)
+    assert (0, "") == (process.returncode, errors)
+    return [json.loads(line) for line in out.splitlines()]
+
+
+@pytest.mark.parametrize(("threads", "helpers"), [(1, 0), (2, 1), (4, 3)])
+def test_each_thread_but_one_is_a_helper_if_the_files_are_large(
+    tmp_path: Path, threads: int, helpers: int
+) -> None:
+    pairs = put(tmp_path, (text_of(OLD), text_of(NEW)))
+
+    assert [{"reduced": True, "same": True, "helpers": [helpers, 0]}] == all_said(pairs, threads)
+
+
+def test_helpers_work_in_the_sandbox_of_their_parent(tmp_path: Path) -> None:
+    pairs = put(tmp_path, (text_of(OLD), text_of(NEW)))
+
+    assert [{"reduced": True, "same": True, "helpers": [1, 0]}] == all_said(pairs, 2, "enclosed")
+
+
+@settings(
+    max_examples=examples(20),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(pairs=st.lists(nights(2), min_size=12, max_size=12), threads=st.sampled_from([2, 4]))
+def test_any_pair_gives_the_same_with_helpers(
+    tmp_path_factory: pytest.TempPathFactory, pairs: Sequence[tuple[str, str]], threads: int
+) -> None:
+    folder = put(tmp_path_factory.mktemp("nights"), *pairs)
+
+    found = all_said(folder, threads)
+    assert len(pairs) == len(found)
+    assert all(of_pair["same"] for of_pair in found)
+
+
+def test_records_of_several_lines_are_read_whole_whichever_process_meets_them(
+    tmp_path: Path,
+) -> None:
+    long = "two\nlines," * 300
+    old = [(id_, name, value, long) for id_, name, value, _ in numbered(40)]
+    new = [*old[:10], ("10", "x", "0", long), *old[11:]]
+    pairs = put(tmp_path, (text_of(old), text_of(new)))
+
+    assert [{"reduced": True, "same": True, "helpers": [1, 0]}] == all_said(pairs, 2)
+
+
+@pytest.mark.parametrize("fault", ["killed", "short of memory"])
+@pytest.mark.parametrize("threads", [2, 4])
+def test_the_whole_files_are_compared_if_a_helper_fails(
+    tmp_path: Path, fault: str, threads: int
+) -> None:
+    pairs = put(tmp_path, (text_of(OLD), text_of(NEW)))
+
+    assert [{"reduced": False, "same": True, "helpers": [threads - 1, 0]}] == all_said(
+        pairs, threads, fault
+    )
+
+
+def test_little_memory_has_no_room_for_helpers() -> None:
+    helpers = Helpers()
+    helpers.fork(4, memory=10_000_000)
+
+    assert 0 == len(helpers)
+
+
+FORK_SERVER = """
+import operator, os, sys
+import diffing.worker.preload
+from diffing.sandbox.helpers import Helpers
+
+if child := os.fork():  # as the fork server does for each order
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+with Helpers() as helpers:
+    helpers.fork(2, 10**9)
+    helpers.begin(operator.is_, [])
+    assert ([], []) == helpers.results(operator.is_, print, lambda: None)
+    assert 1 == len(helpers)
+os._exit(7)
+"""
+
+
+def test_the_process_of_a_job_has_helpers() -> None:
+    done = subprocess.run([sys.executable, "-c", FORK_SERVER], timeout=PATIENCE_SECONDS)
+
+    assert 7 == done.returncode
+
+
+def children_of(pid: int) -> list[int]:
+    return [*map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+
+
+def with_stopped_helper(process: subprocess.Popen[str]) -> int:
+    """Wait until the helper has stopped itself; a handle of it."""
+    while True:
+        for child in children_of(process.pid):
+            if "T (stopped)" in Path(f"/proc/{child}/status").read_text():
+                return os.pidfd_open(child)
+        assert process.poll() is None
+
+
+def test_a_helper_dies_with_its_parent_even_a_stopped_one(tmp_path: Path) -> None:
+    pairs = put(tmp_path, (text_of(OLD), text_of(NEW)))
+    with helped(pairs, 2, "stopped") as process:
+        helper = with_stopped_helper(process)
+        process.kill()
+
+        assert select.select([helper], [], [], PATIENCE_SECONDS)[0]
+        os.close(helper)
+
+
+def test_an_interrupt_ends_a_diff_that_waits_for_a_helper(tmp_path: Path) -> None:
+    pairs = put(tmp_path, (text_of(OLD), text_of(NEW)))
+    with helped(pairs, 2, "stopped") as process:
+        helper = with_stopped_helper(process)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+
+        assert "KeyboardInterrupt" in errors
+        assert select.select([helper], [], [], 0)[0]
+        os.close(helper)
+    assert {"old.csv", "new.csv"} == {path.name for path in (pairs / "000").iterdir()}
