@@ -145,7 +145,7 @@ class Summary(Comparison):
         verdict: on the rules of `expect`; None without rules.
         result: the written CSV.
         seconds: wall time.
-        peak_rss_bytes: peak memory of the process.
+        peak_rss_bytes: peak memory of the process, without its helpers.
         engine: name and version of the SQL engine.
     """
 
