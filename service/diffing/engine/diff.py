@@ -283,6 +283,7 @@ class Diff(Stoppable):
         if comparison.duplicates == "error":  # the whole files give the examples
             comparison = comparison.model_copy(update={"duplicates": "allow"})
         connect = partial(self._connect, place.scratch, ())
+        may_be_kept = self._may_have_kept_hashes(files[0])
         means = Means(
             place.scratch,
             connect,
@@ -290,6 +291,7 @@ class Diff(Stoppable):
             self._cutting,
             self._interrupted,
             partial(self._kept_hashes, files[0]),
+            lambda: not may_be_kept or self._digests.is_known(0),
             self._limits.temp_folder / OF_NEW if self._spec.hashes else None,
             self.helpers,
         )
@@ -317,14 +319,19 @@ class Diff(Stoppable):
 
     def _kept_hashes(self, old: CsvFile) -> Path | None:
         """The file of old's key hashes, from an earlier diff."""
-        if not (hashes := self._spec.hashes):
+        if not self._may_have_kept_hashes(old):  # else it would wait in vain
             return None
-        dialect = old.dialect.model_dump(mode="json")
-        suffix = HashCache.suffix(self._comparison.key, self._comparison.value, dialect)
-        if not any(hashes.glob(f"*{suffix}")):  # else it would wait in vain
-            return None
-        path = hashes / f"{self._digests.wait_for(0)}{suffix}"
+        assert self._spec.hashes, "they are there"  # noqa: S101
+        path = self._spec.hashes / f"{self._digests.wait_for(0)}{self._suffix(old)}"
         return path if path.is_file() else None
+
+    def _may_have_kept_hashes(self, old: CsvFile) -> bool:
+        """Whether there are key hashes of any file with these columns."""
+        return any(self._spec.hashes.glob(f"*{self._suffix(old)}")) if self._spec.hashes else False
+
+    def _suffix(self, old: CsvFile) -> str:
+        dialect = old.dialect.model_dump(mode="json")
+        return HashCache.suffix(self._comparison.key, self._comparison.value, dialect)
 
     def _compare(
         self,

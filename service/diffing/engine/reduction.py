@@ -97,6 +97,7 @@ class Means:
         cutting: sizes of pieces.
         interrupted: when set, the reduction ends.
         kept: gives the file of old's key hashes, from an earlier diff, or None.
+        kept_is_known: whether `kept` answers at once, so the walk need not wait.
         of_new: to write the key hashes of new to; None to write none.
         helpers: processes that hash keys beside this one.
     """
@@ -107,6 +108,7 @@ class Means:
     cutting: Cutting
     interrupted: threading.Event
     kept: Callable[[], Path | None] = lambda: None
+    kept_is_known: Callable[[], bool] = lambda: True
     of_new: Path | None = None
     helpers: Helpers = field(default_factory=Helpers)
 
@@ -176,19 +178,21 @@ class Reducer:
 
     def _reduced(self, header: bytes, stack: ExitStack) -> Reduction:
         old, new = self.files
-        first = _size(new) * _WALKED_FIRST
+        first, size = _size(new) * _WALKED_FIRST, _size(new)
 
         def on_step(done: int) -> None:
             self._walked = done
             self.means.stop()
-            if not self._reading and done > first:
+            if self._reading or done <= first:
+                return
+            if done == size or self.means.kept_is_known():
                 self._reading = stack.enter_context(self._read(old, header))
                 self._kept = self._kept_hashes(self._reading.source.shape)
                 if not self._kept:
                     self._reading.begin(self.means.most_rows)
 
         stretches = shared_stretches(old.path, new.path, len(header), on_step)
-        on_step(_size(new))
+        on_step(size)
         reading = self._reading
         assert reading, "the walk has ended"  # noqa: S101
         whole = self._kept or reading.hashes()

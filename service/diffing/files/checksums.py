@@ -80,6 +80,10 @@ class Digests:
         """Wait for the SHA-256 of one of the files; errors are raised as from `wait`."""
         return self._found[place].result()
 
+    def is_known(self, place: int) -> bool:
+        """Whether `wait_for` returns at once."""
+        return self._found[place].done()
+
     def _digest(self, of: InputFile) -> str | None:
         if of.sha256 and not of.is_fetched:
             return of.sha256
