@@ -77,6 +77,8 @@ def _run(task: Task, sender: Line) -> None:
 
 def _done(task: Task, line: Line) -> dict[str, Any]:
     """Run the order, and return its summary as JSON values, or the contents as `answered`."""
+    if isinstance(task.spec, DiffSpec):
+        return _diffed(task.spec, task, line)
     if isinstance(task.spec, FetchSpec):
         return _fetched(task.spec, task.limits.most_temp, line.send)
     if isinstance(task.spec, BringSpec):
@@ -89,26 +91,26 @@ def _done(task: Task, line: Line) -> dict[str, Any]:
         return _joined(task.spec)
     if isinstance(task.spec, StopSpec):
         stop(task.spec.cluster)
-        return {}
-    on_ready = partial(_enclose, task)
-    if isinstance(task.spec, DiffSpec):
-        cluster = OnCluster(task.spec.staged, line) if task.spec.staged else None
-        diff = Diff(task.spec, task.limits, cluster=cluster)
-
-        def enclosed(parts: Outputs) -> None:
-            on_ready(parts)
-            diff.fork_helpers()  # they are enclosed, too
-
-        try:
-            found = diff.run(task.outputs, on_progress=line.send, on_ready=enclosed)
-        except AnsweredBefore as answered:
-            return {"answered": answered.contents}
-        return found.model_dump(mode="json")
-    if isinstance(task.spec, ConversionSpec):
-        convert(task.spec, task.outputs, task.limits, on_ready)
+    elif isinstance(task.spec, ConversionSpec):
+        convert(task.spec, task.outputs, task.limits, partial(_enclose, task))
     else:
-        task.outputs.make(_maker(task.spec, task.limits).write, on_ready)
+        task.outputs.make(_maker(task.spec, task.limits).write, partial(_enclose, task))
     return {}
+
+
+def _diffed(spec: DiffSpec, task: Task, line: Line) -> dict[str, Any]:
+    cluster = OnCluster(spec.staged, line) if spec.staged else None
+    diff = Diff(spec, task.limits, cluster=cluster)
+
+    def on_ready(parts: Outputs) -> None:
+        _enclose(task, parts)
+        diff.fork_helpers()  # they are enclosed, too
+
+    try:
+        found = diff.run(task.outputs, on_progress=line.send, on_ready=on_ready)
+    except AnsweredBefore as answered:
+        return {"answered": answered.contents}
+    return found.model_dump(mode="json")
 
 
 def _fetched(
