@@ -146,16 +146,19 @@ class Gate:
         self.requests: list[bytes] = []
         self._open = threading.Event()
         self._open.set()
-        self._awaited: tuple[bytes, int] | None = None
+        self._awaited: tuple[bytes, bytes, int] | None = None
         self._lock = threading.Lock()
         self._sockets: set[socket.socket] = set()
         threading.Thread(target=self._listen, daemon=True).start()
 
     @contextlib.contextmanager
-    def shut_at(self, method: str, number: int) -> Iterator[None]:
-        """A block whose so many-th request of a method is kept back, with all that follows."""
+    def shut_at(self, method: str, number: int, folder: str = "/") -> Iterator[None]:
+        """A block whose so many-th request of a method is kept back, with all that follows.
+
+        Only requests for a key in the folder count.
+        """
         self.reached.clear()
-        self._awaited = method.encode() + b" ", number
+        self._awaited = method.encode() + b" ", folder.encode(), number
         try:
             yield
         finally:
@@ -210,11 +213,14 @@ class Gate:
 
     def _look_at(self, block: bytes) -> None:
         with self._lock:
-            self.requests.append(block.partition(b"\r\n")[0])
-            if self._awaited is None or not block.startswith(self._awaited[0]):
+            request = block.partition(b"\r\n")[0]
+            self.requests.append(request)
+            if self._awaited is None:
                 return
-            method, left = self._awaited
-            self._awaited = (method, left - 1) if left > 1 else None
+            method, folder, left = self._awaited
+            if not request.startswith(method) or folder not in request:
+                return
+            self._awaited = (method, folder, left - 1) if left > 1 else None
             if left == 1:
                 self._open.clear()
                 self.reached.set()

@@ -352,7 +352,7 @@ def test_postgresql_that_is_away_when_files_have_been_fetched_costs_an_attempt(
             client = service.api()
             files = {"old": ("old.csv", OLD), "new": ("new.csv", NEW)}
             job_id = client.post("/api/diffing/new/revenue", files=files).json()["job_id"]
-            with bucket.gate.shut_at("GET", 1):
+            with bucket.gate.shut_at("GET", 1, "/uploads/"):
                 worker = service.worker(stale_after=STALE_AFTER)
                 worker.saw(f"job {job_id}: revenue, attempt 1")
                 bucket.gate.wait()

@@ -19,9 +19,8 @@ def run(work: Callable[[], Result], interrupt: Callable[[], None]) -> Result:
         DiffingError: as from the work.
     """
     with ThreadPoolExecutor(1) as threads:
-        future = threads.submit(work)
-        try:
-            return future.result()
+        try:  # Ctrl-C may come as soon as the thread runs
+            return threads.submit(work).result()
         except KeyboardInterrupt:
             interrupt()
             raise
