@@ -20,6 +20,8 @@ from typing import Any
 
 from diffing.core.comparison import Comparison
 from diffing.core.errors import DiffingError
+from diffing.core.input_file import InputFile
+from diffing.core.spec import DiffSpec
 from diffing.csvfiles.scan import Portions
 from diffing.csvfiles.split import Cutting
 from diffing.engine import key_hashes
@@ -30,7 +32,6 @@ from diffing.files.results import Outputs
 from diffing.sandbox import landlock
 from diffing.sandbox.helpers import Helpers
 from diffing.sandbox.limits import Limits
-from tests.conftest import spec_of
 
 HELPED = Cutting(smallest=200, shared=0, helped=0, blocks=Portions(2_000, 500), sorted=2)
 WHOLE = Cutting(smallest=200, shared=math.inf, helped=math.inf)
@@ -81,7 +82,8 @@ def said(folder: Path, threads: int, cutting: Cutting, enclosed: bool) -> dict[s
     limits = Limits(threads, "1GB", folder)
     comparison = Comparison.of(key=["id"], value=["value"])
     outputs = Outputs(folder / "result.out", None, folder / "removed.out")
-    work = Diff(spec_of(folder / "old.csv", folder / "new.csv", comparison), limits, cutting)
+    old, new = (InputFile(folder / name, name) for name in ("old.csv", "new.csv"))
+    work = Diff(DiffSpec(old, new, comparison), limits, cutting)
     if enclosed:
         landlock.enclose(read=[SQL_DIR], write=[], rename=[], own=[folder])
     work.fork_helpers()
