@@ -12,9 +12,10 @@ this process and its helpers reach the folder alone.
 import json
 import math
 import os
+import select
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from diffing.engine.interruptible import run
 from diffing.engine.sql import SQL_DIR
 from diffing.files.results import Outputs
 from diffing.sandbox import landlock
-from diffing.sandbox.helpers import Helpers
+from diffing.sandbox.helpers import Helpers, Part
 from diffing.sandbox.limits import Limits
 
 HELPED = Cutting(smallest=200, shared=0, helped=0, blocks=Portions(2_000, 500), sorted=2)
@@ -51,29 +52,29 @@ FAULTS: dict[str, Callable[[], None]] = {
 
 
 class Watched:
-    """The hashing of parts, by which process it is done, and the fault of a helper."""
+    """The hashing of parts: a helper takes the first part of each file, and has its fault then."""
 
     def __init__(self, fault: str) -> None:
         self._main = os.getpid()
         self._fault = FAULTS[fault]
         self._reading, self._writing = os.pipe()
-        self._waits = False
         self._hash_really = key_hashes.Hashing.__call__
         self._begin_really = Helpers.begin
         key_hashes.Hashing.__call__ = lambda *given: self._hash(*given)  # type: ignore[method-assign]
         Helpers.begin = lambda *given: self._begin(*given)  # type: ignore[method-assign]
 
-    def _begin(self, *arguments: Any) -> None:
-        self._waits = True
-        self._begin_really(*arguments)
+    def _begin(self, helpers: Helpers, work: object, parts: Sequence[Part]) -> None:
+        """Begin, and wait until a helper has taken a part."""
+        while select.select([self._reading], [], [], 0)[0]:  # those of earlier work
+            os.read(self._reading, 1)
+        self._begin_really(helpers, work, parts)
+        if isinstance(work, key_hashes.Hashing):
+            os.read(self._reading, 1)
 
     def _hash(self, *arguments: Any) -> Any:
         if os.getpid() != self._main:
             os.write(self._writing, b"x")
             self._fault()
-        elif self._waits:  # until a helper has taken a part
-            os.read(self._reading, 1)
-            self._waits = False
         return self._hash_really(*arguments)
 
 
