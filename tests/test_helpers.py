@@ -152,6 +152,33 @@ def test_the_process_of_a_job_has_helpers() -> None:
     assert 7 == done.returncode
 
 
+NOT_TO_BE_SENT = """
+from diffing.sandbox.helpers import Helpers
+
+def work(part, on_read):
+    on_read(1)
+    return lambda: part  # no pickle of it can be made
+
+with Helpers() as helpers:
+    helpers.fork(2, 10**9)
+    helpers.begin(work, [(0, 1)])
+    while not helpers.bytes_read:
+        pass
+    try:
+        helpers.results(work, print, lambda: None)
+    except Exception as error:
+        print(len(helpers), error)
+"""
+
+
+def test_an_error_of_a_helper_after_its_last_part_is_raised_here() -> None:
+    command = [sys.executable, "-c", NOT_TO_BE_SENT]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+
+    assert "" == done.stderr
+    assert done.stdout.startswith("0 Can't pickle")
+
+
 def children_of(pid: int) -> list[int]:
     return [*map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
 

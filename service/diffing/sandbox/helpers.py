@@ -29,7 +29,6 @@ MOST_PARTS = 2_000
 """So many parts fit in a pipe at once."""
 
 _PART = struct.Struct("=qq")
-_END = -1, -1
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _COUNTER = struct.Struct("=q")
 _LOOK_SECONDS = 0.1
@@ -77,6 +76,8 @@ class Helpers:
         try:
             self._counters = mmap(-1, number * _COUNTER.size)
             self._claims, self._offers = self._descriptors = [*os.pipe()]
+            # all parts are offered at once: an empty pipe has no more
+            os.set_blocking(self._claims, False)
             os.set_blocking(self._offers, False)
             self.spool = os.memfd_create("spool")
             self._descriptors.append(self.spool)
@@ -111,8 +112,7 @@ class Helpers:
         """
         os.ftruncate(self.spool, 0)
         self._counters[:] = bytes(len(self._counters))
-        ends = [_END] * (len(self) + 1)
-        offer = b"".join(_PART.pack(*part) for part in (*parts, *ends))
+        offer = b"".join(_PART.pack(*part) for part in parts)
         if os.write(self._offers, offer) < len(offer):
             raise BlockingIOError("The pipe of the helpers is full.")
         order = pickle.dumps(work)
@@ -163,8 +163,9 @@ class Helpers:
 
     def _claimed(self) -> Iterator[Part]:
         """The parts of the present work that no other process has taken."""
-        while (part := _PART.unpack(os.read(self._claims, _PART.size))) != _END:
-            yield part
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                yield _PART.unpack(os.read(self._claims, _PART.size))
 
     def _serve(self, place: int, parent: int, connection: Connection) -> NoReturn:
         """Do as this helper what the parent asks for, up to its end."""
