@@ -31,7 +31,7 @@ from diffing.engine.interruptible import run
 from diffing.engine.sql import SQL_DIR
 from diffing.files.results import Outputs
 from diffing.sandbox import landlock
-from diffing.sandbox.helpers import Helpers, Part
+from diffing.sandbox.helpers import Helpers, Part, Work
 from diffing.sandbox.limits import Limits
 
 HELPED = Cutting(smallest=200, shared=0, helped=0, blocks=Portions(2_000, 500), sorted=2)
@@ -63,7 +63,7 @@ class Watched:
         key_hashes.Hashing.__call__ = lambda *given: self._hash(*given)  # type: ignore[method-assign]
         Helpers.begin = lambda *given: self._begin(*given)  # type: ignore[method-assign]
 
-    def _begin(self, helpers: Helpers, work: object, parts: Sequence[Part]) -> None:
+    def _begin(self, helpers: Helpers, work: Work[Any], parts: Sequence[Part]) -> None:
         """Begin, and wait until a helper has taken a part."""
         while select.select([self._reading], [], [], 0)[0]:  # those of earlier work
             os.read(self._reading, 1)

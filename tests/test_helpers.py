@@ -152,6 +152,39 @@ def test_the_process_of_a_job_has_helpers() -> None:
     assert 7 == done.returncode
 
 
+ERRORS_IN_BOTH = """
+import os
+from diffing.sandbox.helpers import Helpers
+
+here, (seen, see), (met, meet) = os.getpid(), os.pipe(), os.pipe()
+
+def work(part, on_read):
+    if os.getpid() == here:
+        os.write(meet, b"x")
+        raise ValueError(part)
+    os.write(see, b"x")
+    os.read(met, 1)
+    raise ValueError(part)
+
+with Helpers() as helpers:
+    helpers.fork(2, 10**9)
+    helpers.begin(work, [(0, 1), (1, 2), (2, 3)])
+    os.read(seen, 1)
+    try:
+        helpers.results(work, print, lambda: None)
+    except ValueError as error:
+        print(len(helpers), error)
+"""
+
+
+def test_the_error_of_the_first_part_is_raised_whoever_had_it() -> None:
+    # of two parts that a record spans, the first one alone surely says so
+    command = [sys.executable, "-c", ERRORS_IN_BOTH]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+
+    assert ("0 (0, 1)\n", "") == (done.stdout, done.stderr)
+
+
 NOT_TO_BE_SENT = """
 from diffing.sandbox.helpers import Helpers
 

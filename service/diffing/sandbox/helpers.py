@@ -10,9 +10,11 @@ import signal
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from mmap import mmap
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 
 from diffing.sandbox.parent_death import die_with_parent
 from diffing.sandbox.process import ignore_signals
@@ -29,6 +31,7 @@ MOST_PARTS = 2_000
 """So many parts fit in a pipe at once."""
 
 _PART = struct.Struct("=qq")
+_NO_PART = -1, -1
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _COUNTER = struct.Struct("=q")
 _LOOK_SECONDS = 0.1
@@ -124,7 +127,8 @@ class Helpers:
     ) -> tuple[list[T], list[T]]:
         """Do the parts that no helper has begun, and wait for the others.
 
-        After an error all helpers have ended.
+        After an error all helpers have ended. If several parts fail, the error of the first is
+        raised, in the order in which `begin` was given them.
 
         Args:
             work: what this process does with a part.
@@ -138,11 +142,12 @@ class Helpers:
             ChildProcessError: a helper has died.
         """
         try:
-            here = [work(part, on_read) for part in self._claimed()]
-            there: list[T] = []
-            for helper in self._helpers:
-                there += helper.results(stop)
-            return here, there
+            outcomes = [self._outcome(work, on_read)]
+            outcomes += [helper.outcome(stop) for helper in self._helpers]
+            if failed := [outcome.failure for outcome in outcomes if outcome.failure]:
+                raise min(failed, key=itemgetter(0))[1]
+            here, *there = [outcome.results for outcome in outcomes]
+            return here, [*chain.from_iterable(there)]
         except BaseException:
             self.end()
             raise
@@ -182,7 +187,7 @@ class Helpers:
             os._exit(1)
 
     def _done(self, place: int, order: bytes) -> bytes:
-        """The pickled results of the parts that this helper took, or the error of one."""
+        """The pickled outcome of the parts that this helper took."""
         read = 0
 
         def on_read(count: int) -> None:
@@ -192,11 +197,29 @@ class Helpers:
 
         try:
             work = pickle.loads(order)  # noqa: S301 - from the parent
-            return pickle.dumps([work(part, on_read) for part in self._claimed()])
+            return pickle.dumps(self._outcome(work, on_read))
         except Exception as error:  # noqa: BLE001 - the parent raises it
-            for _ in self._claimed():  # so the others end, too
+            return pickle.dumps(_Outcome([], (_NO_PART, error)))
+
+    def _outcome(self, work: Work[T], on_read: Callable[[int], None]) -> _Outcome[T]:
+        """Do parts that no other process has taken. After an error, nobody takes one."""
+        part, results = _NO_PART, []
+        try:
+            for part in self._claimed():
+                results.append(work(part, on_read))
+        except Exception as error:  # noqa: BLE001 - `results` raises it
+            for _ in self._claimed():
                 pass
-            return pickle.dumps(error)
+            return _Outcome([], (part, error))
+        return _Outcome(results)
+
+
+@dataclass(frozen=True)
+class _Outcome(Generic[T]):
+    """What became of the parts that a process took."""
+
+    results: list[T]
+    failure: tuple[Part, Exception] | None = None
 
 
 @dataclass(frozen=True)
@@ -206,17 +229,15 @@ class _Helper:
     pid: int
     connection: Connection
 
-    def results(self, stop: Callable[[], None]) -> list[Any]:
-        """Wait for its results."""
+    def outcome(self, stop: Callable[[], None]) -> _Outcome[Any]:
+        """Wait for what became of its parts."""
         while not self.connection.poll(_LOOK_SECONDS):
             stop()
         try:
-            found = pickle.loads(self.connection.recv_bytes())  # noqa: S301 - from our own process
+            outcome: _Outcome[Any] = pickle.loads(self.connection.recv_bytes())  # noqa: S301
         except (EOFError, ConnectionError):
             raise ChildProcessError("A helper process has ended.") from None
-        if isinstance(found, Exception):
-            raise found
-        return list(found)
+        return outcome
 
     def kill(self) -> None:
         """Kill it, and wait for its end."""
