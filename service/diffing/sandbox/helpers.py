@@ -216,7 +216,7 @@ class Helpers:
 
 @dataclass(frozen=True)
 class _Outcome(Generic[T]):
-    """What became of the parts that a process took."""
+    """The results of the parts that a process took, or the error of one."""
 
     results: list[T]
     failure: tuple[Part, Exception] | None = None
