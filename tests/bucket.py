@@ -53,7 +53,7 @@ class S3:
         )
         self.port = int(self.server.saw(rf"Running on http://{place.address}:(\d+)")[1])
         self.url = f"http://{place.address}:{self.port}"
-        self._client = httpx2.Client(base_url=self.url, timeout=PATIENCE_SECONDS)
+        self._client = httpx2.Client(base_url=self.url, timeout=PATIENCE_SECONDS, verify=False)
         self._put(f"/{NAME}")
         self._put(f"/{NAME}?policy", json.dumps(_DENIED).encode())
 

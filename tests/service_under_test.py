@@ -154,7 +154,10 @@ class Client(httpx2.Client):
 
     def __init__(self, url: str, folder: Path) -> None:
         super().__init__(
-            base_url=url, timeout=PATIENCE_SECONDS, event_hooks={"response": [self._look_at]}
+            base_url=url,
+            timeout=PATIENCE_SECONDS,
+            event_hooks={"response": [self._look_at]},
+            verify=False,  # it speaks HTTP; to load certificates takes longer than most requests
         )
         self._secrets = (*_SECRETS, str(folder))
 
