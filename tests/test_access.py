@@ -27,7 +27,7 @@ from diffing.store.api_keys import ApiKeys
 from diffing.store.database import open_database
 from diffing.store.scopes import Scope
 from tests.command_line import Done, run
-from tests.conftest import ROOT
+from tests.conftest import ROOT, one_in
 from tests.service_under_test import Client, Service
 from tests.test_api import assert_problem
 
@@ -193,7 +193,7 @@ def _has_ipv6() -> bool:
         return False
 
 
-@pytest.mark.parametrize("command", ["api", "serve"])
+@pytest.mark.parametrize("command", one_in(2, ["serve", "api"]))
 @pytest.mark.parametrize(
     "settings",
     [{"host": "0.0.0.0"}, {"api_keys": "on"}],  # noqa: S104 - it is refused

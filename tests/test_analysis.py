@@ -27,7 +27,7 @@ from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from tests import analysis_reference as plain
 from tests import reference
-from tests.conftest import AS_LARGE, examples, spec_of
+from tests.conftest import AS_LARGE, examples, one_in, spec_of
 
 KINDS = ("added", "changed", "removed")
 
@@ -335,7 +335,7 @@ def test_a_sign_turns_only_between_numbers(analyse: Analysed) -> None:
     assert 1 == document["columns"][0]["turned"]
 
 
-@pytest.mark.parametrize("rel_tol", [None, 0.0, 1e-9, 1e-4])
+@pytest.mark.parametrize("rel_tol", one_in(2, [None, 0.0, 1e-9, 1e-4]))
 def test_the_curve_predicts_another_diff_to_the_row(
     analyse: Analysed, rel_tol: float | None
 ) -> None:
@@ -356,6 +356,7 @@ def test_the_curve_predicts_another_diff_to_the_row(
         assert point["rows"] == sum(size["up"] + size["down"] for size in beyond), point
 
 
+@pytest.mark.slow
 def test_the_curve_is_exact_where_a_quotient_is_rounded_across_a_tolerance(
     analyse: Analysed,
 ) -> None:
@@ -595,7 +596,19 @@ def test_nothing_changed_is_an_analysis_too(analyse: Analysed) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "'; drop table x; --", '"', "<script>alert(1)</script>", "key_0", "kind", "$by", "é\n"],
+    one_in(
+        2,
+        [
+            "'; drop table x; --",
+            "",
+            "$by",
+            '"',
+            "key_0",
+            "<script>alert(1)</script>",
+            "é\n",
+            "kind",
+        ],
+    ),
 )
 def test_any_name_is_only_a_name(analyse: Analysed, name: str) -> None:
     header = reference.csv_of([("id", name + "k", name)])

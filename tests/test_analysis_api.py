@@ -16,6 +16,7 @@ from diffing.store.history import History
 from diffing.store.jobs import Jobs
 from diffing.worker.sweeper import Sweeper
 from tests.command_line import diffing
+from tests.conftest import one_in
 from tests.service_under_test import Client, Service
 from tests.test_api import assert_problem, assert_waits
 
@@ -61,7 +62,7 @@ def url(client: Client) -> str:
     return f"/api/diffing/job/{job_id}/analysis"
 
 
-@pytest.mark.parametrize("by", [{}, {"by": "id"}, BY])
+@pytest.mark.parametrize("by", one_in(3, [BY, {}, {"by": "id"}]))
 def test_the_document_is_that_of_the_command_line(
     client: Client, url: str, by: dict[str, str], tmp_path: Path
 ) -> None:
@@ -214,13 +215,19 @@ def test_a_document_that_is_not_ready_is_waited_for(service: Service) -> None:
 
 @pytest.mark.parametrize(
     ("what", "lost"),
-    [
-        ("analysis", "result"),
-        ("analysis", "detail"),
-        ("analysis", "removed"),
-        ("cells", "result"),
-        ("cells", "detail"),
-    ],
+    one_in(
+        4,
+        map(
+            list,
+            [
+                ("analysis", "result"),
+                ("analysis", "detail"),
+                ("analysis", "removed"),
+                ("cells", "result"),
+                ("cells", "detail"),
+            ],
+        ),
+    ),
 )
 def test_without_its_files_it_is_gone(
     client: Client, working: Service, what: str, lost: str

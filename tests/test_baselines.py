@@ -197,6 +197,7 @@ def test_another_metric_can_be_accepted_and_compared_with_it(service: Service) -
     assert (0, 0, 0) == counts(asked(client, "plain", "&old=accepted"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".gz", ".zst"])
 def test_packed_files_are_accepted_too(service: Service, ending: str) -> None:
     with_catalogue(service)
@@ -277,6 +278,7 @@ def test_a_request_with_options_or_files_of_its_own_accepts_nothing_by_itself(
 # pins
 
 
+@pytest.mark.slow
 def test_a_pin_can_be_compared_with_at_any_time(service: Service) -> None:
     with_catalogue(service)
     client, _ = service.api_and_worker()
@@ -396,6 +398,7 @@ def test_a_content_is_kept_once_whatever_needs_it(service: Service) -> None:
     assert second
 
 
+@pytest.mark.slow
 def test_a_pinned_or_accepted_file_is_never_swept_and_others_are(service: Service) -> None:
     with_catalogue(service)
     client, worker = service.api_and_worker()
@@ -473,6 +476,7 @@ STEPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", one_in(3, STEPS))
 def test_an_api_that_is_killed_while_it_accepts_loses_and_doubles_nothing(
     service: Service, step: str
@@ -502,6 +506,7 @@ def test_an_api_that_is_killed_while_it_accepts_loses_and_doubles_nothing(
     wait_until(lambda: {sha256(sales(2))} == kept_by(service), "a part is left")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "at",
     one_in(

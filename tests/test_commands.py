@@ -47,7 +47,7 @@ def shown(client: Client, job_id: int) -> list[str]:
     return [unescape(found) for found in re.findall(r"<code>((?:curl|diffing) .*?)</code>", page)]
 
 
-@pytest.mark.parametrize("options", one_in(3, OPTIONS.values()), ids=OPTIONS)
+@pytest.mark.parametrize("options", one_in(6, OPTIONS.values()), ids=OPTIONS)
 def test_the_commands_of_a_job_give_its_result_again(
     client: Client, folder: Path, options: dict[str, Any]
 ) -> None:

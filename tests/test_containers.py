@@ -292,6 +292,7 @@ def assert_ended_quietly(program: Program) -> None:
     assert not re.search("traceback|error|exception|aborted", said, re.IGNORECASE), said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("serve", "--port", "0"), ("api", "--port", "0"), ("worker",)])
 @pytest.mark.parametrize(
     "moments",
@@ -385,13 +386,16 @@ def test_nothing_that_runs_is_not_well(service: Service) -> None:
     assert (1, f"Neither an API nor a worker of {service.folder} runs here.") == health(service)
 
 
-@pytest.mark.parametrize("command", [("serve", "--port", "0"), ("api", "--port", "0"), ("worker",)])
+@pytest.mark.parametrize(
+    "command", one_in(3, [[("serve", "--port", "0")], [("api", "--port", "0")], [("worker",)]])
+)
 def test_what_serves_is_well(service: Service, command: tuple[str, ...]) -> None:
     service.start(*command)
 
     becomes_well(service)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_an_api_is_found_wherever_it_listens(service: Service, host: str) -> None:
     service.api(host=host)
@@ -415,6 +419,7 @@ def test_an_api_that_refuses_is_not_well(service: Service) -> None:
     assert (1, f"api, process {api.pid}: answers with an error.") == health(service)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_stopped_is_not_well_though_another_is(service: Service) -> None:
     stopped, _ = service.worker(stale_after=1), service.worker(stale_after=1)
     becomes_well(service)

@@ -253,6 +253,7 @@ class TestNumbers:
         assert self.NEW == (tmp_path / "out.csv").read_text()
         assert "id;value;other\n" == (tmp_path / "r.csv").read_text()
 
+    @pytest.mark.slow
     def test_many_rows_that_both_files_share(self, tmp_path: Path) -> None:
         rows = [f"{i};{i % 97},{i % 10};{'x' * 150}\n" for i in range(70_000)]
         changed = [*rows]

@@ -219,6 +219,7 @@ TOLERANCES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tolerances", one_in(5, TOLERANCES), ids=str)
 def test_each_of_many_values_of_one_key_finds_its_like(
     diff_texts: DiffTexts, tolerances: tuple[float, float]
@@ -277,6 +278,7 @@ def test_keys_that_repeat_a_thousand_times_in_a_large_file_never_meet_one_by_one
 HOT = 20_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "counts"),
     [
@@ -323,7 +325,7 @@ def late(case: object) -> Any:
     return pytest.param(case, marks=pytest.mark.slow)
 
 
-@pytest.mark.parametrize("kind", NEAR)
+@pytest.mark.parametrize("kind", one_in(2, NEAR))
 @pytest.mark.parametrize("tolerances", [(None, 0), *map(late, RARER_TOLERANCES)])
 def test_rows_of_a_key_with_many_near_values_are_equal_if_any_of_old_is(
     diff_texts: DiffTexts, kind: str, tolerances: tuple[float | None, float]
@@ -339,6 +341,7 @@ def test_rows_of_a_key_with_many_near_values_are_equal_if_any_of_old_is(
         assert_agrees(reference.diff(*arguments), diff_texts(*arguments))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("new", "is_near"), [("1001.1", True), ("1001.25", False), ("999.1", True), ("998.9", False)]
 )
@@ -363,6 +366,7 @@ def test_a_whole_number_meets_the_same_number_in_each_notation_of_old(
     assert (0, 1) == (summary.changed, summary.within_tolerance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "counts"),
     [
@@ -396,6 +400,7 @@ def test_the_numbers_of_a_long_chain_are_counted(diff_texts: DiffTexts) -> None:
         assert_agrees(expected, diff_texts(*arguments, duplicates="count"))
 
 
+@pytest.mark.slow
 def test_a_text_and_a_repeated_key_that_no_sample_shows_change_no_answer(
     diff_texts: DiffTexts,
 ) -> None:
@@ -452,6 +457,7 @@ def test_text_in_a_numeric_column_is_text_wherever_it_stands(diff_texts: DiffTex
     assert 30_000 == outcome.summary.within_tolerance
 
 
+@pytest.mark.slow
 def test_the_result_is_the_same_at_any_thread_count_and_when_it_spills(
     diff_texts: DiffTexts,
 ) -> None:
@@ -742,6 +748,7 @@ def test_any_pair_of_files_larger_than_the_memory_gives_what_the_reference_gives
     assert_agrees(reference.diff(*files), outcome)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reverse", [False, True])
 def test_a_table_of_many_columns_gives_what_the_reference_gives(
     tmp_path: Path, reverse: bool

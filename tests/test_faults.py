@@ -127,7 +127,7 @@ def test_a_job_is_looked_at_within_a_second_however_seldom_it_gives_signs_of_lif
 
 
 @pytest.mark.on_files_alone
-@pytest.mark.parametrize("stopped", [False, True], ids=["running", "stopped"])
+@pytest.mark.parametrize("stopped", one_in(2, [True, False]), ids=["stopped", "running"])
 def test_a_diff_that_takes_too_long_is_ended_and_says_so(
     service: Service, large_pair: LargePair, stopped: bool
 ) -> None:
@@ -176,7 +176,7 @@ def api_and_worker(shared: Service) -> tuple[Client, Program]:
 
 
 @pytest.mark.on_files_alone
-@pytest.mark.parametrize("change", [append, touch, replace, remove])
+@pytest.mark.parametrize("change", one_in(4, [append, touch, replace, remove]))
 @pytest.mark.parametrize("side", one_in(2, ["old", "new"]))
 def test_a_job_whose_input_changes_fails_and_says_so(
     shared: Service,
@@ -204,6 +204,7 @@ def test_a_job_whose_input_changes_fails_and_says_so(
 # whoever dies, no child stays
 
 
+@pytest.mark.slow
 @pytest.mark.on_files_alone
 @pytest.mark.parametrize("stopped", [False, True], ids=["running", "stopped"])
 def test_no_diff_outlives_its_worker_not_even_a_stopped_one(
@@ -222,6 +223,7 @@ def test_no_diff_outlives_its_worker_not_even_a_stopped_one(
     service.all_ended(api)
 
 
+@pytest.mark.slow
 def test_a_diff_ends_with_the_fork_server_and_is_tried_again_by_another(
     service: Service, large_pair: LargePair
 ) -> None:
@@ -297,6 +299,7 @@ def test_a_second_sigterm_ends_the_grace(service: Service, large_pair: LargePair
     assert [((at.job_id,), {})] == service.queued_tasks()
 
 
+@pytest.mark.slow
 def test_a_second_sigterm_to_serve_ends_both_at_once(
     service: Service, large_pair: LargePair
 ) -> None:
@@ -342,6 +345,7 @@ def test_what_dead_attempts_left_is_swept_at_start_and_nothing_else_is(service: 
     assert RESULT == client.result_of(job_id)
 
 
+@pytest.mark.slow
 def test_two_workers_started_together_on_a_dirty_database_do_each_job_once(
     service: Service,
 ) -> None:
@@ -456,6 +460,7 @@ def test_a_data_folder_that_is_full_loses_no_job(tmp_path: Path, mount: Mount) -
         assert [] == parts
 
 
+@pytest.mark.slow
 @pytest.mark.on_files_alone
 def test_a_diff_goes_on_while_the_jobs_table_cannot_be_written(
     tmp_path: Path, mount: Mount, large_pair: LargePair
@@ -574,6 +579,7 @@ def test_a_database_that_is_damaged_while_it_is_used_is_a_503_that_says_so(
 # clocks
 
 
+@pytest.mark.slow
 def test_a_clock_that_jumps_costs_no_job(service: Service, large_pair: LargePair) -> None:
     large_pair.put_into(service)
     clock = service.folder / "clock.json"

@@ -3,12 +3,15 @@
 import random
 from pathlib import Path
 
+import pytest
+
 from tests.fuzz.run import Findings
 from tests.fuzz.trial import fuzz_a_service
 
 _MOST_MEMORY = 150_000_000
 
 
+@pytest.mark.slow
 def test_mad_requests_by_many_clients_at_once_are_told_off_in_order(tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(10**9)
     print(f"seed {seed}")

@@ -23,6 +23,7 @@ libc.fclose(file)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="there is no glibc")
 def test_the_threads_of_a_diff_share_few_arenas(tmp_path: Path) -> None:
     old, new, info = (tmp_path / name for name in ("old.csv", "new.csv", "info.xml"))

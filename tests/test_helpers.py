@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from diffing.sandbox.helpers import Helpers
-from tests.conftest import ROOT, examples
+from tests.conftest import ROOT, examples, one_in
 from tests.service_under_test import PATIENCE_SECONDS
 from tests.test_reduction import nights, numbered, text_of
 
@@ -67,7 +67,7 @@ def all_said(folder: Path, threads: int, fault: str = "none") -> list[dict[str, 
     return [json.loads(line) for line in out.splitlines()]
 
 
-@pytest.mark.parametrize(("threads", "helpers"), [(1, 0), (2, 1), (4, 3)])
+@pytest.mark.parametrize(("threads", "helpers"), one_in(2, [[2, 1], [4, 3], [1, 0]]))
 def test_each_thread_but_one_is_a_helper_if_the_files_are_large(
     tmp_path: Path, threads: int, helpers: int
 ) -> None:
@@ -88,7 +88,7 @@ def test_helpers_work_in_the_sandbox_of_their_parent(tmp_path: Path) -> None:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
-    pairs=st.lists(nights(2), min_size=12, max_size=12).map(Pairs),
+    pairs=st.lists(nights(2), min_size=8, max_size=8).map(Pairs),
     threads=st.sampled_from([2, 4]),
 )
 def test_any_pair_gives_the_same_with_helpers(
@@ -112,7 +112,7 @@ def test_records_of_several_lines_are_read_whole_whichever_process_meets_them(
 
 
 @pytest.mark.parametrize("fault", ["killed", "short of memory"])
-@pytest.mark.parametrize("threads", [2, 4])
+@pytest.mark.parametrize("threads", one_in(2, [2, 4]))
 def test_the_whole_files_are_compared_if_a_helper_fails(
     tmp_path: Path, fault: str, threads: int
 ) -> None:

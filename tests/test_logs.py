@@ -256,6 +256,7 @@ def test_a_queue_that_is_damaged_in_use_does_not_flood_the_log(service: Service)
     assert 0 == worker.ended()
 
 
+@pytest.mark.slow
 def test_an_end_is_logged_as_json_too(service: Service, large_pair: LargePair) -> None:
     large_pair.put_into(service)
     at = service.start("serve", "--port", "0", log_format="json")

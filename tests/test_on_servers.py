@@ -305,6 +305,7 @@ def on(server: Postgres, folder: Path, queue: str | None = None) -> Service:
     return Service(folder / "data", Backend("redis" if queue else "postgresql", server.url, queue))
 
 
+@pytest.mark.slow
 def test_postgresql_that_stops_hard_and_comes_back_costs_no_job(
     postgres: Postgres, tmp_path: Path, large_pair: LargePair
 ) -> None:
@@ -338,6 +339,7 @@ def test_postgresql_that_stops_hard_and_comes_back_costs_no_job(
         assert 1 == client.wait_for_success(client.new_job())["attempt"]
 
 
+@pytest.mark.slow
 def test_postgresql_that_is_away_when_files_have_been_fetched_costs_an_attempt(
     postgres: Postgres, tmp_path: Path
 ) -> None:

@@ -297,6 +297,7 @@ def test_a_worker_whose_row_was_removed_comes_back(crew: Crew) -> None:
 # /metrics
 
 
+@pytest.mark.slow
 def test_two_apis_tell_the_same_of_the_work_of_two_workers(service: Service) -> None:
     service.write_small_pair()
     one, other = service.api(), service.api()

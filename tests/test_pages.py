@@ -62,6 +62,7 @@ def test_a_metric_is_diffed_from_the_start_page(visit: Visit) -> None:
     expect(page.get_by_text("rows are in the result")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_metric_is_diffed_without_scripts(without_scripts: Visit, client: Client) -> None:
     page = without_scripts.goes_to("/")
 
@@ -80,7 +81,7 @@ def test_a_missing_file_is_named_and_its_metric_cannot_be_diffed(visit: Visit) -
     expect(page.get_by_role("button", name="Diff now c-revenue", exact=True)).to_be_disabled()
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
+@pytest.mark.parametrize("scripts", one_in(2, [True, False]), ids=["with scripts", "without"])
 def test_two_files_are_compared(
     browser: Browser, client: Client, tmp_path: Path, scripts: bool
 ) -> None:
@@ -105,6 +106,7 @@ def test_two_files_are_compared(
         assert {"changed": True, "added": True} == rules
 
 
+@pytest.mark.slow
 def test_files_of_another_dialect_are_compared_by_all_columns(
     visit: Visit, client: Client, tmp_path: Path
 ) -> None:
@@ -165,6 +167,7 @@ def test_a_running_job_is_followed_to_its_result(
             expect(success).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_job_is_followed_to_its_result_while_its_worker_is_killed(
     browser: Browser, large_pair: LargePair, tmp_path: Path
 ) -> None:
@@ -327,7 +330,7 @@ def test_names_and_values_of_html_are_shown_as_text(visit: Visit, client: Client
 
 @pytest.mark.parametrize("scheme", one_in(2, ["light", "dark"]))
 @pytest.mark.parametrize(
-    "path", ["/", "/jobs", "/jobs/{done}", "/jobs/{failed}", "/metrics/revenue"]
+    "path", one_in(2, ["/", "/jobs", "/jobs/{done}", "/jobs/{failed}", "/metrics/revenue"])
 )
 def test_everyone_can_use_a_page(
     browser: Browser, client: Client, done: int, failed: int, path: str, scheme: str
@@ -341,6 +344,7 @@ def test_everyone_can_use_a_page(
         assert 0 == found.violations_count, found.generate_report()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", ["/", "/jobs", "/jobs/{done}", "/jobs/{failed}", "/metrics/revenue"]
 )
@@ -436,6 +440,7 @@ def test_signing_in_leads_to_this_service_alone(
     assert "/" == begun.headers["location"]
 
 
+@pytest.mark.slow
 def test_a_job_shows_its_verdict_and_its_periods(visit: Visit, client: Client) -> None:
     files = {
         "old": ("o.csv", "day,v\n2026-01-01,1\n2026-03-01,1\n"),

@@ -63,6 +63,7 @@ def again(client: Client, job_id: int, **fields: str) -> dict[str, Any]:
     return dict(client.get(f"/api/diffing/job/{started}/summary").json())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
 def test_noise_is_left_out_by_two_clicks(browser: Browser, client: Client, scripts: bool) -> None:
     job_id = job_of_metric(client, rel_tol=1e-12)
@@ -107,6 +108,7 @@ def test_an_empty_field_is_the_default(client: Client) -> None:
     assert (None, 0) == (summary["rel_tol"], summary["abs_tol"])
 
 
+@pytest.mark.slow
 def test_rules_are_those_of_the_job_until_they_are_changed(visit: Visit, client: Client) -> None:
     job_id = job_of_metric(client, expect={"changed": "<= 1%", "removed": 0})
     page = visit.goes_to(f"/new?from={job_id}")

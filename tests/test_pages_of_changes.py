@@ -134,6 +134,7 @@ def counts(one: Mapping[str, Any]) -> list[str]:
     return [count(one[kind]) for kind in KINDS]
 
 
+@pytest.mark.slow
 def test_the_columns_are_those_of_the_analysis(visit: Visit, client: Client, job: int) -> None:
     columns = analysis_of(client, job)["columns"]
 
@@ -147,7 +148,7 @@ def test_the_columns_are_those_of_the_analysis(visit: Visit, client: Client, job
     assert [move(c["net"]) for c in columns] == [row[-1] for row in rows]
 
 
-@pytest.mark.parametrize("by", [(), ("shop",)])
+@pytest.mark.parametrize("by", one_in(2, [("shop",), ()]))
 def test_the_bridge_is_that_of_the_analysis(
     visit: Visit, client: Client, job: int, by: tuple[str, ...]
 ) -> None:
@@ -352,6 +353,7 @@ def test_what_changes_have_in_common_is_a_sentence(visit: Visit, client: Client,
         expect(page.locator(".notes")).to_contain_text(note)
 
 
+@pytest.mark.slow
 def test_rows_are_grouped_without_scripts(browser: Browser, client: Client, job: int) -> None:
     for visit in visits(browser, client, java_script_enabled=False):
         page = visit.goes_to(f"/jobs/{job}")
@@ -378,6 +380,7 @@ def test_names_and_values_of_html_are_text(visit: Visit, job: int) -> None:
     assert 0 == page.locator("main img, main script").count()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_everyone_can_use_the_page(browser: Browser, client: Client, job: int, scheme: str) -> None:
     for visit in visits(browser, client, color_scheme=scheme):
@@ -389,6 +392,7 @@ def test_everyone_can_use_the_page(browser: Browser, client: Client, job: int, s
         assert 0 == found.violations_count, found.generate_report()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_page_needs_not_be_moved_sideways(
     browser: Browser, client: Client, job: int, width: int
@@ -411,6 +415,7 @@ def without_analysis(service: Service) -> tuple[Client, int]:
     return client, job_id
 
 
+@pytest.mark.slow
 def test_an_analysis_takes_its_place_when_it_is_ready(browser: Browser, service: Service) -> None:
     client, job_id = without_analysis(service)
     for visit in visits(browser, client):
@@ -425,6 +430,7 @@ def test_an_analysis_takes_its_place_when_it_is_ready(browser: Browser, service:
         assert "yes" == page.evaluate("document.body.dataset.same")
 
 
+@pytest.mark.slow
 def test_an_analysis_is_asked_for_again_when_the_service_is_busy(
     browser: Browser, service: Service
 ) -> None:
@@ -438,6 +444,7 @@ def test_an_analysis_is_asked_for_again_when_the_service_is_busy(
         expect(visit.page.get_by_role("heading", name="What moved most")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_an_analysis_that_is_refused_is_a_sentence(browser: Browser, service: Service) -> None:
     client, job_id = without_analysis(service)
     for visit in visits(browser, client):
@@ -452,6 +459,7 @@ def ends_session(route: Route) -> None:
     route.continue_()
 
 
+@pytest.mark.slow
 def test_the_end_of_a_session_leads_to_the_page_that_begins_one(
     browser: Browser, service: Service
 ) -> None:
@@ -491,6 +499,7 @@ def test_the_part_of_an_analysis_that_is_not_ready_says_so(service: Service) -> 
     assert "The analysis is being made" in answer.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
 @pytest.mark.parametrize("lost", one_in(2, ["result", "detail"]))
 def test_an_analysis_that_cannot_be_made_is_a_sentence(
@@ -583,6 +592,7 @@ def test_a_script_gets_reports_with_its_api_key_alone(service: Service) -> None:
     assert not any(stranger.get(path).is_success for path in paths)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["html", "md"])
 def test_a_report_waits_for_the_analysis(service: Service, suffix: str) -> None:
     client, job_id = without_analysis(service)
@@ -606,6 +616,7 @@ def test_a_job_that_failed_has_no_report(client: Client, suffix: str) -> None:
     assert "nothing to report" in answer.text
 
 
+@pytest.mark.slow
 def test_a_report_of_many_groups_days_and_columns_is_small(client: Client) -> None:
     keys = ["day", "group", *(f"key_{place}" for place in range(8))]
     values = [f"a_long_name_of_a_column_of_values_{place}" for place in range(60)]

@@ -52,6 +52,7 @@ def test_verdicts_and_unusual_figures_are_shown_with_each_job(visit: Visit) -> N
     expect(history.get_by_text("Unusual")).to_have_count(1)
 
 
+@pytest.mark.slow
 def test_the_new_file_of_a_job_is_accepted_from_its_page(visit: Visit, client: Client) -> None:
     page = visit.goes_to("/metrics/small")
     accepted = page.get_by_role("group", name="Accepted files, newest first, and pins")

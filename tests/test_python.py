@@ -14,6 +14,7 @@ from diffing.core.errors import BadArgument, BadInput, DiffingError, InputChange
 from tests import reference
 from tests.command_line import DIFF, NEW, OLD
 from tests.command_line import diffing as command
+from tests.conftest import one_in
 
 ROWS = [("9", "x", "90"), (None, "c", "31")]
 
@@ -111,7 +112,7 @@ def test_files_are_removed_at_the_end_of_a_block() -> None:
         _ = closed.rows
 
 
-@pytest.mark.parametrize("options", [{}, {"detail": True, "only_changed_columns": True}])
+@pytest.mark.parametrize("options", one_in(2, [{"detail": True, "only_changed_columns": True}, {}]))
 def test_an_analysis_is_that_of_the_command_line(options: dict[str, bool]) -> None:
     words = ("--explain", "e.json", "--by", "id", "--value", "note", "--measure", "id")
     assert 0 == command(Path(), *DIFF, *words).returncode

@@ -35,6 +35,7 @@ from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from tests.bucket import NAME, SECRET, Bucket
 from tests.command_line import CHANGED, NEW, OLD, diffing, refused_by, run_here
+from tests.conftest import one_in
 from tests.servers import free_port
 from tests.service_under_test import Client, Program, Service
 from tests.test_cases import CASES, Case
@@ -159,7 +160,7 @@ OPENED = {
 }
 
 
-@pytest.mark.parametrize("case", OPENED.values(), ids=OPENED)
+@pytest.mark.parametrize("case", one_in(3, OPENED.values()), ids=OPENED)
 def test_a_fetched_file_gives_the_bytes_of_a_local_one(
     case: Case, bucket: Bucket, tmp_path: Path
 ) -> None:
@@ -419,6 +420,7 @@ class TestOfAMetric:
         summary = client.get(f"/api/diffing/job/{job_id}/summary").json()
         assert ("old.csv", "other.csv") == (summary["old"]["name"], summary["new"]["name"])
 
+    @pytest.mark.slow
     def test_a_bucket_may_be_silent_for_longer_than_a_worker(
         self, bucket: Bucket, service: Service, running: tuple[Client, Program]
     ) -> None:
@@ -471,6 +473,7 @@ class TestOfAMetric:
 
         assert "cancelled" == client.status_of(job_id)["status"]
 
+    @pytest.mark.slow
     def test_a_worker_that_dies_meanwhile_leaves_nothing(
         self, bucket: Bucket, service: Service, running: tuple[Client, Program]
     ) -> None:

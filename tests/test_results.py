@@ -667,6 +667,7 @@ def test_without_a_worker_a_conversion_is_a_404_with_its_status(result: Slow) ->
     assert [] == result.service.queued_tasks()
 
 
+@pytest.mark.slow
 def test_who_asked_before_a_worker_ran_gets_the_file_when_one_does(result: Slow) -> None:
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(result.get)
@@ -676,6 +677,7 @@ def test_who_asked_before_a_worker_ran_gets_the_file_when_one_does(result: Slow)
     assert result.rows == len(asked.result().json())
 
 
+@pytest.mark.slow
 def test_a_conversion_that_takes_longer_than_a_client_waits_is_there_when_it_comes_back(
     slow: Slow,
 ) -> None:
@@ -693,6 +695,7 @@ def wait_until_some(found: Callable[[], list[Path]]) -> list[Path]:
     return found()
 
 
+@pytest.mark.slow
 def test_a_conversion_does_not_wait_behind_a_diff(slow: Slow, large_pair: LargePair) -> None:
     large_pair.put_into(slow.service)
     slow.client.wait_for_diff(slow.client.new_job())
@@ -706,6 +709,7 @@ def nobody_wants_it_any_more(service: Service) -> None:
     service.execute("update conversions set wanted_at = '2000-01-01 00:00:00.000000'")
 
 
+@pytest.mark.slow
 def test_a_conversion_that_nobody_wants_any_more_ends(slow: Slow) -> None:
     slow.ask().close()
     slow.stopped_converter()
@@ -740,6 +744,7 @@ def test_a_conversion_does_not_hold_up_the_end_of_the_api(slow: Slow) -> None:
     assert said.endswith(b'{"job_id":1,"status":"processing"}')
 
 
+@pytest.mark.slow
 def test_a_conversion_dies_with_its_worker_and_another_worker_does_it(slow: Slow) -> None:
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(slow.get)
@@ -752,6 +757,7 @@ def test_a_conversion_dies_with_its_worker_and_another_worker_does_it(slow: Slow
     wait_until(lambda: not parts_of(slow.service), "a part of it is left")
 
 
+@pytest.mark.slow
 def test_a_conversion_whose_worker_stops_is_left_to_another_at_once(result: Slow) -> None:
     stopping = result.start_worker(grace=0, stale_after=600)
     with ThreadPoolExecutor(1) as threads:
@@ -764,6 +770,7 @@ def test_a_conversion_whose_worker_stops_is_left_to_another_at_once(result: Slow
     assert result.rows == len(asked.result().json())
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_told_to_stop_finishes_its_conversion_first(result: Slow) -> None:
     stopping = result.start_worker(grace=600)
     with ThreadPoolExecutor(1) as threads:
@@ -777,6 +784,7 @@ def test_a_worker_that_is_told_to_stop_finishes_its_conversion_first(result: Slo
     assert result.rows == len(asked.result().json())
 
 
+@pytest.mark.slow
 def test_a_conversion_under_way_is_not_swept(slow: Slow) -> None:
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(slow.get)
@@ -802,6 +810,7 @@ def test_a_conversion_that_takes_too_long_is_ended_and_says_so(result: Slow) -> 
     assert [] == parts_of(result.service)
 
 
+@pytest.mark.slow
 def test_a_converter_that_is_killed_is_a_503_and_the_next_one_does_it(slow: Slow) -> None:
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(slow.get)
@@ -853,6 +862,7 @@ def test_a_result_that_is_removed_takes_its_other_formats_along(service: Service
         assert 410 == client.get(f"{url}?format={suffix}").status_code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accepted", ["identity", "gzip"])
 def test_a_client_that_leaves_in_the_middle_leaves_no_file_open(
     service: Service, accepted: str
@@ -916,15 +926,16 @@ def test_a_file_whose_name_is_gone_is_answered_and_closed(
     assert file.closed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["json", "parquet"])
 def test_a_csv_that_is_removed_before_it_is_converted_is_a_410(slow: Slow, suffix: str) -> None:
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(slow.get, suffix)
         wait_until(slow.converters, "no conversion has begun")
         (converter,) = slow.converters()
-        slow.service.signal(converter, signal.SIGSTOP)
+        slow.service.signalled(converter, signal.SIGSTOP)  # unless it has converted it already
         slow.csv.unlink()
-        slow.service.signal(converter, signal.SIGCONT)
+        slow.service.signalled(converter, signal.SIGCONT)
 
     assert asked.result().status_code == 410 or asked.result().status_code == 200
     assert_problem(slow.client.get(f"{slow.url}?format={suffix}"), 410, "removed")
@@ -945,6 +956,7 @@ def test_a_csv_that_was_removed_is_a_410_in_any_format(client: Client, working: 
 # many at once
 
 
+@pytest.mark.slow
 def test_a_hundred_who_fetch_a_packed_result_get_it_whole_from_a_small_process(
     service: Service,
 ) -> None:

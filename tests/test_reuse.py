@@ -200,6 +200,7 @@ def test_the_command_has_the_option_fresh(client: Client, tmp_path: Path) -> Non
     assert None is fresh["reused_from"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("moment", "call"),
     one_in(4, [[moment, call] for call in (1, 2, 3) for moment in ("before", "after")]),

@@ -198,7 +198,7 @@ QUERIES: list[tuple[Query, Any, Any]] = [
 
 
 @pytest.mark.parametrize(
-    ("query", "wanted", "rank"), one_in(4, map(list, QUERIES)), ids=[str(q[0]) for q in QUERIES]
+    ("query", "wanted", "rank"), one_in(8, map(list, QUERIES)), ids=[str(q[0]) for q in QUERIES]
 )
 def test_pages_and_download_have_the_rows_that_are_asked_for(
     client: Client, jobs: dict[str, int], query: Query, wanted: Any, rank: Any
@@ -421,7 +421,7 @@ def texts_of(page: Any) -> list[list[str]]:
     )
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
+@pytest.mark.parametrize("scripts", one_in(2, [True, False]), ids=["with scripts", "without"])
 def test_rows_are_filtered_and_followed(
     browser: Browser, client: Client, jobs: dict[str, int], scripts: bool
 ) -> None:
@@ -454,6 +454,7 @@ def wanted_keys(page: dict[str, Any]) -> list[list[str]]:
     return [[text or "empty" for text in row["key"].values()] for row in page["rows"]]
 
 
+@pytest.mark.slow
 def test_a_value_and_a_column_lead_to_their_rows(
     visit: Visit, client: Client, jobs: dict[str, int]
 ) -> None:
@@ -488,6 +489,7 @@ def test_rows_without_a_match_are_none(visit: Visit, jobs: dict[str, int]) -> No
     expect(page.get_by_role("link", name="Next 50 rows")).to_be_visible()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_everyone_can_use_the_rows(
     browser: Browser, client: Client, jobs: dict[str, int], scheme: str
@@ -501,6 +503,7 @@ def test_everyone_can_use_the_rows(
         assert 0 == found.violations_count, found.generate_report()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_rows_need_not_be_moved_sideways(
     browser: Browser, client: Client, jobs: dict[str, int], width: int
@@ -511,6 +514,7 @@ def test_the_rows_need_not_be_moved_sideways(
         wait_until_it_fits(page, width)
 
 
+@pytest.mark.slow
 def test_rows_take_their_place_when_they_are_ready(browser: Browser, service: Service) -> None:
     service.write("old.csv", sales(0))
     service.write("new.csv", sales(1))

@@ -118,6 +118,7 @@ def pair(bucket: Bucket, servers: Urls, tmp_path: Path) -> Iterator[Pair]:
         yield Pair(bucket, prefix_of(shared), one, two, *clients, worker)
 
 
+@pytest.mark.slow
 def test_a_night_that_one_host_accepts_is_compared_by_another(
     bucket: Bucket, servers: Urls, tmp_path: Path
 ) -> None:
@@ -201,6 +202,7 @@ def test_a_file_that_was_overwritten_before_it_was_kept_is_refused(pair: Pair) -
     assert [] == pair.kept()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", one_in(3, ["bits", "another file", "its end"]))
 def test_a_kept_file_that_was_damaged_in_the_bucket_is_noticed(pair: Pair, damage: str) -> None:
     pair.night(pair.api, *range(20_000))
@@ -262,6 +264,7 @@ def test_a_file_that_a_sweeper_is_about_to_remove_may_be_accepted_again(pair: Pa
     assert (0, 0, 0) == counts(pair.night(pair.api, 2))
 
 
+@pytest.mark.slow
 def test_names_of_kept_files_are_taken_and_listed_one_after_the_other(pair: Pair) -> None:
     job_id = pair.night(pair.api, 1)["job_id"]
     job, tables = pair.one.jobs().get(job_id), Baselines(pair.one.database())

@@ -245,6 +245,7 @@ class TestAJob:
             staged = [line for line in bucket.gate.requests if b"old.parquet" in line]
             assert [b"PUT", b"DELETE"] == [staged[0].split()[0], staged[-1].split()[0]]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "how", ["cancelled", pytest.param("timed out", marks=pytest.mark.slow)]
     )
@@ -271,6 +272,7 @@ class TestAJob:
         wait_until(lambda: not [*staging.iterdir()], "a staged file is left")
         wait_until_nothing_is_left(service)
 
+    @pytest.mark.slow
     def test_whose_worker_is_killed_leaves_no_query_and_is_done(
         self, service: Service, on_cluster: dict[str, object], gate: Gate, staging: Path
     ) -> None:
@@ -313,6 +315,7 @@ class TestOnTheCommandLine:
         assert ", spark " in json.loads((folder / "summary.json").read_text())["engine"]
         assert [] == [*staging.iterdir()]
 
+    @pytest.mark.slow
     def test_an_interrupt_ends_the_query(
         self, folder: Path, gate: Gate, staging: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -150,6 +150,7 @@ class TestHosts:
         known = {"If-None-Match": first.headers["ETag"]}
         assert 304 == hosts.other.get(path, headers=known).status_code
 
+    @pytest.mark.slow
     def test_what_is_made_of_a_result_is_sent_by_all(self, hosts: Hosts) -> None:
         job_id = hosts.diff()
         path = f"/api/diffing/job/{job_id}"
@@ -165,6 +166,7 @@ class TestHosts:
             assert ["GH"] == [row["key"]["segment_value_id"] for row in page["rows"]]
             assert 200 == client.get(f"/jobs/{job_id}").status_code
 
+    @pytest.mark.slow
     def test_nothing_is_left_on_the_disks(self, hosts: Hosts) -> None:
         job_id = hosts.diff()
         hosts.api.get(f"/api/diffing/job/{job_id}?format=json")
@@ -179,6 +181,7 @@ class TestHosts:
         upload = hosts.one.jobs().get(job_id).upload
         assert {f"{upload}/new", f"{upload}/old"} <= {*hosts.keys("uploads")}
 
+    @pytest.mark.slow
     def test_those_who_ask_for_a_result_at_once_fetch_it_once(self, hosts: Hosts) -> None:
         job_id = hosts.diff()
         name, url = f"{job_id}.1.csv", f"/api/diffing/job/{job_id}"
@@ -191,6 +194,7 @@ class TestHosts:
 
         assert 1 == hosts.downloads(name)
 
+    @pytest.mark.slow
     def test_the_files_of_a_metric_are_in_the_bucket(self, hosts: Hosts) -> None:
         where = f"{hosts.prefix}/input"
         missing = hosts.api.new_job()
@@ -209,6 +213,7 @@ class TestHosts:
         hosts.api.wait_for_success(other["job_id"])
         assert RESULT == hosts.other.result_of(other["job_id"])
 
+    @pytest.mark.slow
     def test_a_question_is_answered_by_the_result_of_another(self, hosts: Hosts) -> None:
         again = "/api/diffing/new/revenue?wait=60"
         first = hosts.api.post(again, files=FILES).json()["job_id"]
@@ -219,6 +224,7 @@ class TestHosts:
         assert first != second
         assert RESULT == hosts.api.result_of(second) == hosts.other.result_of(second)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("method", [pytest.param("GET", marks=pytest.mark.slow), "PUT"])
     def test_a_bucket_may_be_silent_for_longer_than_a_worker(
         self, hosts: Hosts, method: str
@@ -234,6 +240,7 @@ class TestHosts:
         assert 1 == hosts.api.wait_for_success(job_id)["attempt"]
         assert RESULT == hosts.api.result_of(job_id)
 
+    @pytest.mark.slow
     def test_a_silent_bucket_is_reported_in_time(self, hosts: Hosts) -> None:
         job_id = hosts.diff()
         ready = hosts.api.get("/ready").json()["checks"]["storage"]
@@ -250,6 +257,7 @@ class TestHosts:
         assert_problem(refused, 503, "The storage does not answer as it should")
         assert RESULT == hosts.api.result_of(job_id)
 
+    @pytest.mark.slow
     def test_the_sweeper_removes_what_no_job_needs(
         self, hosts: Hosts, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -269,6 +277,7 @@ class TestHosts:
         assert f"{orphan}/old" not in sent
         assert {f"{upload}/old", f"{upload}/new"} <= {*sent}
 
+    @pytest.mark.slow
     def test_a_start_removes_copies_of_uploads_that_are_in_the_bucket(self, hosts: Hosts) -> None:
         jobs, folder = hosts.three.jobs(), hosts.three.settings.uploads_dir
         left, lost = (str(jobs.get(hosts.diff()).upload) for _ in range(2))
@@ -326,6 +335,7 @@ class TestTwoServicesOnOneFolder:
         assert 1 == sum(got_it)
         assert got_it == [gets_it(store, service) for service in "abcd"]
 
+    @pytest.mark.slow
     def test_a_new_database_gets_it_by_hand_and_the_old_one_then_removes_nothing(
         self, bucket: Bucket, servers: Urls, tmp_path: Path
     ) -> None:
@@ -367,6 +377,7 @@ def publishing(bucket: Bucket, api: Client) -> Iterator[int]:
         yield job_id
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_while_it_publishes_leaves_the_job_to_another(
     bucket: Bucket, servers: Urls, tmp_path: Path
 ) -> None:
@@ -427,6 +438,7 @@ def test_an_api_that_dies_while_it_uploads_leaves_no_job(
         assert [] == [*host.settings.uploads_dir.iterdir()]
 
 
+@pytest.mark.slow
 def test_the_cache_has_a_limit(hosts: Hosts, tmp_path: Path) -> None:
     ids = [hosts.diff(), hosts.diff()]
     with Service(tmp_path / "four", hosts.one.backend) as host:

@@ -230,6 +230,7 @@ def test_a_result_that_is_not_what_the_summary_says_is_not_written(
     assert [] == list(tmp_path.glob("*.csv"))
 
 
+@pytest.mark.slow
 def test_an_api_that_is_started_anew_meanwhile_is_waited_for(
     service: Service, large_pair: LargePair, tmp_path: Path
 ) -> None:

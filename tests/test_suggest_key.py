@@ -100,6 +100,7 @@ def test_files_without_a_common_column_have_no_key(tmp_path: Path) -> None:
     assert "old.csv and new.csv have no column in common" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_search_ends_in_time(tmp_path: Path) -> None:
     rows = random.Random(1)
     # no set of fewer than about 20 of these columns tells all rows apart

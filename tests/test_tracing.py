@@ -10,6 +10,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from tests.conftest import one_in
 from tests.service_under_test import NEW, PATIENCE_SECONDS, Service
 
 PARENT = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
@@ -125,6 +126,7 @@ def test_the_span_of_a_job_that_fails_says_so(service: Service, collector: Colle
     assert "revenue_new.csv" in status.message
 
 
+@pytest.mark.slow
 def test_what_was_not_sent_yet_is_sent_at_the_end(
     service: Service, collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,7 +160,7 @@ def test_a_collector_that_is_away_costs_no_job_and_no_end(
 
 
 @pytest.mark.usefixtures("collector")
-@pytest.mark.parametrize("wanted", [False, True], ids=["not wanted", "wanted"])
+@pytest.mark.parametrize("wanted", one_in(2, [False, True]), ids=["not wanted", "wanted"])
 def test_nothing_of_it_is_loaded_unless_it_is_wanted(
     service: Service, wanted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

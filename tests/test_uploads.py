@@ -1038,6 +1038,7 @@ def test_an_upload_is_removed_with_its_job_and_not_before(service: Service) -> N
     assert ["new.csv", "new.csv", "old.csv", "old.csv"] == uploads_of(service)
 
 
+@pytest.mark.slow
 def test_another_attempt_at_a_job_finds_its_uploads(
     service: Service, large_pair: LargePair
 ) -> None:

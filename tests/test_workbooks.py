@@ -16,7 +16,7 @@ from openpyxl.utils.escape import unescape
 
 from diffing.core.csv_record import line_of
 from tests.command_line import diffing, refused_by
-from tests.conftest import Mount
+from tests.conftest import Mount, one_in
 
 KEY, VALUE = ["day", "=cmd|'/c calc'!A0"], ["<r><t>v</t></r>", "note", "5"]
 OPTIONS = ("-q", "-k", line_of(KEY), "-v", line_of(VALUE), "-o", "changes.csv", "--by", KEY[1])
@@ -282,7 +282,8 @@ def test_without_the_extra_a_workbook_is_refused_at_once(
     )
 
 
-@pytest.mark.parametrize("full", ["folder", "temporary"])
+@pytest.mark.slow
+@pytest.mark.parametrize("full", one_in(2, ["folder", "temporary"]))
 def test_a_full_disk_is_said_in_one_line(tmp_path: Path, mount: Mount, full: str) -> None:
     mount(tmp_path / "small", "1m" if full == "folder" else "8m")
     for name, number in (("old.csv", 1), ("new.csv", 2)):

@@ -17,6 +17,7 @@ from diffing.store.jobs import End
 from diffing.worker.reaper import Reaper
 from diffing.worker.sweeper import Sweeper
 from tests import reference
+from tests.conftest import one_in
 from tests.service_under_test import NEW, OLD, LargePair, Program, Service
 from tests.test_faults import STALE_AFTER, wait_until
 from tests.torture.referee import REASONS
@@ -73,6 +74,7 @@ def test_two_workers_side_by_side_do_each_job_once(service: Service) -> None:
     assert ids == sorted([*ids_in(first), *ids_in(second)])
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_busy_leaves_the_next_job_to_another(
     service: Service, large_pair: LargePair
 ) -> None:
@@ -107,6 +109,7 @@ def test_a_worker_of_two_threads_runs_two_diffs_at_once(
     assert "processing" == client.status_of(ids[0])["status"]
 
 
+@pytest.mark.slow
 @pytest.mark.without_queue
 def test_a_job_whose_worker_lives_is_not_taken_over_however_soon_others_are(
     service: Service, large_pair: LargePair
@@ -380,6 +383,7 @@ def test_a_diff_that_is_killed_each_time_fails_says_why_and_makes_way(
     assert 1 == client.wait_for_success(after)["attempt"]
 
 
+@pytest.mark.slow
 @pytest.mark.without_queue
 def test_a_worker_that_comes_back_from_the_dead_changes_nothing(
     service: Service, large_pair: LargePair
@@ -400,6 +404,7 @@ def test_a_worker_that_comes_back_from_the_dead_changes_nothing(
     assert large_pair.result == client.result_of(job_id)
 
 
+@pytest.mark.slow
 @pytest.mark.without_queue
 def test_nothing_is_left_of_an_attempt_that_was_killed(
     service: Service, large_pair: LargePair
@@ -436,6 +441,7 @@ def test_a_worker_that_is_told_to_stop_finishes_its_job_first(
     assert [((second,), {})] == service.queued_tasks()
 
 
+@pytest.mark.slow
 def test_a_job_that_is_not_done_after_the_grace_is_queued_again(
     service: Service, large_pair: LargePair
 ) -> None:
@@ -457,6 +463,7 @@ def test_a_job_that_is_not_done_after_the_grace_is_queued_again(
     assert large_pair.result == client.result_of(job_id)
 
 
+@pytest.mark.slow
 def test_a_job_is_finished_first_when_all_processes_are_told_to_stop_at_once(
     service: Service, large_pair: LargePair
 ) -> None:
@@ -486,6 +493,7 @@ def test_serve_does_a_job_and_stops_when_told_to(service: Service) -> None:
     assert [] == service.running()
 
 
+@pytest.mark.slow
 @pytest.mark.on_files_alone
 def test_serve_lets_a_job_finish(service: Service, large_pair: LargePair) -> None:
     large_pair.put_into(service)
@@ -499,7 +507,7 @@ def test_serve_lets_a_job_finish(service: Service, large_pair: LargePair) -> Non
 
 
 @pytest.mark.on_files_alone
-@pytest.mark.parametrize(("killed", "name"), [(" api ", "API"), (" worker ", "worker")])
+@pytest.mark.parametrize(("killed", "name"), one_in(2, [[" worker ", "worker"], [" api ", "API"]]))
 def test_serve_ends_when_one_of_its_two_does(service: Service, killed: str, name: str) -> None:
     serve = service.start("serve", "--port", "0", grace=600)
     service.client_of(serve)
@@ -511,6 +519,7 @@ def test_serve_ends_when_one_of_its_two_does(service: Service, killed: str, name
     assert [] == service.running()
 
 
+@pytest.mark.slow
 @pytest.mark.on_files_alone
 def test_all_end_when_serve_is_killed(service: Service) -> None:
     serve = service.start("serve", "--port", "0")
