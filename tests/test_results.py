@@ -876,7 +876,8 @@ def test_a_client_that_leaves_in_the_middle_leaves_no_file_open(
         client,
         client.stream("GET", url, headers={"Accept-Encoding": accepted}) as response,
     ):
-        next(response.iter_raw(1000))
+        body = response.iter_raw(1000)  # a name, because without one it would be closed at once
+        next(body)
         assert open_results(result)
 
     wait_until(lambda: not open_results(result), "the result is still open")
