@@ -36,6 +36,8 @@ from tests.torture.shortage import mounted
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+    from tests.bucket import Bucket
+
 Mount = Callable[[Path, str], None]
 
 ROOT = Path(__file__).parent.parent
@@ -50,27 +52,34 @@ def _end_quietly() -> None:
 
 # The files that take longest, so that neither of two that share the work begins one at the end.
 _FIRST = (
-    "cases",
-    "mutations",
     "diff",
-    "faults",
+    "shared_baselines",
+    "helpers",
+    "baselines",
     "worker",
+    "cases",
+    "reduction",
+    "torture",
+    "reuse",
+    "analysis",
+    "spark",
+    "faults",
+    "storage",
+    "on_servers",
     "results",
     "sandbox",
-    "habits",
-    "shell",
-    "readme",
-    "verdict",
-    "analysis",
-    "cells",
-    "pages",
-    "openapi",
+    "rows",
+    "mutations",
     "containers",
     "pages_of_changes",
-    "cli",
-    "columns",
+    "pages",
+    "openapi",
+    "readme",
+    "habits",
+    "shell",
+    "verdict",
+    "cells",
     "csvfile",
-    "reduction",
 )
 
 
@@ -208,6 +217,17 @@ def _shared_programs_go_on() -> Iterator[None]:
     """It is the test that ended a shared program that fails, not only those after it."""
     yield
     require_programs_of_all()
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator["Bucket"]:
+    """A bucket that this process and its programs reach."""
+    from tests.bucket import Bucket  # few tests need it
+
+    with Bucket() as bucket, pytest.MonkeyPatch.context() as patch:
+        for name, value in bucket.environment.items():
+            patch.setenv(name, value)
+        yield bucket
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,11 @@ A fork server of its own loads all modules of a diff. That costs a worker more t
 """
 
 import ctypes
+import json
 import os
 import signal
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from multiprocessing import util
 from typing import Any
 
@@ -38,10 +39,8 @@ def prepare() -> None:
             return start(path, arguments, fds)
         util.spawnv_passfds = start
         with ours:
-            environment = "\0".join(f"{name}={value}" for name, value in os.environ.items())
-            numbers = ",".join(map(str, fds))
+            message = json.dumps([[*fds], code, {**os.environ}]).encode()
             try:
-                message = "\1".join([numbers, code, environment]).encode(errors="surrogateescape")
                 socket.send_fds(ours, [message], [*fds])
             except OSError:  # it was killed while it waited
                 return start(path, arguments, fds)
@@ -55,11 +54,11 @@ def _serve(asked: socket.socket) -> None:
     message, files, _, _ = socket.recv_fds(asked, _MOST_BYTES, 4)
     if not message:
         os._exit(0)
-    numbers, code, environment = message.decode(errors="surrogateescape").split("\1")
+    numbers, code, environment = json.loads(message)
     asked.close()
-    _place(files, [int(number) for number in numbers.split(",")])
+    _place(files, numbers)
     os.environ.clear()
-    os.environ.update(_variables(environment))
+    os.environ.update(environment)
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         if signal.getsignal(number) not in (None, signal.SIG_DFL, signal.SIG_IGN):
             signal.signal(number, signal.SIG_DFL)
@@ -79,10 +78,6 @@ def _place(files: Sequence[int], numbers: Sequence[int]) -> None:
     for place, number in enumerate(numbers):
         os.dup2(highest + place, number)
         os.close(highest + place)
-
-
-def _variables(text: str) -> Mapping[str, str]:
-    return dict(line.partition("=")[::2] for line in text.split("\0") if line)
 
 
 def _name(name: str) -> None:

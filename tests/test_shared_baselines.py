@@ -92,14 +92,6 @@ def contents(names: list[str]) -> list[str]:
     return sorted(name[:64] for name in names)
 
 
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[Bucket]:
-    with Bucket() as bucket, pytest.MonkeyPatch.context() as patch:
-        for name, value in bucket.environment.items():
-            patch.setenv(name, value)
-        yield bucket
-
-
 def hosts_on(shared: OneForAll, folder: Path) -> tuple[Service, Service]:
     hosts = Service(folder / "one", shared), Service(folder / "two", shared)
     for host in hosts:

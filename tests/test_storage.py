@@ -87,14 +87,6 @@ class Hosts:
         return sum(request.startswith(line.encode()) for request in self.bucket.gate.requests)
 
 
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[Bucket]:
-    with Bucket() as bucket, pytest.MonkeyPatch.context() as patch:
-        for name, value in bucket.environment.items():
-            patch.setenv(name, value)
-        yield bucket
-
-
 def backend(servers: Urls) -> OneForAll:
     """A backend whose tables and whose folder in the bucket no other has."""
     there = backend_of("redis", servers.database, servers.queue)
