@@ -130,6 +130,12 @@ def test_little_memory_has_no_room_for_helpers() -> None:
     assert 0 == len(helpers)
 
 
+def ran(program: str) -> subprocess.CompletedProcess[str]:
+    """A program, at its end."""
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+
+
 FORK_SERVER = """
 import operator, os, sys
 import diffing.worker.preload
@@ -147,9 +153,7 @@ os._exit(7)
 
 
 def test_the_process_of_a_job_has_helpers() -> None:
-    done = subprocess.run([sys.executable, "-c", FORK_SERVER], timeout=PATIENCE_SECONDS)
-
-    assert 7 == done.returncode
+    assert 7 == ran(FORK_SERVER).returncode
 
 
 ERRORS_IN_BOTH = """
@@ -179,8 +183,7 @@ with Helpers() as helpers:
 
 def test_the_error_of_the_first_part_is_raised_whoever_had_it() -> None:
     # of two parts that a record spans, the first one alone surely says so
-    command = [sys.executable, "-c", ERRORS_IN_BOTH]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    done = ran(ERRORS_IN_BOTH)
 
     assert ("0 (0, 1)\n", "") == (done.stdout, done.stderr)
 
@@ -205,8 +208,7 @@ with Helpers() as helpers:
 
 
 def test_an_error_of_a_helper_after_its_last_part_is_raised_here() -> None:
-    command = [sys.executable, "-c", NOT_TO_BE_SENT]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    done = ran(NOT_TO_BE_SENT)
 
     assert "" == done.stderr
     assert done.stdout.startswith("0 Can't pickle")
