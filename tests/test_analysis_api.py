@@ -217,16 +217,13 @@ def test_a_document_that_is_not_ready_is_waited_for(service: Service) -> None:
     ("what", "lost"),
     one_in(
         4,
-        map(
-            list,
-            [
-                ("analysis", "result"),
-                ("analysis", "detail"),
-                ("analysis", "removed"),
-                ("cells", "result"),
-                ("cells", "detail"),
-            ],
-        ),
+        [
+            ["analysis", "result"],
+            ["analysis", "detail"],
+            ["analysis", "removed"],
+            ["cells", "result"],
+            ["cells", "detail"],
+        ],
     ),
 )
 def test_without_its_files_it_is_gone(

@@ -39,23 +39,20 @@ def refused(folder: Path, *options: str) -> Done:
     ("options", "value"),
     one_in(
         3,
-        map(
-            list,
-            [
-                ((), ["updated_at", "price_a", "price_b"]),
-                (("--value", "*"), ["updated_at", "price_a", "price_b"]),
-                (("--value", "price_*"), ["price_a", "price_b"]),
-                (("--value", "p*b", "--value", "*_a"), ["price_a", "price_b"]),
-                (("--value", "price_b", "--value", "price_a"), ["price_b", "price_a"]),
-                (("--value", "price_b", "--value", "*"), ["updated_at", "price_a", "price_b"]),
-                (("--ignore", "updated_*"), ["price_a", "price_b"]),
-                (("--ignore", "price_a,updated_at"), ["price_b"]),
-                (("--value", "price_*", "--ignore", "price_a"), ["price_b"]),
-                (("--ignore", "id", "--ignore", "no_such_*"), ["updated_at", "price_a", "price_b"]),
-                (("--rename", "amount=revenue"), ["updated_at", "revenue", "price_a", "price_b"]),
-                (("--value", "revenue", "--rename", "amount=revenue"), ["revenue"]),
-            ],
-        ),
+        [
+            [(), ["updated_at", "price_a", "price_b"]],
+            [("--value", "*"), ["updated_at", "price_a", "price_b"]],
+            [("--value", "price_*"), ["price_a", "price_b"]],
+            [("--value", "p*b", "--value", "*_a"), ["price_a", "price_b"]],
+            [("--value", "price_b", "--value", "price_a"), ["price_b", "price_a"]],
+            [("--value", "price_b", "--value", "*"), ["updated_at", "price_a", "price_b"]],
+            [("--ignore", "updated_*"), ["price_a", "price_b"]],
+            [("--ignore", "price_a,updated_at"), ["price_b"]],
+            [("--value", "price_*", "--ignore", "price_a"), ["price_b"]],
+            [("--ignore", "id", "--ignore", "no_such_*"), ["updated_at", "price_a", "price_b"]],
+            [("--rename", "amount=revenue"), ["updated_at", "revenue", "price_a", "price_b"]],
+            [("--value", "revenue", "--rename", "amount=revenue"), ["revenue"]],
+        ],
     ),
 )
 def test_the_summary_names_the_columns_that_were_compared(

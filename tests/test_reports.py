@@ -170,14 +170,11 @@ def test_a_report_of_texts_alone_has_no_amounts_and_no_tolerances(
     ("old", "new", "shown"),
     one_in(
         3,
-        map(
-            list,
-            [
-                ("secret/a.csv", "secret/b.csv", ("a.csv", "b.csv")),
-                ("secret/a.csv", "a.csv", ("a.csv (old)", "a.csv (new)")),
-                ("secret/a.csv", "secret/secret/a.csv", ("a.csv (old)", "a.csv (new)")),
-            ],
-        ),
+        [
+            ["secret/a.csv", "secret/b.csv", ("a.csv", "b.csv")],
+            ["secret/a.csv", "a.csv", ("a.csv (old)", "a.csv (new)")],
+            ["secret/a.csv", "secret/secret/a.csv", ("a.csv (old)", "a.csv (new)")],
+        ],
     ),
 )
 def test_a_report_names_no_folder(
