@@ -216,18 +216,24 @@ COUNTED = {
     "all quoted, then not": (b'"a","b"\n"1","2"\n3,4\n"5","6"\n', 3),
     "all quoted, then line ends in quotes": (b'"a","b"\n"1","2"\n3,"\n4"\n', 2),
     "blank lines in one column": (b'a\n""\n\n""\n1\n\n""', 4),
+    "blank lines below and above lines": (b"a,b\n1,2\n\n3,4\n", 2),
+    "blank lines that end in CR LF": (b"a,b\r\n1,2\r\n\r\n3,4\r\n", 2),
+    "a line end in quotes below others": (b'a,b\n1,"2\n"\n3,4\n', 2),
+    "lines that end in CR LF": (b"a,b\r\n1,2\r\n3,4\r\n", 2),
     "blank before a quote": (b'a,b\n\n1, "2"\n\n3,4', 2),
 }
 
 
-@pytest.mark.parametrize("chunk", [1, 9, 32 * 1024])
+@pytest.mark.parametrize("many", [0, PORTIONS.many], ids=["by numpy", "without"])
+@pytest.mark.parametrize("chunk", [1, 9, PORTIONS.scanned])
 @pytest.mark.parametrize(("content", "rows"), COUNTED.values(), ids=COUNTED)
 def test_rows_are_records_below_the_header(
-    path: Path, scratch: Path, content: bytes, rows: int, chunk: int
+    path: Path, scratch: Path, content: bytes, rows: int, chunk: int, many: int
 ) -> None:
     path.write_bytes(content)
-    portions = Portions(scanned=chunk)
+    portions = Portions(scanned=chunk, many=many)
 
+    assert count_rows(path, "data.csv", portions=portions).rows in {rows, None}
     assert rows == count(path, scratch, portions)
     assert rows == rewrite(checked(path, scratch, portions), scratch).rows
 
@@ -250,10 +256,13 @@ def test_rows_are_records_below_the_header(
         b'a,b\n1,"2\n3"\n\r4,5\n',
     ],
 )
-def test_rows_are_not_counted_where_duckdb_may_read_others(path: Path, content: bytes) -> None:
+@pytest.mark.parametrize("many", [0, PORTIONS.many], ids=["by numpy", "without"])
+def test_rows_are_not_counted_where_duckdb_may_read_others(
+    path: Path, content: bytes, many: int
+) -> None:
     path.write_bytes(content)
 
-    assert count_rows(path, "data.csv").rows is None
+    assert count_rows(path, "data.csv", portions=Portions(many=many)).rows is None
 
 
 @pytest.mark.parametrize("before", [b"1,", b'"1",'])
@@ -656,9 +665,14 @@ class TestCuts:
     HEADER = b"a,b\n"
     ROWS = b'1,2\n"3\n,""4","5"\n\n6,7\n'
 
-    @pytest.fixture(autouse=True, params=[1, 9, 32 * 1024])
-    def _portions(self, request: pytest.FixtureRequest) -> None:
-        self.portions = Portions(read=request.param + 3, scanned=request.param)
+    @pytest.fixture(autouse=True, params=[1, 9, PORTIONS.scanned])
+    def _portions(self, request: pytest.FixtureRequest, many: int) -> None:
+        self.portions = Portions(request.param + 3, request.param, many)
+
+    @pytest.fixture(params=[0, PORTIONS.many], ids=["by numpy", "without"])
+    def many(self, request: pytest.FixtureRequest) -> int:
+        many: int = request.param
+        return many
 
     def counted(self, path: Path, cuts: list[int]) -> int | None:
         path.write_bytes(self.HEADER + self.ROWS * 20)
@@ -1191,14 +1205,14 @@ def exports(draw: st.DrawFn) -> str:
 
 
 @settings(max_examples=examples(300), deadline=None, derandomize=True)
-@given(text=exports(), chunk=st.sampled_from([1, 10, 100]))
+@given(text=exports(), chunk=st.sampled_from([1, 10, 100]), many=st.sampled_from([0, 10**9]))
 def test_rows_are_as_many_as_the_csv_module_finds(
-    tmp_path_factory: pytest.TempPathFactory, text: str, chunk: int
+    tmp_path_factory: pytest.TempPathFactory, text: str, chunk: int, many: int
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "rows.csv"
     path.write_text(text, newline="")
     rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
 
-    counted = count_rows(path, "rows.csv", portions=Portions(scanned=chunk)).rows
+    counted = count_rows(path, "rows.csv", portions=Portions(scanned=chunk, many=many)).rows
 
     assert counted == len(rows) - 1

@@ -30,7 +30,7 @@ def _having(characters: bytes) -> NDArray[np.bool_]:
 
 
 # what may stand before a quote that opens, and after one that closes; a doubled quote does both
-_BEFORE, _AFTER = _having(b',"\n'), _having(b',"\r\n')
+BEFORE_QUOTES, AFTER_QUOTES = _having(b',"\n'), _having(b',"\r\n')
 
 
 class PartOfRecord(Irreducible):
@@ -76,7 +76,7 @@ class _Quoted:
         opening, closing = self.quotes[0::2], self.quotes[1::2]
         if len(numbers) % 2 or not (
             # before the first byte is the last one, a line end
-            _BEFORE[given[opening - 1]].all() and _AFTER[given[closing + 1]].all()
+            BEFORE_QUOTES[given[opening - 1]].all() and AFTER_QUOTES[given[closing + 1]].all()
         ):
             raise Irreducible
         # how many of `found` are before each pair of quotes, without quotes and what they enclose

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -31,27 +32,15 @@ class Portions:
         read: bytes per read.
         scanned: bytes per chunk, or one line. A chunk stays in the processor's cache while it is
             scanned several times.
+        many: bytes of a file that is worth to load numpy, if it is not loaded.
     """
 
     read: int = 1024 * 1024
-    scanned: int = 32 * 1024
+    scanned: int = 256 * 1024
+    many: int = 32_000_000
 
 
 PORTIONS = Portions()
-
-# A record whose fields are all quoted, or the whole rest of the text. After a quote inside a quoted
-# field, both `"` and `,"` continue with a quoted field. One loop for both makes files that quote
-# everything twice as fast.
-# Atomic groups, not (...)*+, which matches wrongly before Python 3.11.5 (gh-106052).
-_QUOTED_RECORD = re.compile(rb'"[^"]*+(?>(?:",?+"[^"]*+)*)"\r?\n|(.++)', re.DOTALL)
-
-# Text whose quotes all belong to quoted fields of one line, each between commas or line ends. The
-# ranges are the same as [^"\n], which is half as fast.
-_INSIDE = rb'"[\x00-\x09\x0b-\x21\x23-\xff]*+'
-_QUOTED_IN_LINES = re.compile(
-    rb'(?>(?:[^"]*+(?<![^,\n])' + _INSIDE + rb'(?>(?:"[,\n]?+' + _INSIDE + rb')*)"(?![^,\r\n]))*)'
-    rb'[^"]*+\Z'
-)
 
 # In text without the content of quotes: a quote that neither begins nor ends a quoted field.
 _MISPLACED_QUOTE = re.compile(rb'"(?:(?<=[^,\n"]")|(?=[^,\r\n"]))')
@@ -109,6 +98,8 @@ def count_rows(
     rows: int | None = -1  # the header is a record, but not a row
     inside, has_separator = False, False
     folded = []
+    by_line = "numpy" in sys.modules or path.stat().st_size >= portions.many
+    count = _count_by_line if by_line else _count_records
     for offset, chunk in _whole_lines(path, portions):
         on_chunk()
         if not chunk:
@@ -116,10 +107,8 @@ def count_rows(
         if not chunk.isascii():
             _refuse_other_encodings(chunk, offset, path, name)
         has_separator = has_separator or SEPARATOR in chunk
-        if rows is not None and b"\r" in chunk and _has_lone_cr(chunk, inside):
-            rows = None
         if rows is not None:
-            before, (ended, inside, lines) = inside, _count_records(chunk, inside)
+            before, (ended, inside, lines) = inside, count(chunk, inside)
             rows = None if ended is None else rows + ended
             if not lines:
                 folded.append(Chunk(offset, offset + len(chunk), before))
@@ -175,6 +164,15 @@ def _has_lone_cr(chunk: bytes, inside: bool) -> bool:
     return any(map(_LONE_CR.search, chunk.split(b'"')[1 if inside else 0 :: 2]))
 
 
+def _count_by_line(chunk: bytes, inside: bool) -> tuple[int | None, bool, bool]:
+    """The same as `_count_records`, faster in most chunks."""
+    # numpy takes long to import
+    from diffing.csvfiles.records_by_line import count_records
+
+    records = None if inside else count_records(chunk)
+    return _count_records(chunk, inside) if records is None else (records, False, True)
+
+
 def _count_records(chunk: bytes, inside: bool) -> tuple[int | None, bool, bool]:
     """The number of records that end in a chunk of lines, and whether it ends inside quotes.
 
@@ -183,23 +181,19 @@ def _count_records(chunk: bytes, inside: bool) -> tuple[int | None, bool, bool]:
         inside: whether they begin inside quotes.
 
     Returns:
-        The number, None if a quote is misplaced; whether it ends inside quotes; and whether each
-        line is surely a record.
+        The number, None if a quote or a CR is misplaced; whether it ends inside quotes; and whether
+        each line is surely a record.
     """
+    if b"\r" in chunk and _has_lone_cr(chunk, inside):
+        return None, inside, False
     # a continued field counts as if it began here
     text = b'"' + chunk if inside else chunk
-    records = 0
-    if text.startswith(b'"'):
-        *quoted, text = _QUOTED_RECORD.findall(text)
-        records = len(quoted) if text else len(quoted) + 1
-    if b'"' not in text or _QUOTED_IN_LINES.match(text):
-        records += _count_lines(text)
-        counted = not inside and chunk.endswith(b"\n") and chunk.count(b"\n") == records
-        return records, False, counted or len(text) == len(chunk)
-    outside, ends_inside = _without_quoted(text)
+    outside, ends_inside = _without_quoted(text) if b'"' in text else (text, False)
     if _MISPLACED_QUOTE.search(outside):
         return None, ends_inside, False
-    return records + _count_lines(outside) - ends_inside, ends_inside, False
+    records = _count_lines(outside) - ends_inside
+    lines = chunk.endswith(b"\n") and chunk.count(b"\n") == records
+    return records, ends_inside, lines and not (inside or ends_inside)
 
 
 def _without_quoted(text: bytes) -> tuple[bytes, bool]:
