@@ -41,6 +41,7 @@ from diffing.files.hash_cache import HashCache
 from diffing.files.inputs import Source, find_inputs
 from diffing.files.publish import require_apart, scratch_folder
 from diffing.sandbox.limits import Limits
+from diffing.sandbox.process import use_one_thread_for_algebra
 
 if TYPE_CHECKING:
     from diffing.engine.on_cluster import OnCluster
@@ -185,6 +186,7 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
     from diffing.engine.diff import Diff
     from diffing.engine.interruptible import run
 
+    use_one_thread_for_algebra()
     # else SIGTERM would leave temporary files
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with scratch_folder() as folder:

@@ -1,6 +1,7 @@
 """Rights and memory that the process of a diff or conversion gives up."""
 
 import contextlib
+import os
 import resource
 import signal
 from pathlib import Path
@@ -32,3 +33,11 @@ def be_first_to_go() -> None:
 def leave_no_core() -> None:
     """Disable core files, which would contain data of the inputs."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def use_one_thread_for_algebra() -> None:
+    """Let numpy start no threads for linear algebra, which nothing uses.
+
+    Call it before numpy is imported. If the environment sets their number, that counts.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
