@@ -1,11 +1,11 @@
 """The key hashes of tonight's new are kept, and tomorrow's old is not read for them."""
 
-import hashlib
 from collections.abc import Sequence
 from itertools import chain, pairwise
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +15,7 @@ from diffing.core.spec import DiffSpec
 from diffing.engine import kept_hashes
 from diffing.engine.diff import Diff
 from diffing.engine.key_hashes import Means, Reading, Shape, Source
-from diffing.files.hash_cache import OF_NEW, HashCache
+from diffing.files.hash_cache import HashCache
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from tests.command_line import diffing
@@ -46,7 +46,6 @@ class Nights:
         paths = self.folder / "old.csv", self.folder / "new.csv"
         for path, text in zip(paths, (old, new), strict=True):
             path.write_bytes(text.encode())
-        (self.folder / OF_NEW).unlink(missing_ok=True)
         outputs = Outputs(self.folder / "result.csv", removed=self.folder / "removed.csv")
         spec = DiffSpec(
             InputFile(paths[0], "old.csv"),
@@ -57,7 +56,7 @@ class Nights:
         )
         limits = Limits(threads=2, memory="1GB", temp_folder=self.folder)
         summary = Diff(spec, limits, WHOLE if whole else REDUCING).run(outputs)
-        self.cache.take(self.folder, summary.model_dump(mode="json"))
+        self.cache.take(self.folder)
         return (
             summary.model_dump(exclude={"seconds", "peak_rss_bytes"}),
             [path.read_bytes() for path in outputs.paths],
@@ -214,7 +213,7 @@ def claim_text(path: Path) -> None:
     """Let a file of hashes say that its file has seven values that are no number."""
     about, rest = path.read_bytes().split(b"\n", 1)
     text = about.replace(b'"no_numbers": 0', b'"no_numbers": 7') + b"\n" + rest[:-32]
-    path.write_bytes(text + hashlib.sha256(text).digest())
+    path.write_bytes(text + blake3(text).digest())
 
 
 REVENUE = "date,segment_field,segment_name,segment_value,segment_value_id,stat,value\n"

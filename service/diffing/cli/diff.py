@@ -226,7 +226,8 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
                     ),
                     limits,
                 )
-        _keep_hashes(hashes, folder, found, settings)
+        if hashes:
+            HashCache(hashes, bytes_in(settings.hashes_limit)).take(folder)
         if wanted.table:
             from diffing.cli import table  # only a terminal needs it
 
@@ -262,13 +263,7 @@ def _with_hashes(spec: DiffSpec, hashes: Path | None) -> DiffSpec:
         return spec
     if not hashes.is_dir():
         raise BadArgument(f"--hashes: {hashes} is not a folder. Create it first.")
-    return replace(spec, sha256=True, hashes=hashes)
-
-
-def _keep_hashes(hashes: Path | None, folder: Path, found: "Summary", settings: Settings) -> None:
-    if hashes:
-        cache = HashCache(hashes, bytes_in(settings.hashes_limit))
-        cache.take(folder, found.model_dump(mode="json"))
+    return replace(spec, hashes=hashes)
 
 
 def _show(found: "Summary", *, quiet: bool) -> None:

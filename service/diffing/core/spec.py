@@ -125,8 +125,8 @@ class DiffSpec:
         fingerprint: take a fingerprint of each input.
         sha256: take the SHA-256 of each input.
         answered: contents of files for which a result exists; with them, the diff ends at once.
-        hashes: folder with key hashes of earlier files, which need `sha256`; those of new are left
-            in the temporary folder. None to use none.
+        hashes: folder with key hashes of earlier files; those of new are left in the temporary
+            folder. None to use none.
         staged: files to exchange with a cluster that joins the rows; None for no cluster.
     """
 

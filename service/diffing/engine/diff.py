@@ -45,12 +45,14 @@ from diffing.engine.verdict import with_verdict
 from diffing.engine.warn import Facts, warnings_of
 from diffing.engine.written import Written
 from diffing.files.checksums import Digests, fingerprint, sha256
-from diffing.files.hash_cache import OF_NEW, HashCache
+from diffing.files.hash_cache import HashCache
 from diffing.files.results import Outputs
 from diffing.files.versions import unchanged
 from diffing.sandbox.helpers import Helpers
 from diffing.sandbox.limits import Limits
 from diffing.sandbox.malloc import limit_arenas
+
+_HASHES = "new.hashes"
 
 
 class AnsweredBefore(Exception):
@@ -180,6 +182,7 @@ class Diff(Stoppable):
             written.finish()
             result = _result_summary(parts, counts)
             inputs = self._inputs((old, new), counts, digests)
+            self._leave_hashes(new, scratch)
         found = Summary(
             **self._comparison.model_dump(exclude=set(SIDES)),
             old_dialect=old.dialect,
@@ -292,7 +295,7 @@ class Diff(Stoppable):
             self._interrupted,
             partial(self._kept_hashes, files[0]),
             lambda: not may_be_kept or self._digests.is_known(0),
-            self._limits.temp_folder / OF_NEW if self._spec.hashes else None,
+            place.scratch / _HASHES if self._spec.hashes else None,
             self.helpers,
         )
         reducer = Reducer(files, comparison, means)
@@ -329,8 +332,14 @@ class Diff(Stoppable):
         """Whether there are key hashes of any file with these columns."""
         return any(self._spec.hashes.glob(f"*{self._suffix(old)}")) if self._spec.hashes else False
 
-    def _suffix(self, old: CsvFile) -> str:
-        dialect = old.dialect.model_dump(mode="json")
+    def _leave_hashes(self, new: CsvFile, scratch: Path) -> None:
+        """Leave the key hashes of new for the next diff, if there are some."""
+        if (scratch / _HASHES).exists():
+            name = f"{self._digests.wait_for(1)}{self._suffix(new)}"
+            (scratch / _HASHES).rename(self._limits.temp_folder / name)
+
+    def _suffix(self, file: CsvFile) -> str:
+        dialect = file.dialect.model_dump(mode="json")
         return HashCache.suffix(self._comparison.key, self._comparison.value, dialect)
 
     def _compare(
@@ -376,13 +385,16 @@ class Diff(Stoppable):
         return self._session
 
     def _begin_digests(self) -> Digests:
-        """The SHA-256 of both files, if they are wanted, beside the pass over them.
+        """The digests of both files, if they are wanted, beside the pass over them.
 
         Raises:
             AnsweredBefore: as from `run`.
         """
+        spec = self._spec
         digests = Digests(
-            [self._spec.old, self._spec.new] if self._spec.sha256 else [], self._interrupted
+            [spec.old, spec.new] if spec.sha256 or spec.hashes else [],
+            self._interrupted,
+            "sha256" if spec.sha256 else "blake3",
         )
         if self._spec.answered:
             with digests:
@@ -394,7 +406,8 @@ class Diff(Stoppable):
     def _inputs(
         self, files: tuple[CsvFile, CsvFile], counts: Counts, digests: Digests
     ) -> tuple[InputSummary, InputSummary]:
-        old, new = digests.wait() or (None, None)
+        found = digests.wait()
+        old, new = found if self._spec.sha256 else (None, None)
         return (
             self._input(files[0], self._spec.old, counts.old_rows, old),
             self._input(files[1], self._spec.new, counts.new_rows, new),

@@ -6,7 +6,6 @@ lacks, and with those of its own rows.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from blake3 import blake3
 from numpy.typing import NDArray
 
 from diffing import __version__
@@ -66,7 +66,7 @@ class Change:
             "no_numbers": old.no_numbers - left_of_old.no_numbers + left_of_new.no_numbers,
             "doubtful": [[text.decode("latin-1"), n] for text, n in doubtful.items() if n],
         }
-        digest = hashlib.sha256()
+        digest = blake3()
         with path.open("wb") as file:
 
             def put(piece: bytes | memoryview) -> None:
@@ -75,7 +75,7 @@ class Change:
 
             put(json.dumps(about).encode() + b"\n")
             for hashes in self._of_new():
-                put(hashes.data)
+                put(hashes.view(np.uint8).data)
             file.write(digest.digest())
 
     def _of_new(self) -> Iterator[Hashes]:
@@ -118,8 +118,8 @@ def read(path: Path, shape: Shape, most_rows: int) -> KeyHashes:
             raise Unsuitable
         hashes = np.fromfile(file, np.uint64, rows)
         expected = file.read()
-    digest = hashlib.sha256(line)
-    digest.update(hashes.data)
+    digest = blake3(line)
+    digest.update(hashes.view(np.uint8).data)
     if digest.digest() != expected:
         raise Unsuitable
     doubtful = Counter({text.encode("latin-1"): copies for text, copies in about["doubtful"]})

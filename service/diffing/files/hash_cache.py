@@ -8,8 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-OF_NEW = "new.hashes"
-"""The file that a diff leaves in its temporary folder."""
+_END = ".hashes"
 
 
 class HashCache:
@@ -28,23 +27,20 @@ class HashCache:
     def suffix(key: Sequence[str], value: Sequence[str], dialect: Mapping[str, Any]) -> str:
         """The end of the names of the files for these columns and this dialect."""
         text = json.dumps([list(key), list(value), dict(dialect)], sort_keys=True)
-        return f".{hashlib.sha256(text.encode()).hexdigest()[:32]}.hashes"
+        return f".{hashlib.sha256(text.encode()).hexdigest()[:32]}{_END}"
 
-    def take(self, folder: Path, summary: Mapping[str, Any]) -> None:
+    def take(self, folder: Path) -> None:
         """Keep the hashes of new, and remove the oldest ones that do not fit beside them.
 
         Args:
             folder: the temporary folder of the diff. If it has no hashes, nothing happens.
-            summary: of the diff, as JSON values.
 
         Raises:
             OSError: the folder cannot be used.
         """
-        file = folder / OF_NEW
-        with suppress(FileNotFoundError):
+        for file in folder.glob(f"*{_END}"):
             if file.stat().st_size <= self._most_bytes:
-                suffix = self.suffix(summary["key"], summary["value"], summary["new_dialect"])
-                file.replace(self._folder / f"{summary['new']['sha256']}{suffix}")
+                file.replace(self._folder / file.name)
                 self._remove_oldest()
 
     def _remove_oldest(self) -> None:

@@ -243,7 +243,7 @@ class Worker:
         found = run(task)
         if "answered" not in found:
             try:
-                self._hashes.take(task.limits.temp_folder, found)
+                self._hashes.take(task.limits.temp_folder)
             except OSError as error:
                 _log.warning("job %d: its key hashes are not kept: %s", job.id, error)
         return found
