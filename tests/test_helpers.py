@@ -248,3 +248,13 @@ def test_an_interrupt_ends_a_diff_that_waits_for_a_helper(tmp_path: Path) -> Non
         assert select.select([helper], [], [], 0)[0]
         os.close(helper)
     assert {"old.csv", "new.csv"} == {path.name for path in (pairs / "000").iterdir()}
+
+
+def test_numpy_starts_no_threads_where_a_worker_forks_its_children() -> None:
+    program = "import diffing.worker.preload, numpy, os; print(len(os.listdir('/proc/self/task')))"
+    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+    threads = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, check=True, text=True
+    )
+
+    assert "1\n" == threads.stdout

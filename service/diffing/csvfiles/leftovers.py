@@ -140,6 +140,30 @@ def write_parts(source: Path, parts: Parts, header: bytes, path: Path) -> array[
     return array("q", (lengths.cumsum() - lengths + len(header)).tobytes())
 
 
+@dataclass(frozen=True)
+class Writing:
+    """Writes the rest of several files, here or in a helper process.
+
+    Args:
+        header: their first line.
+        rests: the source of each, parts of it, and the path to write to.
+    """
+
+    header: bytes
+    rests: Sequence[tuple[Path, Parts, Path]]
+
+    @property
+    def numbers(self) -> list[tuple[int, int]]:
+        """A part of the work for each file."""
+        return [(number, number + 1) for number in range(len(self.rests))]
+
+    def __call__(self, part: tuple[int, int], _: Callable[[int], None]) -> tuple[int, array[int]]:
+        """Write one; its number, and the offsets that `write_parts` returns."""
+        number = part[0]
+        source, parts, path = self.rests[number]
+        return number, write_parts(source, parts, self.header, path)
+
+
 def _copy(descriptor: int, part: tuple[int, int], write: Callable[[bytes], object]) -> None:
     start, end = part
     while start < end:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ from diffing.sandbox.helpers import Helpers
 from diffing.sandbox.limits import Limits
 
 if TYPE_CHECKING:
-    from diffing.csvfiles.leftovers import Parts
+    from diffing.csvfiles.leftovers import Writing
     from diffing.engine.key_hashes import KeyHashes, Met, Places, Reading, Shape
 
 # All of old is read after this part of the walk. Most pairs without shared rows do not come so far.
@@ -263,12 +264,28 @@ class Reducer:
 
     def _left(self, stretches: Stretches, header: bytes) -> _Left:
         old, new = self.files
-        leftovers, body = _leftovers(), len(header)
-        left_old, _ = self._write(old, leftovers.left_of_old(stretches, body, _size(old)), header)
-        left_new, cuts = self._write(
-            new, leftovers.left_of_new(stretches, body, _size(new)), header
+        leftovers, body, scratch = _leftovers(), len(header), self.means.scratch
+        left_old = replace(old, path=scratch / "left-old.csv")
+        left_new = replace(new, path=scratch / "left-new.csv")
+        of_old = leftovers.left_of_old(stretches, body, _size(old))
+        of_new = leftovers.left_of_new(stretches, body, _size(new))
+        _, cuts = self._written(
+            leftovers.Writing(
+                header, [(old.path, of_old, left_old.path), (new.path, of_new, left_new.path)]
+            )
         )
+        self._require_room(left_old.path)
+        self._require_room(left_new.path)
         return _Left((left_old, left_new), cuts)
+
+    def _written(self, writing: Writing) -> list[Sequence[int]]:
+        """Write the rest of each file, one of them in a helper; the offsets of its parts."""
+        helpers = self.means.helpers
+        if helpers:
+            helpers.begin(writing, writing.numbers)
+            here, there = helpers.results(writing, _ignore, self.means.stop)
+            return [places for _, places in sorted(here + there, key=itemgetter(0))]
+        return [writing(number, _ignore)[1] for number in writing.numbers]
 
     def _surplus(self, met: Met, places: Places, header: bytes) -> int:
         """The rows in neither rest that repeat the key of another such row."""
@@ -311,12 +328,6 @@ class Reducer:
             session.close()
             raise
         return session
-
-    def _write(self, file: CsvFile, parts: Parts, header: bytes) -> tuple[CsvFile, Sequence[int]]:
-        path = self.means.scratch / f"left-{self.files.index(file)}.csv"
-        cuts: Sequence[int] = _leftovers().write_parts(file.path, parts, header, path)
-        self._require_room(path)
-        return replace(file, path=path), cuts
 
     def _require_room(self, path: Path) -> None:
         temp = self.means.limits.temp
@@ -365,6 +376,10 @@ def _header(file: CsvFile) -> bytes:
         return b""
     # if columns are renamed, equal lines may mean other rows
     return line if tuple(names) == file.columns and line.endswith(b"\n") else b""
+
+
+def _ignore(_: int) -> None:
+    """Count nothing: to write is quick."""
 
 
 def _size(file: CsvFile) -> int:

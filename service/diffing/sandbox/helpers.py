@@ -45,7 +45,8 @@ class Helpers:
     They are forked before this process has threads. In a forked process, a lock that another thread
     had at the time is never released.
 
-    They die with this process, and `end` kills them: they keep no state, and write no file.
+    They die with this process, and `end` kills them: they keep no state, and write no file but in
+    the scratch folder.
 
     Attributes:
         spool: an anonymous file, to which helpers append bytes; -1 without helpers.
