@@ -5,6 +5,7 @@ import math
 import pytest
 
 from diffing.api.pages.charts import Calendar, stacked, steps
+from diffing.api.pages.sections.bridge import bridge_of
 from diffing.api.pages.sections.where import where_of
 
 
@@ -33,6 +34,21 @@ def test_a_small_step_is_seen_within_the_chart() -> None:
 
     assert 0.4 == spans[1].width
     assert all(span.start >= 0 and span.start + span.width <= 100 + 1e-9 for span in spans)
+
+
+@pytest.mark.parametrize(("net", "closes"), [(1.7e308, True), (1.6e308, False)])
+def test_moves_whose_sum_is_on_the_way_beyond_all_doubles_are_added_up(
+    net: float, closes: bool
+) -> None:
+    moves = {"added": 1.7e308, "removed": 0.0, "up": 1.7e308, "down": 1.7e308, "other": 0.0}
+    entry = {kind: {"rows": 1, "amount": amount} for kind, amount in moves.items()}
+    whole = {"column": "v", "group": None, "groups": 1, "net": net, "left_out": 0}
+    column = {"column": "v", "text": 0, "cells": 4}
+
+    [line] = bridge_of({"columns": [column], "by": []}, [{**whole, **entry}]).lines
+
+    assert closes is line.closes
+    assert [] == line.spans
 
 
 @pytest.mark.parametrize("move", [0.0, math.inf])

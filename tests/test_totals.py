@@ -98,6 +98,17 @@ def test_the_bridge_leads_from_the_total_of_old_to_that_of_new(analyse: Analysed
     assert -2.25 == step["net"]
 
 
+def test_a_total_beyond_all_doubles_is_unknown_and_still_closes(analyse: Analysed) -> None:
+    old = "day,stat,seg,value\n1,usd,a,1\n2,usd,a,0\n"
+    new = "day,stat,seg,value\n1,usd,a,1.0000000001\n2,usd,a,1.7e308\n3,usd,a,1.7e308\n"
+
+    [step] = analyse((old, new))["bridge"]
+
+    assert None is step["totals"]["new"]["amount"]
+    assert step["totals"]["residual"] > 0
+    assert step["totals"]["closes"]
+
+
 def test_values_with_many_changes_for_their_rows_come_first(analyse: Analysed) -> None:
     of_usd, of_pct = ([f"{day},{stat},a" for day in range(100)] for stat in ("usd", "pct"))
     rows = [*of_usd, *of_pct[:12]]

@@ -194,7 +194,8 @@ def _closes(steps: Mapping[str, Any], residual: Sum) -> bool:
     amounts = [steps[name]["amount"] for name in PARTS]
     if residual.number is None or None in amounts:
         return False
-    return abs(residual.number) <= _CLOSE * math.fsum(map(abs, amounts))
+    # the sum of large amounts themselves would be no double
+    return abs(residual.number) <= math.fsum(_CLOSE * abs(amount) for amount in amounts)
 
 
 def _do_not_add_up() -> DiffFailed:

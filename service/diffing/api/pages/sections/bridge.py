@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import groupby
 from typing import Any
 
@@ -11,6 +12,7 @@ from diffing.api.pages.sections.names import Texts, texts_of
 
 # how many lines of a column are shown; the document has more
 _MOST_STEPS, _OF_PERIODS, _MOST_GROUPED_COLUMNS = 12, 8, 6
+_CLOSE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -117,10 +119,9 @@ def _step(entry: Mapping[str, Any]) -> Step:
     known = {kind: move for kind, move in moves.items() if move is not None}
     closes = None
     if len(known) == len(moves) and entry["net"] is not None:
-        size = max(map(abs, known.values()))
-        closes = math.isclose(
-            math.fsum(known.values()), entry["net"], rel_tol=1e-9, abs_tol=1e-9 * size
-        )
+        # exact, because a sum of large doubles may be none on the way
+        apart = abs(sum(map(Fraction, known.values())) - Fraction(entry["net"]))
+        closes = apart <= max(map(abs, (*known.values(), entry["net"]))) * _CLOSE
     group = entry["group"]
     return Step(
         column=entry["column"],
