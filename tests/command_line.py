@@ -43,7 +43,8 @@ def run(folder: Path, arguments: Sequence[str], environment: Mapping[str, str]) 
             check=False,
         )
     with ThreadPoolExecutor(2) as threads, closing(_Pipe()) as stdout, closing(_Pipe()) as stderr:
-        process = preloaded.start(arguments, environment, stderr.writing, stdout.writing, folder)
+        program = ["diffing", *arguments]
+        process = preloaded.start(program, environment, stderr.writing, stdout.writing, folder)
         said, told = (threads.submit(pipe.all_that_is_written) for pipe in (stdout, stderr))
         try:
             status = process.wait(PATIENCE_SECONDS)

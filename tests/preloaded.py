@@ -21,8 +21,10 @@ from pathlib import Path
 from tests import fork_server
 
 _ROOT = Path(__file__).parent.parent
-# What the programs of the service load, and what a command loads that diffs two files.
-SERVICE = ("diffing.cli.main", "diffing.cli.processes", "diffing.worker.main")
+# What the programs of the service load, some of it only on servers or for a bucket, and what a
+# command loads that diffs two files.
+_EXTRAS = ("s3fs", "sqlalchemy.dialects.postgresql.psycopg", "psycopg", "redis")
+SERVICE = ("diffing.cli.main", "diffing.cli.processes", "diffing.worker.main", *_EXTRAS)
 WORKERS = (*SERVICE, *fork_server.MODULES)
 COMMANDS = ("diffing.cli.main", "diffing.cli.diff", "diffing.engine.diff")
 _MOST_BYTES = 200_000  # of a command with its environment
@@ -85,14 +87,21 @@ class Preloaded:
 
     def start(
         self,
-        arguments: Sequence[str],
+        program: Sequence[str],
         environment: Mapping[str, str],
         stderr: int,
         stdout: int | None = None,
         folder: Path = _ROOT,
     ) -> Fork:
-        """Start `diffing` with arguments in a folder; the environment is all of it."""
-        command = json.dumps([arguments, {**environment}, str(folder.absolute())]).encode()
+        """Start a program in a folder.
+
+        Args:
+            program: a module that is `diffing` in some way, and its arguments.
+            environment: all of it.
+            stderr, stdout: descriptors that it gets.
+            folder: that it starts in.
+        """
+        command = json.dumps([program, {**environment}, str(folder.absolute())]).encode()
         with self._lock:
             socket.send_fds(
                 self._socket, [command], [stderr] if stdout is None else [stderr, stdout]
@@ -132,16 +141,14 @@ def _serve(asked: socket.socket) -> None:
                 os.close(file)
         else:
             asked.close()
-            arguments, environment, folder = command
-            _become(arguments, environment, folder, files)
+            program, environment, folder = command
+            _become(program, environment, folder, files)
             return
         asked.send(json.dumps(answer).encode())
 
 
-def _become(
-    arguments: list[str], environment: dict[str, str], folder: str, files: list[int]
-) -> None:
-    """Be as a process that was just started with `python -m diffing`."""
+def _become(program: list[str], environment: dict[str, str], folder: str, files: list[int]) -> None:
+    """Be as a process that was just started with `python -m` and a module."""
     os.setsid()
     for file, number in zip(files, (2, 1), strict=False):
         os.dup2(file, number)
@@ -149,11 +156,12 @@ def _become(
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    sys.argv = ["diffing", *arguments]
-    if arguments[0] == "worker":
+    module, *arguments = program
+    sys.argv = [module, *arguments]
+    if "worker" in arguments:
         fork_server.prepare()
     try:
-        runpy.run_module("diffing", run_name="__main__", alter_sys=True)
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as end:
         _status.append(0 if end.code is None else end.code)
         raise

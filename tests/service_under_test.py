@@ -308,14 +308,22 @@ class Service:
 
     def start(self, *arguments: str, **settings: object) -> Program:
         """Start `diffing` with arguments; settings are those of the service, as keywords."""
+        return self._start("diffing", *arguments, **settings)
+
+    def start_killed_at(self, call: str, *arguments: str, **settings: object) -> Program:
+        """Start `diffing`, which is killed at a call of a function: see `killed_at`."""
+        return self._start("tests.killed_at", call, *arguments, **settings)
+
+    def _start(self, module: str, *arguments: str, **settings: object) -> Program:
         preloaded = (
             None
             if self._place.enter
-            else preloaded_of(WORKERS if arguments[0] == "worker" else SERVICE)
+            else preloaded_of(WORKERS if "worker" in arguments else SERVICE)
         )
         if preloaded is None:
-            return self.start_module("diffing", *arguments, **settings)
-        return self._started(partial(preloaded.start, arguments, self._environment(settings)))
+            return self.start_module(module, *arguments, **settings)
+        program = partial(preloaded.start, [module, *arguments], self._environment(settings))
+        return self._started(program)
 
     def start_module(self, module: str, /, *arguments: str, **settings: object) -> Program:
         """Start a module that is `diffing` in some way, as a new process of Python."""

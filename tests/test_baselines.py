@@ -486,7 +486,7 @@ def test_an_api_that_is_killed_while_it_accepts_loses_and_doubles_nothing(
     service.write("sales.csv", sales(2))
     client, _ = service.api_and_worker()
     job_id = asked(client, "plain")["job_id"]
-    killed = service.start_module("tests.killed_at", STEPS[step], "api", "--port", "0")
+    killed = service.start_killed_at(STEPS[step], "api", "--port", "0")
     with pytest.raises(httpx2.TransportError):
         accept(service.client_of(killed), job_id, "the first try", metric="plain")
     assert -signal.SIGKILL == killed.ended()
@@ -528,7 +528,7 @@ def test_a_worker_that_is_killed_while_it_accepts_loses_and_doubles_nothing(
     with_catalogue(service)
     service.write("sales.csv", sales(1))
     client = service.api(stale_after=STALE_AFTER)
-    killed = service.start_module("tests.killed_at", at, "worker", stale_after=STALE_AFTER)
+    killed = service.start_killed_at(at, "worker", stale_after=STALE_AFTER)
     job_id = client.post("/api/diffing/new/sales").json()["job_id"]
     assert -signal.SIGKILL == killed.ended()
     service.worker(stale_after=STALE_AFTER)

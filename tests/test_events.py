@@ -298,6 +298,7 @@ def test_a_client_that_leaves_is_let_go_at_once(service: Service) -> None:
     assert not [line for line in api.lines() if "Traceback" in line]
 
 
+@pytest.mark.usefixtures("new_processes")
 def test_beyond_two_hundred_streams_one_more_is_a_503_and_the_rest_of_the_api_goes_on(
     service: Service,
 ) -> None:

@@ -958,6 +958,7 @@ def test_a_csv_that_was_removed_is_a_410_in_any_format(client: Client, working: 
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("new_processes")
 def test_a_hundred_who_fetch_a_packed_result_get_it_whole_from_a_small_process(
     service: Service,
 ) -> None:

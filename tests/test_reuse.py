@@ -214,7 +214,7 @@ def test_a_worker_that_is_killed_while_it_takes_a_result_leaves_none_in_part(
     worker.signal(signal.SIGTERM)
     worker.ended()
     at = f"diffing.files.results:link_or_copy:{call}:{moment}"
-    killed = service.start_module("tests.killed_at", at, "worker", stale_after=STALE_AFTER)
+    killed = service.start_killed_at(at, "worker", stale_after=STALE_AFTER)
     second = client.post("/api/diffing/new/revenue").json()["job_id"]
     assert -signal.SIGKILL == killed.ended()
     service.worker(stale_after=STALE_AFTER)

@@ -379,7 +379,7 @@ def test_an_api_that_is_killed_while_it_accepts_loses_and_doubles_nothing(
     pair.put("sales_old.csv", sales(1))
     pair.put("sales.csv", sales(2))
     job_id = asked(pair.other, "plain")["job_id"]
-    killed = pair.one.start_module("tests.killed_at", at, "api", "--port", "0")
+    killed = pair.one.start_killed_at(at, "api", "--port", "0")
     with pytest.raises(httpx2.TransportError):
         accept(pair.one.client_of(killed), job_id, "the first try", metric="plain")
     assert -signal.SIGKILL == killed.ended()
@@ -417,7 +417,7 @@ def test_a_worker_that_is_killed_while_it_accepts_loses_and_doubles_nothing(
     one, two = hosts_on(shared, tmp_path)
     with one, two:
         api = one.api(stale_after=STALE_AFTER)
-        killed = one.start_module("tests.killed_at", at, "worker", stale_after=STALE_AFTER)
+        killed = one.start_killed_at(at, "worker", stale_after=STALE_AFTER)
         pair = Pair(bucket, prefix_of(shared), one, two, api, api, killed)
         pair.put("sales.csv", sales(1))
         job_id = api.post("/api/diffing/new/sales").json()["job_id"]
