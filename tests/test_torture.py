@@ -23,9 +23,9 @@ def assert_clean(tally: Tally, accepted: int = 1) -> None:
 def test_no_job_is_lost_wrong_or_stuck_while_everything_is_killed(tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(10**9)
     print(f"seed {seed}")
-    tally = trials.chaos(tmp_path / "data", random.Random(seed), jobs=20, rows=60_000)
+    tally = trials.chaos(tmp_path / "data", random.Random(seed), jobs=12, rows=60_000)
 
-    assert_clean(tally, accepted=20)
+    assert_clean(tally, accepted=12)
 
 
 @pytest.mark.slow
@@ -36,11 +36,11 @@ def test_no_job_is_lost_wrong_or_stuck_while_servers_are_stopped_too(
     rng = random.Random(7)
     try:
         with own_backend(name) as backend:
-            tally = trials.chaos(tmp_path / "data", rng, jobs=20, rows=60_000, backend=backend)
+            tally = trials.chaos(tmp_path / "data", rng, jobs=12, rows=60_000, backend=backend)
     except CannotRun as error:
         pytest.skip(str(error))
 
-    assert_clean(tally, accepted=20)
+    assert_clean(tally, accepted=12)
 
 
 @pytest.mark.slow
