@@ -25,7 +25,7 @@ from diffing.core.input_file import InputFile
 from diffing.core.spec import DiffSpec
 from diffing.csvfiles.scan import Portions
 from diffing.csvfiles.split import Cutting
-from diffing.engine import key_hashes
+from diffing.engine import key_reading
 from diffing.engine.diff import Diff
 from diffing.engine.interruptible import run
 from diffing.engine.sql import SQL_DIR
@@ -58,9 +58,9 @@ class Watched:
         self._main = os.getpid()
         self._fault = FAULTS[fault]
         self._reading, self._writing = os.pipe()
-        self._hash_really = key_hashes.Hashing.__call__
+        self._hash_really = key_reading.Hashing.__call__
         self._begin_really = Helpers.begin
-        key_hashes.Hashing.__call__ = lambda *given: self._hash(*given)  # type: ignore[method-assign]
+        key_reading.Hashing.__call__ = lambda *given: self._hash(*given)  # type: ignore[method-assign]
         Helpers.begin = lambda *given: self._begin(*given)  # type: ignore[method-assign]
 
     def _begin(self, helpers: Helpers, work: Work[Any], parts: Sequence[Part]) -> None:
@@ -68,7 +68,7 @@ class Watched:
         while select.select([self._reading], [], [], 0)[0]:  # those of earlier work
             os.read(self._reading, 1)
         self._begin_really(helpers, work, parts)
-        if isinstance(work, key_hashes.Hashing):
+        if isinstance(work, key_reading.Hashing):
             os.read(self._reading, 1)
 
     def _hash(self, *arguments: Any) -> Any:

@@ -14,7 +14,8 @@ from diffing.core.input_file import InputFile
 from diffing.core.spec import DiffSpec
 from diffing.engine import kept_hashes
 from diffing.engine.diff import Diff
-from diffing.engine.key_hashes import Means, Reading, Shape, Source
+from diffing.engine.key_hashes import Shape
+from diffing.engine.key_reading import Means, Reading, Source
 from diffing.files.hash_cache import HashCache
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits

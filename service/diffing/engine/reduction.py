@@ -34,7 +34,8 @@ from diffing.sandbox.limits import Limits
 
 if TYPE_CHECKING:
     from diffing.csvfiles.leftovers import Writing
-    from diffing.engine.key_hashes import KeyHashes, Met, Places, Reading, Shape
+    from diffing.engine.key_hashes import KeyHashes, Met, Shape
+    from diffing.engine.key_reading import Places, Reading
 
 # All of old is read after this part of the walk. Most pairs without shared rows do not come so far.
 _WALKED_FIRST = 1 / 32
@@ -227,11 +228,11 @@ class Reducer:
         )
 
     def _read(self, file: CsvFile, header: bytes) -> Reading:
-        keys, means = _keys(), self.means
-        shape = keys.Shape.of(header, file.columns, self.comparison.key, self.comparison.numbers)
-        reading: Reading = keys.Reading(
-            keys.Source(file.path, shape, means.cutting.blocks),
-            keys.Means(means.limits.threads, means.stop, means.helpers),
+        reader, means = _key_reading(), self.means
+        shape = _keys().Shape.of(header, file.columns, self.comparison.key, self.comparison.numbers)
+        reading: Reading = reader.Reading(
+            reader.Source(file.path, shape, means.cutting.blocks),
+            reader.Means(means.limits.threads, means.stop, means.helpers),
         )
         return reading
 
@@ -350,6 +351,12 @@ def _keys() -> ModuleType:
     from diffing.engine import key_hashes
 
     return key_hashes
+
+
+def _key_reading() -> ModuleType:
+    from diffing.engine import key_reading
+
+    return key_reading
 
 
 def _kept() -> ModuleType:
