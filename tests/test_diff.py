@@ -11,16 +11,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from diffing.core.comparison import Comparison
-from diffing.core.errors import BadArgument, BadInput, OutOfDisk, OutOfMemory
+from diffing.core.errors import BadArgument, BadInput, DiffFailed, OutOfDisk, OutOfMemory
 from diffing.core.progress import Progress
 from diffing.csvfiles.open import open_csv
 from diffing.csvfiles.split import Cutting
-from diffing.engine.connection import Session
+from diffing.engine.connection import Session, translated
 from diffing.engine.diff import Diff
 from diffing.engine.parameters import sides_of
 from diffing.engine.query_profile import Profile
@@ -774,3 +775,49 @@ def test_a_table_of_many_columns_gives_what_the_reference_gives(
     assert answer.detail_csv == (tmp_path / "detail.csv").read_text()
     assert answer.removed_csv == (tmp_path / "removed.csv").read_text()
     assert (answer.added, answer.changed) == (summary.added, summary.changed)
+
+
+@pytest.fixture
+def faults(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
+    """Errors that DuckDB raises, one at each count of the outcome."""
+    errors: list[Exception] = []
+    executed = Session._executed
+
+    def failing(session: Session, name: str, parameters: Mapping[str, Any] | None) -> Any:
+        if name == "counts" and errors:
+            with translated():
+                raise errors.pop(0)
+        return executed(session, name, parameters)
+
+    monkeypatch.setattr(Session, "_executed", failing)
+    return errors
+
+
+def test_a_fault_of_duckdb_costs_another_try(
+    diff_texts: DiffTexts, faults: list[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    faults.append(duckdb.InternalException("INTERNAL Error: a pointer is not set"))
+
+    outcome = diff_texts("id,value\n1,1\n", "id,value\n1,2\n2,3\n", ["id"], ["value"])
+
+    assert b"id,value\n1,2\n2,3\n" == outcome.result
+    assert [] == faults
+    assert "the files are compared again: INTERNAL Error: a pointer is not set" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [
+        [duckdb.InternalException("INTERNAL Error: a pointer is not set")] * 2,
+        [duckdb.BinderException("Binder Error: no such column")],
+    ],
+    ids=["a fault twice", "another error"],
+)
+def test_other_errors_of_duckdb_fail_the_diff(
+    diff_texts: DiffTexts, faults: list[Exception], errors: list[Exception]
+) -> None:
+    faults += errors
+
+    with pytest.raises(DiffFailed, match="DuckDB failed; the log has its message"):
+        diff_texts("id,value\n1,1\n", "id,value\n1,2\n2,3\n", ["id"], ["value"])
+    assert [] == faults

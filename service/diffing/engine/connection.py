@@ -172,6 +172,11 @@ def as_pattern(path: Path) -> Path:
     return Path(re.sub(r"([*?\[])", r"[\1]", str(path)))
 
 
+def is_fault_of_duckdb(error: DiffFailed) -> bool:
+    """Whether DuckDB found a fault in itself; another try may succeed."""
+    return isinstance(error.__cause__, duckdb.InternalException | duckdb.FatalException)
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Translate DuckDB's errors to ours, without SQL and paths."""

@@ -1,5 +1,6 @@
 """One diff: it checks two files, compares them within limits, and publishes the outputs."""
 
+import logging
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,7 +30,13 @@ from diffing.csvfiles.split import CUTTING, MOST_PIECES, Cutting, Pieces
 from diffing.csvfiles.verify import Inspection
 from diffing.engine.analysis.moves import Moves
 from diffing.engine.compare import Counts, compare
-from diffing.engine.connection import ENGINE, CsvRefused, OrderedSession, Session
+from diffing.engine.connection import (
+    ENGINE,
+    CsvRefused,
+    OrderedSession,
+    Session,
+    is_fault_of_duckdb,
+)
 from diffing.engine.key_search import KeySearch
 from diffing.engine.key_search import Means as KeyMeans
 from diffing.engine.measure import Measurer
@@ -51,6 +58,8 @@ from diffing.files.versions import unchanged
 from diffing.sandbox.helpers import Helpers
 from diffing.sandbox.limits import Limits
 from diffing.sandbox.malloc import limit_arenas
+
+_log = logging.getLogger(__name__)
 
 _HASHES = "new.hashes"
 
@@ -364,7 +373,15 @@ class Diff(Stoppable):
             return self._connect(place.scratch, [*place.outputs.paths, *staged], pieces)
 
         with Inspection(files, self._interrupted) as inspection, place.reporter.watching(pieces):
-            return compare(work, connect, inspection, place.reporter.stage, self._cluster)
+            order = work, connect, inspection, place.reporter.stage, self._cluster
+            try:
+                return compare(*order)
+            except DiffFailed as error:
+                if self._cluster or not is_fault_of_duckdb(error):
+                    raise
+                # DuckDB 2.0.0 rarely loses a buffer of a file on a busy machine
+                _log.warning("DuckDB failed; the files are compared again: %s", error.__cause__)
+                return compare(*order)
 
     def _measured(
         self, files: tuple[CsvFile, CsvFile], counts: Counts, place: Place
