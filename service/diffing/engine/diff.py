@@ -39,6 +39,7 @@ from diffing.engine.connection import (
 )
 from diffing.engine.key_search import KeySearch
 from diffing.engine.key_search import Means as KeyMeans
+from diffing.engine.last_night import LastNight
 from diffing.engine.measure import Measurer
 from diffing.engine.on_cluster import OnCluster
 from diffing.engine.opening import open_pair
@@ -52,7 +53,6 @@ from diffing.engine.verdict import with_verdict
 from diffing.engine.warn import Facts, warnings_of
 from diffing.engine.written import Written
 from diffing.files.checksums import Digests, fingerprint, sha256
-from diffing.files.hash_cache import HashCache
 from diffing.files.results import Outputs
 from diffing.files.versions import unchanged
 from diffing.sandbox.helpers import Helpers
@@ -191,7 +191,7 @@ class Diff(Stoppable):
             written.finish()
             result = _result_summary(parts, counts)
             inputs = self._inputs((old, new), counts, digests)
-            self._leave_hashes(new, scratch)
+            self._last_night.leave(scratch / _HASHES, new, self._limits.temp_folder)
         found = Summary(
             **self._comparison.model_dump(exclude=set(SIDES)),
             old_dialect=old.dialect,
@@ -295,15 +295,15 @@ class Diff(Stoppable):
         if comparison.duplicates == "error":  # the whole files give the examples
             comparison = comparison.model_copy(update={"duplicates": "allow"})
         connect = partial(self._connect, place.scratch, ())
-        may_be_kept = self._may_have_kept_hashes(files[0])
+        last_night = self._last_night
         means = Means(
             place.scratch,
             connect,
             self._limits,
             self._cutting,
             self._interrupted,
-            partial(self._kept_hashes, files[0]),
-            lambda: not may_be_kept or self._digests.is_known(0),
+            partial(last_night.of, files[0]),
+            partial(last_night.is_known, files[0]),
             place.scratch / _HASHES if self._spec.hashes else None,
             self.helpers,
         )
@@ -329,27 +329,10 @@ class Diff(Stoppable):
         self._rest = (reduction.old, reduction.new) if counts else None
         return counts
 
-    def _kept_hashes(self, old: CsvFile) -> Path | None:
-        """The file of old's key hashes, from an earlier diff."""
-        if not self._may_have_kept_hashes(old):  # else it would wait in vain
-            return None
-        assert self._spec.hashes, "they are there"  # noqa: S101
-        path = self._spec.hashes / f"{self._digests.wait_for(0)}{self._suffix(old)}"
-        return path if path.is_file() else None
-
-    def _may_have_kept_hashes(self, old: CsvFile) -> bool:
-        """Whether there are key hashes of any file with these columns."""
-        return any(self._spec.hashes.glob(f"*{self._suffix(old)}")) if self._spec.hashes else False
-
-    def _leave_hashes(self, new: CsvFile, scratch: Path) -> None:
-        """Leave the key hashes of new for the next diff, if there are some."""
-        if (scratch / _HASHES).exists():
-            name = f"{self._digests.wait_for(1)}{self._suffix(new)}"
-            (scratch / _HASHES).rename(self._limits.temp_folder / name)
-
-    def _suffix(self, file: CsvFile) -> str:
-        dialect = file.dialect.model_dump(mode="json")
-        return HashCache.suffix(self._comparison.key, self._comparison.value, dialect)
+    @property
+    def _last_night(self) -> LastNight:
+        comparison = self._comparison
+        return LastNight(self._spec.hashes, self._digests, comparison.key, comparison.value)
 
     def _compare(
         self,
