@@ -9,7 +9,7 @@ from typing import Self
 from diffing.core.columns import Header
 from diffing.core.dialect import PLAIN, FullDialect
 from diffing.core.errors import BadInput, is_disk_full, of_os, remedy
-from diffing.csvfiles.scan import PORTIONS, Contents, Portions, count_rows
+from diffing.csvfiles.scan import Contents, Portions, count_rows
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,14 @@ class CsvFile:
 def contents_of(
     file: CsvFile,
     on_chunk: Callable[[], None] = lambda: None,
-    portions: Portions = PORTIONS,
+    portions: Portions | None = None,
 ) -> Contents:
     """Scan all bytes of a file.
 
     Args:
         file: the file.
         on_chunk: called for each chunk; an exception from it ends the scan.
-        portions: bytes per step.
+        portions: bytes per step; None for the best ones.
 
     Returns:
         The contents; `rows` is None if DuckDB may misread the file: see `rewrite`.
@@ -84,7 +84,7 @@ def contents_of(
         BadInput: the file is not UTF-8.
     """
     with reading(file.name):
-        found = count_rows(file.path, file.name, on_chunk, portions)
+        found = count_rows(file.path, file.name, on_chunk, portions or Portions.now())
     # a rewritten file has no header, and its rows were counted
     return found if file.rows is None else replace(found, rows=file.rows)
 

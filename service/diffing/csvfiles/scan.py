@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Self
 
 from diffing.core.errors import BadInput
 from diffing.csvfiles.encodings import remedy
@@ -32,12 +33,17 @@ class Portions:
         read: bytes per read.
         scanned: bytes per chunk, or one line. A chunk stays in the processor's cache while it is
             scanned several times.
-        many: bytes of a file that is worth to load numpy, if it is not loaded.
+        many: bytes of a file that is worth to load numpy.
     """
 
     read: int = 1024 * 1024
     scanned: int = 256 * 1024
     many: int = 32_000_000
+
+    @classmethod
+    def now(cls) -> Self:
+        """The best ones: if numpy is loaded, any file is worth it."""
+        return cls(many=0) if "numpy" in sys.modules else cls()
 
 
 PORTIONS = Portions()
@@ -98,8 +104,7 @@ def count_rows(
     rows: int | None = -1  # the header is a record, but not a row
     inside, has_separator = False, False
     folded = []
-    by_line = "numpy" in sys.modules or path.stat().st_size >= portions.many
-    count = _count_by_line if by_line else _count_records
+    count = _count_by_line if path.stat().st_size >= portions.many else _count_records
     for offset, chunk in _whole_lines(path, portions):
         on_chunk()
         if not chunk:
