@@ -48,6 +48,7 @@ class Visit:
         """Close its tabs, and let the browser forget what they stored."""
         first, *others = self._context.pages
         for tab in others:
+            tab.goto("about:blank")  # a tab that was closed while it loaded once hung the browser
             tab.close()
         session = self._context.new_cdp_session(first)
         session.send("Network.clearBrowserCache")
