@@ -30,7 +30,21 @@ def _having(characters: bytes) -> NDArray[np.bool_]:
 
 
 # what may stand before a quote that opens, and after one that closes; a doubled quote does both
-BEFORE_QUOTES, AFTER_QUOTES = _having(b',"\n'), _having(b',"\r\n')
+_BEFORE, _AFTER = _having(b',"\n'), _having(b',"\r\n')
+
+
+def are_around_fields(given: Bytes, quotes: Numbers) -> bool:
+    """Whether all quotes are around a field or doubled.
+
+    Args:
+        given: bytes that end in a line end.
+        quotes: the offsets of all quotes.
+    """
+    opening, closing = quotes[0::2], quotes[1::2]
+    return len(opening) == len(closing) and bool(
+        # before the first byte is the last one, a line end
+        _BEFORE[given[opening - 1]].all() and _AFTER[given[closing + 1]].all()
+    )
 
 
 class PartOfRecord(Irreducible):
@@ -73,12 +87,9 @@ class _Quoted:
         outside = given[found] != _QUOTE
         numbers = np.flatnonzero(~outside)
         self.quotes = found[numbers]
-        opening, closing = self.quotes[0::2], self.quotes[1::2]
-        if len(numbers) % 2 or not (
-            # before the first byte is the last one, a line end
-            BEFORE_QUOTES[given[opening - 1]].all() and AFTER_QUOTES[given[closing + 1]].all()
-        ):
+        if not are_around_fields(given, self.quotes):
             raise Irreducible
+        opening, closing = self.quotes[0::2], self.quotes[1::2]
         # how many of `found` are before each pair of quotes, without quotes and what they enclose
         self._fields = numbers[0::2] - np.arange(0, len(numbers), 2)
         enclosed = numbers[1::2] - numbers[0::2] - 1

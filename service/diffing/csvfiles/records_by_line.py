@@ -1,8 +1,9 @@
 """Counts the records of many lines at once, with numpy, if each line is one."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from diffing.csvfiles.fields import AFTER_QUOTES, BEFORE_QUOTES
+from diffing.csvfiles.fields import Bytes, are_around_fields
 
 _QUOTE, _RETURN, _LINE_END = b'"\r\n'
 
@@ -30,15 +31,12 @@ def count_records(lines: bytes) -> int | None:
     return int(np.count_nonzero(ends))
 
 
-def _are_in_line(given: np.ndarray, ends: np.ndarray) -> bool:
+def _are_in_line(given: Bytes, ends: NDArray[np.bool_]) -> bool:
     """Whether all quotes are around a field or doubled, with no line end between them."""
     hits = given == _QUOTE
     hits |= ends
     found = np.flatnonzero(hits)
     numbers = np.flatnonzero(given[found] == _QUOTE)
-    if len(numbers) % 2 or (numbers[1::2] - numbers[0::2] > 1).any():
+    if not are_around_fields(given, found[numbers]):
         return False
-    quotes = found[numbers]
-    # before the first byte is the last one, a line end
-    before, after = given[quotes[0::2] - 1], given[quotes[1::2] + 1]
-    return bool(BEFORE_QUOTES[before].all() and AFTER_QUOTES[after].all())
+    return not (numbers[1::2] - numbers[0::2] > 1).any()
