@@ -296,6 +296,7 @@ class Diff(Stoppable):
             comparison = comparison.model_copy(update={"duplicates": "allow"})
         connect = partial(self._connect, place.scratch, ())
         last_night = self._last_night
+        may_be_kept = last_night.may_have(files[0])
         means = Means(
             place.scratch,
             connect,
@@ -303,7 +304,7 @@ class Diff(Stoppable):
             self._cutting,
             self._interrupted,
             partial(last_night.of, files[0]),
-            partial(last_night.is_known, files[0]),
+            lambda: not may_be_kept or self._digests.is_known(0),
             place.scratch / _HASHES if self._spec.hashes else None,
             self.helpers,
         )

@@ -25,13 +25,13 @@ class LastNight:
         self._digests = digests
         self._columns = key, value
 
-    def is_known(self, old: CsvFile) -> bool:
-        """Whether `of` returns at once."""
-        return not self._are_some(old) or self._digests.is_known(0)
+    def may_have(self, old: CsvFile) -> bool:
+        """Whether there are hashes of any file with these columns."""
+        return any(self._folder.glob(f"*{self._suffix(old)}")) if self._folder else False
 
     def of(self, old: CsvFile) -> Path | None:
         """The file with the hashes of old; None if no diff has kept them."""
-        if not self._folder or not self._are_some(old):  # else it would wait in vain
+        if not self._folder or not self.may_have(old):  # else it would wait in vain
             return None
         path = self._folder / f"{self._digests.wait_for(0)}{self._suffix(old)}"
         return path if path.is_file() else None
@@ -40,10 +40,6 @@ class LastNight:
         """Move the hashes of new, if there are some, to a folder, under the name of the file."""
         if hashes.exists():
             hashes.rename(folder / f"{self._digests.wait_for(1)}{self._suffix(new)}")
-
-    def _are_some(self, old: CsvFile) -> bool:
-        """Whether there are hashes of any file with these columns."""
-        return any(self._folder.glob(f"*{self._suffix(old)}")) if self._folder else False
 
     def _suffix(self, file: CsvFile) -> str:
         return HashCache.suffix(*self._columns, file.dialect.model_dump(mode="json"))
