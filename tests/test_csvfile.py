@@ -194,6 +194,9 @@ def test_a_usual_export_is_read_where_it_lies(path: Path, scratch: Path, content
     assert [(file.rows,)] == fetch(file, COUNT)
 
 
+BY_NUMPY_AND_WITHOUT = pytest.mark.parametrize(
+    "many", [0, PORTIONS.many], ids=["by numpy", "without"]
+)
 COUNTED = {
     "header": (b"a,b\n", 0),
     "header without line end": (b"a,b", 0),
@@ -224,7 +227,7 @@ COUNTED = {
 }
 
 
-@pytest.mark.parametrize("many", [0, PORTIONS.many], ids=["by numpy", "without"])
+@BY_NUMPY_AND_WITHOUT
 @pytest.mark.parametrize("chunk", [1, 9, PORTIONS.scanned])
 @pytest.mark.parametrize(("content", "rows"), COUNTED.values(), ids=COUNTED)
 def test_rows_are_records_below_the_header(
@@ -256,7 +259,7 @@ def test_rows_are_records_below_the_header(
         b'a,b\n1,"2\n3"\n\r4,5\n',
     ],
 )
-@pytest.mark.parametrize("many", [0, PORTIONS.many], ids=["by numpy", "without"])
+@BY_NUMPY_AND_WITHOUT
 def test_rows_are_not_counted_where_duckdb_may_read_others(
     path: Path, content: bytes, many: int
 ) -> None:
@@ -659,6 +662,7 @@ class TestBorders:
         assert content.count(b"\n") == rows
 
 
+@BY_NUMPY_AND_WITHOUT
 class TestCuts:
     """A file may be read in pieces, which must end and begin between records."""
 
@@ -668,11 +672,6 @@ class TestCuts:
     @pytest.fixture(autouse=True, params=[1, 9, PORTIONS.scanned])
     def _portions(self, request: pytest.FixtureRequest, many: int) -> None:
         self.portions = Portions(request.param + 3, request.param, many)
-
-    @pytest.fixture(params=[0, PORTIONS.many], ids=["by numpy", "without"])
-    def many(self, request: pytest.FixtureRequest) -> int:
-        many: int = request.param
-        return many
 
     def counted(self, path: Path, cuts: list[int]) -> int | None:
         path.write_bytes(self.HEADER + self.ROWS * 20)
