@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from diffing.core.errors import DiffingError
+from diffing.engine import connection
 from diffing.engine import sql as queries
 from tests import reference, specification, test_cases
 
@@ -164,10 +165,10 @@ MUTANTS = [
     Mutant("equality", "^[\\pZ", "^[ ", "kinds_keys_by_rules"),
     Mutant("equality", "'ß', 'ss'", "'ß', 'ß'", "kinds_keys_by_rules"),
     Mutant(
-        "key", "packed_keys || e'\\x1f' || packed_values", "packed_values", "kinds_keys_by_rules"
+        "rules", "packed_keys || e'\\x1f' || packed_values", "packed_values", "kinds_keys_by_rules"
     ),
     Mutant(
-        "key",
+        "rules",
         "all_without_blanks_and_case($empty::varchar[], $trim, $nocase)",
         "$empty::varchar[]",
         "kinds_values_by_rules",
@@ -274,13 +275,13 @@ MUTANTS = [
     Mutant("equality", "[^eE]*[1-9]", "", "values_zero_in_many_forms"),
     # what stands for a key
     Mutant(
-        "key",
+        "rules",
         "md5_number(text)",
         "md5_number(replace(text, e'\\x1f', ''))",
         "keys_are_never_joined",
     ),
     Mutant(
-        "key",
+        "rules",
         "md5_number(text)",
         "md5_number(lower(text))",
         "keys_differ_in_case_or_blanks",
@@ -657,8 +658,7 @@ SPECIFICATION = [
 def test_a_query_that_is_broken_is_noticed(
     mutant: Mutant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = break_it(mutant)
-    monkeypatch.setattr(queries, "sections", lambda: broken)
+    run_instead(break_it(mutant), monkeypatch)
     case, folder, scratch = CASES[mutant.case], tmp_path / "outputs", tmp_path / "scratch"
     folder.mkdir()
     scratch.mkdir()
@@ -691,6 +691,13 @@ def test_a_specification_that_is_broken_is_noticed(
 def rows_in(path: Path) -> list[reference.Row]:
     """The rows below the header."""
     return reference.rows_of(path.read_bytes().decode())[1:]
+
+
+def run_instead(broken: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a diff run these sections."""
+    found = queries.Queries(broken)
+    monkeypatch.setattr(connection, "queries", lambda: found)
+    monkeypatch.setattr(queries, "sections", lambda: broken)
 
 
 def break_it(mutant: Mutant) -> dict[str, str]:

@@ -76,8 +76,7 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plans]:
         for side in sides:
             connection.register_filesystem(side.pieces)
         connection.execute(OPTIMIZERS)
-        reading = ("equality", "read", "four_pieces", "views_of_four_pieces")
-        for name in (*reading, "key", "number", "shapes"):
+        for name in ("equality", "read", "four_pieces", "rules", "number", "shapes"):
             explained(connection, name, bound)
         explained(connection, "outcome", bound)
         for view in ("old_once_text", "old_once_texts", "old_once_numbers"):

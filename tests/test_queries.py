@@ -3,7 +3,9 @@
 import re
 from collections import Counter
 
-from diffing.engine.sql import SQL_DIR, query, sections, sections_of
+import duckdb
+
+from diffing.engine.sql import SQL_DIR, Queries, queries, query, sections, sections_of
 
 FILES = sorted(SQL_DIR.rglob("*.sql"))
 DEFINED = re.compile(
@@ -32,7 +34,7 @@ def test_no_section_has_the_name_of_another() -> None:
 
 
 def test_a_section_is_loaded_by_its_name_without_its_neighbours() -> None:
-    assert "create temp macro key_of(" in query("key")
+    assert "create temp macro key_of(" in query("rules")
     assert "create temp view old_once_text " in query("old_once_text")
     assert "old_grouped" not in query("old_once_text")
 
@@ -42,3 +44,27 @@ def test_a_diff_loads_nothing_that_is_for_the_shell_alone() -> None:
 
     assert "values_equal" in defined
     assert not {"diff", "csv_fields"} & defined
+
+
+def test_each_macro_is_found_as_duckdb_reads_it() -> None:
+    texts = [text for text in sections().values() if " temp macro " in text]
+    statements = [
+        statement.query for text in texts for statement in duckdb.extract_statements(text)
+    ]
+    macros = [text for text in statements if " temp macro " in text]
+
+    assert len(queries().macros) == len(macros) > 90
+    assert all(any(found in f"{text};" for text in macros) for found in queries().macros.values())
+
+
+def test_macros_come_after_those_that_they_call() -> None:
+    made = Queries(
+        {
+            "one": "create temp macro outer_one(a) as inner_one(a) + 1;\n\nselect 1;\n",
+            "other": "create or replace temp macro inner_one(a) as\n    abs(a);\n",
+        }
+    )
+
+    assert ("inner_one", "outer_one") == made.macros_of("select outer_one(2), count(*)")
+    assert "select 1;" == made.statements("one").strip()
+    assert "" == made.statements("other").strip()

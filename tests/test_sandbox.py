@@ -29,7 +29,7 @@ from diffing.engine import connection
 from diffing.engine.connection import Session
 from diffing.engine.convert import convert
 from diffing.engine.diff import Diff
-from diffing.engine.sql import sections
+from diffing.engine.sql import Queries, sections
 from diffing.files.results import Outputs
 from diffing.sandbox import landlock
 from diffing.sandbox.limits import Limits
@@ -111,7 +111,8 @@ Run = Callable[[str], dict[str, Any]]
 def run(data: Data, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """A function that runs any SQL in the session of a diff, and gives the first row."""
     texts = dict(sections())
-    monkeypatch.setattr(connection, "query", texts.__getitem__)
+    queries = Queries(texts)
+    monkeypatch.setattr(connection, "queries", lambda: queries)
     limits = Limits(2, "1GB", data.scratch)
     files = [
         open_csv(named(data.old), data.scratch),
@@ -487,7 +488,9 @@ def test_a_column_may_have_any_name(
     found = diff_texts(old, new, [name], [f"{name} 2"], duplicates="error")
 
     assert reference.diff(old, new, [name], [f"{name} 2"]).csv.encode() == found.result
-    assert statements <= set(sections().values())
+    known = Queries(sections())
+    assert {known.statements("counts"), known.macros["key_of"]} <= statements
+    assert statements <= {*map(known.statements, sections()), *known.macros.values()}
 
 
 def test_a_diff_is_given_its_outputs_and_pieces_and_no_other_name(
@@ -526,17 +529,18 @@ def recorded(
             texts.add(text)
             return self._connection.extract_statements(text)
 
-        def execute(self, statement: duckdb.Statement, bound: dict[str, Any]) -> object:
+        def execute(self, statement: duckdb.Statement, *bound: dict[str, Any]) -> object:
             assert isinstance(statement, duckdb.Statement)  # not a text
             if parameters is not None:
-                parameters.append(bound)
-            return self._connection.execute(statement, bound)
+                parameters.extend(bound)
+            return self._connection.execute(statement, *bound)
 
         def __getattr__(self, name: str) -> object:
             assert name not in {"sql", "query", "executemany"}
             return getattr(self._connection, name)
 
     monkeypatch.setattr(duckdb, "connect", Recording)
+    monkeypatch.setattr(connection, "_parsed", {})
     return texts
 
 

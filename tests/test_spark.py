@@ -31,6 +31,7 @@ from tests.conftest import AS_LARGE, one_in, spec_of
 from tests.service_under_test import NEW, OLD, Service
 from tests.test_cases import CASES, OUTPUTS, Case
 from tests.test_faults import STALE_AFTER, wait_until, wait_until_nothing_is_left
+from tests.test_mutations import run_instead
 
 COLUMNS = ("old.csv", "new.csv", "-q", "-k", "id", "-v", "value", "--engine", "spark")
 SECRET = "s3cr3t-of-the-cluster"  # noqa: S105 - no server asks for it
@@ -185,7 +186,7 @@ def test_a_query_that_is_broken_is_noticed(
     text = queries.query(section)
     assert original in text
     broken = {**queries.sections(), section: text.replace(original, changed, 1)}
-    monkeypatch.setattr(queries, "sections", lambda: broken)
+    run_instead(broken, monkeypatch)
 
     try:
         together = said_of(compared(found, tmp_path / "together", on))

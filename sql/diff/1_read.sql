@@ -99,7 +99,6 @@ create temp macro in_four_pieces(side) as table
     select *, (3::bigint << 40) + row_number() over ()
     from csv_rows(side['files'][4], side);
 
--- views_of_four_pieces --
 set variable old = $old;
 set variable new = $new;
 
@@ -111,7 +110,7 @@ from in_four_pieces(getvariable('new'));
 
 -- sixteen_pieces --
 
--- The same for more threads. It needs the macro of four pieces.
+-- The same for more threads.
 create temp macro in_quarter(side, quarter) as table
     select * replace ((quarter << 42) + row as row)
     from

@@ -1,6 +1,6 @@
 -- The representation of keys in the tables of a diff.
 
--- key --
+-- rules --
 
 -- The rules of a comparison, for all queries; without rules, DuckDB omits them.
 --

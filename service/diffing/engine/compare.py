@@ -114,8 +114,8 @@ def compare(
         while True:
             with connect() as session:
                 bound = parameters(work)
-                for macros in (*reading_sections(work), "key", "number"):
-                    session.run(macros, bound)
+                for section in (*reading_sections(work), "rules"):
+                    session.run(section, bound)
                 if not plan:
                     plan = cluster.plan(bound) if cluster else _sampled(session, bound, work)
                 bound |= _named(plan)
@@ -228,8 +228,7 @@ class _Try:
         if bound["counts"]:
             decide(self.session, bound)
         else:
-            for section in ("shapes", "duplicates"):
-                self.session.run(section, bound)
+            self.session.run("duplicates", bound)
         again = self.session.run("counts", bound)
         return alone | {name: again[name] for name in _KINDS}
 
@@ -295,7 +294,6 @@ class _Try:
 
     def _differing(self, counts: Counts) -> Differing | None:
         """How the keys of both files seem to differ, from a sample of them."""
-        self.session.run("key_forms")
         found = self.session.run("differing_keys", self.bound)
         for best in (found["rules"] or [])[:1]:
             in_both = found["sampled_old"] * min(1, found["sampled_new"] / counts.new_rows)

@@ -14,7 +14,7 @@ from fsspec.spec import AbstractFileSystem
 
 from diffing.core.errors import DiffFailed, DiffingError, Interrupted, OutOfDisk, OutOfMemory
 from diffing.engine.query_profile import Profile
-from diffing.engine.sql import query
+from diffing.engine.sql import queries
 from diffing.sandbox.limits import Limits
 
 ENGINE = f"duckdb {duckdb.__version__}"
@@ -33,7 +33,7 @@ class _NotNumbers(DiffingError):
 
 
 class Session:
-    """A private connection, with the macros of `equality.sql`.
+    """A private connection, which creates the macros that its statements call.
 
     Args:
         limits: threads, memory and disk.
@@ -61,12 +61,12 @@ class Session:
         self._interrupted = interrupted
         self._pieces = pieces
         self.part = scratch / "part.csv"
+        self._macros: set[str] = set()
         self._connection = duckdb.connect()
         free = f"{shutil.disk_usage(scratch).free * 9 // 10 // 1024} KiB"
         try:
             for file in pieces:
                 self._connection.register_filesystem(file)
-            self.run("equality")
             self.run(
                 "session",
                 {
@@ -135,12 +135,22 @@ class Session:
     def _executed(
         self, name: str, parameters: Mapping[str, Any] | None
     ) -> Iterator[duckdb.DuckDBPyConnection]:
-        for statement in self._statements(query(name)):
+        for statement in self._statements(queries().statements(name)):
             self.stop()
             bound = {p: (parameters or {})[p] for p in statement.named_parameters}
+            self._create_macros(statement.query)
             with translated():
                 result = self._connection.execute(statement, bound)
             yield result
+
+    def _create_macros(self, text: str) -> None:
+        # only those that are called, because DuckDB plans each one
+        for name in queries().macros_of(text):
+            if name not in self._macros:
+                (statement,) = self._statements(queries().macros[name])
+                with translated():
+                    self._connection.execute(statement)
+                self._macros.add(name)
 
     def _statements(self, text: str) -> list[duckdb.Statement]:
         if text not in _parsed:

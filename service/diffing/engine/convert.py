@@ -186,7 +186,6 @@ def _write_parquet(source: _Source, target: Path, limits: Limits) -> int:
                 "file_columns": dict.fromkeys(names, "VARCHAR"),
                 "output": str(target),
             }
-            session.run("read_result")
             written = session.run("parquet", parameters)["Count"]
             found = session.run("parquet_columns", {"output": str(as_pattern(target))})["names"]
     except CsvRefused:

@@ -30,10 +30,7 @@ from diffing.engine.parameters import roles, rules, side_parameters
 SECONDS = 60.0
 _NAMES = ("old", "new")
 # of 1_read.sql, by the end of the names of their views
-_SECTIONS = {
-    "in_one_piece": ["one_piece"],
-    "in_four_pieces": ["four_pieces", "views_of_four_pieces"],
-}
+_SECTIONS = {"in_one_piece": "one_piece", "in_four_pieces": "four_pieces"}
 _MOST_KEYS = 3
 # of each file; fewer rows if they have many columns
 _MOST_ROWS, _MOST_FIELDS = 20_000, 1_000_000
@@ -185,10 +182,9 @@ class KeySearch:
         }
         way = "in_four_pieces" if any(some.cuts for some in pieces) else "in_one_piece"
         with self._means.connect(pieces) as session, self._timed(session):
-            for section in ("read", *_SECTIONS[way]):
-                # a single file is the other one, too, which is not read
-                session.run(section, {"new": bound["old"], **bound})
-            session.run("key", rules(by_role))
+            # a single file is the other one, too, which is not read
+            session.run(_SECTIONS[way], {"new": bound["old"], **bound})
+            session.run("rules", rules(by_role))
             yield [
                 _Side(session, f"{name}_{way}", file, _places(file, by_role), contents.rows)
                 for (file, contents), name in zip(files, _NAMES, strict=False)

@@ -12,7 +12,7 @@ def decide(session: Session, bound: dict[str, Any]) -> None:
         session: has the ambiguous rows in `outcome`.
         bound: the parameters of `sql/`.
     """
-    for section in ("shapes", "left_over", "close_groups"):
+    for section in ("left_over", "close_groups"):
         session.run(section, bound)
     found = session.run("chains", bound)
     paired: dict[str, list[int]] = {"paired_new": [], "paired_old": []}

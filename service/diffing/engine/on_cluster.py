@@ -71,7 +71,6 @@ class OnCluster:
         Returns:
             The counts of the join.
         """
-        session.run("decimals_to_stage")
         read = Counter[str]()
         for side, path in zip(work.sides, (self.staged.old, self.staged.new), strict=True):
             rows_of_file = bound[f"{side.pieces.protocol}_rows"]

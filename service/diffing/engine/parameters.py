@@ -183,11 +183,10 @@ def extra_columns(columns: Sequence[str], value: Sequence[str]) -> list[str]:
 
 def reading_sections(work: Work) -> list[str]:
     """The sections of `1_read.sql` that read the files."""
+    pieces = "four_pieces" if work.is_cut else "one_piece"
     if work.is_cut_small:
-        pieces = ["four_pieces", "sixteen_pieces"]
-    else:
-        pieces = ["four_pieces", "views_of_four_pieces"] if work.is_cut else ["one_piece"]
-    return ["read", *pieces, *(["reordered"] if work.is_reordered else [])]
+        pieces = "sixteen_pieces"
+    return [pieces, *(["reordered"] if work.is_reordered else [])]
 
 
 def _views(work: Work) -> dict[str, str]:

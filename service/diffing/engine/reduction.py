@@ -299,7 +299,7 @@ class Reducer:
         _leftovers().write_parts(old.path, parts, header, file.path)
         self._require_room(file.path)
         pieces = Pieces(file, "side", self.means.limits.threads, self.means.cutting)
-        with self._session([pieces]) as session:
+        with self.means.connect([pieces]) as session:
             bound = side_parameters("side", file, pieces.names, self.comparison)
             found = session.run("keys_met", bound)
         if found["rows"] != int(others.sum()):
@@ -313,22 +313,11 @@ class Reducer:
         if not hashes.doubtful:
             return hashes.no_numbers
         texts = [text.decode() for text in hashes.doubtful]
-        with self._session([]) as session:
+        with self.means.connect([]) as session:
             found = session.run(
                 "no_numbers", {"texts": texts, "copies": list(hashes.doubtful.values())}
             )
         return hashes.no_numbers + int(found["no_numbers"])
-
-    def _session(self, pieces: Sequence[Pieces]) -> Session:
-        """A session with the macros that `shared.sql` needs."""
-        session = self.means.connect(pieces)
-        try:
-            for section in ("read", "four_pieces"):
-                session.run(section)
-        except BaseException:
-            session.close()
-            raise
-        return session
 
     def _require_room(self, path: Path) -> None:
         temp = self.means.limits.temp

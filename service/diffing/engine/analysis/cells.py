@@ -62,8 +62,6 @@ class Cells(Stoppable):
         header = line_of([*keys, *free_names(keys, _ADDED)]) + "\n" * bool(spec.cells)
         files = [target, *(path for file in (detail, target) for path in (file, as_pattern(file)))]
         with self.session(OrderedSession, self._limits, scratch, files) as session:
-            session.run("read_result")
-            session.run("cells")
             written = session.run(
                 "write_cells",
                 {

@@ -59,8 +59,6 @@ class Changes(Stoppable):
         spec = plain(self._spec, comparison, scratch)
         read = [spec.detail, spec.removed, *map(as_pattern, (spec.detail, spec.removed))]
         with self.session(Session, self._limits, scratch, [target, *read]) as session:
-            session.run("read_result")
-            session.run("cells")
             written = session.run(
                 "changes",
                 {

@@ -117,7 +117,6 @@ class Finder:
         self._add_up(rows)
         chosen = _chosen(columns, len(comparison.value))
         time = self._time()
-        self.session.run("periods")
         in_calendar = [place for place in by if place != time]
         series = [place for place in range(1, len(comparison.key) + 1) if place != time]
         groups = self._find("groups", by=by, most=MOST_GROUPS)["groups"]
@@ -156,9 +155,6 @@ class Finder:
     def _read_cells(self, tolerances: Sequence[float]) -> None:
         csv.field_size_limit(sys.maxsize)
         try:
-            self.session.run("read_result")
-            self.session.run("cells")
-            self.session.run("units")
             spec = plain(self._spec, self._comparison, self._scratch)
             size = sum(path.stat().st_size for path in (spec.detail, spec.removed))
             in_memory = size <= self._in_memory
@@ -217,7 +213,6 @@ class Finder:
 
     def _time(self) -> int:
         """The place of the first key column with dates; 0 for none."""
-        self.session.run("dates")
         for column in self._find("times", stride=self._stride)["times"]:
             if column["texts"] and column["dates"] >= _DATES * column["texts"]:
                 return int(column["nth"])

@@ -103,7 +103,7 @@ class _Search:
         return self.work.comparison
 
     def run(self, detail: Path, removed: Path) -> Moves:
-        for section in (*reading_sections(self.work), "read_result", "cells", "dates", "periods"):
+        for section in reading_sections(self.work):
             self.session.run(section, self.bound)
         old, new = self._rows_by_period() if self._comparison.period else ([], [])
         calendar = self._calendar(old, new) if self._comparison.period else None

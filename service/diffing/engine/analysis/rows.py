@@ -60,8 +60,6 @@ class Rows(Stoppable):
         changes = as_pattern(self._spec.changes)
         files = [target, self._spec.changes, changes]
         with self.session(OrderedSession, self._limits, scratch, files) as session:
-            session.run("read_result")
-            session.run("cells")
             session.run("matching", self._asked(session, str(changes)))
             if target.suffix == ".csv":
                 self._write_all(session, target)

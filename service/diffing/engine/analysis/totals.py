@@ -17,8 +17,6 @@ from diffing.engine.parameters import Work, parameters, reading_sections
 
 MOST_SUMS = 100_000
 """Sums of a file, beyond which its totals are left out."""
-# sections that define what `totals` reads
-_MACROS = ("read_result", "cells", "dates", "periods", "units")
 
 Group = tuple[str | None, ...]
 
@@ -75,7 +73,7 @@ def take_totals(
         OutOfMemory, OutOfDisk, DiffFailed: the machine failed.
         Interrupted: the session was interrupted.
     """
-    for section in (*reading_sections(work), *_MACROS):
+    for section in reading_sections(work):
         session.run(section, parameters(work))
     return [_of_file(work, session, side, calendar) for side in sides]
 
