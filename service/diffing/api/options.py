@@ -12,7 +12,7 @@ from diffing.core.errors import BadArgument, Unprocessable
 from diffing.core.input_file import ENDINGS
 from diffing.core.remote_file import is_url
 from diffing.core.text import faults, shown
-from diffing.csvfiles.recognise import address
+from diffing.csvfiles.file_kinds import address
 
 # a name has at most 255 bytes, including a possible suffix such as .zst
 _LONGEST_NAME = 250

@@ -17,7 +17,7 @@ from diffing.core.baseline import is_baseline
 from diffing.core.errors import BadArgument
 from diffing.core.input_file import InputFile
 from diffing.core.settings import load_settings
-from diffing.csvfiles.recognise import address
+from diffing.csvfiles.file_kinds import address
 from diffing.files.publish import require_apart, scratch_folder
 from diffing.files.spool import taken
 from diffing.files.uploads import SIDES

@@ -83,3 +83,10 @@ def listed(names: Sequence[str], most: int = 20) -> str:
     """Names from outside in quotes, the first ones alone if there are many."""
     quoted = ", ".join(repr(name[:80]) for name in names[:most])
     return quoted if len(names) <= most else f"{quoted} and {len(names) - most} more"
+
+
+def option_given(option: str, value: object) -> str:
+    """A sentence, without its end, that tells to give an option of the command line."""
+    text = {"\t": "tab"}.get(str(value), str(value))
+    quoted = text if text[0].isalnum() else f"'{text}'" if text.isprintable() else f"${text!r}"
+    return f"Give --{option.replace('_', '-')} {quoted}"

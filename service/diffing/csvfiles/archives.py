@@ -17,7 +17,16 @@ from typing import cast
 
 from diffing.core.errors import BadInput, OutOfDisk
 from diffing.core.input_file import own_name
-from diffing.csvfiles.recognise import BZIP2, GZIP, LOOKED_AT, XZ, ZIP, ZSTD, binary_kind, text_kind
+from diffing.csvfiles.file_kinds import (
+    BZIP2,
+    GZIP,
+    LOOKED_AT,
+    XZ,
+    ZIP,
+    ZSTD,
+    binary_kind,
+    text_kind,
+)
 
 _BLOCK = 1024 * 1024
 

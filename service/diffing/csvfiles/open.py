@@ -21,14 +21,8 @@ from diffing.core.text import listed
 from diffing.csvfiles.archives import Copies, opened, plain_copy
 from diffing.csvfiles.csv_file import CsvFile, contents_of, reading
 from diffing.csvfiles.encodings import beginning
-from diffing.csvfiles.recognise import (
-    CTRL_Z,
-    CTRL_Z_AT_THE_END,
-    LOOKED_AT,
-    address,
-    binary_kind,
-    reason,
-)
+from diffing.csvfiles.file_kinds import CTRL_Z, CTRL_Z_AT_THE_END, LOOKED_AT, address, binary_kind
+from diffing.csvfiles.header_search import reason
 from diffing.csvfiles.records import BOM, Records
 from diffing.csvfiles.rewrite import rewrite
 from diffing.csvfiles.sniff import dialect_of

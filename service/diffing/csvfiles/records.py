@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from io import BufferedReader
 
 from diffing.core.errors import BadInput
-from diffing.csvfiles.recognise import CTRL_Z, CTRL_Z_AT_THE_END, shown_line, word_of
+from diffing.csvfiles.file_kinds import CTRL_Z, CTRL_Z_AT_THE_END
+from diffing.csvfiles.header_search import shown_line, word_of
 
 LONGEST_RECORD = 16_000_000
 """Most bytes of a record. 1_read.sql sets the same bound for DuckDB (`max_line_size`)."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from diffing.core.errors import BadInput
 from diffing.csvfiles.archives import Room, kept_if_whole
 from diffing.csvfiles.csv_file import CsvFile, reading
-from diffing.csvfiles.recognise import other_delimiter
+from diffing.csvfiles.header_search import other_delimiter
 from diffing.csvfiles.records import LONGEST_RECORD, Records, miscounted
 
 

@@ -9,13 +9,8 @@ from typing import Any
 from diffing.core.dialect import PLAIN, Dialect, FullDialect
 from diffing.core.input_file import PACKED
 from diffing.csvfiles.encodings import beginning
-from diffing.csvfiles.recognise import (
-    LOOKED_AT,
-    delimiter_in,
-    header_in,
-    instruction_in,
-    utf16_in,
-)
+from diffing.csvfiles.file_kinds import LOOKED_AT, utf16_in
+from diffing.csvfiles.header_search import delimiter_in, header_in, instruction_in
 
 _BLOCK = 1024 * 1024
 

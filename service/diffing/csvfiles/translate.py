@@ -11,7 +11,7 @@ from typing import Any
 from diffing.core.dialect import FullDialect
 from diffing.core.errors import BadInput
 from diffing.csvfiles.encodings import decoded
-from diffing.csvfiles.recognise import CTRL_Z, CTRL_Z_AT_THE_END
+from diffing.csvfiles.file_kinds import CTRL_Z, CTRL_Z_AT_THE_END
 from diffing.csvfiles.records import LONGEST_RECORD, first_fault, miscounted
 
 # Longer chunks have long lines, which the slow way checks.

@@ -19,7 +19,7 @@ from diffing.core.errors import BadInput, DiffFailed, Interrupted, NoKey
 from diffing.core.text import listed
 from diffing.csvfiles.borders import Borders
 from diffing.csvfiles.csv_file import CsvFile, contents_of
-from diffing.csvfiles.recognise import other_delimiter
+from diffing.csvfiles.header_search import other_delimiter
 from diffing.csvfiles.rewrite import rewrite
 from diffing.csvfiles.scan import Contents
 from diffing.csvfiles.split import PIECES, Pieces

@@ -15,7 +15,7 @@ from diffing.core.input_file import PACKED, InputFile
 from diffing.core.progress import Progress
 from diffing.core.remote_file import RemoteFile
 from diffing.csvfiles.archives import Room, kept_if_whole
-from diffing.csvfiles.recognise import LOOKED_AT, suffix_of
+from diffing.csvfiles.file_kinds import LOOKED_AT, suffix_of
 from diffing.files.remote_content import (
     BLOCK,
     RemoteContent,

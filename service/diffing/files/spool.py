@@ -7,7 +7,7 @@ from pathlib import Path
 from diffing.core.errors import BadInput, OutOfDisk, is_disk_full
 from diffing.core.input_file import InputFile
 from diffing.csvfiles.archives import Room
-from diffing.csvfiles.recognise import suffix_of
+from diffing.csvfiles.file_kinds import suffix_of
 
 STANDARD_INPUT = Path("-")
 _BLOCK = 1024 * 1024

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from diffing.core.errors import DiskUnavailable, is_disk_full
-from diffing.csvfiles.recognise import LOOKED_AT, suffix_of
+from diffing.csvfiles.file_kinds import LOOKED_AT, suffix_of
 from diffing.files.publish import sync
 
 SIDES = ("old", "new")
