@@ -15,7 +15,7 @@ import json, sys
 from pathlib import Path
 from diffing.core.spec import AnalysisSpec
 from diffing.engine.analysis.analyse import Analysis
-from diffing.engine.diff import peak_rss
+from diffing.engine.summing_up import peak_rss
 from diffing.sandbox.limits import Limits
 from diffing.worker.converter import _MB_OF_ANALYSIS
 
@@ -68,7 +68,7 @@ import json, sys
 from pathlib import Path
 from diffing.core.spec import ChangesSpec
 from diffing.engine.analysis.changes import Changes
-from diffing.engine.diff import peak_rss
+from diffing.engine.summing_up import peak_rss
 from diffing.sandbox.limits import Limits
 from diffing.worker.converter import _MB_OF_ANALYSIS
 
@@ -85,7 +85,7 @@ from pathlib import Path
 from diffing.core.row_query import Given, RowQuery
 from diffing.core.spec import RowsSpec
 from diffing.engine.analysis.rows import Rows
-from diffing.engine.diff import peak_rss
+from diffing.engine.summing_up import peak_rss
 from diffing.sandbox.limits import Limits
 from diffing.worker.converter import _MB_OF_ANALYSIS
 

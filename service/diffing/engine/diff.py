@@ -7,15 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from fsspec.spec import AbstractFileSystem
 
 from diffing.core.columns import Header, is_auto, resolved
 from diffing.core.comparison import Comparison
-from diffing.core.dialect import SIDES
 from diffing.core.errors import BadArgument, BadInput, DiffFailed, DiffingError, Interrupted
-from diffing.core.input_file import InputFile, named_apart
+from diffing.core.input_file import named_apart
 from diffing.core.progress import Progress
 from diffing.core.sizes import bytes_in
 from diffing.core.spec import Contents, DiffSpec
@@ -48,11 +47,12 @@ from diffing.engine.place import Place
 from diffing.engine.reduction import Means, Reducer
 from diffing.engine.reporter import Reporter
 from diffing.engine.stoppable import Stoppable
-from diffing.engine.summary import ColumnsSummary, InputSummary, ResultSummary, SideCounts, Summary
+from diffing.engine.summary import Summary
+from diffing.engine.summing_up import Finished, input_summaries, result_summary
 from diffing.engine.verdict import with_verdict
-from diffing.engine.warn import Facts, warnings_of
+from diffing.engine.warn import Facts
 from diffing.engine.written import Written
-from diffing.files.checksums import Digests, fingerprint, sha256
+from diffing.files.checksums import Digests
 from diffing.files.results import Outputs
 from diffing.files.versions import unchanged
 from diffing.sandbox.helpers import Helpers
@@ -169,7 +169,7 @@ class Diff(Stoppable):
             on_ready(parts)
             reporter = Reporter(on_progress)
             reporter.stage("checking")
-            self._digests = digests = stack.enter_context(self._begin_digests())
+            self._digests = stack.enter_context(self._begin_digests())
             old, new = self._opened(scratch)
             self._resolve((old, new), scratch, reporter)
             old, new = self._with_plain_numbers((old, new), scratch)
@@ -189,33 +189,16 @@ class Diff(Stoppable):
                 raise counts
             moves = self._measured((old, new), counts, place)
             written.finish()
-            result = _result_summary(parts, counts)
-            inputs = self._inputs((old, new), counts, digests)
+            facts = Facts(self._spec.comparison, self._comparison, old, new, counts)
+            finished = Finished(
+                facts,
+                self._spec.metric,
+                input_summaries(self._spec, facts, self._hashes_of_contents()),
+                result_summary(parts, counts),
+            )
             self._last_night.leave(scratch / _HASHES, new, self._limits.temp_folder)
-        found = Summary(
-            **self._comparison.model_dump(exclude=set(SIDES)),
-            old_dialect=old.dialect,
-            new_dialect=new.dialect,
-            metric=self._spec.metric,
-            old=inputs[0],
-            new=inputs[1],
-            columns=self._columns(old, new, counts),
-            added=counts.added,
-            changed=counts.changed,
-            removed=counts.removed,
-            unchanged=counts.unchanged,
-            within_tolerance=counts.within_tolerance,
-            within_tolerance_whole=counts.within_tolerance_whole,
-            emitted=counts.added + counts.changed,
-            duplicate_keys=SideCounts(old=counts.old_surplus, new=counts.new_surplus),
-            not_numbers=SideCounts(old=counts.old_not_numbers, new=counts.new_not_numbers),
-            warnings=warnings_of(Facts(self._spec.comparison, self._comparison, old, new, counts)),
-            result=result,
-            seconds=round(time.monotonic() - started, 3),
-            peak_rss_bytes=peak_rss(),
-            engine=self._engine,
-        )
-        return with_verdict(found, moves)
+        seconds = time.monotonic() - started
+        return with_verdict(finished.summary(seconds, self._engine), moves)
 
     def interrupt(self) -> None:
         """Stop the work from another thread. It then raises Interrupted."""
@@ -404,33 +387,11 @@ class Diff(Stoppable):
                 raise AnsweredBefore((old, new))
         return digests
 
-    def _inputs(
-        self, files: tuple[CsvFile, CsvFile], counts: Counts, digests: Digests
-    ) -> tuple[InputSummary, InputSummary]:
-        found = digests.wait()
+    def _hashes_of_contents(self) -> tuple[str | None, str | None]:
+        """Wait for the hashes of the inputs, and return those that the summary names."""
+        found = self._digests.wait()
         old, new = found if self._spec.sha256 else (None, None)
-        return (
-            self._input(files[0], self._spec.old, counts.old_rows, old),
-            self._input(files[1], self._spec.new, counts.new_rows, new),
-        )
-
-    def _input(self, file: CsvFile, given: InputFile, rows: int, sha: str | None) -> InputSummary:
-        return InputSummary(
-            name=PurePath(given.name).name,
-            rows=rows,
-            bytes=file.bytes,
-            fingerprint=fingerprint(given.path)
-            if self._spec.fingerprint and given.path.exists()
-            else None,
-            sha256=sha,
-        )
-
-    def _columns(self, old: CsvFile, new: CsvFile, counts: Counts) -> ColumnsSummary:
-        return ColumnsSummary(
-            only_old=tuple(name for name in old.own_columns if name not in new.own_columns),
-            only_new=tuple(name for name in new.own_columns if name not in old.own_columns),
-            changed=dict(zip(self._comparison.value, counts.changed_columns, strict=True)),
-        )
+        return old, new
 
     @contextmanager
     def _scratch(self) -> Iterator[Path]:
@@ -442,19 +403,3 @@ def _for_moves(outputs: Outputs, scratch: Path) -> Outputs:
     """The same outputs, and those that `moves_of` reads."""
     detail = outputs.detail or scratch / "all-detail.csv"
     return replace(outputs, detail=detail, removed=outputs.removed or scratch / "all-removed.csv")
-
-
-def _result_summary(parts: Outputs, counts: Counts) -> ResultSummary:
-    path = parts.result or parts.detail
-    assert path, "run checks it"  # noqa: S101
-    return ResultSummary(
-        rows=counts.added + counts.changed, bytes=path.stat().st_size, sha256=sha256(path)
-    )
-
-
-def peak_rss() -> int:
-    """The peak memory of this process, in bytes."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    raise DiffFailed("The system does not report the peak memory of a process.")
