@@ -219,7 +219,6 @@ class TestFaults:
         [
             (url("denied"), BadInput, "is a folder. Name a file in it."),
             ("s3://no-such-bucket/x.csv", MissingInput, "no such file."),
-            ("gs://bucket/x.csv", BadSetting, "Run pip install gcsfs, or download"),
             (f"http://u:{SECRET}@127.0.0.1:1/x.csv?{SECRET}", Unreachable, "cannot be fetched: "),
         ],
     )
@@ -235,15 +234,17 @@ class TestFaults:
         assert SECRET not in caught.value.detail
         assert [] == list(scratch.iterdir())
 
+    @pytest.mark.parametrize(("scheme", "module"), [("s3", "s3fs"), ("gs", "gcsfs")])
     def test_without_the_extra_an_error_names_it(
-        self, scratch: Path, monkeypatch: pytest.MonkeyPatch
+        self, scratch: Path, monkeypatch: pytest.MonkeyPatch, scheme: str, module: str
     ) -> None:
-        monkeypatch.setitem(sys.modules, "s3fs", None)
+        monkeypatch.setitem(sys.modules, module, None)
         registry = importlib.import_module("fsspec.registry")
-        monkeypatch.delitem(registry._registry, "s3", raising=False)
+        monkeypatch.delitem(registry._registry, scheme, raising=False)
 
-        with pytest.raises(BadSetting, match=r"Run pip install 'diffing\[s3\]', or download"):
-            fetched(url("old.csv"), scratch)
+        extra = rf"'diffing\[{scheme}\]'"
+        with pytest.raises(BadSetting, match=f"Run pip install {extra}, or download"):
+            fetched(f"{scheme}://bucket/old.csv", scratch)
 
     @pytest.mark.parametrize(
         ("over_http", "method", "number"),

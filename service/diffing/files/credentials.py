@@ -3,8 +3,9 @@
 import os
 from collections.abc import Mapping
 
-# The variables of boto, of Google's libraries and of fsspec, which may be credentials.
-_VARIABLES = ("AWS_", "BOTO_", "GOOGLE_", "GCS_", "FSSPEC_")
+# The variables of boto, of the libraries of Azure and Google, and of fsspec, which may be
+# credentials.
+_VARIABLES = ("AWS_", "AZURE_", "BOTO_", "GOOGLE_", "GCS_", "FSSPEC_")
 
 
 def take_credentials() -> dict[str, str]:

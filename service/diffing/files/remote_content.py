@@ -30,7 +30,7 @@ _MARKS = (
     *("Last-Modified", "Content-MD5", "Digest"),
 )
 _MODULES = {"s3": "s3fs", "gs": "gcsfs", "abfs": "adlfs"}
-_PACKAGES, _PACKAGE = {"gs": "gcsfs", "abfs": "adlfs"}, "'diffing[s3]'"
+_PACKAGES, _PACKAGE = {"gs": "'diffing[gs]'", "abfs": "adlfs"}, "'diffing[s3]'"
 _ENCODED = re.compile(r"[!#-;=?-Z\[\]_a-z~]+")
 _GONE, _DENIED = (404, 410), (401, 403)
 
