@@ -35,7 +35,7 @@ from diffing.core.errors import DiffingError, NotAcceptable
 from diffing.store.conversions import Conversions
 from diffing.store.job import Submission
 from diffing.store.jobs import End
-from tests.conftest import ROOT
+from tests.conftest import ROOT, one_in
 from tests.service_under_test import (
     PATIENCE_SECONDS,
     Client,
@@ -978,3 +978,31 @@ def test_a_hundred_who_fetch_a_packed_result_get_it_whole_from_a_small_process(
     status = Path(f"/proc/{slow.api.pid}/status").read_text()
     (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
     assert int(peak) < 150_000
+
+
+@pytest.mark.parametrize("path", one_in(2, ["/rows", "?format=json", "/cells", "/analysis"]))
+def test_what_takes_too_long_to_make_says_so(service: Service, path: str) -> None:
+    service.write_small_pair()
+    client, worker = service.api_and_worker()
+    job_id = client.new_job()
+    client.wait_for_success(job_id)
+    worker.signal(signal.SIGTERM)
+    worker.ended()
+    service.worker(job_timeout=0.001)
+    answer = client.get(f"/api/diffing/job/{job_id}{path}")
+
+    assert_problem(answer, 503)
+    said = "took longer than 0.001 s. Raise DIFFING_JOB_TIMEOUT, or fetch the "
+    assert said in answer.json()["detail"]
+
+
+def test_an_unforeseen_fault_ends_what_is_made_of_a_result(service: Service) -> None:
+    service.write_small_pair()
+    client, _ = service.api_and_worker()
+    job_id = client.new_job()
+    client.wait_for_success(job_id)
+    service.execute("update jobs set summary = json_remove(summary, '$.value')")
+    answer = client.get(f"/api/diffing/job/{job_id}/cells")
+
+    assert_problem(answer, 503)
+    assert "Unexpected error. The worker's log has the details." in answer.json()["detail"]

@@ -28,6 +28,7 @@ class FetchSpec:
     """
 
     word: ClassVar = "fetch"
+    faster: ClassVar = "fetch smaller files"
 
     files: Mapping[str, RemoteFile]
     folder: Path
@@ -51,6 +52,7 @@ class BringSpec:
     """
 
     word: ClassVar = "fetch"
+    faster: ClassVar = "fetch smaller files"
 
     files: Mapping[str, RemoteFile]
     folder: Path
@@ -73,6 +75,7 @@ class PublishSpec:
     """
 
     word: ClassVar = "publication"
+    faster: ClassVar = "compare smaller files"
 
     files: Sequence[Path]
     folder: RemoteFolder
@@ -99,6 +102,7 @@ class KeepSpec:
     """
 
     word: ClassVar = "keeping of the new file"
+    faster: ClassVar = "compare smaller files"
 
     file: InputFile
     sha256: str
@@ -131,6 +135,7 @@ class DiffSpec:
     """
 
     word: ClassVar = "diff"
+    faster: ClassVar = "compare smaller files"
 
     old: InputFile
     new: InputFile
@@ -158,6 +163,7 @@ class JoinSpec:
     """
 
     word: ClassVar = "join on the cluster"
+    faster: ClassVar = "give the cluster more cores"
 
     cluster: Cluster
     join: Join
@@ -177,6 +183,7 @@ class StopSpec:
     """
 
     word: ClassVar = "end of a join"
+    faster: ClassVar = "start the cluster again"
 
     cluster: Cluster
 
@@ -197,6 +204,7 @@ class ConversionSpec:
     """
 
     word: ClassVar = "conversion"
+    faster: ClassVar = "fetch the result as CSV"
 
     source: Path
     rows: int
@@ -222,6 +230,7 @@ class AnalysisSpec:
     """
 
     word: ClassVar = "analysis"
+    faster: ClassVar = "fetch the result as CSV"
 
     detail: Path
     removed: Path
@@ -264,6 +273,7 @@ class CellsSpec:
     """
 
     word: ClassVar = "list of cells"
+    faster: ClassVar = "fetch the detail as CSV"
 
     detail: Path
     summary: dict[str, Any]
@@ -292,6 +302,7 @@ class ChangesSpec:
     """
 
     word: ClassVar = "file of changes"
+    faster: ClassVar = "fetch the detail as CSV"
 
     detail: Path
     removed: Path
@@ -318,6 +329,7 @@ class RowsSpec:
     """
 
     word: ClassVar = "list of rows"
+    faster: ClassVar = "fetch the detail as CSV"
 
     changes: Path
     detail: Path

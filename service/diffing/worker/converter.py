@@ -11,6 +11,7 @@ from diffing.core import logs
 from diffing.core.dialect import PLAIN, FullDialect
 from diffing.core.errors import (
     DatabaseUnavailable,
+    DiffFailed,
     DiffingError,
     Interrupted,
     ResultGone,
@@ -109,12 +110,20 @@ class Converter:
                 self.queue.put(conversion.id)
         except DiffingError as error:
             _log.warning("conversion %d, %s: %s", conversion.id, conversion.name, error)
-            self._sweeper.tidy(conversion)
-            self._conversions.fail(conversion, error.failure)
+            self._failed(conversion, error)
+        except Exception:  # noqa: BLE001 - the conversion must end, and the worker continue
+            _log.exception("conversion %d, %s", conversion.id, conversion.name)
+            self._failed(
+                conversion, DiffFailed("Unexpected error. The worker's log has the details.")
+            )
         else:
             self._conversions.succeed(conversion)
             if Outputs.has_rows(conversion.name):
                 self._sweeper.thin(conversion)
+
+    def _failed(self, conversion: Conversion, error: DiffingError) -> None:
+        self._sweeper.tidy(conversion)
+        self._conversions.fail(conversion, error.failure)
 
     def _write(self, conversion: Conversion) -> None:
         own = f".{os.getpid()}-{threading.get_ident()}-{conversion.name}"

@@ -17,17 +17,6 @@ from typing import Any, Protocol
 from diffing.core.cluster import Join
 from diffing.core.errors import DiffFailed, DiffingError, Failure, Interrupted, TimedOut
 from diffing.core.progress import Progress
-from diffing.core.spec import (
-    AnalysisSpec,
-    CellsSpec,
-    ConversionSpec,
-    DiffSpec,
-    FetchSpec,
-    JoinSpec,
-    KeepSpec,
-    PublishSpec,
-    StopSpec,
-)
 from diffing.worker.task import Task
 
 # Each beat is a transaction. Jobs of a few milliseconds need not report all stages.
@@ -39,18 +28,6 @@ _LOOKS_APART = 0.25
 _START_SECONDS = 60
 # For the end of a killed child. The worker waits no longer, if the kernel blocks it.
 _END_SECONDS = 1
-# What takes less time than a run that took too long.
-_FASTER = {
-    FetchSpec.word: "fetch smaller files",
-    DiffSpec.word: "compare smaller files",
-    PublishSpec.word: "compare smaller files",
-    KeepSpec.word: "compare smaller files",
-    JoinSpec.word: "give the cluster more cores",
-    StopSpec.word: "start the cluster again",
-    ConversionSpec.word: "fetch the result as CSV",
-    AnalysisSpec.word: "fetch the result as CSV",
-    CellsSpec.word: "fetch the detail as CSV",
-}
 
 
 class Attempt(Protocol):
@@ -153,7 +130,7 @@ class Runner:
         listener: Listener = Listener(),
         since: float | None = None,
     ) -> dict[str, Any]:
-        """Run a fetch, a diff, a conversion, an analysis or a list of cells.
+        """Run an order to its end.
 
         Args:
             task: the order.
@@ -162,7 +139,8 @@ class Runner:
             since: when its time began, by the clock `time.monotonic`; None for now.
 
         Returns:
-            The summary of a diff, or the copies of a fetch, as JSON values.
+            What the child sent last, as JSON values: the summary of a diff, the copies of a fetch,
+            the engine of a join; empty for other orders.
 
         Raises:
             ChildFailed: the child reported a failure.
@@ -173,7 +151,13 @@ class Runner:
         receiver, sender = self._context.Pipe()
         with receiver, self._child(task, sender, attempt) as child:
             sender.close()
-            return self._wait(child, receiver, attempt, listener, since)
+            found = self._wait(child, receiver, attempt, listener, since)
+        if found is None:
+            raise TimedOut(
+                f"The {task.spec.word} took longer than {self._timeout:g} s. "
+                f"Raise DIFFING_JOB_TIMEOUT, or {task.spec.faster}."
+            )
+        return found
 
     def close(self) -> None:
         """End all children. Each running `run` raises Interrupted."""
@@ -189,14 +173,15 @@ class Runner:
         attempt: Attempt,
         listener: Listener,
         since: float | None,
-    ) -> dict[str, Any]:
+    ) -> dict[str, Any] | None:
+        """The summary of a child; None if its time is over."""
         progress = None
         deadline = (time.monotonic() if since is None else since) + self._timeout
         beaten, due, look = -math.inf, 0.0, 0.0
         while True:
             now = time.monotonic()
             if now >= deadline:
-                raise self._timed_out(child)
+                return None
             if now >= due:
                 wanted = attempt.beat(progress)
                 beaten, due, look = now, now + self._beat_seconds, now + _LOOKS_APART
@@ -230,12 +215,6 @@ class Runner:
         with suppress(OSError):  # a dead child is noticed when its line ends
             receiver.send(answer)
         return None
-
-    def _timed_out(self, child: BaseProcess) -> TimedOut:
-        return TimedOut(
-            f"The {child.name} took longer than {self._timeout:g} s. "
-            f"Raise DIFFING_JOB_TIMEOUT, or {_FASTER[child.name]}."
-        )
 
     def _ended(self, child: BaseProcess) -> DiffingError:
         child.join(_END_SECONDS)
