@@ -1031,6 +1031,15 @@ class TestWantedColumns:
             f"Give --delimiter {given}, or --sniff to apply what is found."
         )
 
+    @pytest.mark.parametrize("delimiter", [",", ";"])
+    def test_a_blank_after_a_name_is_no_delimiter(
+        self, path: Path, scratch: Path, delimiter: str
+    ) -> None:
+        said = self.of(path, scratch, f"id {delimiter}v\n1{delimiter}2\n", "id")
+
+        assert "a space" not in said
+        assert ("Did you mean 'id '?" if delimiter == "," else "by a semicolon") in said
+
     def test_a_name_may_hold_what_others_take_for_a_delimiter(
         self, path: Path, scratch: Path
     ) -> None:

@@ -63,7 +63,8 @@ def header_in(
     """
     lines = _first_lines(start)
     for number, line in lines if wanted else ():
-        space = _SPACE if number == lines[0][0] else {}
+        is_first = number == lines[0][0]
+        space = _SPACE if is_first and not _has_blanks(line, wanted, dialect) else {}
         for sign in signs or {dialect.delimiter: "", **_DELIMITERS, **space}:
             if set(wanted) <= set(_fields(line, sign, dialect.quote)):
                 return number, sign
@@ -149,6 +150,14 @@ def shown_line(line: str, most: int = 60) -> str:
 
 def _is_value(name: str) -> bool:
     return not name.strip() or _NUMBER_OR_DATE.fullmatch(name) is not None
+
+
+def _has_blanks(line: str, wanted: Sequence[str], dialect: FullDialect) -> bool:
+    """Whether a line has all wanted columns, if blanks around their names are left out."""
+    return any(
+        set(wanted) <= {name.strip() for name in _fields(line, sign, dialect.quote)}
+        for sign in _DELIMITERS
+    )
 
 
 def _folded(names: Sequence[str]) -> set[str]:
