@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 VENV := .venv
 BIN := $(VENV)/bin
-PORT ?= 8000
+PORT ?=
 PYTHON ?= python3
 
 .PHONY: help
@@ -57,11 +57,11 @@ network: ## install Debian's package iproute2, if it is missing
 
 .PHONY: run
 run: $(BIN)/.runs ## do the main job on sample data, then serve on PORT (ONCE=1: exit when done)
-	@$(BIN)/diffing demo --port $(PORT) $(if $(ONCE),--once)
+	@$(BIN)/diffing demo $(if $(PORT),--port $(PORT)) $(if $(ONCE),--once)
 
 .PHONY: serve
 serve: $(BIN)/.runs ## run the API on PORT and a worker
-	@$(BIN)/diffing serve --port $(PORT)
+	@$(BIN)/diffing serve $(if $(PORT),--port $(PORT))
 
 # Tests start many processes. Without bytecode files, each would compile the package again.
 test test-all: export PYTHONDONTWRITEBYTECODE :=
