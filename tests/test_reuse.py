@@ -58,6 +58,9 @@ def test_the_same_question_is_answered_once(client: Client) -> None:
     )
     assert first["counts"] == second["counts"]
     assert everything_of(client, first["job_id"]) == everything_of(client, second["job_id"])
+    page = client.get(f"/jobs/{second['job_id']}").text
+    assert "not compared again" in page
+    assert "not compared again" not in client.get(f"/jobs/{first['job_id']}").text
     history = client.get("/api/diffing/metrics/revenue/history").json()["history"]
     assert {first["job_id"]} == {
         run["reused_from"] for run in history if run["job_id"] == second["job_id"]

@@ -312,6 +312,21 @@ def test_a_wrong_parameter_is_named(
     assert_problem(client.get(f"/api/diffing/job/{jobs['sales']}/rows?{query}"), 400, said)
 
 
+@pytest.mark.parametrize("value", [["value"], ["other", "value"]])
+def test_a_column_that_is_asked_for_stays_in_the_form(service: Service, value: list[str]) -> None:
+    client, _ = service.api_and_worker()
+    files = {
+        "old": ("old.csv", "id,value,other\n1,1,1\n2,2,2\n"),
+        "new": ("new.csv", "id,value,other\n1,9,1\n3,3,3\n"),
+    }
+    asked = {"key": "id", "value": value}
+    job_id = client.post("/api/diffing/new", data=asked, files=files).json()["job_id"]
+    client.wait_for_success(job_id)
+
+    page = client.get(f"/jobs/{job_id}/rows?column=value").text
+    assert '<option value="value" selected>' in page
+
+
 def test_long_texts_are_cut_on_a_page_and_whole_in_the_download(service: Service) -> None:
     long = "x" * 5_000
     service.write("old.csv", "id,value\n1,a\n")

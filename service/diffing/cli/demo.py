@@ -72,7 +72,7 @@ def _show(url: str, metric: str, console: Console) -> int:
     started = time.monotonic()
     with Client(url) as client, scratch_folder() as folder:
         with console.status(metric) as progress:
-            job_id = client.submit(metric)
+            job_id = client.submit(metric, fresh=True)
             client.wait(job_id, lambda now: progress.update(f"{metric}: {now}"))
         waited = time.monotonic() - started
         summary = client.summary(job_id)

@@ -34,6 +34,7 @@ class _Diff:
     created_at: datetime
     id: None = None
     status: Status = Status.SUCCEEDED
+    reused_from: None = None
 
 
 def report_of(job: Job, values: Mapping[str, Any]) -> Response:

@@ -49,7 +49,7 @@ class RowsShown:
         whole: the same without a place in the order.
         given: texts of the form, by parameter.
         fields: key columns.
-        columns: value columns to choose from; empty for a single one.
+        columns: value columns to choose from; empty for a single one, if it is not chosen.
         choices: texts of the other fields to choose from.
         found: a page, as in the API; None before it is ready.
         following: query of the next page; None after the last one.
@@ -139,7 +139,11 @@ def _form(asked: Given, query: RowQuery, summary: Mapping[str, Any]) -> dict[str
         Field(name, text, place < _MOST_FIELDS)
         for place, (name, text) in enumerate(zip(summary["key"], texts, strict=True))
     ]
-    columns = summary["value"] if len(summary["value"]) > 1 else []
+    column, columns = asked.one("column"), summary["value"][:_MOST_CHOICES]
+    if column and column not in columns:
+        columns = [*columns, column]
+    if len(columns) == 1 and not column:
+        columns = []
     names = ("column", "least", "below", "direction", "order", "cursor")
     return {
         "query": urlencode([*whole, *cursor]),
@@ -147,7 +151,7 @@ def _form(asked: Given, query: RowQuery, summary: Mapping[str, Any]) -> dict[str
         "given": {name: asked.one(name) for name in names}
         | {"kind": query.kinds[0] if query.kinds != KINDS else ""},
         "fields": fields,
-        "columns": columns[:_MOST_CHOICES],
+        "columns": columns,
         "choices": {
             "kind": {"": "all", **{kind: kind for kind in KINDS}},
             "direction": {"": "any", **{one: one for one in DIRECTIONS}},
