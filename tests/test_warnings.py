@@ -1,5 +1,7 @@
 """A result that is right, but looks like a mistake in the request, comes with a warning."""
 
+from typing import Any
+
 import pytest
 
 from diffing.engine.summary import DiffWarning
@@ -110,7 +112,9 @@ def test_hardly_any_key_in_common_is_a_warning(diff_texts: DiffTexts) -> None:
 def test_keys_in_common_are_no_reason_to_warn(
     diff_texts: DiffTexts, old: list[str], new: list[str]
 ) -> None:
-    assert [] == types(diff_texts(file_of(old), file_of(new), ["id"], ["v"]))
+    found = types(diff_texts(file_of(old), file_of(new), ["id"], ["v"]))
+
+    assert {"urn:diffing:few-rows"} >= {*found}
 
 
 @pytest.mark.slow
@@ -188,3 +192,49 @@ def test_whole_numbers_within_a_tolerance_are_a_warning(diff_texts: DiffTexts) -
     assert ["urn:diffing:whole-numbers"] == types(outcome)
     assert outcome.summary.warnings[0].detail.startswith("1 row counts as unchanged, although")
     assert [] == types(diff_texts(old, new, ["id"], ["v"]))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "warned"), one_in(2, [[100, 49, True], [100, 50, False], [99, 0, False]])
+)
+def test_a_new_file_with_few_rows_is_a_warning(
+    diff_texts: DiffTexts, old: int, new: int, warned: bool
+) -> None:
+    rows = [f"{number},1" for number in range(old)]
+    outcome = diff_texts(
+        "\n".join(["id,v", *rows, ""]), "\n".join(["id,v", *rows[:new], ""]), ["id"], ["v"]
+    )
+
+    words = [w.detail for w in outcome.summary.warnings if w.type == "urn:diffing:few-rows"]
+    said = "new.csv has 49 rows, and old.csv has 100. Check that the export is complete."
+    assert words == ([said] if warned else [])
+
+
+@pytest.mark.parametrize("values", [["v"], ["v", "w"]])
+def test_numbers_with_a_decimal_comma_are_a_warning(
+    diff_texts: DiffTexts, values: list[str]
+) -> None:
+    old, new = 'id,v,w\n1,"1,5",a\n2,"2,5",b\n3,x,c\n', 'id,v,w\n1,"1,50",a\n2,"2,50",b\n3,y,c\n'
+    said = [w.detail for w in diff_texts(old, new, ["id"], values).summary.warnings]
+
+    assert [
+        "Most changed rows have a value such as '1,50', which is compared as a text. "
+        "Give --decimal ',' if these are numbers."
+    ] == said
+
+
+@pytest.mark.parametrize(
+    ("new", "more"),
+    [
+        ('id,v\n1,"1,50"\n2,y\n', {}),  # half of the changed rows, and no more
+        ('id,v\n1,"1,50"\n2,"2,50"\n', {"text": ["v"]}),
+        ('id,v\n1,"1,5"\n2,9\n', {}),
+    ],
+)
+def test_other_commas_are_no_reason_to_warn(
+    diff_texts: DiffTexts, new: str, more: dict[str, Any]
+) -> None:
+    outcome = diff_texts('id,v\n1,"1,5"\n2,"2,5"\n', new, ["id"], ["v"], **more)
+
+    assert 0 < outcome.summary.changed
+    assert () == outcome.summary.warnings

@@ -62,6 +62,29 @@ from (
     group by place
 );
 
+-- decimal_commas --
+
+-- How many of the first changed rows have a number with a decimal comma in a column of numbers; a single row.
+--
+-- parameters  numbers  pattern of the roles of these columns
+-- reads       outcome
+-- columns     rows, with_comma, example (NULL without one)
+with
+texts as (
+    select [*columns($numbers)] as texts
+    from (
+        select unnest(fields[1])
+        from (select row, fields from outcome where kind = 'changed' order by row limit 1000)
+    )
+),
+found as (
+    select
+        list_filter(texts, lambda text: regexp_full_match(text, '[+-]?[0-9]+,[0-9]+'))[1] as found
+    from texts
+)
+select count(*) as rows, count(found) as with_comma, min(found) as example
+from found;
+
 -- old_not_numbers --
 
 -- The values of old that are neither empty nor a number; a single row. Only for files in which keys of

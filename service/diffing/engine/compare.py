@@ -53,6 +53,7 @@ class Counts:
         old_alone, new_alone: rows whose key is not in the other file.
         differing: how keys seem to differ; None if unknown, or if many are in common.
         renames: columns that seem to have another name in the other file.
+        decimal_comma: a value with a decimal comma, if most changed rows have one.
     """
 
     old_rows: int
@@ -72,6 +73,7 @@ class Counts:
     new_alone: int
     differing: Differing | None = None
     renames: tuple[Rename, ...] = ()
+    decimal_comma: str | None = None
 
     @property
     def has_few_keys_in_common(self) -> bool:
@@ -204,7 +206,7 @@ class _Try:
             raise self._repeated(counts)
         if counts.has_few_keys_in_common:
             counts = replace(counts, differing=self._differing(counts))
-        counts = replace(counts, renames=self._renames())
+        counts = replace(counts, renames=self._renames(), decimal_comma=self._decimal_comma(counts))
         on_stage("writing")
         write_outputs(self.session, self.work, self.bound, counts)
         return counts
@@ -300,6 +302,16 @@ class _Try:
             if best["matched"] >= _MATCHED * in_both:
                 return Differing(best["rule"], best["example"]["old"], best["example"]["new"])
         return None
+
+    def _decimal_comma(self, counts: Counts) -> str | None:
+        """A changed value with a decimal comma, if most changed rows have one."""
+        comparison = self.work.comparison
+        if not (counts.changed and counts.new_not_numbers and comparison.numbers):
+            return None
+        places = "|".join(str(comparison.value.index(name)) for name in comparison.numbers)
+        found = self.session.run("decimal_commas", {"numbers": f"^value_({places})$"})
+        example: str | None = found["example"]
+        return example if found["with_comma"] * 2 > found["rows"] else None
 
     def _renames(self) -> tuple[Rename, ...]:
         """The columns of one file alone that a sample shows in the other one."""

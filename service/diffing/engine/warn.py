@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from diffing.core.columns import Header, unused
 from diffing.core.comparison import Comparison
 from diffing.core.csv_record import line_of
-from diffing.core.text import listed, shown
+from diffing.core.text import listed, option_given, shown
 from diffing.csvfiles.csv_file import CsvFile
 from diffing.engine.compare import Counts, Differing
 from diffing.engine.summary import DiffWarning
 
 _MOST_REPEATED = 0.01
 _MOST_RENAMES = 5
+# a smaller part of the rows of old is suspicious, unless old is small
+_FEW_ROWS, _FEWEST_ROWS = 0.5, 100
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,30 @@ def _missing_old(facts: Facts) -> DiffWarning | None:
         "old-missing",
         "Old file missing or empty",
         f"{facts.old.name} is missing or empty, so every row of {facts.new.name} is added.",
+    )
+
+
+def _few_rows(facts: Facts) -> DiffWarning | None:
+    old, new = facts.counts.old_rows, facts.counts.new_rows
+    if old < _FEWEST_ROWS or new >= old * _FEW_ROWS:
+        return None
+    return _warning(
+        "few-rows",
+        "The new file has few rows",
+        f"{facts.new.name} has {new:,} rows, and {facts.old.name} has {old:,}. "
+        "Check that the export is complete.",
+    )
+
+
+def _decimal_comma(facts: Facts) -> DiffWarning | None:
+    example = facts.counts.decimal_comma
+    if not example:
+        return None
+    return _warning(
+        "decimal-comma",
+        "Numbers with a decimal comma are texts",
+        f"Most changed rows have a value such as {example[:40]!r}, which is compared as a text. "
+        f"{option_given('decimal', ',')} if these are numbers.",
     )
 
 
@@ -191,6 +217,8 @@ def _warning(word: str, title: str, detail: str) -> DiffWarning:
 
 _CHECKS: tuple[Callable[[Facts], DiffWarning | None], ...] = (
     _missing_old,
+    _few_rows,
+    _decimal_comma,
     _sniffed,
     _key_found,
     _few_keys_in_common,

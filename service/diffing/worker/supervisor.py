@@ -139,8 +139,8 @@ class Runner:
             since: when its time began, by the clock `time.monotonic`; None for now.
 
         Returns:
-            What the child sent last, as JSON values: the summary of a diff, the copies of a fetch,
-            the engine of a join; empty for other orders.
+            The last message of the child, as JSON values: the summary of a diff, the copies of a
+            fetch, the engine of a join; empty for other orders.
 
         Raises:
             ChildFailed: the child reported a failure.
