@@ -138,6 +138,23 @@ def test_an_api_key_is_made_listed_and_revoked_as_the_readme_shows(tmp_path: Pat
     assert "revoked" in diffing(tmp_path, "keys", "list").stdout
 
 
+@pytest.mark.parametrize("command", [["list"], ["revoke", "0123456789ab"]])
+def test_where_no_service_ran_no_folder_is_made(tmp_path: Path, command: list[str]) -> None:
+    done = diffing(tmp_path / "typo", "keys", *command)
+
+    assert (2, "") == (done.returncode, done.stdout)
+    assert f"{tmp_path}/typo: no data of a service. Name its folder" in done.stderr
+    assert not (tmp_path / "typo").exists()
+
+
+def test_a_service_without_api_keys_is_said_to_have_none(service: Service) -> None:
+    service.database()
+    done = diffing(service.folder, "keys", "list")
+
+    assert (0, "") == (done.returncode, done.stdout)
+    assert f"No API keys in {service.folder}.\n" == done.stderr
+
+
 def test_the_database_has_no_token(tmp_path: Path) -> None:
     tokens = [make_api_key(tmp_path, "admin") for _ in range(2)]
     files = b"".join(file.read_bytes() for file in tmp_path.glob("jobs.sqlite3*"))
@@ -161,6 +178,7 @@ def test_the_database_has_no_token(tmp_path: Path) -> None:
 def test_an_api_key_that_cannot_be_made_is_refused_in_one_line(
     tmp_path: Path, arguments: tuple[str, ...], said: str
 ) -> None:
+    make_api_key(tmp_path, "admin")
     done = diffing(tmp_path, "keys", *arguments)
 
     assert (2, "") == (done.returncode, done.stdout)

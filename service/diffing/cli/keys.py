@@ -6,6 +6,7 @@ import typer
 
 from diffing.cli.console import examples, to_people
 from diffing.cli.options import DataDir
+from diffing.core.errors import BadSetting
 from diffing.core.settings import Settings, load_settings
 from diffing.core.text import shown
 from diffing.store.scopes import Scope
@@ -49,7 +50,11 @@ def create(
 @api_keys.command(name="list", epilog=examples("diffing keys list"))
 def list_api_keys(data_dir: DataDir = None) -> None:
     """List the API keys: id, scopes, date, state, name."""
-    for api_key in _table(load_settings(data_dir=data_dir)).all():
+    settings = load_settings(data_dir=data_dir)
+    known = _existing_table(settings).all()
+    if not known:
+        to_people.print(f"No API keys in {settings.data_dir.absolute()}.", markup=False)
+    for api_key in known:
         revoked = f"revoked {api_key.revoked_at:%Y-%m-%d}" if api_key.revoked_at else "valid"
         made = f"{api_key.created_at:%Y-%m-%d}"
         typer.echo(
@@ -65,7 +70,7 @@ def revoke(
     data_dir: DataDir = None,
 ) -> None:
     """Revoke an API key."""
-    api_key = _table(load_settings(data_dir=data_dir)).revoke(api_key_id)
+    api_key = _existing_table(load_settings(data_dir=data_dir)).revoke(api_key_id)
     to_people.print(f"Revoked API key {api_key.id} ({shown(api_key.name)}).", markup=False)
 
 
@@ -76,6 +81,20 @@ def _table(settings: Settings) -> "ApiKeys":
 
     settings.make_folders()
     return ApiKeys(open_database(settings))
+
+
+def _existing_table(settings: Settings) -> "ApiKeys":
+    """The table of a service that has run.
+
+    Raises:
+        BadSetting: the folder has no service.
+    """
+    if not settings.database_url and not settings.jobs_file.exists():
+        raise BadSetting(
+            f"{settings.data_dir.absolute()}: no data of a service. "
+            "Name its folder with --data-dir or DIFFING_DATA_DIR."
+        )
+    return _table(settings)
 
 
 def _scopes_of(api_key: "ApiKey") -> str:
