@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -627,3 +628,23 @@ expect = { removed = 0, settled = { changed = 0 } }
     ]
     assert "March was restated, ticket 7" == history[4]["accepted"]["note"]
     assert history[4]["new"]["sha256"] == sha256(export(5, drift=True))
+
+
+def test_a_job_whose_new_file_cannot_be_kept_fails(service: Service) -> None:
+    with_catalogue(service)
+    service.write("sales.csv", sales(1, 2))
+    client, worker = service.api_and_worker()
+    first = asked(client, "sales", "&fresh=1")["job_id"]
+    worker.signal(signal.SIGTERM)
+    worker.ended()
+    most = shutil.disk_usage(service.folder).total // 10**6 - 1
+    service.worker(min_free=f"{most}MB")
+    service.write("sales.csv", sales(1, 3))
+    second = client.post("/api/diffing/new/sales?fresh=1").json()["job_id"]
+    error = client.wait_for_failure(second)["error"]
+
+    assert "Too little disk space is free to keep a file." in error["detail"]
+    assert [(first, "first")] == accepted(client)
+    wait_until(
+        lambda: not [*service.settings.results_dir.glob(f"{second}.*")], "its files are left"
+    )

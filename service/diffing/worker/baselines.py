@@ -1,12 +1,11 @@
 """The baseline that a job is compared with, and the new file that it may make one of."""
 
-import logging
 import time
 from dataclasses import replace
 
 from diffing.core.baseline import ACCEPTED, Baseline, new_kept_name
 from diffing.core.catalogue import Metric
-from diffing.core.errors import DatabaseUnavailable, DiffingError, Interrupted
+from diffing.core.errors import Interrupted
 from diffing.core.input_file import InputFile
 from diffing.core.settings import Settings
 from diffing.core.spec import DiffSpec, KeepSpec
@@ -19,8 +18,6 @@ from diffing.store.job_inputs import old_name
 from diffing.store.jobs import End, Jobs
 from diffing.worker.claim import Claim
 from diffing.worker.sharing import Move, Sharing
-
-_log = logging.getLogger(__name__)
 
 
 class BaselineKeeper:
@@ -85,18 +82,13 @@ class BaselineKeeper:
         Raises:
             Interrupted: the job was taken away from this worker.
             DatabaseUnavailable: the jobs table cannot be used.
+            DiffingError, OSError: the file cannot be kept. Without it, a later night would be
+                compared with an older one, and nobody would notice.
         """
         sha256 = end.summary["new"].get("sha256")
         if metric is None or metric.old != ACCEPTED or sha256 is None:
             return end
-        try:
-            name = self._keep(job, spec.new, sha256, move)
-        except (Interrupted, DatabaseUnavailable):
-            raise
-        except (DiffingError, OSError) as error:
-            # the result is right; a request to accept the file tries again
-            _log.error("job %d: its new file cannot be kept: %s", job.id, error)
-            return end
+        name = self._keep(job, spec.new, sha256, move)
         return end.keeping(name, _how(job, metric, spec, end))
 
     def _keep(self, job: Job, new: InputFile, sha256: str, move: Move) -> str:
