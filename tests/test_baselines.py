@@ -648,3 +648,14 @@ def test_a_job_whose_new_file_cannot_be_kept_fails(service: Service) -> None:
     wait_until(
         lambda: not [*service.settings.results_dir.glob(f"{second}.*")], "its files are left"
     )
+
+
+@pytest.mark.parametrize("name", one_in(2, ["a/b", "-a", "a" * 81]))
+def test_a_pin_of_another_name_is_refused_with_what_is_possible(
+    service: Service, name: str
+) -> None:
+    with_catalogue(service)
+    answer = service.api().post(f"{METRIC}/pins", json={"name": name, "job_id": 1})
+
+    assert 422 == answer.status_code
+    assert "name: must be 1 to 80 letters, digits, points, hyphens" in answer.json()["detail"]

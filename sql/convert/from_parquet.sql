@@ -13,7 +13,7 @@
 copy (
     select
         case
-            when typeof(columns(*)) = 'TIMESTAMP WITH TIME ZONE'
+            when typeof(columns(*)) in ('TIMESTAMP WITH TIME ZONE', 'TIMESTAMPTZ_NS')
                 then replace(replace(columns(*)::varchar, '+00', 'Z'), ' ', 'T')
             when typeof(columns(*)) like 'TIMESTAMP%' then replace(columns(*)::varchar, ' ', 'T')
             else columns(*)::varchar

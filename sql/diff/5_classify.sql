@@ -1,4 +1,5 @@
--- Classifies every row of both files: an anti join of new against old that also counts the dropped rows.
+-- Classifies every row of both files by a full join: the anti join of new against old, which also counts the
+-- rows that it drops.
 
 -- outcome --
 

@@ -1,9 +1,10 @@
 """Endpoints of accepted files and pins, with which the old file of a metric is replaced."""
 
+import re
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -36,6 +37,18 @@ _METRIC = "/api/diffing/metrics/{metric_id}"
 JobNumber = Annotated[int, Field(ge=1, le=LARGEST_ID, strict=True)]
 
 
+def _pin_name(name: str) -> str:
+    if not re.fullmatch(PIN_NAME, name):
+        raise ValueError(
+            "must be 1 to 80 letters, digits, points, hyphens and underscores, and begin with a "
+            "letter or a digit"
+        )
+    return name
+
+
+PinName = Annotated[str, AfterValidator(_pin_name)]
+
+
 class _Accept(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -46,7 +59,7 @@ class _Accept(BaseModel):
 class _Pin(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(pattern=f"^{PIN_NAME}$")]
+    name: PinName
     job_id: JobNumber
 
 

@@ -1,6 +1,7 @@
 """The process of the API: how it listens, serves and stops."""
 
 import asyncio
+import errno
 import ipaddress
 import logging
 import os
@@ -107,10 +108,12 @@ def listen(host: str, port: int) -> socket.socket:
         # negative if a name cannot be resolved
         number = error.errno or 0
         reason = os.strerror(number) if number >= 0 else "The name cannot be resolved"
-        raise BadSetting(
-            f"Cannot listen on {host}:{port}: {reason}. "
+        remedy = (
             "Choose another port with --port or DIFFING_PORT."
-        ) from None
+            if number in (errno.EADDRINUSE, errno.EACCES)
+            else "Set DIFFING_HOST to an address of this machine."
+        )
+        raise BadSetting(f"Cannot listen on {host}:{port}: {reason}. {remedy}") from None
 
 
 def url_of(listener: socket.socket) -> str:

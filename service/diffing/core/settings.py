@@ -365,8 +365,14 @@ class Settings(BaseModel):
                     "Set DIFFING_DATA_DIR to a writable folder."
                 ) from None
             if not os.access(folder, os.W_OK | os.X_OK):
+                is_read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+                reason = (
+                    "Its file system is read-only. Make it writable"
+                    if is_read_only
+                    else f"Give it to the user {os.geteuid()}"
+                )
                 raise BadSetting(
-                    f"Cannot write to the folder {folder}. Give it to the user {os.geteuid()}, "
+                    f"Cannot write to the folder {folder}. {reason}, "
                     "or set DIFFING_DATA_DIR to a writable folder."
                 )
 

@@ -57,8 +57,8 @@ def doubts(settings: Settings) -> list[str]:
         f"DIFFING_RETENTION removes results {settings.retention:g} s after they are made": (
             settings.retention < 60
         ),
-        f"DIFFING_GRACE ({settings.grace:g} s) is longer than DIFFING_JOB_TIMEOUT "
-        f"({settings.job_timeout:g} s) lets a job run": settings.grace > settings.job_timeout,
+        f"DIFFING_GRACE is {settings.grace:g} s, but DIFFING_JOB_TIMEOUT ends each job after "
+        f"{settings.job_timeout:g} s": settings.grace > settings.job_timeout,
         f"DIFFING_TEMP_LIMIT is more than the {settings.disk_size / 1e9:,.1f} GB of the disk": (
             settings.temp_limit is not None and bytes_in(settings.temp_limit) > settings.disk_size
         ),

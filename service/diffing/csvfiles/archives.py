@@ -99,6 +99,11 @@ _PACKINGS = {
 }
 
 
+def is_packed(path: Path) -> bool:
+    """Whether a file is packed, by its name."""
+    return path.suffix.lower() in _PACKINGS
+
+
 class Room:
     """Keeps a tenth of the free disk space free of copies.
 

@@ -18,10 +18,17 @@ from diffing.core.dialect import PLAIN, Dialect, FullDialect
 from diffing.core.errors import BadInput
 from diffing.core.input_file import InputFile, own_name
 from diffing.core.text import listed
-from diffing.csvfiles.archives import Copies, opened, plain_copy
+from diffing.csvfiles.archives import Copies, is_packed, opened, plain_copy
 from diffing.csvfiles.csv_file import CsvFile, contents_of, reading
 from diffing.csvfiles.encodings import beginning
-from diffing.csvfiles.file_kinds import CTRL_Z, CTRL_Z_AT_THE_END, LOOKED_AT, address, binary_kind
+from diffing.csvfiles.file_kinds import (
+    CTRL_Z,
+    CTRL_Z_AT_THE_END,
+    LOOKED_AT,
+    address,
+    binary_kind,
+    suffix_of,
+)
 from diffing.csvfiles.header_search import reason
 from diffing.csvfiles.records import BOM, Records
 from diffing.csvfiles.rewrite import rewrite
@@ -81,8 +88,7 @@ def open_csv(
         # before unpacking: a file without a header must not fill the disk
         with opened(path, name) as file:
             start = file.read(LOOKED_AT)
-            if kind := binary_kind(start, own_name(name)):
-                raise BadInput(f"{name}: {kind}")
+            _require_text(start, original)
             found = dialect_of(file, own_name(name), dialect, wanted)
             if not found.dialect.is_read_as_it_is:
                 translated = _translated(file, name, found.dialect, wanted, Copies(scratch, most))
@@ -183,8 +189,7 @@ def header_of(
             return None
         with opened(path, name) as file:
             start = file.read(_LONGEST_HEADER)
-            if kind := binary_kind(start[:LOOKED_AT], own_name(name)):
-                raise BadInput(f"{name}: {kind}")
+            _require_text(start[:LOOKED_AT], original)
             found = dialect_of(file, own_name(name), dialect, wanted).dialect
             if not found.is_read_as_it_is:
                 return tuple(_translation(file, name, found, wanted).columns or ())
@@ -311,6 +316,16 @@ def _refuse_repeated(header: _Header, name: str) -> None:
             f"{name}: the header in line {header.line} names {listed(repeated)} more than once. "
             "Give each column another name."
         )
+
+
+def _require_text(start: bytes, file: InputFile) -> None:
+    """Refuse a file whose content, unpacked, is not text."""
+    if is_packed(file.path) and (suffix := suffix_of(start)):
+        raise BadInput(
+            f"{file.name}: it contains a {suffix} file. Unpack it once, and give the {suffix} file."
+        )
+    if kind := binary_kind(start, own_name(file.name)):
+        raise BadInput(f"{file.name}: {kind}")
 
 
 def _empty(name: str) -> BadInput:
