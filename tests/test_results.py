@@ -1006,3 +1006,17 @@ def test_an_unforeseen_fault_ends_what_is_made_of_a_result(service: Service) -> 
 
     assert_problem(answer, 503)
     assert "Unexpected error. The worker's log has the details." in answer.json()["detail"]
+
+
+def test_a_result_whose_folder_is_away_is_not_said_to_be_removed(service: Service) -> None:
+    service.write_small_pair()
+    client, _ = service.api_and_worker()
+    job_id = client.new_job()
+    client.wait_for_success(job_id)
+    folder, away = service.settings.results_dir, service.folder / "away"
+    folder.rename(away)
+
+    for path in ("", "/cells", "?format=json"):
+        assert_problem(client.get(f"/api/diffing/job/{job_id}{path}"), 503)
+    away.rename(folder)
+    assert 200 == client.get(f"/api/diffing/job/{job_id}").status_code

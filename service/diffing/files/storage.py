@@ -40,6 +40,7 @@ class Storage(Protocol):
 
         Raises:
             StorageUnavailable: the bucket does not answer.
+            DiskUnavailable: the data folder is missing.
         """
 
     def open(self, path: Path) -> BinaryIO:
@@ -51,7 +52,7 @@ class Storage(Protocol):
         Raises:
             FileNotFoundError: it was removed.
             StorageUnavailable: the bucket does not answer.
-            DiskUnavailable: the disk has no room for it.
+            DiskUnavailable: the disk has no room for it, or the data folder is missing.
         """
 
     @contextmanager
@@ -95,10 +96,17 @@ class DataFolder:
     is_remote: ClassVar = False
 
     def exists(self, path: Path) -> bool:  # noqa: D102 - see Storage
-        return path.exists()
+        if not path.exists():
+            _require_folder(path)
+            return False
+        return True
 
     def open(self, path: Path) -> BinaryIO:  # noqa: D102 - see Storage
-        return path.open("rb")
+        try:
+            return path.open("rb")
+        except FileNotFoundError:
+            _require_folder(path)
+            raise
 
     @contextmanager
     def keeping(self, upload: Upload) -> Iterator[None]:  # noqa: D102 - see Storage
@@ -113,6 +121,18 @@ class DataFolder:
 
     def look(self) -> str:  # noqa: D102 - see Storage
         return "In the data folder."
+
+
+def _require_folder(path: Path) -> None:
+    """Check that a missing file was removed, and not its whole folder, as by an unmounted disk.
+
+    Raises:
+        DiskUnavailable: the folder is missing, too.
+    """
+    if not path.parent.is_dir():
+        raise DiskUnavailable(
+            "The folder of results is missing. Mount the disk of the data folder."
+        )
 
 
 class SharedFolder:
