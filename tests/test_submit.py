@@ -176,7 +176,8 @@ def test_without_an_old_file_every_row_is_added(client: Client, tmp_path: Path) 
         ),
         (["revenue", "-o", "out.csv"], "Give --wait"),
         (["revenue", "--url", "http://127.0.0.1:1"], "No service answers at http://127.0.0.1:1"),
-        (["revenue", "--url", "nonsense"], "No service answers at nonsense"),
+        (["revenue", "--url", "ftp://host"], "DIFFING_URL: must begin with http:// or https://"),
+        (["revenue", "--wait", "-o", "/no/such/f.csv"], "Cannot write /no/such/f.csv: No such"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_status_2(
@@ -188,6 +189,7 @@ def test_what_cannot_be_done_is_one_line_and_status_2(
     assert error.startswith("diffing: ")
     assert words in error
     assert 1 == error.count("\n")
+    assert 0 == idle.newest_job()
 
 
 def test_columns_are_chosen_as_on_the_command_line(client: Client, tmp_path: Path) -> None:

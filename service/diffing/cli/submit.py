@@ -1,5 +1,7 @@
 """The command `diffing submit`: starts a diff on a service."""
 
+import errno
+import os
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from diffing.cli.files import pair, require_files, with_columns
 from diffing.cli.options import Quiet, Url, with_comparison
 from diffing.cli.suggest import require_key
 from diffing.core.baseline import is_baseline
-from diffing.core.errors import BadArgument
+from diffing.core.errors import BadArgument, CannotWrite
 from diffing.core.input_file import InputFile
 from diffing.core.settings import load_settings
 from diffing.csvfiles.file_kinds import address
@@ -71,6 +73,8 @@ def submit(  # noqa: PLR0913 - typer makes an option of each
     order.require_sense(options)
     target = target_of(output)
     require_apart(order.files, [target])
+    if not target.parent.is_dir():  # else the job would run for nothing
+        raise CannotWrite(target, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
     # imported here: the other commands speak no HTTP
     from diffing.cli.client import Client
 

@@ -382,7 +382,7 @@ class ClientSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: str = Field(
+    url: Annotated[str, _written(r"https?://.+", "must begin with http:// or https://")] = Field(
         "http://127.0.0.1:8000", description="address of the service for `diffing submit`"
     )
     token: SecretStr | None = Field(
