@@ -9,6 +9,7 @@ _OPTIONS = {
     "-U -u",
     "--empty WORD": "--na --na-values --null --nulls",
     "--encoding": "--charset",
+    "--exit-code": "--check --error-on-diff --fail --fail-on-diff --fail-on-change",
     "--explain": "--debug --stat --stats --verbose",
     "--format": "--output-format --to --type -f",
     "--format csv": "--csv",
@@ -36,7 +37,9 @@ _OPTIONS = {
     "DIFFING_MEMORY_LIMIT": "--max-memory --memory --memory-limit",
     "DIFFING_THREADS": "--jobs --threads -j",
     "NO_COLOR=1 before the command": "--no-color --no-colour",
+    "diffing version": "--version -V",
     "a first line that names the columns": "--no-header --no-headers",
+    "no option: a terminal has colours": "--color --colour",
     "no option: rows may have any order": "--ignore-order --sort --sort-by --sort-columns --sorted",
     "| head -n 20": "--head --limit --max-rows --top -n",
 }

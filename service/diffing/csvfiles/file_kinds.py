@@ -25,8 +25,6 @@ XZ = (b"\xfd7zXZ\x00",)
 """The same for xz."""
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 """The same for ZIP archives. The second one is of an empty archive."""
-PARQUET = b"PAR1"
-"""The same for Parquet."""
 
 CTRL_Z = b"\x1a"
 CTRL_Z_AT_THE_END = (

@@ -43,22 +43,22 @@ class Chains:
     groups: Sequence[Mapping[str, Sequence[Entry]]]
     tolerances: Sequence[tuple[float, float]]
 
-    def pairs(self, stop: Callable[[], None]) -> Pairs:
+    def pairs(self, on_step: Callable[[], None]) -> Pairs:
         """Pair the rows of each group.
 
         Args:
-            stop: called often; an exception from it ends the pairing.
+            on_step: called often; an exception from it ends the pairing.
         """
         pairs = Pairs()
         pair = self._sorted if len(self.tolerances) == 1 else self._in_order
         for group in self.groups:
-            stop()
-            for new, old in pair(group["new_rows"], group["old_rows"], stop):
+            on_step()
+            for new, old in pair(group["new_rows"], group["old_rows"], on_step):
                 pairs.add(new, old)
         return pairs
 
     def _sorted(
-        self, new: Sequence[Entry], old: Sequence[Entry], stop: Callable[[], None]
+        self, new: Sequence[Entry], old: Sequence[Entry], on_step: Callable[[], None]
     ) -> list[tuple[Entry, Entry]]:
         """Walk through the numbers of both sides. No other way finds more pairs."""
         here, there = ([_number(entry, 0) for entry in side] for side in (new, old))
@@ -66,7 +66,7 @@ class Chains:
         at_new = at_old = 0
         while at_new < len(new) and at_old < len(old):
             if not (at_new + at_old) % _STEPS:
-                stop()
+                on_step()
             i, j = places_new[at_new], places_old[at_old]
             if _close(here[i], there[j], self.tolerances[0]):
                 found.append((new[i], old[j]))
@@ -79,7 +79,7 @@ class Chains:
         return found
 
     def _in_order(
-        self, new: Sequence[Entry], old: Sequence[Entry], stop: Callable[[], None]
+        self, new: Sequence[Entry], old: Sequence[Entry], on_step: Callable[[], None]
     ) -> list[tuple[Entry, Entry]]:
         """Pair each row of new with the first row of old that is left and within tolerance."""
         columns = [
@@ -90,7 +90,7 @@ class Chains:
         found, left = [], np.ones(len(old), np.bool_)
         for step, entry in enumerate(new):
             if not step % _STEPS:
-                stop()
+                on_step()
             close = left.copy()
             for column, there in columns:
                 close &= _close(_number(entry, column), there, self.tolerances[column])

@@ -136,7 +136,7 @@ class Session:
         self, name: str, parameters: Mapping[str, Any] | None
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         for statement in self._statements(queries().statements(name)):
-            self.stop()
+            self.raise_if_interrupted()
             bound = {p: (parameters or {})[p] for p in statement.named_parameters}
             self._create_macros(statement.query)
             with translated():
@@ -157,8 +157,8 @@ class Session:
             _parsed[text] = self._connection.extract_statements(text)
         return _parsed[text]
 
-    def stop(self) -> None:
-        """Stop if the diff was interrupted.
+    def raise_if_interrupted(self) -> None:
+        """Raise an error if the diff was interrupted.
 
         Raises:
             Interrupted: it was.

@@ -304,7 +304,10 @@ class Diff(Stoppable):
                 counts = None if isinstance(left, CsvRefused) else reduction.whole(left)
             except Interrupted:
                 raise
-            except (Irreducible, DiffingError):
+            except Irreducible:
+                return None
+            except DiffingError as error:
+                _log.info("the whole files are compared: %s", error)
                 return None
         repeat = counts and (counts.old_surplus or counts.new_surplus)
         if repeat and self._comparison.duplicates == "error":

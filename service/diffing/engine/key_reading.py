@@ -155,12 +155,12 @@ class Means:
 
     Args:
         threads: number of threads, if there are no helper processes.
-        stop: called often; an exception from it ends the reading.
+        on_step: called often; an exception from it ends the reading.
         helpers: processes beside this one.
     """
 
     threads: int
-    stop: Callable[[], None]
+    on_step: Callable[[], None]
     helpers: Helpers = field(default_factory=Helpers)
 
 
@@ -255,7 +255,7 @@ class Reading:
         return in_order
 
     def _shared(self, here: Work[tuple[Part, T]]) -> list[tuple[Part, T]]:
-        found, of_helpers = self._means.helpers.results(here, self._on_read, self._means.stop)
+        found, of_helpers = self._means.helpers.results(here, self._on_read, self._means.on_step)
         return found + of_helpers
 
     def _by_threads(self, work: Sequence[Future[tuple[Part, T]]]) -> list[tuple[Part, T]]:
@@ -269,5 +269,5 @@ class Reading:
     def _on_read(self, count: int) -> None:
         if self._ended.is_set():
             raise Irreducible
-        self._means.stop()
+        self._means.on_step()
         self._read += count

@@ -21,6 +21,6 @@ def decide(session: Session, bound: dict[str, Any]) -> None:
         from diffing.engine.chains import Chains
 
         tolerances = list(zip(found["rel_tols"], bound["abs_tols"], strict=True))
-        pairs = Chains(found["chains"], tolerances).pairs(session.stop)
+        pairs = Chains(found["chains"], tolerances).pairs(session.raise_if_interrupted)
         paired = {"paired_new": pairs.new, "paired_old": pairs.old}
     session.run("multisets", bound | paired)

@@ -79,9 +79,9 @@ class OnCluster:
             )
             read[side.pieces.names[0]] = written["Count"]
         check(read)
-        session.stop()
+        session.raise_if_interrupted()
         self.engine = self.joiner.join(_join_of(work.comparison))
-        session.stop()
+        session.raise_if_interrupted()
         session.run("outcome_of_cluster", bound | {"decided": str(self.staged.decided)})
         sums = session.run("decided_sums")
         return Profile(read, held=sums["held"], joined=sums["joined"], filtered=())

@@ -10,6 +10,7 @@ If anything does not add up, the whole files are compared.
 from __future__ import annotations
 
 import csv
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from diffing.csvfiles.leftovers import Writing
     from diffing.engine.key_hashes import KeyHashes, Met, Shape
     from diffing.engine.key_reading import Places, Reading
+
+_log = logging.getLogger(__name__)
 
 # All of old is read after this part of the walk. Most pairs without shared rows do not come so far.
 _WALKED_FIRST = 1 / 32
@@ -114,8 +117,8 @@ class Means:
     of_new: Path | None = None
     helpers: Helpers = field(default_factory=Helpers)
 
-    def stop(self) -> None:
-        """Stop if the diff was interrupted.
+    def raise_if_interrupted(self) -> None:
+        """Raise an error if the diff was interrupted.
 
         Raises:
             Interrupted: it was.
@@ -173,9 +176,12 @@ class Reducer:
                 return self._reduced(header, stack)
         except Interrupted:
             raise
-        except (Irreducible, DiffingError, MemoryError, OSError):
+        except Irreducible:
+            return None
+        except (DiffingError, MemoryError, OSError) as error:
             # the diff of the whole files reports any fault of theirs
-            self.means.stop()
+            self.means.raise_if_interrupted()
+            _log.info("the whole files are compared: %s", str(error) or type(error).__name__)
             return None
 
     def _reduced(self, header: bytes, stack: ExitStack) -> Reduction:
@@ -184,7 +190,7 @@ class Reducer:
 
         def on_step(done: int) -> None:
             self._walked = done
-            self.means.stop()
+            self.means.raise_if_interrupted()
             if self._reading or done <= first:
                 return
             if done == size or self.means.kept_is_known():
@@ -232,7 +238,7 @@ class Reducer:
         shape = _keys().Shape.of(header, file.columns, self.comparison.key, self.comparison.numbers)
         reading: Reading = reader.Reading(
             reader.Source(file.path, shape, means.cutting.blocks),
-            reader.Means(means.limits.threads, means.stop, means.helpers),
+            reader.Means(means.limits.threads, means.raise_if_interrupted, means.helpers),
         )
         return reading
 
@@ -284,7 +290,7 @@ class Reducer:
         helpers = self.means.helpers
         if helpers:
             helpers.begin(writing, writing.numbers)
-            here, there = helpers.results(writing, _ignore, self.means.stop)
+            here, there = helpers.results(writing, _ignore, self.means.raise_if_interrupted)
             return [places for _, places in sorted(here + there, key=itemgetter(0))]
         return [writing(number, _ignore)[1] for number in writing.numbers]
 

@@ -124,7 +124,7 @@ class Helpers:
             helper.connection.send_bytes(order)
 
     def results(
-        self, work: Work[T], on_read: Callable[[int], None], stop: Callable[[], None]
+        self, work: Work[T], on_read: Callable[[int], None], on_step: Callable[[], None]
     ) -> tuple[list[T], list[T]]:
         """Do the parts that no helper has begun, and wait for the others.
 
@@ -134,7 +134,7 @@ class Helpers:
         Args:
             work: what this process does with a part.
             on_read: called with the bytes that this process has read.
-            stop: called often; an exception from it ends the work.
+            on_step: called often; an exception from it ends the work.
 
         Returns:
             The results of this process, then those of the helpers.
@@ -144,7 +144,7 @@ class Helpers:
         """
         try:
             outcomes = [self._outcome(work, on_read)]
-            outcomes += [helper.outcome(stop) for helper in self._helpers]
+            outcomes += [helper.outcome(on_step) for helper in self._helpers]
             if failed := [outcome.failure for outcome in outcomes if outcome.failure]:
                 raise min(failed, key=itemgetter(0))[1]
             here, *there = [outcome.results for outcome in outcomes]
@@ -230,10 +230,10 @@ class _Helper:
     pid: int
     connection: Connection
 
-    def outcome(self, stop: Callable[[], None]) -> _Outcome[Any]:
+    def outcome(self, on_step: Callable[[], None]) -> _Outcome[Any]:
         """Wait for what became of its parts."""
         while not self.connection.poll(_LOOK_SECONDS):
-            stop()
+            on_step()
         try:
             outcome: _Outcome[Any] = pickle.loads(self.connection.recv_bytes())  # noqa: S301
         except (EOFError, ConnectionError):
