@@ -112,6 +112,16 @@ class TestRealExports:
 
         assert b'id|name|value\n1|5" pipe|3\n2|,"|4\n' == result
 
+    def test_without_a_quote_names_are_listed_with_semicolons(self, tmp_path: Path) -> None:
+        (tmp_path / "old.csv").write_text("id,v,w\n1,1,1\n2,1,1\n")
+        (tmp_path / "new.csv").write_text("id,v,w\n1,2,2\n2,1,3\n")
+        given = ("old.csv", "new.csv", "-q", "-k", "id", "--quote", "none", "-o", "d.csv")
+        run_here(tmp_path, "diff", *given, "--detail")
+
+        assert (tmp_path / "d.csv").read_text() == (
+            "id,v,w,_change,_changed,_old_v,_old_w\n1,2,2,changed,v;w,1,1\n2,1,3,changed,w,1,1\n"
+        )
+
     def test_single_quotes(self, tmp_path: Path) -> None:
         put(tmp_path, "id,name,value\n", "id,name,value\n1,'a,''b''',\"\n2,c,d\n")
 

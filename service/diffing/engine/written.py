@@ -3,6 +3,7 @@
 import codecs
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from io import BufferedReader
 from itertools import chain
 from pathlib import Path
@@ -55,6 +56,10 @@ class Written:
         """The file whose dialect an output has."""
         return self.files[SIDES.index(DIALECTS[output])]
 
+    def _place_of_names(self, columns: Sequence[str]) -> int:
+        """The place of the column with the names of values that differ, before the old values."""
+        return len(columns) - sum(name in columns for name in self.values) - 1
+
     def finish(self) -> None:
         """Translate the copies.
 
@@ -78,6 +83,8 @@ class Written:
             kept, alter = restored(columns, file, self.values if output == "detail" else ())
             if not dialect.has_plain_numbers:
                 text.alter = alter
+            elif output == "detail" and not dialect.quote and dialect.delimiter == ",":
+                text.alter = partial(_with_semicolons, self._place_of_names(columns))
             try:
                 for block in _encoded(text, [columns[place] for place in kept]):
                     room.require(len(block))
@@ -89,6 +96,12 @@ class Written:
                     f"{dialect.encoding} lacks, the encoding of {new.name}. "
                     f"Export {new.name} as UTF-8, or leave out the detail."
                 ) from None
+
+
+def _with_semicolons(place: int, fields: list[str]) -> list[str]:
+    """Fields of which one lists names, for a dialect that cannot write commas in a field."""
+    fields[place] = fields[place].replace(",", ";")
+    return fields
 
 
 def translated(
