@@ -34,9 +34,12 @@ def require_apart(inputs: Sequence[Path], outputs: Sequence[Path]) -> None:
     for output in outputs:
         for path in inputs:
             if _is_same(output, path):
-                raise BadArgument(
-                    f"The output {output} would overwrite an input. Name another file."
+                remedy = (
+                    f"If > sent it there, the shell has emptied {path.name}: restore it"
+                    if output == Path("/dev/stdout")
+                    else "Name another file"
                 )
+                raise BadArgument(f"The output {output} would overwrite an input. {remedy}.")
     for one, other in combinations(outputs, 2):
         if _is_same(one, other):
             raise BadArgument(f"Two outputs are the same file, {one}. Name two files.")
