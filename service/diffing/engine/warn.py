@@ -69,7 +69,7 @@ def _few_rows(facts: Facts) -> DiffWarning | None:
 
 def _decimal_comma(facts: Facts) -> DiffWarning | None:
     example = facts.counts.decimal_comma
-    if not example:
+    if not example or not facts.new.dialect.has_plain_numbers:
         return None
     return _warning(
         "decimal-comma",
