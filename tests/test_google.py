@@ -86,6 +86,7 @@ def test_a_file_may_have_a_url(store: Store, tmp_path: Path) -> None:
     assert (0, "", CHANGED) == (done.returncode, done.stderr, done.stdout)
 
 
+@pytest.mark.slow
 def test_a_missing_file_is_named(store: Store, tmp_path: Path) -> None:
     store.put("new.csv", NEW)
     command = ["-m", "diffing", "gs://exports/lost.csv", "gs://exports/new.csv"]

@@ -618,6 +618,7 @@ class Slow:
         return converter
 
 
+@pytest.mark.slow
 def test_ten_who_ask_two_apis_at_once_wait_for_one_conversion(slow: Slow) -> None:
     clients = [slow.client, slow.service.api()]
     with ThreadPoolExecutor(10) as threads:
@@ -980,7 +981,7 @@ def test_a_hundred_who_fetch_a_packed_result_get_it_whole_from_a_small_process(
     assert int(peak) < 150_000
 
 
-@pytest.mark.parametrize("path", one_in(2, ["/rows", "?format=json", "/cells", "/analysis"]))
+@pytest.mark.parametrize("path", one_in(4, ["/rows", "?format=json", "/cells", "/analysis"]))
 def test_what_takes_too_long_to_make_says_so(service: Service, path: str) -> None:
     service.write_small_pair()
     client, worker = service.api_and_worker()
