@@ -1,4 +1,4 @@
-"""The orders that the command line and the worker give to the engine."""
+"""The orders of the command line and the worker: diffs, what is made of them, moves of files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

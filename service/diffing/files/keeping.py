@@ -1,4 +1,4 @@
-"""Where an API keeps accepted and pinned files: in the data folder, or in a bucket."""
+"""Where accepted and pinned files are kept: in the data folder, or in a bucket."""
 
 import math
 import secrets

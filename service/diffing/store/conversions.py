@@ -1,4 +1,7 @@
-"""The conversions table: results that clients want in another format, until the files exist."""
+"""The conversions table: what clients want that is made of a result, until the files exist.
+
+That is the result in another format, an analysis, or a list of cells, changes or rows.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
