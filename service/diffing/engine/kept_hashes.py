@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from diffing import __version__
 from diffing.engine.connection import ENGINE
 from diffing.engine.key_hashes import FUNCTION, Hashes, KeyHashes, Shape
+from diffing.engine.sql import query
 
 # So many hashes are put together at once.
 _AT_ONCE = 1 << 20
@@ -129,12 +130,14 @@ def read(path: Path, shape: Shape, most_rows: int) -> KeyHashes:
 def _head(shape: Shape) -> dict[str, object]:
     """The hashes of a file depend on its records, and on these.
 
-    Copies of files that are not plain CSV depend on the release, those of Parquet on DuckDB, too.
+    Copies of files that are not plain CSV depend on the release, those of Parquet on DuckDB and on
+    the SQL that copies them, too.
     """
     return {
         "function": FUNCTION,
         "release": __version__,
         "engine": ENGINE,
+        "parquet": blake3(query("parquet_as_csv").encode()).hexdigest(),
         "body": shape.layout.body,
         "columns": shape.layout.columns,
         "line_end": shape.layout.line_end.decode(),
