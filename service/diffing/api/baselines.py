@@ -1,10 +1,9 @@
 """Endpoints of accepted files and pins, with which the old file of a metric is replaced."""
 
-import re
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -27,6 +26,7 @@ from diffing.core.errors import (
     Unprocessable,
 )
 from diffing.core.remote_file import RemoteFile
+from diffing.core.settings import written
 from diffing.core.text import faults
 from diffing.store.baselines import Acceptance, Pin
 from diffing.store.job import Job, Status
@@ -37,16 +37,14 @@ _METRIC = "/api/diffing/metrics/{metric_id}"
 JobNumber = Annotated[int, Field(ge=1, le=LARGEST_ID, strict=True)]
 
 
-def _pin_name(name: str) -> str:
-    if not re.fullmatch(PIN_NAME, name):
-        raise ValueError(
-            "must be 1 to 80 letters, digits, points, hyphens and underscores, and begin with a "
-            "letter or a digit"
-        )
-    return name
-
-
-PinName = Annotated[str, AfterValidator(_pin_name)]
+PinName = Annotated[
+    str,
+    written(
+        PIN_NAME,
+        "must be 1 to 80 letters, digits, points, hyphens and underscores, and begin with a "
+        "letter or a digit",
+    ),
+]
 
 
 class _Accept(BaseModel):

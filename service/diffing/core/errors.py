@@ -303,6 +303,11 @@ def is_disk_full(error: OSError) -> bool:
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
+def unforeseen() -> DiffFailed:
+    """The error of a fault in a worker that nobody thought of. The worker logs the fault."""
+    return DiffFailed("Unexpected error. The worker's log has the details.")
+
+
 def of_os(error: OSError) -> DiffFailed:
     """An error of the operating system during writing, for a client."""
     if is_disk_full(error):

@@ -33,8 +33,13 @@ _FREE = 100_000_000
 Seconds = Annotated[float, Field(gt=0, le=_LONGEST_SECONDS)]
 
 
-def _written(pattern: str, words: str) -> AfterValidator:
-    """Checks a text by a regular expression; the error has these words."""
+def written(pattern: str, words: str) -> AfterValidator:
+    """A check of a text by a regular expression, for pydantic.
+
+    Args:
+        pattern: of the whole text.
+        words: of the error, after the name of the field.
+    """
 
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
@@ -45,11 +50,11 @@ def _written(pattern: str, words: str) -> AfterValidator:
 
 
 Size = Annotated[
-    str, _written(r"\s*\d+(\.\d+)?\s*[KMGT]i?B\s*", "must be a size such as 512MB or 2GiB")
+    str, written(r"\s*\d+(\.\d+)?\s*[KMGT]i?B\s*", "must be a size such as 512MB or 2GiB")
 ]
 Share = Annotated[
     str,
-    _written(
+    written(
         r"\s*\d+(\.\d+)?\s*([KMGT]i?B|%)\s*", "must be a size such as 512MB, or a share such as 40%"
     ),
 ]
@@ -109,9 +114,7 @@ class Settings(BaseModel):
         '`engine = "spark"` and for `--engine spark`',
     )
     staging_url: (
-        Annotated[
-            str, _written(r"[^*?\[\]{}%\s]+", "must have no blank, and none of * ? [ ] { } %")
-        ]
+        Annotated[str, written(r"[^*?\[\]{}%\s]+", "must have no blank, and none of * ? [ ] { } %")]
         | None
     ) = Field(
         None,
@@ -129,7 +132,7 @@ class Settings(BaseModel):
     )
     hosts: Annotated[
         str,
-        _written(
+        written(
             r"([A-Za-z0-9_.-]+(,[A-Za-z0-9_.-]+)*)?", "must be host names, with commas between"
         ),
     ] = Field(
@@ -382,7 +385,7 @@ class ClientSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: Annotated[str, _written(r"https?://.+", "must begin with http:// or https://")] = Field(
+    url: Annotated[str, written(r"https?://.+", "must begin with http:// or https://")] = Field(
         "http://127.0.0.1:8000", description="address of the service for `diffing submit`"
     )
     token: SecretStr | None = Field(

@@ -244,7 +244,7 @@ def plain_copy(path: Path, name: str, scratch: Path, most: float) -> Path:
         BadInput: the file is truncated, damaged or too large, or its suffix is wrong.
         OutOfDisk: too little space is free.
     """
-    if path.suffix.lower() not in _PACKINGS:
+    if not is_packed(path):
         return path
     with opened(path, name) as packed:
         return Copies(scratch, most).write(name, iter(partial(packed.read, _BLOCK), b""))

@@ -11,11 +11,11 @@ from diffing.core import logs
 from diffing.core.dialect import PLAIN, FullDialect
 from diffing.core.errors import (
     DatabaseUnavailable,
-    DiffFailed,
     DiffingError,
     Interrupted,
     ResultGone,
     UnknownJob,
+    unforeseen,
 )
 from diffing.core.row_query import RowQuery
 from diffing.core.settings import Settings
@@ -113,9 +113,7 @@ class Converter:
             self._failed(conversion, error)
         except Exception:  # noqa: BLE001 - the conversion must end, and the worker continue
             _log.exception("conversion %d, %s", conversion.id, conversion.name)
-            self._failed(
-                conversion, DiffFailed("Unexpected error. The worker's log has the details.")
-            )
+            self._failed(conversion, unforeseen())
         else:
             self._conversions.succeed(conversion)
             if Outputs.has_rows(conversion.name):

@@ -16,13 +16,13 @@ from diffing.core.catalogue import Catalogue, Metric
 from diffing.core.comparison import Comparison
 from diffing.core.errors import (
     DatabaseUnavailable,
-    DiffFailed,
     DiffingError,
     Failure,
     Interrupted,
     StorageUnavailable,
     Unreachable,
     of_os,
+    unforeseen,
 )
 from diffing.core.input_file import InputFile
 from diffing.core.question import question_of
@@ -197,8 +197,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - the job must end, and the worker continue
             _log.exception("job %d", job.id)
             span.fail(type(error).__name__)
-            unforeseen = DiffFailed("Unexpected error. The worker's log has the details.")
-            return self._failed(job, unforeseen.failure)
+            return self._failed(job, unforeseen().failure)
 
     def _answered(self, job: Job, stages: tracing.Stages) -> Callable[[], object]:
         """Take the result of a job that answered the same question, or run the diff."""
