@@ -71,17 +71,21 @@ def store() -> Iterator[Store]:
         server.drain()
 
 
-def test_a_file_may_have_a_url(store: Store, tmp_path: Path) -> None:
-    store.put("old.csv", OLD)
-    store.put("new.csv", NEW)
-    command = ["-m", "diffing", "gs://exports/old.csv", "gs://exports/new.csv"]
-    done = subprocess.run(
-        [sys.executable, *command, "-q", "-k", "id", "-v", "value"],
-        cwd=tmp_path,
+def diffed(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """A diff by a new process of Python, whose modules are those that it loads itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "diffing", *arguments, "-k", "id", "-v", "value"],
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS,
     )
+
+
+def test_a_file_may_have_a_url(store: Store, tmp_path: Path) -> None:
+    store.put("old.csv", OLD)
+    store.put("new.csv", NEW)
+    done = diffed(tmp_path, "gs://exports/old.csv", "gs://exports/new.csv", "-q")
 
     assert (0, "", CHANGED) == (done.returncode, done.stderr, done.stdout)
 
@@ -89,14 +93,7 @@ def test_a_file_may_have_a_url(store: Store, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_missing_file_is_named(store: Store, tmp_path: Path) -> None:
     store.put("new.csv", NEW)
-    command = ["-m", "diffing", "gs://exports/lost.csv", "gs://exports/new.csv"]
-    done = subprocess.run(
-        [sys.executable, *command, "-k", "id", "-v", "value"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-    )
+    done = diffed(tmp_path, "gs://exports/lost.csv", "gs://exports/new.csv")
 
     assert done.returncode not in (0, 1)
     assert "gs://exports/lost.csv: no such file" in done.stderr
