@@ -16,7 +16,7 @@ from diffing.core.spec import DiffSpec
 from diffing.engine import kept_hashes
 from diffing.engine.diff import Diff
 from diffing.engine.key_hashes import Shape
-from diffing.engine.key_reading import Means, Reading, Source
+from diffing.engine.key_reading import Parallelism, Reading, Source
 from diffing.files.hash_cache import HashCache
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
@@ -143,7 +143,7 @@ def test_the_hashes_kept_of_new_are_those_that_a_pass_over_it_finds(
     for path in by_night.kept:
         kept = kept_hashes.read(path, shape, 10**6)
         source = Source(by_night.folder / "new.csv", shape, REDUCING.blocks)
-        with Reading(source, Means(1, lambda: None)) as reading:
+        with Reading(source, Parallelism(1, lambda: None)) as reading:
             reading.begin(10**6)
             found = reading.hashes()
         assert found.hashes.tolist() == kept.hashes.tolist()

@@ -36,15 +36,14 @@ from diffing.engine.connection import (
     Session,
     is_fault_of_duckdb,
 )
-from diffing.engine.key_search import KeySearch
-from diffing.engine.key_search import Means as KeyMeans
+from diffing.engine.destination import Destination
+from diffing.engine.key_search import KeySearch, SearchContext
 from diffing.engine.last_night import LastNight
 from diffing.engine.measure import Measurer
 from diffing.engine.on_cluster import OnCluster
 from diffing.engine.opening import open_pair
 from diffing.engine.parameters import Work, sides_of
-from diffing.engine.place import Place
-from diffing.engine.reduction import Means, Reducer
+from diffing.engine.reduction import Reducer, ReductionContext
 from diffing.engine.reporter import Reporter
 from diffing.engine.stoppable import Stoppable
 from diffing.engine.summary import Summary
@@ -177,17 +176,17 @@ class Diff(Stoppable):
             plain = written.plain
             if self._comparison.needs_moves:
                 plain = _for_moves(plain, scratch)
-            place = Place(plain, scratch, reporter)
-            counts = self._counts((old, new), place)
+            destination = Destination(plain, scratch, reporter)
+            counts = self._counts((old, new), destination)
             if isinstance(counts, CsvRefused):
                 # DuckDB is stricter than RFC 4180 in places. The rewrite reports the place of a
                 # fault, or makes a copy that DuckDB accepts.
                 reporter.stage("rewriting")
                 old, new = rewrite(old, scratch), rewrite(new, scratch)
-                counts = self._compare((old, new), self._comparison, place)
+                counts = self._compare((old, new), self._comparison, destination)
             if isinstance(counts, CsvRefused):
                 raise counts
-            moves = self._measured((old, new), counts, place)
+            moves = self._measured((old, new), counts, destination)
             written.finish()
             facts = Facts(self._spec.comparison, self._comparison, old, new, counts)
             finished = Finished(
@@ -242,8 +241,8 @@ class Diff(Stoppable):
         if is_auto(asked, *headers):
             reporter.stage("looking for a key")
             connect = partial(self._connect, scratch, ())
-            means = KeyMeans(scratch, connect, self._limits.threads, self._interrupted)
-            key, *_ = KeySearch(files, asked, means).run()
+            context = SearchContext(scratch, connect, self._limits.threads, self._interrupted)
+            key, *_ = KeySearch(files, asked, context).run()
             for option, column in (
                 ("period", asked.period),
                 ("measure", asked.measure),
@@ -257,7 +256,9 @@ class Diff(Stoppable):
             comparison = resolved(asked.model_copy(update={"key": key}), *headers)
         self._comparison = comparison
 
-    def _counts(self, files: tuple[CsvFile, CsvFile], place: Place) -> Counts | CsvRefused:
+    def _counts(
+        self, files: tuple[CsvFile, CsvFile], destination: Destination
+    ) -> Counts | CsvRefused:
         """Compare the rows that the files do not share, or the whole files."""
         if (
             not self._cluster
@@ -266,40 +267,42 @@ class Diff(Stoppable):
             and not any(file.rewritten for file in files)
             and all(file.path.stat().st_size >= self._cutting.shared / 2 for file in files)
         ):
-            place.reporter.stage("comparing")
-            if counts := self._compare_reduced(files, place):
+            destination.reporter.stage("comparing")
+            if counts := self._compare_reduced(files, destination):
                 return counts
         self.helpers.end()
-        return self._compare(files, self._comparison, place)
+        return self._compare(files, self._comparison, destination)
 
-    def _compare_reduced(self, files: tuple[CsvFile, CsvFile], place: Place) -> Counts | None:
+    def _compare_reduced(
+        self, files: tuple[CsvFile, CsvFile], destination: Destination
+    ) -> Counts | None:
         """Compare the rows that the files do not share; None if that does not suffice."""
         comparison = self._comparison
         if comparison.duplicates == "error":  # the whole files give the examples
             comparison = comparison.model_copy(update={"duplicates": "allow"})
-        connect = partial(self._connect, place.scratch, ())
+        connect = partial(self._connect, destination.scratch, ())
         last_night = self._last_night
         may_be_kept = last_night.may_have(files[0])
-        means = Means(
-            place.scratch,
+        context = ReductionContext(
+            destination.scratch,
             connect,
             self._limits,
             self._cutting,
             self._interrupted,
             partial(last_night.of, files[0]),
             lambda: not may_be_kept or self._digests.is_known(0),
-            place.scratch / _HASHES if self._spec.hashes else None,
+            destination.scratch / _HASHES if self._spec.hashes else None,
             self.helpers,
         )
-        reducer = Reducer(files, comparison, means)
-        with place.reporter.watching([reducer]):
+        reducer = Reducer(files, comparison, context)
+        with destination.reporter.watching([reducer]):
             reduction = reducer.run()
             self.helpers.end()  # DuckDB may need the memory
             if not reduction:
                 return None
             try:
                 left = self._compare(
-                    (reduction.old, reduction.new), comparison, place, reduction.new_cuts
+                    (reduction.old, reduction.new), comparison, destination, reduction.new_cuts
                 )
                 counts = None if isinstance(left, CsvRefused) else reduction.whole(left)
             except Interrupted:
@@ -325,13 +328,13 @@ class Diff(Stoppable):
         self,
         files: tuple[CsvFile, CsvFile],
         comparison: Comparison,
-        place: Place,
+        destination: Destination,
         new_cuts: Sequence[int] = (),
     ) -> Counts | CsvRefused:
         old, new = sides_of(files, min(self._limits.threads, MOST_PIECES), self._cutting)
         new = replace(new, cuts=new_cuts)
         options = self._limits.exact_keys, self._cutting.sorted
-        work = Work(old, new, comparison, place.outputs, *options)
+        work = Work(old, new, comparison, destination.outputs, *options)
         pieces = [side.pieces for side in work.sides]
         if any(file.is_large for file in pieces):
             for side in work.sides:
@@ -340,10 +343,13 @@ class Diff(Stoppable):
 
         def connect() -> Session:
             staged = self._cluster.staged.paths if self._cluster else []
-            return self._connect(place.scratch, [*place.outputs.paths, *staged], pieces)
+            return self._connect(destination.scratch, [*destination.outputs.paths, *staged], pieces)
 
-        with Inspection(files, self._interrupted) as inspection, place.reporter.watching(pieces):
-            order = work, connect, inspection, place.reporter.stage, self._cluster
+        with (
+            Inspection(files, self._interrupted) as inspection,
+            destination.reporter.watching(pieces),
+        ):
+            order = work, connect, inspection, destination.reporter.stage, self._cluster
             try:
                 return compare(*order)
             except DiffFailed as error:
@@ -354,10 +360,10 @@ class Diff(Stoppable):
                 return compare(*order)
 
     def _measured(
-        self, files: tuple[CsvFile, CsvFile], counts: Counts, place: Place
+        self, files: tuple[CsvFile, CsvFile], counts: Counts, destination: Destination
     ) -> Moves | None:
-        connect = partial(self._connect, place.scratch)
-        measurer = Measurer(self._comparison, place, self._limits, self._cutting, connect)
+        connect = partial(self._connect, destination.scratch)
+        measurer = Measurer(self._comparison, destination, self._limits, self._cutting, connect)
         return measurer.measure(files, self._rest, counts)
 
     def _connect(

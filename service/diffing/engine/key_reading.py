@@ -150,7 +150,7 @@ class _Having:
 
 
 @dataclass(frozen=True)
-class Means:
+class Parallelism:
     """The threads and processes that read a file.
 
     Args:
@@ -169,15 +169,15 @@ class Reading:
 
     Args:
         source: the file.
-        means: processes and threads.
+        parallelism: processes and threads.
 
     Attributes:
         source: as given.
     """
 
-    def __init__(self, source: Source, means: Means) -> None:
-        self.source, self._means = source, means
-        self._threads = ThreadPoolExecutor(means.threads, "fields")
+    def __init__(self, source: Source, parallelism: Parallelism) -> None:
+        self.source, self._parallelism = source, parallelism
+        self._threads = ThreadPoolExecutor(parallelism.threads, "fields")
         self._ended = threading.Event()
         self._read = 0
         self._by_helpers = False
@@ -193,7 +193,7 @@ class Reading:
     @property
     def bytes_read(self) -> int:
         """The bytes that were read, by this process and by helpers."""
-        return self._read + (self._means.helpers.bytes_read if self._by_helpers else 0)
+        return self._read + (self._parallelism.helpers.bytes_read if self._by_helpers else 0)
 
     def begin(self, most_rows: int) -> None:
         """Begin to hash the keys.
@@ -203,7 +203,7 @@ class Reading:
         """
         body = self.source.path.stat().st_size - self.source.shape.layout.body
         here = Hashing(self.source, most_rows / max(body, 1))
-        self._found = self._begun(here, replace(here, spool=self._means.helpers.spool))
+        self._found = self._begun(here, replace(here, spool=self._parallelism.helpers.spool))
 
     def hashes(self) -> KeyHashes:
         """Wait for the hashes of the keys.
@@ -211,7 +211,7 @@ class Reading:
         Raises:
             Irreducible: the file is not surely well-formed, or too long.
         """
-        return KeyHashes.of(self._found(), self._means.helpers.spool)
+        return KeyHashes.of(self._found(), self._parallelism.helpers.spool)
 
     def places(self, hashes: Hashes) -> Places:
         """Find the records whose key has one of these hashes, in order.
@@ -236,7 +236,7 @@ class Reading:
             here: reads a part in this process.
             there: reads it in a helper.
         """
-        helpers, parts = self._means.helpers, self.source.parts(self._means.threads)
+        helpers, parts = self._parallelism.helpers, self.source.parts(self._parallelism.threads)
         self._by_helpers = len(helpers) > 0 and len(parts) > 1
         if self._by_helpers:
             helpers.begin(there, parts)
@@ -255,7 +255,9 @@ class Reading:
         return in_order
 
     def _shared(self, here: Work[tuple[Part, T]]) -> list[tuple[Part, T]]:
-        found, of_helpers = self._means.helpers.results(here, self._on_read, self._means.on_step)
+        found, of_helpers = self._parallelism.helpers.results(
+            here, self._on_read, self._parallelism.on_step
+        )
         return found + of_helpers
 
     def _by_threads(self, work: Sequence[Future[tuple[Part, T]]]) -> list[tuple[Part, T]]:
@@ -269,5 +271,5 @@ class Reading:
     def _on_read(self, count: int) -> None:
         if self._ended.is_set():
             raise Irreducible
-        self._means.on_step()
+        self._parallelism.on_step()
         self._read += count

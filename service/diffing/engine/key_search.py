@@ -40,7 +40,7 @@ _AS_GOOD = 0.9
 
 
 @dataclass(frozen=True)
-class Means:
+class SearchContext:
     """The folder, sessions and time of a search.
 
     Args:
@@ -65,15 +65,17 @@ class KeySearch:
         files: one, or old and new; a column has the same name in each.
         comparison: its value and ignored columns are not part of a key. Its rules say which fields
             are the same.
-        means: folder, sessions and time.
+        context: folder, sessions and time.
     """
 
-    def __init__(self, files: Sequence[CsvFile], comparison: Comparison, means: Means) -> None:
+    def __init__(
+        self, files: Sequence[CsvFile], comparison: Comparison, context: SearchContext
+    ) -> None:
         old, new = (Header(file.name, file.columns) for file in (files[0], files[-1]))
         self._files = files
         self._columns = key_candidates(comparison, old, new)
         self._comparison = comparison
-        self._means = means
+        self._context = context
         self._found: list[tuple[str, ...]] = []
         self._until = 0.0
 
@@ -94,12 +96,12 @@ class KeySearch:
             raise NoKey(
                 f"{names} have no column in common that may be part of a key. Columns: {columns}."
             )
-        self._until = time.monotonic() + self._means.seconds
+        self._until = time.monotonic() + self._context.seconds
         in_time = True
         try:
             self._read()
         except Interrupted:
-            if self._means.interrupted.is_set():
+            if self._context.interrupted.is_set():
                 raise
             in_time = False
         if not self._found and not in_time:
@@ -124,7 +126,7 @@ class KeySearch:
         except CsvRefused:
             # as in a diff: the rewrite reports the place of a fault, or makes a readable copy
             self._found.clear()
-            copies = [rewrite(file, self._means.scratch) for file, _ in files]
+            copies = [rewrite(file, self._context.scratch) for file, _ in files]
             self._search([self._inspected(copy) for copy in copies])
 
     def _inspected(self, file: CsvFile) -> tuple[CsvFile, Contents]:
@@ -132,7 +134,7 @@ class KeySearch:
         contents = contents_of(file, self._stop)
         if contents.rows is not None:
             return file, contents
-        return self._inspected(rewrite(file, self._means.scratch))
+        return self._inspected(rewrite(file, self._context.scratch))
 
     def _search(self, files: Sequence[tuple[CsvFile, Contents]]) -> None:
         with self._opened(files) as sides:
@@ -181,7 +183,7 @@ class KeySearch:
             for (file, _), some, name in zip(files, pieces, _NAMES, strict=False)
         }
         way = "in_four_pieces" if any(some.cuts for some in pieces) else "in_one_piece"
-        with self._means.connect(pieces) as session, self._timed(session):
+        with self._context.connect(pieces) as session, self._timed(session):
             # a single file is the other one, too, which is not read
             session.run(_SECTIONS[way], {"new": bound["old"], **bound})
             session.run("rules", rules(by_role))
@@ -191,7 +193,7 @@ class KeySearch:
             ]
 
     def _pieces(self, file: CsvFile, contents: Contents, name: str) -> Pieces:
-        pieces = Pieces(file, name, min(self._means.threads, PIECES))
+        pieces = Pieces(file, name, min(self._context.threads, PIECES))
         if Borders(file.path, contents.folded).are_lines_at(pieces.cuts):
             return pieces
         return Pieces(file, name, 1)
@@ -209,7 +211,7 @@ class KeySearch:
             timer.join()  # else it may keep the session until the process ends
 
     def _stop(self) -> None:
-        if self._means.interrupted.is_set() or time.monotonic() > self._until:
+        if self._context.interrupted.is_set() or time.monotonic() > self._until:
             raise Interrupted("The search for a key was interrupted.")
 
 

@@ -13,8 +13,8 @@ from diffing.engine.analysis.moves import Moves, moves_of, require_sums
 from diffing.engine.analysis.totals import Sums, of_rest, take_totals, write_totals
 from diffing.engine.compare import Counts
 from diffing.engine.connection import CsvRefused, Session
+from diffing.engine.destination import Destination
 from diffing.engine.parameters import Work, sides_of
-from diffing.engine.place import Place
 from diffing.sandbox.limits import Limits
 
 Connect = Callable[[Iterable[Path], Sequence[Pieces], Limits], Session]
@@ -26,14 +26,14 @@ class Measurer:
 
     Args:
         comparison: its columns are those of the files.
-        place: with the outputs of the diff, which are written.
+        destination: with the outputs of the diff, which are written.
         limits: threads, memory and disk.
         cutting: sizes of pieces.
         connect: opens a session that may reach outputs and read pieces.
     """
 
     comparison: Comparison
-    place: Place
+    destination: Destination
     limits: Limits
     cutting: Cutting
     connect: Connect
@@ -55,14 +55,15 @@ class Measurer:
             OutOfMemory, OutOfDisk, DiffFailed: the machine failed.
             Interrupted: the session was interrupted.
         """
-        if not (self.comparison.needs_moves or self.place.outputs.totals):
+        if not (self.comparison.needs_moves or self.destination.outputs.totals):
             return None
-        self.place.reporter.stage("measuring")
+        self.destination.reporter.stage("measuring")
         try:
             return self._measure(files, rest, counts)
         except CsvRefused:
             old, new = (
-                file if file.rewritten else rewrite(file, self.place.scratch) for file in files
+                file if file.rewritten else rewrite(file, self.destination.scratch)
+                for file in files
             )
             return self._measure((old, new), rest, counts)
 
@@ -73,7 +74,7 @@ class Measurer:
         counts: Counts,
     ) -> Moves | None:
         moves = self._moves(files, counts) if self.comparison.needs_moves else None
-        if path := self.place.outputs.totals:
+        if path := self.destination.outputs.totals:
             taken = self._totals(files, rest, moves.calendar if moves else None)
             write_totals(path, self.comparison, taken, counts)
         return moves
@@ -85,7 +86,7 @@ class Measurer:
         def connect(readable: Sequence[Path]) -> Session:
             return self.connect(readable, pieces, replace(self.limits, threads=1))
 
-        with self.place.reporter.watching(pieces):
+        with self.destination.reporter.watching(pieces):
             moves = moves_of(work, connect)
         require_sums(moves, counts)
         return moves
@@ -115,10 +116,10 @@ class Measurer:
         pieces = [side.pieces for side in work.sides]
         with (
             self.connect((), pieces, self.limits) as session,
-            self.place.reporter.watching(pieces),
+            self.destination.reporter.watching(pieces),
         ):
             return take_totals(work, session, sides, calendar)
 
     def _work(self, files: tuple[CsvFile, CsvFile]) -> Work:
         sides = sides_of(files, 1, self.cutting)
-        return Work(*sides, self.comparison, self.place.outputs, self.limits.exact_keys)
+        return Work(*sides, self.comparison, self.destination.outputs, self.limits.exact_keys)

@@ -92,7 +92,7 @@ class Reduction:
 
 
 @dataclass(frozen=True)
-class Means:
+class ReductionContext:
     """The folder, sessions and limits of a reduction.
 
     Args:
@@ -138,18 +138,18 @@ class Reducer:
     Args:
         files: the old one and the new one.
         comparison: the columns.
-        means: folder, sessions and limits.
+        context: folder, sessions and limits.
     """
 
     def __init__(
         self,
         files: tuple[CsvFile, CsvFile],
         comparison: Comparison,
-        means: Means,
+        context: ReductionContext,
     ) -> None:
         self.files = files
         self.comparison = comparison
-        self.means = means
+        self.context = context
         self.bytes_total = sum(map(_size, files))
         self._walked = 0
         self._reading: Reading | None = None
@@ -180,7 +180,7 @@ class Reducer:
             return None
         except (DiffingError, MemoryError, OSError) as error:
             # the diff of the whole files reports any fault of theirs
-            self.means.raise_if_interrupted()
+            self.context.raise_if_interrupted()
             _log.info("the whole files are compared: %s", str(error) or type(error).__name__)
             return None
 
@@ -190,14 +190,14 @@ class Reducer:
 
         def on_step(done: int) -> None:
             self._walked = done
-            self.means.raise_if_interrupted()
+            self.context.raise_if_interrupted()
             if self._reading or done <= first:
                 return
-            if done == size or self.means.kept_is_known():
+            if done == size or self.context.kept_is_known():
                 self._reading = stack.enter_context(self._read(old, header))
                 self._kept = self._kept_hashes(self._reading.source.shape)
                 if not self._kept:
-                    self._reading.begin(self.means.most_rows)
+                    self._reading.begin(self.context.most_rows)
 
         stretches = shared_stretches(old.path, new.path, len(header), on_step)
         on_step(size)
@@ -234,29 +234,31 @@ class Reducer:
         )
 
     def _read(self, file: CsvFile, header: bytes) -> Reading:
-        reader, means = _key_reading(), self.means
+        reader, context = _key_reading(), self.context
         shape = _keys().Shape.of(header, file.columns, self.comparison.key, self.comparison.numbers)
         reading: Reading = reader.Reading(
-            reader.Source(file.path, shape, means.cutting.blocks),
-            reader.Means(means.limits.threads, means.raise_if_interrupted, means.helpers),
+            reader.Source(file.path, shape, context.cutting.blocks),
+            reader.Parallelism(
+                context.limits.threads, context.raise_if_interrupted, context.helpers
+            ),
         )
         return reading
 
     def _kept_hashes(self, shape: Shape) -> KeyHashes | None:
         """The hashes of old from an earlier diff."""
-        if not (path := self.means.kept()):
+        if not (path := self.context.kept()):
             return None
         kept = _kept()
         try:
-            hashes: KeyHashes = kept.read(path, shape, self.means.most_rows)
+            hashes: KeyHashes = kept.read(path, shape, self.context.most_rows)
         except (kept.Unsuitable, OSError):  # removed or damaged: old is read
             return None
         return hashes
 
     def _keep(self, old: KeyHashes, left: Sequence[KeyHashes], shape: Shape) -> None:
         """Write the hashes of new for a later diff."""
-        path, bytes_ = self.means.of_new, old.hashes.nbytes
-        if not path or bytes_ > self.means.limits.most_temp / 2:
+        path, bytes_ = self.context.of_new, old.hashes.nbytes
+        if not path or bytes_ > self.context.limits.most_temp / 2:
             return
         kept = _kept()
         try:
@@ -266,12 +268,12 @@ class Reducer:
 
     def _hashes(self, file: CsvFile, header: bytes) -> KeyHashes:
         with self._read(file, header) as reading:
-            reading.begin(self.means.most_rows)
+            reading.begin(self.context.most_rows)
             return reading.hashes()
 
     def _left(self, stretches: Stretches, header: bytes) -> _Left:
         old, new = self.files
-        leftovers, body, scratch = _leftovers(), len(header), self.means.scratch
+        leftovers, body, scratch = _leftovers(), len(header), self.context.scratch
         left_old = replace(old, path=scratch / "left-old.csv")
         left_new = replace(new, path=scratch / "left-new.csv")
         of_old = leftovers.left_of_old(stretches, body, _size(old))
@@ -287,10 +289,10 @@ class Reducer:
 
     def _written(self, writing: Writing) -> list[Sequence[int]]:
         """Write the rest of each file, one of them in a helper; the offsets of its parts."""
-        helpers = self.means.helpers
+        helpers = self.context.helpers
         if helpers:
             helpers.begin(writing, writing.numbers)
-            here, there = helpers.results(writing, _ignore, self.means.raise_if_interrupted)
+            here, there = helpers.results(writing, _ignore, self.context.raise_if_interrupted)
             return [places for _, places in sorted(here + there, key=itemgetter(0))]
         return [writing(number, _ignore)[1] for number in writing.numbers]
 
@@ -301,11 +303,11 @@ class Reducer:
             return 0
         old = self.files[0]
         parts = _leftovers().Parts(places.starts[others], places.ends[others])
-        file = replace(old, path=self.means.scratch / "met.csv")
+        file = replace(old, path=self.context.scratch / "met.csv")
         _leftovers().write_parts(old.path, parts, header, file.path)
         self._require_room(file.path)
-        pieces = Pieces(file, "side", self.means.limits.threads, self.means.cutting)
-        with self.means.connect([pieces]) as session:
+        pieces = Pieces(file, "side", self.context.limits.threads, self.context.cutting)
+        with self.context.connect([pieces]) as session:
             bound = side_parameters("side", file, pieces.names, self.comparison)
             found = session.run("keys_met", bound)
         if found["rows"] != int(others.sum()):
@@ -319,14 +321,14 @@ class Reducer:
         if not hashes.doubtful:
             return hashes.no_numbers
         texts = [text.decode() for text in hashes.doubtful]
-        with self.means.connect([]) as session:
+        with self.context.connect([]) as session:
             found = session.run(
                 "no_numbers", {"texts": texts, "copies": list(hashes.doubtful.values())}
             )
         return hashes.no_numbers + int(found["no_numbers"])
 
     def _require_room(self, path: Path) -> None:
-        temp = self.means.limits.temp
+        temp = self.context.limits.temp
         if temp and path.stat().st_size > bytes_in(temp):
             raise Irreducible
 

@@ -15,7 +15,7 @@ from diffing.csvfiles.csv_file import CsvFile
 from diffing.csvfiles.split import Pieces
 from diffing.engine.connection import OrderedSession, Session
 from diffing.engine.interruptible import run
-from diffing.engine.key_search import SECONDS, KeySearch, Means
+from diffing.engine.key_search import SECONDS, KeySearch, SearchContext
 from diffing.engine.opening import open_input, open_pair
 from diffing.engine.stoppable import Stoppable
 from diffing.sandbox.limits import Limits
@@ -59,8 +59,10 @@ class KeySuggestion(Stoppable):
         with tempfile.TemporaryDirectory(prefix="key-", dir=self._limits.temp_folder) as folder:
             scratch = Path(folder)
             connect = partial(self._connect, scratch)
-            means = Means(scratch, connect, self._limits.threads, self._interrupted, self._seconds)
-            return KeySearch(self._opened(scratch), self._comparison, means).run()
+            context = SearchContext(
+                scratch, connect, self._limits.threads, self._interrupted, self._seconds
+            )
+            return KeySearch(self._opened(scratch), self._comparison, context).run()
 
     def _connect(self, scratch: Path, pieces: Sequence[Pieces]) -> Session:
         self._session = Session(self._limits, scratch, (), pieces, self._interrupted)

@@ -11,7 +11,7 @@ from diffing.core.spec import Contents, DiffSpec
 from diffing.files.results import Outputs
 from diffing.store.job import Job
 from diffing.store.jobs import Jobs
-from diffing.worker.sharing import Place
+from diffing.worker.sharing import AttemptResults
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,13 @@ class Answers:
         )
 
     def take(
-        self, job: Job, question: str, contents: Contents, place: Place, *, takes_totals: bool
+        self,
+        job: Job,
+        question: str,
+        contents: Contents,
+        results: AttemptResults,
+        *,
+        takes_totals: bool,
     ) -> Job | None:
         """Give a job the files of one that compared the same contents.
 
@@ -55,7 +61,7 @@ class Answers:
             job: that this worker runs.
             question: that it asks.
             contents: of its files.
-            place: of the results.
+            results: of the attempt.
             takes_totals: whether the question asks for totals of whole files.
 
         Returns:
@@ -66,13 +72,13 @@ class Answers:
             OSError: the files can neither be linked nor copied.
             DiffingError: they cannot be fetched.
         """
-        mine = _outputs_of(job, place, takes_totals)
+        mine = _outputs_of(job, results, takes_totals)
         for answer in self._answers(job, question):
             if contents_of(answer) != contents or not answer.summary:
                 continue
-            its = _outputs_of(answer, place, takes_totals)
+            its = _outputs_of(answer, results, takes_totals)
             try:
-                place.bring(its.paths)
+                results.bring(its.paths)
             except ResultGone:
                 continue
             if mine.take_from(its, answer.summary["result"]["sha256"]):
@@ -84,8 +90,8 @@ class Answers:
         return [other for other in self._jobs.answers(question, job.owner) if other.id != job.id]
 
 
-def _outputs_of(job: Job, place: Place, takes_totals: bool) -> Outputs:
-    outputs = Outputs.of_attempt(place.folder, job.id, job.attempt)
+def _outputs_of(job: Job, results: AttemptResults, takes_totals: bool) -> Outputs:
+    outputs = Outputs.of_attempt(results.folder, job.id, job.attempt)
     return outputs if takes_totals else replace(outputs, totals=None)
 
 

@@ -36,7 +36,7 @@ from diffing.store.jobs import Jobs
 from diffing.store.queue import CONVERSIONS, JobQueue
 from diffing.worker.claim import Claim
 from diffing.worker.reaper import Reaper
-from diffing.worker.sharing import Place, Sharing
+from diffing.worker.sharing import AttemptResults, Sharing
 from diffing.worker.supervisor import Runner
 from diffing.worker.sweeper import Sweeper
 from diffing.worker.task import Task
@@ -126,18 +126,18 @@ class Converter:
     def _write(self, conversion: Conversion) -> None:
         own = f".{os.getpid()}-{threading.get_ident()}-{conversion.name}"
         with locked_folder(self._settings.tmp_dir / own) as folder:
-            place = self._place(conversion, folder)
-            spec = self._spec(conversion, place.folder)
-            place.bring(spec.inputs)
-            target = place.folder / conversion.name
+            results = self._results(conversion, folder)
+            spec = self._spec(conversion, results.folder)
+            results.bring(spec.inputs)
+            target = results.folder / conversion.name
             self._run_child(conversion, spec, target, folder)
-            place.publish([target])
+            results.publish([target])
 
-    def _place(self, conversion: Conversion, folder: Path) -> Place:
+    def _results(self, conversion: Conversion, folder: Path) -> AttemptResults:
         def move(spec: StorageSpec) -> dict[str, Any]:
             return self._run_child(conversion, spec, folder / conversion.name, folder)
 
-        return self._sharing.place(folder, move)
+        return self._sharing.results(folder, move)
 
     def _run_child(
         self,

@@ -34,23 +34,23 @@ class Sharing:
         """Take the credentials out of the environment of this process."""
         self.credentials = take_credentials()
 
-    def place(self, scratch: Path, move: Move) -> "Place":
-        """The place of the results of an attempt.
+    def results(self, scratch: Path, move: Move) -> "AttemptResults":
+        """The results of an attempt.
 
         Args:
             scratch: folder of the attempt.
             move: runs an order for it.
         """
         if self._shared is None:
-            return Place(self._results_dir)
-        return SharedPlace(scratch, self._shared, self.credentials, move)
+            return AttemptResults(self._results_dir)
+        return SharedAttemptResults(scratch, self._shared, self.credentials, move)
 
     def folder(self, scratch: Path) -> Path:
         """The folder in which an attempt writes its results."""
-        return self.place(scratch, lambda _: {}).folder
+        return self.results(scratch, lambda _: {}).folder
 
 
-class Place:
+class AttemptResults:
     """The results of an attempt in the data folder, which is all that hosts share.
 
     Args:
@@ -64,7 +64,7 @@ class Place:
         """Get results of any attempt to this machine.
 
         Args:
-            paths: of the results; their folder is that of this place.
+            paths: of the results; their folder is that of the attempt.
 
         Raises:
             ResultGone: one of them was removed.
@@ -82,7 +82,7 @@ class Place:
         """
 
 
-class SharedPlace(Place):
+class SharedAttemptResults(AttemptResults):
     """The results of an attempt in its scratch folder, until they are in the storage.
 
     Args:
@@ -99,7 +99,7 @@ class SharedPlace(Place):
         self.folder.mkdir(parents=True, exist_ok=True)
         self._shared, self._credentials, self._move = shared, credentials, move
 
-    def bring(self, paths: Sequence[Path]) -> None:  # noqa: D102 - see Place
+    def bring(self, paths: Sequence[Path]) -> None:  # noqa: D102 - see AttemptResults
         files = {path.name: self._shared.file(path.name) for path in paths}
         try:
             self._move(BringSpec(files, self.folder, self._credentials))
@@ -108,6 +108,6 @@ class SharedPlace(Place):
                 raise ResultGone("The result was removed. Start a new job.") from None
             raise
 
-    def publish(self, paths: Sequence[Path]) -> None:  # noqa: D102 - see Place
+    def publish(self, paths: Sequence[Path]) -> None:  # noqa: D102 - see AttemptResults
         there = [path for path in paths if path.exists()]
         self._move(PublishSpec(there, self._shared, self._credentials))

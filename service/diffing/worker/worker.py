@@ -212,7 +212,7 @@ class Worker:
         def move(spec: StorageSpec) -> dict[str, Any]:
             return run(self._task(job, spec))
 
-        place = self._sharing.place(self._scratch(job), move)
+        results = self._sharing.results(self._scratch(job), move)
         spec = self._spec(job, metric, run)
         run_diff = run
         if metric and metric.engine == "spark":
@@ -227,12 +227,12 @@ class Worker:
         if "answered" in found:
             takes_totals = spec.comparison.takes_totals
             if answer := self._answers.take(
-                job, question, found["answered"], place, takes_totals=takes_totals
+                job, question, found["answered"], results, takes_totals=takes_totals
             ):
                 end = End(answer.summary or {}, question, answer.id)
             else:  # its files were removed meanwhile
                 found = self._diffed(job, spec, run_diff)
-        place.publish(Outputs.of_attempt(place.folder, job.id, job.attempt).paths)
+        results.publish(Outputs.of_attempt(results.folder, job.id, job.attempt).paths)
         end = self._baselines.end_of(job, metric, spec, end or End(found, question), move)
         return partial(self._succeed, job, end)
 

@@ -8,7 +8,7 @@ from diffing.files.results import Outputs
 
 
 @dataclass(frozen=True)
-class Place:
+class Destination:
     """The places to which a diff writes and reports.
 
     Args:
