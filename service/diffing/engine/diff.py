@@ -1,6 +1,5 @@
 """One diff: it checks two files, compares them within limits, and publishes the outputs."""
 
-import logging
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,39 +10,22 @@ from pathlib import Path
 
 from fsspec.spec import AbstractFileSystem
 
-from diffing.core.columns import Header, is_auto, resolved
-from diffing.core.comparison import Comparison
-from diffing.core.errors import BadArgument, BadInput, DiffFailed, DiffingError, Interrupted
+from diffing.core.errors import BadArgument
 from diffing.core.input_file import named_apart
 from diffing.core.progress import Progress
 from diffing.core.sizes import bytes_in
 from diffing.core.spec import Contents, DiffSpec
-from diffing.core.text import listed
-from diffing.csvfiles.alignment import Irreducible
 from diffing.csvfiles.archives import Copies
-from diffing.csvfiles.csv_file import CsvFile
-from diffing.csvfiles.notation import with_plain_numbers
-from diffing.csvfiles.open import without_rows
-from diffing.csvfiles.rewrite import rewrite
 from diffing.csvfiles.split import CUTTING, MOST_PIECES, Cutting, Pieces
-from diffing.csvfiles.verify import Inspection
 from diffing.engine.analysis.moves import Moves
-from diffing.engine.compare import Counts, compare
-from diffing.engine.connection import (
-    ENGINE,
-    CsvRefused,
-    OrderedSession,
-    Session,
-    is_fault_of_duckdb,
-)
+from diffing.engine.compare_pair import Compared, PairComparison
+from diffing.engine.connection import ENGINE, OrderedSession, Session
 from diffing.engine.destination import Destination
-from diffing.engine.key_search import KeySearch, SearchContext
+from diffing.engine.key_search import SearchContext
 from diffing.engine.last_night import LastNight
 from diffing.engine.measure import Measurer
 from diffing.engine.on_cluster import OnCluster
-from diffing.engine.opening import open_pair
-from diffing.engine.parameters import Work, sides_of
-from diffing.engine.reduction import Reducer, ReductionContext
+from diffing.engine.pair import Pair, PairOpener
 from diffing.engine.reporter import Reporter
 from diffing.engine.stoppable import Stoppable
 from diffing.engine.summary import Summary
@@ -57,8 +39,6 @@ from diffing.files.versions import unchanged
 from diffing.sandbox.helpers import Helpers
 from diffing.sandbox.limits import Limits
 from diffing.sandbox.malloc import limit_arenas
-
-_log = logging.getLogger(__name__)
 
 _HASHES = "new.hashes"
 
@@ -101,12 +81,9 @@ class Diff(Stoppable):
         self._cluster = cluster
         self.helpers = Helpers()
         self._old, self._new = named_apart(spec.old, spec.new)
-        self._comparison = spec.comparison
         self._limits = limits
         self._cutting = cutting
         self.reduced = False
-        self._digests: Digests
-        self._rest: tuple[CsvFile, CsvFile] | None = None
 
     def fork_helpers(self) -> None:
         """Fork processes that hash keys beside this one, if the files are large.
@@ -147,15 +124,7 @@ class Diff(Stoppable):
             Interrupted: `interrupt` was called.
             AnsweredBefore: the contents of the files are among `answered` of the order.
         """
-        if not (outputs.result or outputs.detail):
-            raise BadArgument("Name a file for the result.")
-        if outputs.only_changed_columns and self._comparison.needs_moves:
-            raise BadArgument(
-                "Leave out --only-changed-columns: a period, or a rule of COLUMN.moved or "
-                "COLUMN.largest, needs all columns."
-            )
-        if not self._comparison.takes_totals:
-            outputs = replace(outputs, totals=None)
+        outputs = self._checked(outputs)
         started = time.monotonic()
         limit_arenas(self._limits.threads)
         with (
@@ -168,34 +137,19 @@ class Diff(Stoppable):
             on_ready(parts)
             reporter = Reporter(on_progress)
             reporter.stage("checking")
-            self._digests = stack.enter_context(self._begin_digests())
-            old, new = self._opened(scratch)
-            self._resolve((old, new), scratch, reporter)
-            old, new = self._with_plain_numbers((old, new), scratch)
-            written = Written.of(parts, (old, new), self._comparison.value, scratch)
+            digests = stack.enter_context(self._begin_digests())
+            pair = self._opened(scratch, reporter)
+            written = Written.of(parts, pair.files, pair.comparison.value, scratch)
             plain = written.plain
-            if self._comparison.needs_moves:
+            if pair.comparison.needs_moves:
                 plain = _for_moves(plain, scratch)
             destination = Destination(plain, scratch, reporter)
-            counts = self._counts((old, new), destination)
-            if isinstance(counts, CsvRefused):
-                # DuckDB is stricter than RFC 4180 in places. The rewrite reports the place of a
-                # fault, or makes a copy that DuckDB accepts.
-                reporter.stage("rewriting")
-                old, new = rewrite(old, scratch), rewrite(new, scratch)
-                counts = self._compare((old, new), self._comparison, destination)
-            if isinstance(counts, CsvRefused):
-                raise counts
-            moves = self._measured((old, new), counts, destination)
+            last_night = LastNight(self._spec.hashes, digests, pair.comparison)
+            compared = self._compared(pair, destination, last_night)
+            moves = self._measured(compared, destination)
             written.finish()
-            facts = Facts(self._spec.comparison, self._comparison, old, new, counts)
-            finished = Finished(
-                facts,
-                self._spec.metric,
-                input_summaries(self._spec, facts, self._hashes_of_contents()),
-                result_summary(parts, counts),
-            )
-            self._last_night.leave(scratch / _HASHES, new, self._limits.temp_folder)
+            finished = self._finished(compared, parts, digests)
+            last_night.leave(scratch / _HASHES, pair.new, self._limits.temp_folder)
         seconds = time.monotonic() - started
         return with_verdict(finished.summary(seconds, self._engine), moves)
 
@@ -210,161 +164,57 @@ class Diff(Stoppable):
         joined = self._cluster and self._cluster.engine
         return f"{ENGINE}, {joined}" if joined else ENGINE
 
-    def _opened(self, scratch: Path) -> tuple[CsvFile, CsvFile]:
-        def connect(files: Sequence[AbstractFileSystem]) -> Session:
+    def _checked(self, outputs: Outputs) -> Outputs:
+        """The outputs that this comparison can have."""
+        if not (outputs.result or outputs.detail):
+            raise BadArgument("Name a file for the result.")
+        comparison = self._spec.comparison
+        if outputs.only_changed_columns and comparison.needs_moves:
+            raise BadArgument(
+                "Leave out --only-changed-columns: a period, or a rule of COLUMN.moved or "
+                "COLUMN.largest, needs all columns."
+            )
+        return outputs if comparison.takes_totals else replace(outputs, totals=None)
+
+    def _opened(self, scratch: Path, reporter: Reporter) -> Pair:
+        def connect_in_order(files: Sequence[AbstractFileSystem]) -> Session:
             self._session = OrderedSession(self._limits, scratch, (), files, self._interrupted)
             return self._session
 
+        connect = partial(self._connect, scratch, ())
+        context = SearchContext(scratch, connect, self._limits.threads, self._interrupted)
         copies = Copies(scratch, self._limits.max_unpacked_bytes)
-        return open_pair(self._old, self._new, self._comparison, copies, connect)
+        inputs = self._old, self._new
+        opener = PairOpener(inputs, self._spec.comparison, context, copies, connect_in_order)
+        return opener.run(reporter)
 
-    def _with_plain_numbers(
-        self, files: tuple[CsvFile, CsvFile], scratch: Path
-    ) -> tuple[CsvFile, CsvFile]:
-        """Both files, with value columns as SQL reads numbers."""
-        old, new = files
-        numbers = self._comparison.numbers
-        copies = Copies(scratch, self._limits.max_unpacked_bytes)
-        if not new.dialect.has_plain_numbers:
-            new = with_plain_numbers(new, self._new, numbers, copies)
-        if old.dialect.has_plain_numbers:
-            return old, new
-        if not old.bytes:  # it has the dialect of new
-            return without_rows(new, old.name, scratch), new
-        return with_plain_numbers(old, self._old, numbers, copies), new
-
-    def _resolve(self, files: tuple[CsvFile, CsvFile], scratch: Path, reporter: Reporter) -> None:
-        """Find the columns of the comparison in both files."""
-        headers = [Header(file.name, file.columns) for file in files]
-        asked = self._comparison
-        comparison = resolved(asked, *headers)
-        if is_auto(asked, *headers):
-            reporter.stage("looking for a key")
-            connect = partial(self._connect, scratch, ())
-            context = SearchContext(scratch, connect, self._limits.threads, self._interrupted)
-            key, *_ = KeySearch(files, asked, context).run()
-            for option, column in (
-                ("period", asked.period),
-                ("measure", asked.measure),
-                *(("totals_by", column) for column in asked.totals_by),
-            ):
-                if column and column not in key:
-                    raise BadInput(
-                        f"The key that was found, {listed(key)}, does not contain the {option} "
-                        f"{listed([column])}. Name the key columns."
-                    )
-            comparison = resolved(asked.model_copy(update={"key": key}), *headers)
-        self._comparison = comparison
-
-    def _counts(
-        self, files: tuple[CsvFile, CsvFile], destination: Destination
-    ) -> Counts | CsvRefused:
-        """Compare the rows that the files do not share, or the whole files."""
-        if (
-            not self._cluster
-            # the reduction compares keys by their bytes
-            and not self._comparison.has_rules_of_fields
-            and not any(file.rewritten for file in files)
-            and all(file.path.stat().st_size >= self._cutting.shared / 2 for file in files)
-        ):
-            destination.reporter.stage("comparing")
-            if counts := self._compare_reduced(files, destination):
-                return counts
-        self.helpers.end()
-        return self._compare(files, self._comparison, destination)
-
-    def _compare_reduced(
-        self, files: tuple[CsvFile, CsvFile], destination: Destination
-    ) -> Counts | None:
-        """Compare the rows that the files do not share; None if that does not suffice."""
-        comparison = self._comparison
-        if comparison.duplicates == "error":  # the whole files give the examples
-            comparison = comparison.model_copy(update={"duplicates": "allow"})
-        connect = partial(self._connect, destination.scratch, ())
-        last_night = self._last_night
-        may_be_kept = last_night.may_have(files[0])
-        context = ReductionContext(
-            destination.scratch,
-            connect,
+    def _compared(self, pair: Pair, destination: Destination, last_night: LastNight) -> Compared:
+        scratch = destination.scratch
+        compared = PairComparison(
             self._limits,
             self._cutting,
+            destination,
+            partial(self._connect, scratch),
             self._interrupted,
-            partial(last_night.of, files[0]),
-            lambda: not may_be_kept or self._digests.is_known(0),
-            destination.scratch / _HASHES if self._spec.hashes else None,
             self.helpers,
-        )
-        reducer = Reducer(files, comparison, context)
-        with destination.reporter.watching([reducer]):
-            reduction = reducer.run()
-            self.helpers.end()  # DuckDB may need the memory
-            if not reduction:
-                return None
-            try:
-                left = self._compare(
-                    (reduction.old, reduction.new), comparison, destination, reduction.new_cuts
-                )
-                counts = None if isinstance(left, CsvRefused) else reduction.whole(left)
-            except Interrupted:
-                raise
-            except Irreducible:
-                return None
-            except DiffingError as error:
-                _log.info("the whole files are compared: %s", error)
-                return None
-        repeat = counts and (counts.old_surplus or counts.new_surplus)
-        if repeat and self._comparison.duplicates == "error":
-            return None
-        self.reduced = counts is not None
-        self._rest = (reduction.old, reduction.new) if counts else None
-        return counts
+            last_night,
+            scratch / _HASHES if self._spec.hashes else None,
+            self._cluster,
+        ).run(pair)
+        self.reduced = compared.rest is not None
+        return compared
 
-    @property
-    def _last_night(self) -> LastNight:
-        comparison = self._comparison
-        return LastNight(self._spec.hashes, self._digests, comparison.key, comparison.value)
-
-    def _compare(
-        self,
-        files: tuple[CsvFile, CsvFile],
-        comparison: Comparison,
-        destination: Destination,
-        new_cuts: Sequence[int] = (),
-    ) -> Counts | CsvRefused:
-        old, new = sides_of(files, min(self._limits.threads, MOST_PIECES), self._cutting)
-        new = replace(new, cuts=new_cuts)
-        options = self._limits.exact_keys, self._cutting.sorted
-        work = Work(old, new, comparison, destination.outputs, *options)
-        pieces = [side.pieces for side in work.sides]
-        if any(file.is_large for file in pieces):
-            for side in work.sides:
-                if not side.file.rewritten:  # a sample would split its records of several lines
-                    side.pieces.take_sample()
-
-        def connect() -> Session:
-            staged = self._cluster.staged.paths if self._cluster else []
-            return self._connect(destination.scratch, [*destination.outputs.paths, *staged], pieces)
-
-        with (
-            Inspection(files, self._interrupted) as inspection,
-            destination.reporter.watching(pieces),
-        ):
-            order = work, connect, inspection, destination.reporter.stage, self._cluster
-            try:
-                return compare(*order)
-            except DiffFailed as error:
-                if self._cluster or not is_fault_of_duckdb(error):
-                    raise
-                # DuckDB 2.0.0 rarely loses a buffer of a file on a busy machine
-                _log.warning("DuckDB failed; the files are compared again: %s", error.__cause__)
-                return compare(*order)
-
-    def _measured(
-        self, files: tuple[CsvFile, CsvFile], counts: Counts, destination: Destination
-    ) -> Moves | None:
+    def _measured(self, compared: Compared, destination: Destination) -> Moves | None:
         connect = partial(self._connect, destination.scratch)
-        measurer = Measurer(self._comparison, destination, self._limits, self._cutting, connect)
-        return measurer.measure(files, self._rest, counts)
+        return Measurer(destination, self._limits, self._cutting, connect).measure(compared)
+
+    def _finished(self, compared: Compared, parts: Outputs, digests: Digests) -> Finished:
+        spec, pair, counts = self._spec, compared.pair, compared.counts
+        facts = Facts(spec.comparison, pair.comparison, pair.old, pair.new, counts)
+        found = digests.wait()  # also hashes that the summary does not name
+        old, new = found if spec.sha256 else (None, None)
+        inputs = input_summaries(spec, facts, (old, new))
+        return Finished(facts, spec.metric, inputs, result_summary(parts, counts))
 
     def _connect(
         self,
@@ -395,12 +245,6 @@ class Diff(Stoppable):
             if (old, new) in self._spec.answered:
                 raise AnsweredBefore((old, new))
         return digests
-
-    def _hashes_of_contents(self) -> tuple[str | None, str | None]:
-        """Wait for the hashes of the inputs, and return those that the summary names."""
-        found = self._digests.wait()
-        old, new = found if self._spec.sha256 else (None, None)
-        return old, new
 
     @contextmanager
     def _scratch(self) -> Iterator[Path]:

@@ -1,8 +1,8 @@
 """The key hashes of old that an earlier diff kept, and those of new for the next one."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
+from diffing.core.comparison import Comparison
 from diffing.csvfiles.csv_file import CsvFile
 from diffing.files.checksums import Digests
 from diffing.files.hash_cache import HashCache
@@ -14,16 +14,18 @@ class LastNight:
     Args:
         folder: with the hashes of earlier files; None for none.
         digests: of old and new, by which their hashes are named.
-        key: the key columns.
-        value: the value columns.
+        comparison: its columns.
     """
 
-    def __init__(
-        self, folder: Path | None, digests: Digests, key: Sequence[str], value: Sequence[str]
-    ) -> None:
+    def __init__(self, folder: Path | None, digests: Digests, comparison: Comparison) -> None:
         self._folder = folder
         self._digests = digests
-        self._columns = key, value
+        self._columns = comparison.key, comparison.value
+
+    @property
+    def is_known(self) -> bool:
+        """Whether `of` need not wait for the digest of old."""
+        return self._digests.is_known(0)
 
     def may_have(self, old: CsvFile) -> bool:
         """Whether there are hashes of any file with these columns."""
