@@ -78,7 +78,11 @@ class Stretches:
 
 
 def shared_stretches(
-    old: Path, new: Path, body: int, on_step: Callable[[int], None] = lambda _: None
+    old: Path,
+    new: Path,
+    body: int,
+    on_step: Callable[[int], None] = lambda _: None,
+    on_block: Callable[[int, int, bytes], None] = lambda *_: None,
 ) -> Stretches:
     """Find the stretches that two files share below their headers.
 
@@ -87,6 +91,8 @@ def shared_stretches(
         new: another one.
         body: the end of the header in both.
         on_step: called often, with the bytes of new that are done; an exception ends the search.
+        on_block: called with most blocks that are read: 0 for old or 1 for new, the offset, and the
+            bytes.
 
     Returns:
         Stretches of whole lines. The last line of both files may lack its end.
@@ -95,7 +101,7 @@ def shared_stretches(
         Irreducible: they share too little.
     """
     with _open(old) as of_old, _open(new) as of_new:
-        walk = _Walk(of_old, of_new, body, on_step)
+        walk = _Walk(of_old, of_new, body, on_step, on_block)
         if of_new.size > _SMALL:
             walk.require_places()
         return walk.run()
@@ -133,8 +139,16 @@ class _Walk:
     find them anywhere in a part of old without stretches.
     """
 
-    def __init__(self, old: _Text, new: _Text, body: int, on_step: Callable[[int], None]) -> None:
-        self._old, self._new, self._body, self._on_step = old, new, body, on_step
+    def __init__(
+        self,
+        old: _Text,
+        new: _Text,
+        body: int,
+        on_step: Callable[[int], None],
+        on_block: Callable[[int, int, bytes], None],
+    ) -> None:
+        self._old, self._new, self._body = old, new, body
+        self._on_step, self._on_block = on_step, on_block
         old.at = new.at = body
         self._found = Stretches()
         self._shared = self._differences = 0
@@ -171,6 +185,8 @@ class _Walk:
             self._require_little_difference()
             before = self._differences
             a, b = old.read(block), new.read(block)
+            self._on_block(0, old.at, a)
+            self._on_block(1, new.at, b)
             if a == b:
                 ended = old.at + len(a) == old.size and new.at + len(b) == new.size
                 self._share(len(a) if ended else a.rfind(b"\n") + 1)

@@ -81,6 +81,7 @@ class PairComparison:
             reporter.stage("comparing")
             if compared := self._reduced(pair):
                 return compared
+        self.last_night.read_on()
         self.helpers.end()
         counts = self._counts(pair)
         if isinstance(counts, CsvRefused):
@@ -108,7 +109,7 @@ class PairComparison:
         comparison = pair.comparison
         if comparison.duplicates == "error":  # the whole files give the examples
             comparison = comparison.model_copy(update={"duplicates": "allow"})
-        reducer = Reducer(pair.files, comparison, self._context(pair))
+        reducer = Reducer(pair.files, comparison, self._context())
         with self.destination.reporter.watching([reducer]):
             reduction = reducer.run()
             self.helpers.end()  # DuckDB may need the memory
@@ -134,17 +135,14 @@ class PairComparison:
             _log.info("the whole files are compared: %s", error)
             return None
 
-    def _context(self, pair: Pair) -> ReductionContext:
-        last_night, scratch = self.last_night, self.destination.scratch
-        may_be_kept = last_night.may_have(pair.old)
+    def _context(self) -> ReductionContext:
         return ReductionContext(
-            scratch,
+            self.destination.scratch,
             lambda pieces: self.connect((), pieces),
             self.limits,
             self.cutting,
             self.interrupted,
-            lambda: last_night.of(pair.old),
-            lambda: not may_be_kept or last_night.is_known,
+            self.last_night,
             self.hashes,
             self.helpers,
         )

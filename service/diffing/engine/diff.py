@@ -33,7 +33,7 @@ from diffing.engine.summing_up import Finished, input_summaries, result_summary
 from diffing.engine.verdict import with_verdict
 from diffing.engine.warn import Facts
 from diffing.engine.written import Written
-from diffing.files.checksums import Digests
+from diffing.files.digests import Digests
 from diffing.files.results import Outputs
 from diffing.files.versions import unchanged
 from diffing.sandbox.helpers import Helpers
@@ -139,17 +139,19 @@ class Diff(Stoppable):
             reporter.stage("checking")
             digests = stack.enter_context(self._begin_digests())
             pair = self._opened(scratch, reporter)
+            if [file.path for file in pair] != [self._old.path, self._new.path]:
+                digests.read_on()  # the diff reads copies
             written = Written.of(parts, pair.files, pair.comparison.value, scratch)
             plain = written.plain
             if pair.comparison.needs_moves:
                 plain = _for_moves(plain, scratch)
             destination = Destination(plain, scratch, reporter)
-            last_night = LastNight(self._spec.hashes, digests, pair.comparison)
+            last_night = LastNight(self._spec.hashes, digests, pair)
             compared = self._compared(pair, destination, last_night)
             moves = self._measured(compared, destination)
             written.finish()
             finished = self._finished(compared, parts, digests)
-            last_night.leave(scratch / _HASHES, pair.new, self._limits.temp_folder)
+            last_night.leave(scratch / _HASHES, self._limits.temp_folder)
         seconds = time.monotonic() - started
         return with_verdict(finished.summary(seconds, self._engine), moves)
 
@@ -238,6 +240,7 @@ class Diff(Stoppable):
             [spec.old, spec.new] if spec.sha256 or spec.hashes else [],
             self._interrupted,
             "sha256" if spec.sha256 else "blake3",
+            awaits_blocks=spec.hashes is not None,
         )
         if self._spec.answered:
             with digests:

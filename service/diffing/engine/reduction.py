@@ -29,6 +29,7 @@ from diffing.csvfiles.csv_file import CsvFile
 from diffing.csvfiles.split import Cutting, Pieces
 from diffing.engine.compare import Counts
 from diffing.engine.connection import Session
+from diffing.engine.last_night import LastNight
 from diffing.engine.parameters import side_parameters
 from diffing.sandbox.helpers import Helpers
 from diffing.sandbox.limits import Limits
@@ -101,8 +102,7 @@ class ReductionContext:
         limits: threads, memory and disk of the diff.
         cutting: sizes of pieces.
         interrupted: when set, the reduction ends.
-        kept: gives the file of old's key hashes, from an earlier diff, or None.
-        kept_is_known: whether `kept` answers at once, so the walk need not wait.
+        last_night: has the key hashes of old, perhaps.
         of_new: to write the key hashes of new to; None to write none.
         helpers: processes that hash keys beside this one.
     """
@@ -112,8 +112,7 @@ class ReductionContext:
     limits: Limits
     cutting: Cutting
     interrupted: threading.Event
-    kept: Callable[[], Path | None] = lambda: None
-    kept_is_known: Callable[[], bool] = lambda: True
+    last_night: LastNight
     of_new: Path | None = None
     helpers: Helpers = field(default_factory=Helpers)
 
@@ -193,13 +192,18 @@ class Reducer:
             self.context.raise_if_interrupted()
             if self._reading or done <= first:
                 return
-            if done == size or self.context.kept_is_known():
+            # the digest that names kept hashes is known at the end of the walk
+            if done == size or not self.context.last_night.may_have_old:
                 self._reading = stack.enter_context(self._read(old, header))
                 self._kept = self._kept_hashes(self._reading.source.shape)
                 if not self._kept:
                     self._reading.begin(self.context.most_rows)
 
-        stretches = shared_stretches(old.path, new.path, len(header), on_step)
+        last_night = self.context.last_night
+        try:
+            stretches = shared_stretches(old.path, new.path, len(header), on_step, last_night.offer)
+        finally:
+            last_night.read_on()
         on_step(size)
         reading = self._reading
         assert reading, "the walk has ended"  # noqa: S101
@@ -246,7 +250,7 @@ class Reducer:
 
     def _kept_hashes(self, shape: Shape) -> KeyHashes | None:
         """The hashes of old from an earlier diff."""
-        if not (path := self.context.kept()):
+        if not (path := self.context.last_night.of_old()):
             return None
         kept = _kept()
         try:

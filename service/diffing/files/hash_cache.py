@@ -24,9 +24,11 @@ class HashCache:
         self._most_bytes = most_bytes
 
     @staticmethod
-    def suffix(key: Sequence[str], value: Sequence[str], dialect: Mapping[str, Any]) -> str:
-        """The end of the names of the files for these columns and this dialect."""
-        text = json.dumps([list(key), list(value), dict(dialect)], sort_keys=True)
+    def suffix(
+        key: Sequence[str], value: Sequence[str], dialect: Mapping[str, Any], size: int
+    ) -> str:
+        """The end of the names of the files for these columns, this dialect, and so many bytes."""
+        text = json.dumps([list(key), list(value), dict(dialect), size], sort_keys=True)
         return f".{hashlib.sha256(text.encode()).hexdigest()[:32]}{_END}"
 
     def take(self, folder: Path) -> None:
