@@ -35,6 +35,25 @@ select
 from compact_rows($new_rows, $keys, $salt)
 where false;
 
+-- kinds --
+
+-- The kind of a joined row.
+--
+-- arguments  row, old_key    NULL if new, or old, lacks the key
+--            same            whether the values are the same
+--            repeats         whether the key repeats
+--            close           whether all values are equal, within tolerances
+--            other_wholes    whether a whole number differs
+create temp macro kind_of(row, old_key, same, repeats, close, other_wholes) as
+    case
+        when row is null then 'removed'
+        when old_key is null then 'added'
+        when same then 'unchanged'
+        when repeats then 'ambiguous'
+        when close then if(other_wholes, 'within_tolerance_whole', 'within_tolerance')
+        else 'changed'
+    end;
+
 -- outcome_of_numbers --
 
 -- All values are numbers, compared with a tolerance. It leaves out unchanged rows, and rows within
@@ -69,11 +88,12 @@ classified as (
         old_numbers,
         old_key,
         if($grouped, copies, 1) as copies,
-        case
-            when row is null then 'removed'
-            when old_key is null then 'added'
-            when $grouped and (copies > 1 or counted) then 'ambiguous'
-            when case
+        kind_of(
+            row,
+            old_key,
+            false,
+            $grouped and (copies > 1 or counted),
+            case
                 when $single
                     then numbers_close(number, old_number, relative($rel_tols[1]), $abs_tols[1])
                 when $alike
@@ -81,17 +101,13 @@ classified as (
                         numbers, old_numbers, relative($rel_tols[1]), $abs_tols[1]
                     )
                 else all_numbers_close(numbers, old_numbers, $rel_tols, $abs_tols)
-            end then if(
-                $wholes_close and if(
-                    $single,
-                    whole_numbers_differ(number, old_number),
-                    any_whole_numbers_differ(numbers, old_numbers)
-                ),
-                'within_tolerance_whole',
-                'within_tolerance'
+            end,
+            $wholes_close and if(
+                $single,
+                whole_numbers_differ(number, old_number),
+                any_whole_numbers_differ(numbers, old_numbers)
             )
-            else 'changed'
-        end as kind
+        ) as kind
     from compared
     where not same
 )
@@ -154,18 +170,14 @@ classified as (
         if($grouped, copies, 1) as copies,
         not_numbers as new_not_numbers,
         old_not_numbers,
-        case
-            when row is null then 'removed'
-            when old_key is null then 'added'
-            when same then 'unchanged'
-            when $grouped and (copies > 1 or counted) then 'ambiguous'
-            when numbers_equal(value, old_value, number, old_number, $rel_tols[1], $abs_tols[1]) then if(
-                wholes_differ(value, old_value, number, old_number),
-                'within_tolerance_whole',
-                'within_tolerance'
-            )
-            else 'changed'
-        end as kind
+        kind_of(
+            row,
+            old_key,
+            same,
+            $grouped and (copies > 1 or counted),
+            numbers_equal(value, old_value, number, old_number, $rel_tols[1], $abs_tols[1]),
+            wholes_differ(value, old_value, number, old_number)
+        ) as kind
     from cast_once
     where not same or old_not_numbers > 0
 )
@@ -284,18 +296,14 @@ classified as (
         if($grouped, copies, 1) as copies,
         not_numbers as new_not_numbers,
         old_not_numbers,
-        case
-            when row is null then 'removed'
-            when old_key is null then 'added'
-            when same then 'unchanged'
-            when $grouped and (copies > 1 or counted) then 'ambiguous'
-            when len(differ) = 0 then if(
-                any_wholes_differ(maybe_here, maybe_there, numbers_here, numbers_there),
-                'within_tolerance_whole',
-                'within_tolerance'
-            )
-            else 'changed'
-        end as kind
+        kind_of(
+            row,
+            old_key,
+            same,
+            $grouped and (copies > 1 or counted),
+            len(differ) = 0,
+            any_wholes_differ(maybe_here, maybe_there, numbers_here, numbers_there)
+        ) as kind
     from decided
 )
 select
