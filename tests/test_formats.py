@@ -8,7 +8,9 @@ from io import BytesIO
 from pathlib import Path
 
 import duckdb
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from diffing.core.comparison import Comparison
 from diffing.core.errors import BadInput, Interrupted
@@ -95,6 +97,8 @@ VALUES = (
     ("'-9223372036854775808'::bigint", "-9223372036854775808"),
     ("1.50::decimal(9,2)", "1.50"),
     ("1234567890123456789012345678.0123456789::decimal(38,10)",) * 2,
+    ("0.50::decimal(2,2)", "0.50"),
+    ("-0.05::decimal(2,2)", "-0.05"),
     ("0.1::double", "0.1"),
     ("(0.1::double + 0.2::double)", "0.30000000000000004"),
     ("1e22::double", "1e+22"),
@@ -105,6 +109,7 @@ VALUES = (
     ("true", "true"),
     ("date '2024-02-29'", "2024-02-29"),
     ("time '01:02:03.004'", "01:02:03.004"),
+    ("timetz '01:02:03+02'", "23:02:03Z"),
     ("timestamp '2024-02-29 01:02:03.000004'", "2024-02-29T01:02:03.000004"),
     ("timestamp_ns '2024-02-29 01:02:03.123456789'", "2024-02-29T01:02:03.123456789"),
     ("timestamptz '2024-02-29 01:02:03+02'", "2024-02-28T23:02:03Z"),
@@ -208,6 +213,23 @@ class TestParquet:
         assert done.stderr.startswith("diffing: old.parquet: ")
         assert said in done.stderr
         assert str(folder) not in done.stderr
+
+    @pytest.mark.parametrize(
+        ("number", "kind", "said"),
+        [
+            (10**38, pyarrow.decimal256(39), "the column value is DECIMAL(39,0), which has no text"),
+            (2**62, pyarrow.timestamp("ms"), "the Parquet file is damaged"),
+        ],
+    )
+    def test_a_value_that_duckdb_cannot_read_exactly_is_refused(
+        self, folder: Path, number: int, kind: pyarrow.DataType, said: str
+    ) -> None:
+        values = pyarrow.array([number], kind)
+        parquet.write_table(pyarrow.table({"id": [1], "value": values}), folder / "old.parquet")
+
+        done = refused_by(folder, *DIFF[:2], "old.parquet", *DIFF[3:], "--output", "out.csv")
+
+        assert done.stderr.startswith(f"diffing: old.parquet: {said}")
 
     @pytest.mark.parametrize(("most", "error"), [(100_000, BadInput), (1e12, None)])
     def test_a_copy_grows_only_so_far(

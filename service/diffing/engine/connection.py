@@ -28,7 +28,7 @@ class CsvRefused(DiffingError):
     """DuckDB refused a file; `rewrite` finds the place and the reason."""
 
 
-class _NotNumbers(DiffingError):
+class NotNumbers(DiffingError):
     """A supposed number is not a number."""
 
 
@@ -107,6 +107,7 @@ class Session:
 
         Raises:
             CsvRefused: DuckDB does not accept a file as CSV.
+            NotNumbers: it cannot convert a value.
             OutOfMemory, OutOfDisk, DiffFailed: the machine failed.
             Interrupted: `interrupt` was called.
         """
@@ -129,7 +130,7 @@ class Session:
                     for _ in self._executed(name, parameters)
                 ]
             )
-        except _NotNumbers:
+        except NotNumbers:
             return None
 
     def _executed(
@@ -204,7 +205,7 @@ def translated() -> Iterator[None]:
             "The diff needs more memory than it may use. Raise DIFFING_MEMORY_LIMIT."
         ) from error
     except duckdb.ConversionException as error:
-        raise _NotNumbers("A value is not a number.") from error
+        raise NotNumbers("A value is not a number.") from error
     except (duckdb.InvalidInputException, duckdb.NotImplementedException) as error:
         raise CsvRefused("A file could not be read as CSV.") from error
     except duckdb.Error as error:

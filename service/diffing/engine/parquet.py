@@ -19,7 +19,7 @@ from diffing.csvfiles.archives import Copies, Growth, kept_if_whole
 from diffing.csvfiles.csv_file import CsvFile, reading
 from diffing.csvfiles.one_file import OneFile
 from diffing.csvfiles.open import open_csv, require_columns, size_of
-from diffing.engine.connection import CsvRefused, Session
+from diffing.engine.connection import CsvRefused, NotNumbers, Session
 
 SUFFIX = ".parquet"
 _MAGIC = b"PAR1"
@@ -83,7 +83,7 @@ def _write(
     except DiffingError as error:
         if target.growth.fault:
             raise target.growth.fault from None
-        if type(error) in (CsvRefused, DiffFailed):
+        if type(error) in (CsvRefused, DiffFailed, NotNumbers):
             raise BadInput(
                 f"{name}: the Parquet file is damaged, encrypted, or of an unknown kind. "
                 "Export it again, or as CSV."
