@@ -107,6 +107,19 @@ class TestTheDiff:
         assert said_of(alone) == said_of(together)
         assert together.engine.startswith(f"{alone.engine}, spark ")
 
+    def test_hours_between_times_may_be_tolerated_beside_numbers(
+        self, on: OnCluster, tmp_path: Path
+    ) -> None:
+        (tmp_path / "old.csv").write_text("id,at,x\n1,2026-11-27T09,1\n2,2026-11-27T09,1\n")
+        (tmp_path / "new.csv").write_text("id,at,x\n1,2026-11-27T10,1\n2,2026-11-27T10:01,1\n")
+        comparison = Comparison.of(key=["id"], value=["at", "x"], time=["at"], time_tol="1h")
+        spec = spec_of(tmp_path / "old.csv", tmp_path / "new.csv", comparison)
+        limits = Limits(2, memory="1GB", temp_folder=tmp_path)
+
+        summary = Diff(spec, limits, AS_LARGE, on).run(Outputs(tmp_path / "result.csv"))
+
+        assert (1, 1) == (summary.changed, summary.within_tolerance)
+
     def test_a_refusal_is_that_of_duckdb_and_reaches_no_cluster(self, tmp_path: Path) -> None:
         place = Cluster("sc://127.0.0.1:1", str(tmp_path / "staged"), tmp_path)
         Staging(place).make()

@@ -2,8 +2,8 @@
 
 -- join_on_cluster --
 
--- parameters  rel_tols, abs_tols, time_tols  arrays of tolerances, one for each value column; -1 is
---                       never within the tolerance of times
+-- parameters  rel_tols, abs_tols, time_tols  arrays of tolerances, one for each value column; times
+--                       as texts of microseconds, of which -1 is never within the tolerance
 --             wholes_differ  array of booleans: whether whole numbers have no relative tolerance there
 --             counts    whether duplicates = 'count'
 -- reads       old_rows, new_rows  as 1_stage.sql writes them
@@ -69,7 +69,8 @@ paired as (
     from (
         select
             *,
-            :rel_tols as r, :abs_tols as s, :time_tols as t, :wholes_differ as w,
+            :rel_tols as r, :abs_tols as s, :wholes_differ as w,
+            transform(:time_tols, tol -> cast(tol as bigint)) as t,
             sequence(1, size(:rel_tols)) as places
         from sorted
     )

@@ -114,12 +114,13 @@ def _limit_tries(session: Any, most: int) -> None:
     session.client.set_retry_policies([DefaultPolicy(max_retries=most)])
 
 
-def _arguments(join: Join) -> dict[str, list[float] | list[int] | list[bool] | bool]:
+def _arguments(join: Join) -> dict[str, list[float] | list[str] | list[bool] | bool]:
     """The parameters of 2_join.sql, none of which may be NULL."""
     return {
         "rel_tols": [1e-9 if tol is None else float(tol) for tol in join.rel_tols],
         "abs_tols": [float(tol) for tol in join.abs_tols],
-        "time_tols": [-1 if tol is None else tol for tol in join.time_tols],
+        # as texts, because an array of small and large integers has no single type
+        "time_tols": [str(-1 if tol is None else tol) for tol in join.time_tols],
         "wholes_differ": [tol is None for tol in join.rel_tols],
         "counts": join.counts,
     }
