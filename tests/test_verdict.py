@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from diffing import diff
 from diffing.core.comparison import Comparison
 from diffing.core.errors import BadArgument
+from diffing.core.expectations import rule_in
 from diffing.engine.diff import Diff
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
@@ -292,6 +293,37 @@ def test_a_change_that_is_no_number_is_infinite(folder: Path, value: str) -> Non
         assert not verdict["passed"]
         found = [(rule["figure"], rule["share"], rule["met"]) for rule in verdict["rules"]]
         assert [(None, None, False)] * len(rules) == found
+
+
+LARGE = "1e308"
+
+
+@pytest.mark.parametrize(
+    ("values", "rule", "figure", "met"),
+    [
+        # their doubles are the same
+        (("9007199254740992", "9007199254740993"), "v.moved = 0", 1.0, False),
+        (("9007199254740991", "9007199254740993"), "v.largest <= 2", 2.0, True),
+        (("-1e16", "10000000000000001"), "v.moved = 20000000000000000", 2e16, True),
+        # the sum of old exceeds all doubles, and perhaps that of the moves
+        ((LARGE, "0"), "v.moved <= 100%", LARGE, False),
+        ((LARGE, "0"), "v.moved >= 1%", LARGE, False),
+        ((LARGE, f"-{LARGE}"), "v.moved >= 1%", None, True),
+    ],
+)
+def test_moves_of_large_numbers_are_exact_or_exceed_every_limit(
+    values: tuple[str, str], rule: str, figure: str | float | None, met: bool, tmp_path: Path
+) -> None:
+    for name, value in zip(("old.csv", "new.csv"), values, strict=True):
+        (tmp_path / name).write_text(f"id,v\n1,{LARGE}\n2,{LARGE}\n3,{value}\n")
+
+    with diff(tmp_path / "old.csv", tmp_path / "new.csv", "id", expect=dict([rule_in(rule)])) as of:
+        verdict = of.summary.verdict
+
+    assert verdict
+    [found] = verdict.rules
+    expected = figure if figure is None else float(figure)
+    assert (expected, None, met) == (found.figure, found.share, found.met)
 
 
 def test_a_given_day_settles_more_periods(months: Path) -> None:

@@ -101,7 +101,7 @@ from by_period;
 --                        largest   relative change
 --
 -- An empty cell, or a text beside a number, counts as 0. A change between two texts, or of a number that is
--- not finite, is infinite.
+-- not finite, is infinite. That of two long whole numbers is exact, as in 6_single_cells.sql.
 with
 moves as (
     select
@@ -111,9 +111,12 @@ moves as (
         case
             when kind <> 'changed' then null
             when old is null and new is null then 'inf'::double
-            when isfinite(coalesce(old, 0)) and isfinite(coalesce(new, 0))
-                then abs(coalesce(new, 0) - coalesce(old, 0))
-            else 'inf'::double
+            when not (isfinite(coalesce(old, 0)) and isfinite(coalesce(new, 0))) then 'inf'::double
+            when
+                greatest(abs(old), abs(new)) >= 9007199254740992
+                and is_short_whole(old_text, old) and is_short_whole(new_text, new)
+                then coalesce(abs(whole_in(new_text) - whole_in(old_text))::double, abs(new - old))
+            else abs(coalesce(new, 0) - coalesce(old, 0))
         end as difference
     from cells_found($detail, $removed, $rules, $rel_tols, $abs_tols, $curve)
 ),

@@ -111,7 +111,8 @@ class Rule:
 
         Args:
             figure: the figure, perhaps infinite.
-            whole: the figure that is 100 %. If it is 0, any figure above 0 exceeds every share.
+            whole: the figure that is 100 %. If it is 0, any figure above 0 exceeds every share. If no
+                double has it, a finite figure keeps no share.
         """
         if self.limit is None:
             return figure == 0
@@ -120,6 +121,8 @@ class Rule:
             return compare(figure, self.limit)
         # exact, because a quotient would be rounded
         if self.is_share:
+            if not math.isfinite(whole):
+                return False
             return compare(100 * Fraction(figure), Fraction(self.limit) * Fraction(whole))
         return compare(Fraction(figure), Fraction(self.limit))
 

@@ -64,11 +64,12 @@ def _result(rule: Rule, found: Summary, moves: Moves | None) -> RuleResult:
     else:
         figure, whole = _figure(rule, found), _whole(rule, found)
     finite = math.isfinite(figure)
+    has_share = rule.is_share and whole and finite and math.isfinite(whole)
     return RuleResult(
         rule=rule.name,
         expected=rule.expected,
         figure=figure if finite else None,
-        share=100 * figure / whole if rule.is_share and whole and finite else None,
+        share=100 * figure / whole if has_share else None,
         met=rule.is_met(figure, whole),
     )
 
