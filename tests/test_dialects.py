@@ -221,6 +221,20 @@ class TestNumbers:
 
         assert f"id;value\n2;12{sign}34\n".encode() == result
 
+    @pytest.mark.parametrize(("trim", "emitted"), [(True, [2]), (False, [1, 2, 3])])
+    def test_may_have_blanks_around_them_that_are_not_ascii(
+        self, tmp_path: Path, trim: bool, emitted: list[int]
+    ) -> None:
+        # by another notation, 1.234 would be 1,234
+        old = "id;value\n1;\u00a01.234\n2;\u00a01.234\n3;5\u2009\n"
+        new = {1: "1234", 2: "1,234", 3: "\u200b5,0"}
+        rows = [f"{id_};{value}\n" for id_, value in new.items()]
+        put(tmp_path, old, "".join(["id;value\n", *rows]))
+
+        result = diff(tmp_path, *GERMAN, *["--trim"] * trim)
+
+        assert "".join(["id;value\n", *(rows[id_ - 1] for id_ in emitted)]).encode() == result
+
     @pytest.mark.parametrize(
         ("value", "options", "remedy"),
         [

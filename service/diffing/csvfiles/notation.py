@@ -19,6 +19,10 @@ from diffing.csvfiles.translate import Translation
 Restoring = Callable[[list[str]], list[str]]
 
 _POINT = re.compile(r"\s*[+-]?(?:[\d_]*\.[\d_]*)(?:[eE][+-]?[\d_]+)?\s*", re.ASCII)
+# around fields, as `trimmed` of equality.sql has them
+_BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\u200b\ufeff" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
 _NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*", re.ASCII)
 
 
@@ -27,10 +31,12 @@ class Notation:
 
     Args:
         dialect: of the file.
+        trim: whether blanks around a number are ignored, also those that are not ASCII.
     """
 
-    def __init__(self, dialect: FullDialect) -> None:
+    def __init__(self, dialect: FullDialect, *, trim: bool = False) -> None:
         self.decimal, self.thousands = dialect.decimal, dialect.thousands
+        self._blanks = _BLANKS if trim else ""
 
     def plain(self, text: str) -> str:
         """A number as SQL reads it; any other text as it is.
@@ -38,6 +44,13 @@ class Notation:
         Raises:
             ValueError: it would be read as another number than the file means.
         """
+        bare = text.strip(self._blanks)
+        if bare == text:
+            return self._plain(text)
+        begin = text.index(bare)
+        return text[:begin] + self._plain(bare) + text[begin + len(bare) :]
+
+    def _plain(self, text: str) -> str:
         if self._numbers.fullmatch(text):
             if self.thousands:
                 text = text.replace(self.thousands, "")
@@ -59,7 +72,7 @@ class Notation:
 
 
 def with_plain_numbers(
-    file: CsvFile, original: InputFile, values: Sequence[str], copies: Copies
+    file: CsvFile, original: InputFile, values: Sequence[str], copies: Copies, *, trim: bool
 ) -> CsvFile:
     """A copy of a file whose values are plain numbers. The last columns have the original texts.
 
@@ -68,13 +81,15 @@ def with_plain_numbers(
         original: the same.
         values: the columns to compare.
         copies: where the copy goes, and how large it may be.
+        trim: as `Notation` takes it.
 
     Raises:
         BadInput: a value is a number in English, but not in the notation of the file. The text
             names the line.
         OutOfDisk: too little space is free.
     """
-    notation, places = Notation(file.dialect), [file.columns.index(name) for name in values]
+    notation = Notation(file.dialect, trim=trim)
+    places = [file.columns.index(name) for name in values]
     texts_of = _new_names((*file.columns, *file.names), values)
     names = [*file.names, *texts_of]
     with reading(file.name), opened(original.path, file.name) as source:

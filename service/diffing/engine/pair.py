@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from diffing.core.columns import Header, is_auto, resolved
@@ -111,15 +112,17 @@ class PairOpener:
 
     def _with_plain_numbers(self, pair: Pair) -> Pair:
         """The pair, with value columns as SQL reads numbers."""
-        (old, new), copies = pair, self.copies
+        (old, new), copies, comparison = pair, self.copies, pair.comparison
         of_old, of_new = self.inputs
-        numbers = pair.comparison.numbers
+        plain = partial(
+            with_plain_numbers, values=comparison.numbers, copies=copies, trim=comparison.trim
+        )
         if not new.dialect.has_plain_numbers:
-            new = with_plain_numbers(new, of_new, numbers, copies)
+            new = plain(new, of_new)
         if old.dialect.has_plain_numbers:
             return replace(pair, new=new)
         if not old.bytes:  # it has the dialect of new
             old = without_rows(new, old.name, copies.scratch)
         else:
-            old = with_plain_numbers(old, of_old, numbers, copies)
+            old = plain(old, of_old)
         return replace(pair, old=old, new=new)
