@@ -51,10 +51,12 @@ class Chains:
         """
         pairs = Pairs()
         pair = self._sorted if len(self.tolerances) == 1 else self._in_order
-        for group in self.groups:
-            on_step()
-            for new, old in pair(group["new_rows"], group["old_rows"], on_step):
-                pairs.add(new, old)
+        # a distance may be infinite, as in SQL
+        with np.errstate(over="ignore"):
+            for group in self.groups:
+                on_step()
+                for new, old in pair(group["new_rows"], group["old_rows"], on_step):
+                    pairs.add(new, old)
         return pairs
 
     def _sorted(
