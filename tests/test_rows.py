@@ -312,6 +312,27 @@ def test_a_wrong_parameter_is_named(
     assert_problem(client.get(f"/api/diffing/job/{jobs['sales']}/rows?{query}"), 400, said)
 
 
+def test_numbers_whose_difference_is_no_double_moved_farthest_and_long_ones_exactly(
+    service: Service,
+) -> None:
+    client, _ = service.api_and_worker()
+    files = {
+        "old": ("old.csv", "id,value\n1,1\n2,1e308\n3,-1e308\n4,9007199254740992\n"),
+        "new": ("new.csv", "id,value\n1,3\n2,-1e308\n3,1e308\n4,9007199254740993\n"),
+    }
+    asked = {"key": "id", "value": "value"}
+    job_id = client.post("/api/diffing/new", data=asked, files=files).json()["job_id"]
+    client.wait_for_success(job_id)
+
+    def found(name: str, text: str) -> list[tuple[str, float | None]]:
+        [page] = pages_of(client, job_id, [(name, text)])
+        return [(row["key"]["id"], row["cells"][0]["difference"]) for row in page["rows"]]
+
+    assert [("1", 2.0), ("3", None), ("4", 1.0)] == found("direction", "up")
+    assert [("2", None)] == found("direction", "down")
+    assert [("2", None), ("3", None), ("1", 2.0), ("4", 1.0)] == found("order", "moved")
+
+
 @pytest.mark.parametrize("value", [["value"], ["other", "value"]])
 def test_a_column_that_is_asked_for_stays_in_the_form(service: Service, value: list[str]) -> None:
     client, _ = service.api_and_worker()

@@ -17,7 +17,7 @@
 --   slice_0 …   the keys as they are compared
 --   sizes       of a changed row, the relative change of each value column: NULL if the values are equal, NaN if
 --               they differ, but are not two finite numbers
---   moves       the differences of these numbers
+--   moves       the differences of these numbers, exact for long whole ones; infinite beyond all doubles
 --   size        the largest number of sizes; NULL without one
 --   moved       the only one of moves; NULL if there are several value columns
 --
@@ -25,8 +25,15 @@
 create temp macro size_of_change(old, new) as
     if(isfinite(old) and isfinite(new) and old <> new, relative_change(old, new), 'nan'::double);
 
-create temp macro move_of_change(old, new) as
-    if(isfinite(new - old), new - old, null);
+create temp macro move_of_change(old_text, new_text, old, new) as
+    case
+        when not (isfinite(old) and isfinite(new)) then null
+        when
+            greatest(abs(old), abs(new)) >= 9007199254740992
+            and is_short_whole(old_text, old) and is_short_whole(new_text, new)
+            then coalesce((whole_in(new_text) - whole_in(old_text))::double, new - old)
+        else new - old
+    end;
 
 create temp macro numbers_of_kind(texts, are_numbers) as
     [
@@ -73,7 +80,7 @@ copy (
                     or not texts_equal(pair[2], pair[1], pair[4], pair[3], pair[5], pair[6], pair[7]),
                     {
                         'size': size_of_change(pair[3], pair[4]),
-                        'move': move_of_change(pair[3], pair[4])
+                        'move': move_of_change(pair[1], pair[2], pair[3], pair[4])
                     },
                     null
                 )

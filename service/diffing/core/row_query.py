@@ -26,7 +26,7 @@ PARAMETERS = ("kind", "key", "column", "least", "below", "direction", "order", "
 """The query parameters of a question."""
 
 # of pages and downloads with other contents
-_VERSION = 1
+_VERSION = 2
 
 Texts = Sequence[str]
 

@@ -149,7 +149,7 @@ def _cell(row: Mapping[str, Any], nth: int, name: str) -> dict[str, Any]:
         "column": name,
         "old": _cut(row[f"old_value_{nth}"]),
         "new": _cut(row[f"value_{nth}"]),
-        "difference": row["moves"][nth] if is_changed else None,
+        "difference": _finite(row["moves"][nth]) if is_changed else None,
         "relative": _finite(row["sizes"][nth]) if is_changed else None,
     }
 
