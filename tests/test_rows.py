@@ -317,8 +317,14 @@ def test_numbers_whose_difference_is_no_double_moved_farthest_and_long_ones_exac
 ) -> None:
     client, _ = service.api_and_worker()
     files = {
-        "old": ("old.csv", "id,value\n1,1\n2,1e308\n3,-1e308\n4,9007199254740992\n"),
-        "new": ("new.csv", "id,value\n1,3\n2,-1e308\n3,1e308\n4,9007199254740993\n"),
+        "old": (
+            "old.csv",
+            "id,value\n0,x\n1,1\n2,1e308\n3,-1e308\n4,9007199254740992\n5,9007199254740992\n",
+        ),
+        "new": (
+            "new.csv",
+            "id,value\n0,1\n1,3\n2,-1e308\n3,1e308\n4,9007199254740993\n5,-2\n",
+        ),
     }
     asked = {"key": "id", "value": "value"}
     job_id = client.post("/api/diffing/new", data=asked, files=files).json()["job_id"]
@@ -329,8 +335,11 @@ def test_numbers_whose_difference_is_no_double_moved_farthest_and_long_ones_exac
         return [(row["key"]["id"], row["cells"][0]["difference"]) for row in page["rows"]]
 
     assert [("1", 2.0), ("3", None), ("4", 1.0)] == found("direction", "up")
-    assert [("2", None)] == found("direction", "down")
-    assert [("2", None), ("3", None), ("1", 2.0), ("4", 1.0)] == found("order", "moved")
+    large = ("5", -9007199254740994.0)
+    assert [("2", None), large] == found("direction", "down")
+    assert [("2", None), ("3", None), large, ("1", 2.0), ("4", 1.0), ("0", None)] == found(
+        "order", "moved"
+    )
 
 
 @pytest.mark.parametrize("value", [["value"], ["other", "value"]])

@@ -304,6 +304,8 @@ LARGE = "1e308"
         # their doubles are the same
         (("9007199254740992", "9007199254740993"), "v.moved = 0", 1.0, False),
         (("9007199254740991", "9007199254740993"), "v.largest <= 2", 2.0, True),
+        (("-2", "9007199254740992"), "v.moved = 9007199254740994", 9007199254740994.0, True),
+        (("9007199254740992", "-2"), "v.moved = 9007199254740994", 9007199254740994.0, True),
         (("-1e16", "10000000000000001"), "v.moved = 20000000000000000", 2e16, True),
         # the sum of old exceeds all doubles, and perhaps that of the moves
         ((LARGE, "0"), "v.moved <= 100%", LARGE, False),

@@ -115,7 +115,7 @@ moves as (
             when
                 greatest(abs(old), abs(new)) >= 9007199254740992
                 and is_short_whole(old_text, old) and is_short_whole(new_text, new)
-                then coalesce(abs(whole_in(new_text) - whole_in(old_text))::double, abs(new - old))
+                then abs(difference_of(old_text, new_text, old, new)::double)
             else abs(coalesce(new, 0) - coalesce(old, 0))
         end as difference
     from cells_found($detail, $removed, $rules, $rel_tols, $abs_tols, $curve)

@@ -6,7 +6,7 @@
 --                     is not compared has the role that detail gives its name.
 --             emitted  number of the rows in detail
 --             output   file to write
--- reads       equality.sql, convert/1_read.sql, analysis/1_cells.sql
+-- reads       equality.sql, convert/1_read.sql, analysis/1_cells.sql, difference_of
 -- columns     Count    number of written rows
 --
 -- The file has these columns:
@@ -31,7 +31,7 @@ create temp macro move_of_change(old_text, new_text, old, new) as
         when
             greatest(abs(old), abs(new)) >= 9007199254740992
             and is_short_whole(old_text, old) and is_short_whole(new_text, new)
-            then coalesce((whole_in(new_text) - whole_in(old_text))::double, new - old)
+            then difference_of(old_text, new_text, old, new)::double
         else new - old
     end;
 

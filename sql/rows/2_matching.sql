@@ -38,7 +38,7 @@ select
     *,
     case getvariable('sort_wanted')
         when 'relative' then if(isfinite(found_size), -found_size, null)
-        when 'moved' then greatest(-abs(found_move), -1.7976931348623157e308) -- a cursor is finite
+        when 'moved' then if(isinf(found_move), -1.7976931348623157e308, -abs(found_move)) -- finite in a cursor
         else null::double
     end as rank
 from (
