@@ -111,8 +111,8 @@ class Rule:
 
         Args:
             figure: the figure, perhaps infinite.
-            whole: the figure that is 100 %. If it is 0, any figure above 0 exceeds every share. If no
-                double has it, a finite figure keeps no share.
+            whole: the figure that is 100 %. If it is 0, any figure above 0 exceeds every share. If
+                it exceeds all doubles, a finite figure keeps no share.
         """
         if self.limit is None:
             return figure == 0
