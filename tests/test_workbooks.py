@@ -153,7 +153,6 @@ def test_the_bridge_is_that_of_the_analysis(book: Workbook, folder: Path) -> Non
             step["net"],
         ]
         for step in document["bridge"]
-        if step["column"] != "note"  # of texts alone
     ]
 
     head, *found = rows_of(book, "bridge")
@@ -162,6 +161,29 @@ def test_the_bridge_is_that_of_the_analysis(book: Workbook, folder: Path) -> Non
     assert ["column", KEY[1], "groups", *heads, "net"] == head
     assert len(wanted) > 10
     assert_same(wanted, found)
+
+
+@pytest.mark.parametrize(
+    ("rows", "amounts"),
+    [
+        (("1,a", "1,x"), []),
+        (("1,5", "1,n/a"), [[0, 0, 0, 0, -5]]),
+        (("1,a\n2,10", "1,x\n3,100"), [[100, 10, 0, 0, 0]]),
+    ],
+)
+def test_a_bridge_lacks_columns_of_texts_alone(
+    rows: tuple[str, str], amounts: list[list[float]], tmp_path: Path
+) -> None:
+    for name, row in zip(("old.csv", "new.csv"), rows, strict=True):
+        (tmp_path / name).write_text(f"id,v\n{row}\n")
+
+    report = ("-q", "-o", "x.csv", "--report", "r.xlsx", "--report", "r.md")
+    done = diffing(tmp_path, "old.csv", "new.csv", "-k", "id", "-v", "v", *report)
+
+    assert (0, "") == (done.returncode, done.stderr)
+    with closing(load_workbook(tmp_path / "r.xlsx")) as book:
+        assert amounts == [row[3:-1:2] for row in rows_of(book, "bridge")[1:]]
+    assert bool(amounts) == ("### From old to new" in (tmp_path / "r.md").read_text())
 
 
 def test_columns_and_movers_are_those_of_the_analysis(book: Workbook, folder: Path) -> None:

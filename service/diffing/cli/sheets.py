@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from diffing.api.pages.sections.bridge import with_amounts
 from diffing.api.pages.sections.document import sections_of
 
 Cell = str | float | None
@@ -113,10 +114,8 @@ def bridge(document: Json) -> tuple[Sequence[str], list[Row]]:
     Args:
         document: of the analysis.
     """
-    # a column of texts alone has no amounts
-    texts = {one["column"] for one in document["columns"] if one["text"] == one["cells"] > 0}
     by = document["by"]
-    steps = [step for step in document["bridge"] if step["column"] not in texts]
+    steps = with_amounts(document, document["bridge"])
     has_totals = any(step["totals"] for step in steps)
     moves = [head for move in _MOVES for head in (f"{move}, rows", move)]
     totals = ["old total", "new total", "residual"] if has_totals else []

@@ -13,6 +13,7 @@ from diffing.api.pages.sections.names import Texts, texts_of
 # how many lines of a column are shown; the document has more
 _MOST_STEPS, _OF_PERIODS, _MOST_GROUPED_COLUMNS = 12, 8, 6
 _CLOSE = 1e-9
+_KINDS = {"added": 1, "removed": -1, "up": 1, "down": -1, "other": 1}
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,21 @@ def periods_of(document: Mapping[str, Any]) -> list[PeriodBridge]:
     return [one for one in found if one.bridge.lines]
 
 
+def with_amounts(
+    document: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """The entries of a bridge, but for columns of texts alone.
+
+    Args:
+        document: of the analysis.
+        entries: of the bridge.
+    """
+    texts = {c["column"] for c in document["columns"] if c["text"] and c["text"] == c["cells"]}
+    # numbers may have been added or removed, or become texts
+    numbers = {one["column"] for one in entries if any(one[kind]["amount"] for kind in _KINDS)}
+    return [entry for entry in entries if entry["column"] not in texts - numbers]
+
+
 def bridge_of(
     document: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], most: int = _MOST_STEPS
 ) -> Bridge:
@@ -89,9 +105,7 @@ def bridge_of(
         entries: of the bridge.
         most: lines of a column that are shown; half of them if there are several columns.
     """
-    # a column of texts alone has no amounts
-    texts = {c["column"] for c in document["columns"] if c["text"] and c["text"] == c["cells"]}
-    steps_of = [_step(entry) for entry in entries if entry["column"] not in texts]
+    steps_of = [_step(entry) for entry in with_amounts(document, entries)]
     lines = [line for line in steps_of if any(move != 0 for move in line.moves.values())]
     shown = []
     most = most if len({line.column for line in lines}) == 1 else most // 2
@@ -114,7 +128,7 @@ def bridge_of(
 def _step(entry: Mapping[str, Any]) -> Step:
     moves = {
         kind: amount if (amount := entry[kind]["amount"]) is None else sign * amount + 0.0
-        for kind, sign in (("added", 1), ("removed", -1), ("up", 1), ("down", -1), ("other", 1))
+        for kind, sign in _KINDS.items()
     }
     known = {kind: move for kind, move in moves.items() if move is not None}
     closes = None
