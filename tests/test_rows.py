@@ -16,9 +16,15 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
+from diffing.core.comparison import Comparison
 from diffing.core.csv_record import fields_of
 from diffing.core.row_query import Given, RowQuery, query_of_key
+from diffing.core.spec import ChangesSpec, RowsSpec
+from diffing.engine.analysis.changes import Changes
+from diffing.engine.analysis.rows import Rows
+from diffing.engine.diff import Diff
 from diffing.files.results import Outputs
+from diffing.sandbox.limits import Limits
 from diffing.store.baselines import Baselines
 from diffing.store.conversions import Conversion
 from diffing.store.database import open_file
@@ -27,7 +33,7 @@ from diffing.store.job import Status
 from diffing.store.jobs import Jobs
 from diffing.worker.sweeper import Sweeper
 from tests.browser import HOSTILE, WIDTHS, Visit, visits, wait_until_it_fits
-from tests.conftest import one_in
+from tests.conftest import one_in, spec_of
 from tests.service_under_test import Client, Service
 from tests.test_api import assert_problem
 from tests.test_pages_of_changes import sales
@@ -340,6 +346,28 @@ def test_numbers_whose_difference_is_no_double_moved_farthest_and_long_ones_exac
     assert [("2", None), ("3", None), large, ("1", 2.0), ("4", 1.0), ("0", None)] == found(
         "order", "moved"
     )
+
+
+def test_a_download_has_all_changed_rows_before_removed_ones(tmp_path: Path) -> None:
+    texts = {"old": range(45_000), "new": range(22_500)}
+    for place, (name, ids) in enumerate(texts.items()):
+        lines = (f"{i},{i + place}\n" for i in ids)
+        (tmp_path / f"{name}.csv").write_text("".join(["id,value\n", *lines]))
+    comparison = Comparison.of(key=["id"], value=["value"])
+    spec = spec_of(tmp_path / "old.csv", tmp_path / "new.csv", comparison)
+    result, detail, removed, changes, target = (
+        tmp_path / name for name in ("r.csv", "d.csv", "g.csv", "c.parquet", "rows.csv")
+    )
+    limits = Limits(1, "1GB", tmp_path)
+    summary = Diff(spec, limits).run(Outputs(result, detail, removed)).model_dump(mode="json")
+    changes.touch()
+    target.touch()
+
+    Changes(ChangesSpec(detail, removed, summary), limits).write(changes)
+    Rows(RowsSpec(changes, detail, summary, RowQuery()), limits).write(target)
+
+    found = [line.partition(",")[0] for line in target.read_text().splitlines()]
+    assert ["id", *map(str, range(45_000))] == found
 
 
 @pytest.mark.parametrize("value", [["value"], ["other", "value"]])

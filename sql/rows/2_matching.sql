@@ -123,7 +123,8 @@ from (
 --             output   file to write
 -- columns     Count    number of written rows
 --
--- DuckDB sorts only if it is asked to, so rows in the order of the file need no memory.
+-- DuckDB sorts only if it is asked to, so rows in the order of the file need no memory. They must be all removed
+-- or none: 1_changes.sql keeps the order of each of the two.
 copy (
     select columns($roles)
     from matching

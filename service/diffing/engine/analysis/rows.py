@@ -90,8 +90,11 @@ class Rows(Stoppable):
 
     def _write_all(self, session: Session, target: Path) -> None:
         columns = columns_of_detail(self._spec.detail, self._spec.dialect)
-        counted = sum(session.run("rows_counted").values())
-        sorts = self._spec.query.order != "file"
+        matched = session.run("rows_counted")
+        counted = sum(matched.values())
+        # the file of changes has the last rows of the detail behind removed ones
+        is_mixed = 0 < matched["removed"] < counted
+        sorts = is_mixed or self._spec.query.order != "file"
         written = session.run(
             "rows_written_sorted" if sorts else "rows_written",
             {
