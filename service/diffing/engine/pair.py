@@ -122,7 +122,5 @@ class PairOpener:
         if old.dialect.has_plain_numbers:
             return replace(pair, new=new)
         if not old.bytes:  # it has the dialect of new
-            old = without_rows(new, old.name, copies.scratch)
-        else:
-            old = plain(old, of_old)
-        return replace(pair, old=old, new=new)
+            return replace(pair, old=without_rows(new, old.name, copies.scratch), new=new)
+        return replace(pair, old=plain(old, of_old), new=new)
