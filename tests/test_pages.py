@@ -235,6 +235,26 @@ def test_a_waiting_job_is_cancelled(browser: Browser, tmp_path: Path) -> None:
             expect(page.get_by_text("The job was cancelled.")).to_be_visible()
 
 
+def test_a_form_keeps_its_texts_while_jobs_run_and_end(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("id,amount\n1,10\n")
+    with Service(tmp_path / "data") as service:
+        service.write_small_pair()
+        client = service.api()
+        for visit in visits(browser, client):
+            client.new_job()
+            client.new_job()
+            page = visit.goes_to("/")
+            page.get_by_label("new").set_input_files(tmp_path / "new.csv")
+            page.get_by_label("key columns").fill("id")
+
+            service.worker()
+
+            expect(page.get_by_role("row", name="revenue").first).to_contain_text("succeeded")
+            expect(page.get_by_label("Jobs that run or wait")).to_have_count(0)
+            expect(page.get_by_label("key columns")).to_have_value("id")
+            expect(page.locator('[data-side="new"]')).to_contain_text("new.csv")
+
+
 def test_the_list_follows_a_job_to_its_end(browser: Browser, tmp_path: Path) -> None:
     with Service(tmp_path / "data") as service:
         service.write_small_pair()

@@ -16,7 +16,8 @@ function follow(box) {
   function show(event) {
     const job = JSON.parse(event.data);
     if (!["queued", "processing"].includes(job.status) || job.status !== box.dataset.status) {
-      location.reload();
+      stream.close();
+      renew(listen);
       return;
     }
     if (job.bytes_total) { bar.max = job.bytes_total; bar.value = job.bytes_read || 0; }
@@ -27,12 +28,29 @@ function follow(box) {
   }
   function listen() {
     if (stream) { stream.close(); stream = null; }
-    if (document.hidden) return;
+    if (document.hidden || !box.isConnected) return;
     stream = new EventSource(`/api/diffing/job/${box.dataset.job}/events`);
     stream.addEventListener("status", show);
   }
   document.addEventListener("visibilitychange", listen);
   listen();
+}
+
+function followFirst() {
+  const box = document.querySelector(".progress");
+  if (box) follow(box);
+}
+
+// A job began or ended. The page loads again, but not a form in it that may be half filled in.
+async function renew(listen) {
+  const state = document.getElementById("state");
+  if (!state) { location.reload(); return; }
+  try {
+    const response = await fetch(location.href);
+    const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("state");
+    if (fresh) { state.replaceWith(fresh); followFirst(); } else if (response.redirected) location.reload(); // the session ended
+    else setTimeout(listen, 2000);
+  } catch (error) { setTimeout(listen, 2000); /* the service restarts */ }
 }
 
 // The part of the page that lists jobs, again and again while one of them runs.
@@ -154,7 +172,7 @@ function shortcut(event) {
 }
 
 document.addEventListener("keydown", shortcut);
-document.querySelectorAll(".progress").forEach((box, place) => { if (!place) follow(box); });
+followFirst();
 document.querySelectorAll("form.compare").forEach(extras);
 if (document.querySelector("[data-poll]")) setTimeout(poll, 2000);
 document.querySelectorAll("[data-part]").forEach(complete);
