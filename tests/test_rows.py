@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -546,6 +547,69 @@ def test_a_value_and_a_column_lead_to_their_rows(
 
         said = f"{sum(matched.values()):,} rows match"
         expect(page.get_by_text(said)).to_be_visible()
+
+
+@pytest.fixture(scope="module")
+def of_texts(client: Client) -> int:
+    """A job whose files have Hebrew names, a column without a name, blanks and an infinity."""
+    files = {
+        "old": ("\u05d9\u05e9\u05df.csv", "id,\u05e9\u05dd,amount,\n1,-5,1,x\n"),
+        "new": ("\u05d7\u05d3\u05e9.csv", "id,\u05e9\u05dd,amount,\n1,5,inf,x  \n"),
+    }
+    job_id: int = client.post("/api/diffing/new", files=files, data={"key": "id"}).json()["job_id"]
+    client.wait_for_success(job_id)
+    assert client.get(f"/api/diffing/job/{job_id}/analysis").is_success
+    return job_id
+
+
+def test_the_old_value_is_before_the_new_one_in_any_writing(visit: Visit, of_texts: int) -> None:
+    page = visit.goes_to(f"/jobs/{of_texts}/rows")
+    old, new = (page.locator(f"td.values {element}").first for element in ("del", "b"))
+    old_name, new_name = (page.locator(".facts bdi").nth(place) for place in (0, 1))
+
+    for first, second in ((old, new), (old_name, new_name)):
+        left, right = first.bounding_box(), second.bounding_box()
+        assert left
+        assert right
+        assert left["x"] + left["width"] < right["x"]
+
+
+def test_a_minus_and_blanks_of_a_value_are_seen(visit: Visit, of_texts: int) -> None:
+    page = visit.goes_to(f"/jobs/{of_texts}/rows")
+    old, new = (page.locator(f"td.values {element}") for element in ("del", "b"))
+
+    expect(old.first).to_have_css("text-decoration-line", "none")
+    assert ["x", "x  "] == [old.last.inner_text(), new.last.inner_text()]
+    expect(new.last).to_have_attribute("title", "with blanks at an end")
+    expect(old.last).not_to_have_attribute("title", re.compile(""))
+
+
+def test_a_column_without_a_name_is_called_so(visit: Visit, of_texts: int) -> None:
+    page = visit.goes_to(f"/jobs/{of_texts}")
+
+    expect(page.locator("table.columns").get_by_role("rowheader", name="(no name)")).to_be_visible()
+    expect(page.locator("select[name=column] option:checked")).to_have_text("any")
+
+
+def test_values_without_a_size_are_named_apart(visit: Visit, of_texts: int) -> None:
+    page = visit.goes_to(f"/jobs/{of_texts}")
+
+    expect(page.get_by_text("adds up to its net. 1 infinite or NaN values")).to_be_visible()
+    expect(page.get_by_text("2 further values are not finite numbers")).to_be_visible()
+
+
+def test_the_form_of_a_page_gone_back_to_is_that_of_its_rows(
+    visit: Visit, jobs: dict[str, int]
+) -> None:
+    page = visit.goes_to(f"/jobs/{jobs['sales']}/rows")
+    page.get_by_label("kind").select_option("added")
+    page.locator("#filter").get_by_role("button", name="Show").click()
+    expect(page.get_by_role("link", name="Show all rows")).to_be_visible()
+
+    page.go_back()
+
+    expect(page.get_by_role("link", name="Show all rows")).not_to_be_visible()
+    expect(page.get_by_label("kind")).to_have_value("")
 
 
 def test_a_page_of_rows_says_what_is_wrong(visit: Visit, jobs: dict[str, int]) -> None:

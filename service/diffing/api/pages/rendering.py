@@ -93,6 +93,11 @@ def shown_text(text: str, most: int = 80) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}\u2026"
 
 
+def shown_column(name: str, most: int = 80) -> str:
+    """The name of a column without its end, if it is long."""
+    return shown_text(name, most) if name else "(no name)"
+
+
 def shown_age(time: datetime | None) -> str:
     """A time as its distance from now, such as `3 minutes ago`."""
     if time is None:
@@ -140,6 +145,7 @@ _TEMPLATES.filters |= {
     "count_of": shown_count,
     "change": shown_change,
     "cut": shown_text,
+    "column": shown_column,
 }
 _TEMPLATES.globals |= {"share": shown_share, "rows_with": query_of_key}
 
