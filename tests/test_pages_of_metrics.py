@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from playwright.sync_api import Browser, expect
 
+from diffing.store import schema
 from tests.browser import Visit, visits
 from tests.service_under_test import Client, Service
+from tests.test_history import end_jobs
 
 METRICS = """
 [metric.small]
@@ -50,6 +54,30 @@ def test_verdicts_and_unusual_figures_are_shown_with_each_job(visit: Visit) -> N
     expect(history.get_by_text("not as expected")).to_have_count(6)
     expect(history.get_by_text("Unusual: changed 150: 150 times the usual 1")).to_be_visible()
     expect(history.get_by_text("Unusual")).to_have_count(1)
+
+
+def test_the_history_has_all_jobs_also_those_that_were_removed(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with Service(tmp_path / "data") as service:
+        *removed, last = end_jobs(service, *range(1, 53))
+        service.execute(sa.delete(schema.jobs).where(schema.jobs.c.id != last))
+        service.write_small_pair()
+        client = service.api()
+        waiting = client.new_job()
+        for visit in visits(browser, client):
+            page = visit.goes_to("/metrics/revenue")
+            jobs = page.get_by_role("region", name="Jobs, newest first").get_by_role("rowheader")
+
+            shown = [waiting, last, *removed[::-1]]
+            assert [str(job_id) for job_id in shown[:51]] == jobs.all_text_contents()
+            links = jobs.get_by_role("link")
+            assert [str(waiting), str(last)] == links.all_text_contents()
+            page.get_by_role("link", name="Older").click()
+            expect(jobs).to_have_text([str(job_id) for job_id in shown[51:]])
+            expect(page.get_by_role("link", name="Older")).to_have_count(0)
+            page.get_by_role("link", name="Newest").click()
+            expect(jobs).to_have_count(51)
 
 
 @pytest.mark.slow

@@ -11,9 +11,10 @@ from diffing.api.history import unusual_figures
 from diffing.api.pages.frame import frame_of
 from diffing.api.pages.rendering import page, with_error_page
 from diffing.api.pages.start import metric_row
-from diffing.store.job import Filter
+from diffing.api.paging import cursor_after, id_in
+from diffing.store.job import FINISHED, UNFINISHED, Filter
 
-_MOST_JOBS = 50
+_MOST_RUNS = 50
 _MOST_ACCEPTED = 10
 
 
@@ -29,20 +30,29 @@ class MetricPage:
 
     @with_error_page
     async def metric(self, request: Request) -> Response:
-        """The metric with that id or alias."""
+        """The metric with that id or alias, with a page of its history."""
         return await run_in_threadpool(self._metric, request)
 
     def _metric(self, request: Request) -> Response:
         owner, backend = caller_of(request).whose_jobs, self._backend
         metric = backend.catalogue.find(request.path_params["metric_id"])
-        runs = backend.history.page(metric.id, _MOST_JOBS, None, owner)
-        found = unusual_figures(backend, runs, owner)
+        before = id_in(request.query_params.get("cursor"))
+        found = backend.history.page(metric.id, _MOST_RUNS + 1, before, owner)
+        runs = found[:_MOST_RUNS]
+        unfinished, ended = (
+            backend.jobs.page(_MOST_RUNS, before, Filter(states, metric=metric.id, owner=owner))
+            for states in (UNFINISHED, FINISHED)
+        )
+        unusual = unusual_figures(backend, runs, owner)
         values = {
             "frame": frame_of(backend, request, "metrics"),
             "metric": metric,
             "row": metric_row(backend, metric, owner),
-            "jobs": backend.jobs.page(_MOST_JOBS, None, Filter(metric=metric.id, owner=owner)),
-            "unusual": {run.job_id: some for run, some in zip(runs, found, strict=True)},
+            "unfinished": [] if before else unfinished,
+            "runs": [(run, some) for run, some in zip(runs, unusual, strict=True)],
+            "with_pages": {job.id for job in ended},
+            "following": cursor_after(runs[-1].job_id) if len(found) > len(runs) else None,
+            "is_first": before is None,
             "accepted": backend.baselines.accepted(metric.id, _MOST_ACCEPTED),
             "pins": backend.baselines.pins(metric.id),
         }
