@@ -29,10 +29,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with Service(tmp_path_factory.mktemp("commands") / "data") as service:
-        client, _ = service.api_and_worker()
-        yield client
+        yield service
+
+
+@pytest.fixture(scope="module")
+def client(service: Service) -> Client:
+    client, _ = service.api_and_worker()
+    return client
 
 
 @pytest.fixture
@@ -75,3 +80,38 @@ def test_the_commands_of_a_job_give_its_result_again(
     chosen = [name for name in expected if name not in ("seconds", "peak_rss_bytes")]
     assert {n: expected[n] for n in chosen} == {n: summary[n] for n in chosen}
     assert client.result_of(job_id) == here.stdout
+
+
+def found_again(client: Client, job_id: int, folder: Path) -> int:
+    """The job that the command with curl on the page of a job starts."""
+    curl = shown(client, job_id)[0]
+    done = subprocess.run(["/bin/sh", "-c", curl], cwd=folder, capture_output=True, check=True)
+    found = int(re.sub(rb"\D", b"", done.stdout))
+    client.wait_for_success(found)
+    return found
+
+
+def test_names_with_signs_of_curl_are_quoted(client: Client, tmp_path: Path) -> None:
+    texts = {"old": ("May, all.csv", "k,v\n1,2\n"), "new": ("June; all.csv", "k,v\n1,3\n")}
+    for file, text in texts.values():
+        (tmp_path / file).write_text(text)
+    job_id = client.post("/api/diffing/new", files=texts, data={"key": "k"}).json()["job_id"]
+    client.wait_for_success(job_id)
+
+    again = found_again(client, job_id, tmp_path)
+
+    assert client.result_of(job_id) == client.result_of(again)
+
+
+def test_a_job_of_a_metric_with_files_of_its_own_names_them(
+    service: Service, client: Client, tmp_path: Path
+) -> None:
+    for name, amount in (("first.csv", 1), ("second.csv", 2)):
+        service.write(name, f"date,segment_field,segment_value_id,stat,value\nd,f,i,s,{amount}\n")
+    files = {"old": "first.csv", "new": "second.csv"}
+    job_id = client.post("/api/diffing/new/revenue", json=files).json()["job_id"]
+    client.wait_for_success(job_id)
+
+    again = found_again(client, job_id, tmp_path)
+
+    assert client.result_of(job_id) == client.result_of(again)

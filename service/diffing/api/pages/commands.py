@@ -64,15 +64,24 @@ def commands_without_service(summary: Mapping[str, Any]) -> Commands:
 def _curl(job: Job, summary: Mapping[str, Any], base: str) -> str:
     chosen = _chosen(summary)
     if job.metric and not job.upload:
-        body = f"--json {shlex.quote(json.dumps(chosen))} " if job.comparison else "-X POST "
+        files = {side: name for side in ("old", "new") if (name := getattr(job, side))}
+        own = files | (chosen if job.comparison else {})
+        body = f"--json {shlex.quote(json.dumps(own))} " if own else "-X POST "
         return f"curl -s {body}{shlex.quote(f'{base}/api/diffing/new/{job.metric}')}"
     words = ["curl", "-s"]
     for side in ("old", "new"):
-        words += ["-F", f"{side}=@{summary[side]['name']}"]
+        words += ["-F", f"{side}=@{_file_of_curl(summary[side]['name'])}"]
     # with -F, curl would read signs such as ; and @ in a value
     for name, texts in option_texts({**_columns(summary), **chosen}).items():
         words += [word for text in texts for word in ("--form-string", f"{name}={text}")]
     return shlex.join([*words, f"{base}/api/diffing/new"])
+
+
+def _file_of_curl(name: str) -> str:
+    """A name after `@`, where a comma begins the next file, and a semicolon its type."""
+    if not set(name) & set(',;"'):
+        return name
+    return '"' + name.replace('"', '\\"') + '"'
 
 
 def _shell(summary: Mapping[str, Any]) -> str:
