@@ -233,6 +233,22 @@ def test_a_waiting_job_is_cancelled(browser: Browser, tmp_path: Path) -> None:
             page.get_by_role("button", name="Cancel").click()
 
             expect(page.get_by_text("The job was cancelled.")).to_be_visible()
+            expect(page.get_by_role("button", name="Diff revenue again")).to_be_visible()
+
+
+def test_a_button_says_that_a_cancelled_job_starts_without_its_options(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with Service(tmp_path / "data") as service:
+        service.write_small_pair()
+        client = service.api()
+        job_id = client.post("/api/diffing/new/revenue", json={"abs_tol": 1}).json()["job_id"]
+        client.delete(f"/api/diffing/job/{job_id}")
+        for visit in visits(browser, client):
+            page = visit.goes_to(f"/jobs/{job_id}")
+
+            button = page.get_by_role("button", name="Diff revenue as in the catalogue")
+            expect(button).to_be_visible()
 
 
 def test_a_form_keeps_its_texts_while_jobs_run_and_end(browser: Browser, tmp_path: Path) -> None:

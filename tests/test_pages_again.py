@@ -163,6 +163,7 @@ def test_uploads_get_the_command_line(visit: Visit, client: Client) -> None:
     command = "diffing diff old.csv new.csv --key id --value amount --value price --rel-tol 1e-07"
     expect(page.locator("pre")).to_have_text(command)
     assert 0 == page.get_by_role("button", name="Diff again").count()
+    expect(page.get_by_text("were uploaded for it alone")).to_be_visible()
     assert_page(client.post("/new", data={"from": str(job_id)}), 409, "Upload them again.")
 
 
