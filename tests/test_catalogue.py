@@ -62,7 +62,7 @@ tolerance = { w = { rel_tol = 0 }, x = { rel_tol = 0.1, abs_tol = 0 } }
     ("text", "said"),
     [
         ("", r"must contain \[metric\.<id>\] tables"),
-        ("x = 1\n" + GOOD, "and nothing else"),
+        ("x = 1\n" + GOOD, r"tables and nothing else, not x\.$"),
         ("metric = 1", r"must contain"),
         ("[metric.sales\n", "not TOML"),
         ("[metric]\nsales = 1", "metric sales"),
@@ -73,7 +73,9 @@ tolerance = { w = { rel_tol = 0 }, x = { rel_tol = 0.1, abs_tol = 0 } }
         (GOOD + "rel_tol = true\n", "metric sales: rel_tol"),
         (GOOD + "abs_tol = nan\n", "metric sales: abs_tol"),
         (GOOD + "abs_tol = inf\n", "metric sales: abs_tol"),
-        (GOOD + "colour = 1\n", "metric sales: colour"),
+        (GOOD + "colour = 1\n", "metric sales: colour: unknown, not one of key, value"),
+        (GOOD + "abs_tool = 1\n", "abs_tool: unknown, perhaps abs_tol is meant, not one of key"),
+        (GOOD + 'delimter = ";"\n', "delimter: unknown, perhaps delimiter is meant, not one of"),
         (GOOD + 'duplicates = "no"\n', "metric sales: duplicates"),
         (
             GOOD + 'measure = "amount"\n',

@@ -160,7 +160,7 @@ def test_people_read_that_all_rules_are_met(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--expect", "chnged <= 1"), "unknown figure chnged; the figures are added, changed"),
+        (("--expect", "chnged <= 1"), "figure chnged. Did you mean changed? The figures are added"),
         (("--expect", "note.changed <= 1"), "expect names note, which is not a value column"),
         (("--expect", "changed"), "changed is not a rule such as changed <= 1%"),
         (("--expect", "changed <= one"), "the limit of changed must be a number, or a text"),

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ValidationError
 from diffing.core.baseline import is_baseline
 from diffing.core.catalogue import Metric
 from diffing.core.comparison import ALL, Columns, Comparison, Key, Options
+from diffing.core.dialect import NAMES
 from diffing.core.errors import BadArgument, Unprocessable
 from diffing.core.input_file import ENDINGS
 from diffing.core.remote_file import is_url
@@ -72,7 +73,7 @@ def options_of(members: dict[str, Any], metric: Metric | None) -> MetricOptions:
     try:
         return kind.model_validate(members)
     except ValidationError as error:
-        raise _unprocessable(f"{faults(error, kind.model_fields)}.") from None
+        raise _unprocessable(f"{faults(error, [*kind.model_fields, *NAMES])}.") from None
 
 
 def comparison_of(options: MetricOptions, metric: Metric | None) -> Comparison | None:

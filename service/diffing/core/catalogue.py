@@ -15,6 +15,7 @@ from pydantic import AfterValidator, ValidationError, model_validator
 from diffing.core.baseline import ACCEPTED
 from diffing.core.cluster import Engine
 from diffing.core.comparison import Comparison
+from diffing.core.dialect import NAMES
 from diffing.core.errors import BadCatalogue, UnknownMetric, remedy
 from diffing.core.input_file import ENDINGS
 from diffing.core.remote_file import RemoteFile, is_url
@@ -216,15 +217,16 @@ def load_catalogue(path: Path | None) -> Catalogue:
         raise BadCatalogue(f"The catalogue {path} is not TOML: {error}.") from None
     entries = document.pop("metric", None)
     if document or not isinstance(entries, dict) or not entries:
+        others = "".join(f", not {shown(name)}" for name in [*document][:1])
         raise BadCatalogue(
-            f"The catalogue {path} must contain [metric.<id>] tables and nothing else."
+            f"The catalogue {path} must contain [metric.<id>] tables and nothing else{others}."
         )
     metrics = []
     for name, entry in entries.items():
         try:
             metrics.append(Metric.model_validate({**entry, "id": name}))
         except (ValidationError, TypeError) as error:
-            names = [field for field in Metric.model_fields if field != "id"]
+            names = [field for field in (*Metric.model_fields, *NAMES) if field != "id"]
             raise BadCatalogue(
                 f"The catalogue {path}, metric {name}: {faults(error, names)}."
             ) from None

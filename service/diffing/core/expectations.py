@@ -9,7 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Self
 
-from diffing.core.text import shown
+from diffing.core.text import near, shown
 
 COUNTS = (
     *("added", "changed", "removed", "unchanged", "emitted"),
@@ -71,7 +71,8 @@ class Rule:
         found = _LIMIT.fullmatch(text.strip()) if isinstance(text, str) else None
         _, column, figure = _parts(name)
         if figure not in (OF_COLUMNS if column else COUNTS):
-            raise ValueError(f"unknown figure {shown(name)}; the figures are {_known()}")
+            hint = near(figure, OF_COLUMNS if column else COUNTS)
+            raise ValueError(f"unknown figure {shown(name)}.{hint} The figures are {_known()}")
         if not found:
             raise ValueError(
                 f"the limit of {shown(name)} must be a number, or a text such as <= 1%"

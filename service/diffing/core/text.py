@@ -47,7 +47,7 @@ def faults(error: Exception, names: Iterable[str] = ()) -> str:
     """
     if not isinstance(error, ValidationError):
         return str(error)
-    known = ", ".join(names)
+    known = [*names]
     return "; ".join(_fault(fault, known) for fault in error.errors())
 
 
@@ -59,11 +59,13 @@ def words_of(fault: ErrorDetails) -> str:
     return _WORDS.get(kind, fault["msg"].removeprefix("Value error, "))
 
 
-def _fault(fault: ErrorDetails, known: str) -> str:
+def _fault(fault: ErrorDetails, known: Sequence[str]) -> str:
     kind, place = fault["type"], fault["loc"]
     words = words_of(fault)
     if kind == "extra_forbidden" and len(place) == 1 and known:
-        words = f"unknown, not one of {known}"
+        like = difflib.get_close_matches(str(place[0]), known, n=1)
+        hint = f", perhaps {like[0]} is meant" if like else ""
+        words = f"unknown{hint}, not one of {', '.join(known)}"
     return ": ".join(filter(None, [shown(".".join(map(str, place))), words]))
 
 

@@ -194,7 +194,8 @@ def _repeated_keys(facts: Facts) -> DiffWarning | None:
         "Rows repeat their key",
         f"{' and '.join(parts)} repeat the key of an earlier row. The key {key} does not identify "
         "a row, so lost and changed rows may be hidden. Add key columns: diffing suggest-key names "
-        'some. Or pair the rows one by one with duplicates = "count".',
+        "some. Or pair the rows one by one: --duplicates count, or in the catalogue "
+        'duplicates = "count".',
     )
 
 
