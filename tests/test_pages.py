@@ -131,6 +131,27 @@ def test_files_of_another_dialect_are_compared_by_all_columns(
     expect(page.locator(".sentence")).to_contain_text("1 changed")
 
 
+def test_a_file_of_another_dialect_is_refused_and_read_after_one_click(
+    visit: Visit, client: Client, tmp_path: Path
+) -> None:
+    for name, amount in (("before", 1), ("after", 2)):
+        (tmp_path / f"{name}.csv").write_text(f"id;amount\n1;{amount}\n")
+    page = visit.goes_to("/")
+    page.get_by_label("old").set_input_files(tmp_path / "before.csv")
+    page.get_by_label("new").set_input_files(tmp_path / "after.csv")
+    page.get_by_label("key columns").fill("id")
+    page.get_by_role("button", name="Compare").click()
+    expect(page.locator(".upload")).to_contain_text("separated by a semicolon")
+
+    page.get_by_label("find this out").check()
+    with page.expect_navigation(url=re.compile("/jobs/")):
+        page.get_by_role("button", name="Compare").click()
+    client.wait_for_success(int(page.url.rpartition("/")[2]))
+
+    expect(page.locator(".sentence")).to_contain_text("1 changed")
+    expect(page.get_by_text("The files were read as sniff found them.")).to_be_visible()
+
+
 def test_the_header_of_a_chosen_file_is_shown(visit: Visit, tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text('id,"a, b",amount\n1,x,2\n')
     page = visit.goes_to("/")

@@ -127,6 +127,7 @@ function upload(form) {
     if (request.status < 400) { location.assign(request.responseURL); return; }
     const page = new DOMParser().parseFromString(request.responseText, "text/html");
     said.textContent = page.querySelector("main p")?.textContent || "The service refused the files.";
+    if (/ --(delimiter|encoding|skip-lines|quote|sniff)/.test(said.textContent)) form.querySelector(".dialect").open = true;
   };
   request.onerror = () => { said.textContent = "The service does not answer. Try again."; };
   request.open("POST", form.action);
