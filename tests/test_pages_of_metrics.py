@@ -13,13 +13,19 @@ from tests.browser import Visit, visits
 from tests.service_under_test import Client, Service
 from tests.test_history import end_jobs
 
-METRICS = """
+LONG = "-".join(["long"] * 16)
+METRICS = f"""
 [metric.small]
 old = "accepted"
 new = "new.csv"
 key = ["id"]
 value = ["amount"]
-expect = { changed = 0 }
+expect = {{ changed = 0 }}
+
+[metric.{LONG}]
+old = "{LONG.replace("-", "_")}.csv"
+new = "new.csv"
+key = ["id"]
 """
 
 
@@ -54,6 +60,17 @@ def test_verdicts_and_unusual_figures_are_shown_with_each_job(visit: Visit) -> N
     expect(history.get_by_text("not as expected")).to_have_count(6)
     expect(history.get_by_text("Unusual: changed 150: 150 times the usual 1")).to_be_visible()
     expect(history.get_by_text("Unusual")).to_have_count(1)
+
+
+def test_a_long_name_leaves_room_for_the_rest_of_a_line(visit: Visit) -> None:
+    page = visit.goes_to("/")
+    page.set_viewport_size({"width": 1280, "height": 700})
+
+    expect(page.get_by_role("link", name=LONG)).to_be_visible()
+    widths = page.get_by_role("region", name="Metrics").evaluate(
+        "region => [region.scrollWidth, region.clientWidth]"
+    )
+    assert widths[0] == widths[1]
 
 
 def test_the_history_has_all_jobs_also_those_that_were_removed(
