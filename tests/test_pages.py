@@ -371,6 +371,22 @@ def test_an_unknown_page_is_an_error_page(
     expect(page.get_by_role("heading", name="Unknown")).to_be_visible()
 
 
+@pytest.mark.parametrize(("path", "status"), [("/job/<b>1", 404), ("/compare", 405)])
+def test_an_address_that_is_no_page_is_an_error_page_for_people(
+    client: Client, visit: Visit, path: str, status: int
+) -> None:
+    page = visit.goes_to(path)
+
+    expect(page.get_by_text(f"This service has no page {path}.")).to_be_visible()
+    page.get_by_role("link", name="Go to the metrics").click()
+    expect(page.get_by_role("heading", name="Metrics")).to_be_visible()
+    said, for_people = client.get(path), client.get(path, headers={"Accept": "text/html"})
+    assert said.headers.get("Allow") == for_people.headers.get("Allow")
+    assert (status, status) == (said.status_code, said.json()["status"])
+    in_api = client.get("/api/nothing", headers={"Accept": "text/html"})
+    assert "application/problem+json" == in_api.headers["content-type"]
+
+
 def test_names_and_values_of_html_are_shown_as_text(visit: Visit, client: Client) -> None:
     old, new = (f'id,"{HOSTILE.replace(chr(34), chr(34) * 2)}"\n1,{v}\n' for v in (1, 2))
     files = {"old": (f"{HOSTILE}.csv", old), "new": (f"{HOSTILE}.csv", new)}

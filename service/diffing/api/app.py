@@ -18,7 +18,6 @@ from diffing.api.http.middleware import Guards, names_of
 from diffing.api.http.problems import (
     problem_of_disconnect,
     problem_of_error,
-    problem_of_http,
     problem_unforeseen,
 )
 from diffing.api.jobs import JobViews
@@ -30,6 +29,7 @@ from diffing.api.pages.job import JobPages
 from diffing.api.pages.jobs import JobsPage
 from diffing.api.pages.login import Login
 from diffing.api.pages.metrics import MetricPage
+from diffing.api.pages.rendering import page_of_http
 from diffing.api.pages.start import StartPage
 from diffing.api.pages.static_files import StaticFiles
 from diffing.api.results import Results
@@ -85,7 +85,7 @@ def make_app(
         routes=[guarded(route, doorkeepers) for group in groups for route in group.routes()],
         exception_handlers={
             DiffingError: problem_of_error,
-            HTTPException: problem_of_http,
+            HTTPException: page_of_http,
             ClientDisconnect: problem_of_disconnect,
             Exception: problem_unforeseen,
         },

@@ -11,9 +11,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from diffing.api.http.problems import status_of_error
+from diffing.api.http.problems import problem_of_http, status_of_error
 from diffing.core.errors import DiffingError
 from diffing.core.row_query import query_of_key
+from diffing.core.text import shown
 
 # Forms of the pages need a Referrer-Policy that sends Origin: with no-referrer, it would be "null".
 _HEADERS = {
@@ -185,3 +186,16 @@ def with_error_page(
             return await run_in_threadpool(page, "error", values, status_of_error(error))
 
     return run
+
+
+def page_of_http(request: Request, error: Exception) -> Response:
+    """The answer to an unknown route or method: for a person a page, for a program a problem."""
+    answer = problem_of_http(request, error)
+    if "text/html" not in request.headers.get("Accept", "") or request.url.path.startswith("/api/"):
+        return answer
+    detail = f"This service has no page {shown(request.url.path)}."
+    values = {"title": "Unknown page", "detail": detail, "frame": None}
+    shown_page = page("error", values, answer.status_code)
+    if allowed := answer.headers.get("Allow"):
+        shown_page.headers["Allow"] = allowed
+    return shown_page
