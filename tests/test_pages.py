@@ -329,6 +329,16 @@ def test_the_figures_of_a_job_are_those_of_its_summary(
     expect(page.get_by_text(summary["result"]["sha256"])).to_be_visible()
 
 
+def test_a_job_took_the_same_time_on_each_page(visit: Visit, client: Client, done: int) -> None:
+    seconds = client.get(f"/api/diffing/job/{done}/summary").json()["seconds"]
+    for path in ("/jobs", "/metrics/revenue"):
+        page = visit.goes_to(path)
+        row = page.locator("tr", has=page.get_by_role("link", name=str(done), exact=True))
+
+        expect(row.get_by_role("cell", name=f"{seconds:.1f} s", exact=True)).to_be_visible()
+    expect(visit.goes_to(f"/jobs/{done}").locator(".facts")).to_contain_text(f"{seconds:.1f} s")
+
+
 def test_a_result_is_downloaded(visit: Visit, client: Client, done: int) -> None:
     page = visit.goes_to(f"/jobs/{done}")
 
