@@ -1,11 +1,13 @@
 """The catalogue of metrics is checked as a whole, and says what is wrong with it."""
 
 import gzip
+import re
 from pathlib import Path
 
 import pytest
 
-from diffing.core.catalogue import Metric, load_catalogue
+from diffing.core.catalogue import BUNDLED, Metric, load_catalogue
+from diffing.core.dialect import NAMES
 from diffing.core.errors import BadCatalogue, MissingInput, UnknownMetric
 from diffing.files.inputs import find_inputs
 from tests.conftest import named
@@ -28,6 +30,13 @@ def test_the_bundled_metrics_are_found_by_id_and_alias() -> None:
     assert ["revenue", "c-revenue"] == list(catalogue.metrics)
     for name in ("c-revenue", "c_revenue", "cohort-revenue", "cohort_revenue"):
         assert "c-revenue" == catalogue.find(name).id
+
+
+def test_the_bundled_catalogue_explains_each_option() -> None:
+    comments = " ".join(re.findall(r"^#.*$", BUNDLED.read_text(encoding="utf-8"), re.MULTILINE))
+
+    explained = set(re.findall(r"\w+", comments))
+    assert set() == {*Metric.model_fields, *NAMES} - explained
 
 
 def test_an_unknown_metric_is_answered_with_those_there_are() -> None:
