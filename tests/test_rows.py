@@ -589,6 +589,7 @@ def test_a_column_without_a_name_is_called_so(visit: Visit, of_texts: int) -> No
 
     expect(page.locator("table.columns").get_by_role("rowheader", name="(no name)")).to_be_visible()
     expect(page.locator("select[name=column] option:checked")).to_have_text("any")
+    expect(page.locator("#proof ~ details pre")).to_have_count(2)  # SQL cannot name it
 
 
 def test_values_without_a_size_are_named_apart(visit: Visit, of_texts: int) -> None:

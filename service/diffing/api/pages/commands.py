@@ -33,7 +33,7 @@ class Commands:
     Args:
         curl: with the HTTP API; None without a service.
         shell: on the command line.
-        sql: in the shell of DuckDB; None if its macro does not take an option.
+        sql: in the shell of DuckDB; None if its macro does not take an option or a column.
     """
 
     curl: str | None
@@ -103,7 +103,8 @@ def _shell(summary: Mapping[str, Any]) -> str:
 
 def _sql(summary: Mapping[str, Any]) -> str | None:
     chosen = {name: sign for name, sign in _chosen(summary).items() if name not in _OF_REPORTS}
-    if not chosen.keys() <= set(TOLERANCES):
+    has_names = all([*summary["key"], *summary["value"]])  # the macro finds columns by name
+    if not (has_names and chosen.keys() <= set(TOLERANCES)):
         return None
     lists = {name: f"[{', '.join(map(_literal, summary[name]))}]" for name in ("key", "value")}
     tolerances = "".join(f", {name} := {number!r}" for name, number in chosen.items())
