@@ -15,6 +15,7 @@ from diffing.core.catalogue import load_catalogue
 from diffing.core.settings import ClientSettings, Settings
 from tests.bench import __main__ as bench
 from tests.conftest import ROOT
+from tests.test_equality import ABS_TOLS, REL_TOLS, SPECIAL
 
 DOCUMENTS = {
     name: (ROOT / name).read_text(encoding="utf-8")
@@ -204,3 +205,11 @@ def test_the_table_shows_what_was_measured(tool: str, pairs: int) -> None:
     ]
     shown = [cell.strip() for cell in row[1].split("|")]
     assert [*cells, "", "", ""][:6] == shown
+
+
+def test_the_readme_of_the_tests_counts_as_they_do() -> None:
+    text = DOCUMENTS["tests/README.md"]
+    lines = (ROOT / "tests/reference.py").read_text(encoding="utf-8").splitlines()
+
+    assert f"{round(len(lines), -2)} plain lines" in text
+    assert f"{len(SPECIAL)} special texts with {len(REL_TOLS) * len(ABS_TOLS)} pairs" in text
