@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from playwright.sync_api import Browser, expect
 
 from diffing.store import schema
-from tests.browser import Visit, visits
+from tests.browser import Visit, visits, wait_until_it_fits
 from tests.service_under_test import Client, Service
 from tests.test_history import end_jobs
 
@@ -60,6 +60,17 @@ def test_verdicts_and_unusual_figures_are_shown_with_each_job(visit: Visit) -> N
     expect(history.get_by_text("not as expected")).to_have_count(6)
     expect(history.get_by_text("Unusual: changed 150: 150 times the usual 1")).to_be_visible()
     expect(history.get_by_text("Unusual")).to_have_count(1)
+
+
+def test_a_job_of_the_history_is_one_line_on_a_small_screen(visit: Visit) -> None:
+    page = visit.goes_to("/metrics/small")
+    page.set_viewport_size({"width": 360, "height": 700})
+
+    row = page.get_by_role("region", name="Jobs, newest first").get_by_role("row").nth(1)
+    box = row.bounding_box()
+    assert box
+    assert box["height"] < 50
+    wait_until_it_fits(page, 360)
 
 
 def test_a_long_name_leaves_room_for_the_rest_of_a_line(visit: Visit) -> None:
