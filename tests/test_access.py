@@ -25,6 +25,7 @@ from diffing.core.settings import Settings
 from diffing.store import schema
 from diffing.store.api_keys import ApiKeys
 from diffing.store.database import open_database
+from diffing.store.job import Submission
 from diffing.store.scopes import Scope
 from tests.command_line import Done, run
 from tests.conftest import ROOT, one_in
@@ -348,6 +349,25 @@ def test_a_revoked_key_holds_no_longer_than_a_second_more_in_any_process(locked:
             asked = time.monotonic()
             status = client.get("/api/diffing/job/99").status_code
             assert status == 401 or asked < revoked + 1
+
+
+def test_a_revoked_key_follows_and_waits_for_a_job_no_longer(locked: Locked) -> None:
+    token = make_api_key(locked.service.folder, "submit")
+    client = locked.client(token)
+    queued = locked.service.jobs().create(Submission("revenue", owner=id_of(token)))
+    path = f"/api/diffing/job/{queued.id}"
+    with ThreadPoolExecutor() as threads, client.stream("GET", f"{path}/events") as stream:
+        lines = stream.iter_lines()
+        assert "event: status" in (next(lines), next(lines))
+        waiting = threads.submit(locked.client(token).get, f"{path}?wait=60")
+
+        diffing(locked.service.folder, "keys", "revoke", id_of(token))
+        told = "\n".join(lines)
+        assert "queued" == locked.admin.status_of(queued.id)["status"]
+        locked.admin.delete(path)
+
+        assert "cancelled" not in told
+        assert_problem(waiting.result(), 401, "revoked")
 
 
 def test_a_key_holds_from_the_moment_it_is_made(locked: Locked) -> None:

@@ -3,8 +3,9 @@
 import hashlib
 import re
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 from urllib.parse import urlencode
 
@@ -92,6 +93,7 @@ PAGES: Final[dict[str, Need]] = {
 SESSION: Final = "diffing_session"
 LOGIN: Final = "/login"
 
+_INVALID = "Invalid or revoked API key."
 _SECONDS_KNOWN = 1.0
 
 
@@ -103,11 +105,13 @@ class Caller:
         owner: id of the API key; None without one.
         sees_all: whether every job is visible, not only those of the API key.
         signed_in: whether it is a browser with a session.
+        find: finds its API key once more; None if it needs none.
     """
 
     owner: str | None
     sees_all: bool
     signed_in: bool = False
+    find: Callable[[], Awaitable[ApiKey | None]] | None = field(default=None, compare=False)
 
     @property
     def whose_jobs(self) -> str | None:
@@ -117,6 +121,16 @@ class Caller:
     def sees(self, job: Job) -> bool:
         """Whether a job is visible to it."""
         return self.sees_all or (self.owner is not None and job.owner == self.owner)
+
+    async def require_access(self) -> None:
+        """Check the API key once more, for a request that takes long.
+
+        Raises:
+            NotAuthorized: it was revoked, or the session is over.
+            DatabaseUnavailable: the API keys cannot be read.
+        """
+        if self.find and not await self.find():
+            raise NotAuthorized(_INVALID, given=True)
 
 
 def caller_of(request: Request) -> Caller:
@@ -227,17 +241,18 @@ class _Guarded:
         session = session_of(headers) if self._is_page or need not in CHANGES else None
         signed_in = session is not None and "authorization" not in headers
         if signed_in and session:
-            api_key = await self._doorkeepers.sessions.find(session)
+            find = partial(self._doorkeepers.sessions.find, session)
         else:
-            api_key = await self._doorkeepers.api_keys.find(_token_of(headers))
+            find = partial(self._doorkeepers.api_keys.find, _token_of(headers))
+        api_key = await find()
         if not api_key:
-            raise NotAuthorized("Invalid or revoked API key.", given=True)
+            raise NotAuthorized(_INVALID, given=True)
         if Scope.ADMIN not in api_key.scopes and not need & api_key.scopes:
             raise ScopeLacking(
                 f"This request needs an API key with the scope {' or '.join(sorted(need))}.",
                 min(need),
             )
-        return Caller(api_key.id, Scope.ADMIN in api_key.scopes, signed_in)
+        return Caller(api_key.id, Scope.ADMIN in api_key.scopes, signed_in, find)
 
 
 def session_of(headers: Headers) -> str | None:

@@ -13,9 +13,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from diffing.api.access import Caller, caller_of
 from diffing.api.backend import Backend
 from diffing.api.jobs import NOT_STORED, job_of, status_of
-from diffing.core.errors import TooManyStreams
+from diffing.core.errors import DatabaseUnavailable, NotAuthorized, TooManyStreams
 from diffing.store.job import FINISHED, Job
 
 _log = logging.getLogger(__name__)
@@ -49,18 +50,20 @@ class Events:
         if self._streams >= _MOST_STREAMS:
             raise TooManyStreams(f"{_MOST_STREAMS:,} clients already follow jobs. Try again later.")
         self._streams += 1
-        return _Stream(self._changes(job), self._ended)
+        return _Stream(self._changes(job, caller_of(request)), self._ended)
 
     def _ended(self) -> None:
         self._streams -= 1
 
-    async def _changes(self, job: Job) -> AsyncIterator[ServerSentEvent]:
+    async def _changes(self, job: Job, caller: Caller) -> AsyncIterator[ServerSentEvent]:
         said = status_of(job)
         yield _event(job)
         if job.status in FINISHED:
             return
         async with aclosing(self._backend.watch.looks_at(job.id)) as looks:
             async for latest in looks:
+                if not await _may_follow(caller):
+                    return
                 if (status := status_of(latest)) != said:
                     said = status
                     yield _event(latest)
@@ -89,6 +92,16 @@ class _Stream(EventSourceResponse):
             _log.info("a client of an event stream read nothing for %d s", _SEND_SECONDS)
         finally:
             self._ended()
+
+
+async def _may_follow(caller: Caller) -> bool:
+    try:
+        await caller.require_access()
+    except NotAuthorized:
+        return False
+    except DatabaseUnavailable:
+        pass  # the next look may know
+    return True
 
 
 def _event(job: Job) -> ServerSentEvent:

@@ -130,6 +130,7 @@ async def awaited(request: Request, backend: Backend) -> Job:
 
     Raises:
         BadArgument: `wait` is invalid.
+        NotAuthorized: the API key was revoked meanwhile.
         UnknownJob, ResultGone: as from `job_of`.
     """
     seconds = seconds_to_wait(request)
@@ -137,6 +138,7 @@ async def awaited(request: Request, backend: Backend) -> Job:
     if not seconds or job.status in FINISHED:
         return job
     await backend.watch.until_end(job.id, request, seconds)
+    await caller_of(request).require_access()
     return await run_in_threadpool(job_of, request, backend)
 
 
