@@ -832,6 +832,18 @@ def test_an_unknown_query_parameter_is_a_400_that_names_the_others(
     assert_problem(idle.get(path), 400, said)
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/api/diffing/job/1?detail=1&detail=0", "detail"),
+        ("/api/diffing/new/revenue?fresh=0&fresh=1", "fresh"),
+        ("/api/diffing/jobs?status=failed&status=queued&limit=1&limit=1", "limit"),
+    ],
+)
+def test_a_query_parameter_that_is_given_twice_is_a_400(idle: Client, path: str, name: str) -> None:
+    assert_problem(idle.get(path), 400, f"{name} is given 2 times. Give it once.")
+
+
 def test_an_unknown_query_parameter_cancels_and_starts_nothing(idle: Client) -> None:
     job_id = idle.new_job()
 

@@ -206,7 +206,7 @@ class _Guarded:
         app: ASGIApp,
         needs: dict[str, Need],
         doorkeepers: Doorkeepers | None,
-        queries: Mapping[str, frozenset[str]] | None,
+        queries: Mapping[str, Mapping[str, bool]] | None,
         *,
         is_page: bool,
     ) -> None:

@@ -40,15 +40,15 @@ def load_document() -> dict[str, Any]:
     return document
 
 
-def queries_of(path: str) -> dict[str, frozenset[str]]:
-    """The query parameters of each method of a path, as the document names them."""
+def queries_of(path: str) -> dict[str, dict[str, bool]]:
+    """The query parameters of each method of a path, as in the document, and which may repeat."""
     document = load_document()
     return {
-        method: frozenset(
-            parameter["name"]
+        method: {
+            parameter["name"]: parameter["schema"].get("type") == "array"
             for given in operation.get("parameters", [])
             if (parameter := _resolved(document, given))["in"] == "query"
-        )
+        }
         for documented, operation in document["paths"][path].items()
         for method in _METHODS[documented]
     }
