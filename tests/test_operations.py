@@ -1,6 +1,7 @@
 """What those who run the service see of it: whether it can work, and how much it does."""
 
 import os
+import re
 import signal
 import sqlite3
 import time
@@ -24,7 +25,7 @@ from diffing.store.jobs import End
 from diffing.store.schema import workers as workers_table
 from diffing.store.statistics import Statistics
 from diffing.store.workers import Presence
-from tests.conftest import Mount
+from tests.conftest import ROOT, Mount
 from tests.service_under_test import NEW, OLD, Client, Service
 from tests.test_faults import wait_until
 
@@ -349,6 +350,20 @@ def test_metrics_are_in_the_format_and_named_as_prometheus_wants(
             assert family.name.endswith("_seconds")
     assert {"process_resident_memory_bytes", "process_start_time_seconds"} <= {
         family.name for family in families
+    }
+
+
+def test_each_metric_is_in_the_table_of_the_readme(api: Client) -> None:
+    readme = (ROOT / "service/README.md").read_text(encoding="utf-8")
+    _, _, chapter = readme.partition("\n## Metrics for Prometheus\n")
+    table, _, _ = chapter.partition("\n## ")
+    families = text_string_to_metric_families(api.get("/metrics").text)
+    total = {"counter": "_total"}
+
+    documented = {n for line in table.splitlines() for n in re.findall(r"`(\w+)`", line[:80])}
+    names = {f"{family.name}{total.get(family.type, '')}" for family in families}
+    assert {name for name in names if name.startswith("diffing_")} == {
+        name for name in documented if name.startswith("diffing_")
     }
 
 
