@@ -600,7 +600,24 @@ def test_a_report_waits_for_the_analysis(service: Service, suffix: str) -> None:
     answer = client.get(f"/jobs/{job_id}/report.{suffix}?wait=0")
 
     assert 503 == answer.status_code
+    assert answer.headers["retry-after"].isdigit()
     assert "The analysis is being made." in answer.text
+
+
+@pytest.mark.parametrize("suffix", ["html", "md"])
+def test_without_its_analysis_a_report_is_refused(
+    client: Client, working: Service, suffix: str
+) -> None:
+    job_id = client.new_job("sales")
+    client.wait_for_success(job_id)
+    detail = Outputs.of_attempt(working.settings.results_dir, job_id, 1).detail
+    assert detail
+    detail.unlink()
+
+    answer = client.get(f"/jobs/{job_id}/report.{suffix}?wait=60")
+
+    assert 410 == answer.status_code
+    assert "was removed. Start a new job." in answer.text
 
 
 @pytest.mark.parametrize("suffix", ["html", "md"])

@@ -64,7 +64,7 @@ def problem(error: DiffingError, **members: object) -> ProblemResponse:
     return ProblemResponse(
         {**error.failure.as_dict(), "status": status, **members},
         status_code=status,
-        headers=_headers_of(error),
+        headers=headers_of_error(error),
     )
 
 
@@ -113,7 +113,7 @@ def problem_unforeseen(_: Request, __: Exception) -> ProblemResponse:
     return problem_of_status(500, "Unexpected error. The server's log has the details.")
 
 
-def _headers_of(error: DiffingError) -> dict[str, str]:
+def headers_of_error(error: DiffingError) -> dict[str, str]:
     """Headers for programs. Those about API keys follow RFC 6750."""
     match error:
         case Unavailable():

@@ -45,18 +45,23 @@ class Shown:
         query: of the page; empty without groups.
         choices: the key columns by which to group.
         sections: the analysis; None before it is ready.
-        trouble: the reason of a failure; None if it is being made.
+        fault: the reason of a failure; None if it is being made.
     """
 
     query: str
     choices: list[Choice]
     sections: Sections | None = None
-    trouble: str | None = None
+    fault: DiffingError | None = None
 
     @property
     def waits(self) -> bool:
         """Whether it is being made."""
-        return self.sections is None and self.trouble is None
+        return self.sections is None and self.fault is None
+
+    @property
+    def trouble(self) -> str | None:
+        """The reason of a failure, as a sentence."""
+        return self.fault.detail if self.fault else None
 
 
 async def analysis_shown(
@@ -91,7 +96,7 @@ async def analysis_shown(
     except (DatabaseUnavailable, StorageUnavailable):
         raise
     except DiffingError as error:
-        return Shown(query, choices, trouble=error.detail)
+        return Shown(query, choices, fault=error)
 
 
 def _choices(summary: Mapping[str, Any], columns: Sequence[str]) -> list[Choice]:

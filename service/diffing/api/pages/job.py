@@ -114,6 +114,8 @@ class JobPages:
             raise Conflict("The job has not succeeded, so there is nothing to report.")
         if shown and shown.waits:
             raise NotReady("The analysis is being made. Try again in a few seconds.")
+        if shown and shown.fault:  # else it would look as if nothing moved
+            raise shown.fault
         return write(job, self._values(request, job, shown))
 
     def _values(self, request: Request, job: Job, shown: Shown | None) -> dict[str, Any]:

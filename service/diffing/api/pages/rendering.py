@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from diffing.api.http.problems import problem_of_http, status_of_error
+from diffing.api.http.problems import headers_of_error, problem_of_http, status_of_error
 from diffing.core.errors import DiffingError
 from diffing.core.row_query import query_of_key
 from diffing.core.text import shown
@@ -183,7 +183,9 @@ def with_error_page(
             return await endpoint(self, request)
         except DiffingError as error:
             values = {"title": error.failure.title, "detail": error.detail, "frame": None}
-            return await run_in_threadpool(page, "error", values, status_of_error(error))
+            response = await run_in_threadpool(page, "error", values, status_of_error(error))
+            response.headers.update(headers_of_error(error))
+            return response
 
     return run
 
