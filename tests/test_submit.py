@@ -6,14 +6,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from diffing.core.settings import ClientSettings
 from tests import reference
 from tests.command_line import run
-from tests.conftest import ROOT
+from tests.conftest import ROOT, one_in
 from tests.service_under_test import NEW, OLD, PATIENCE_SECONDS, Client, LargePair, Service
 
 KEY = ["date", "segment_field", "segment_value_id", "stat"]
@@ -53,12 +57,118 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
         return process.returncode, out, error
 
 
-def submitted(client: Client, *arguments: str | Path) -> tuple[int, str, str]:
+def submitted(client: Client, *arguments: str | Path, **given: str) -> tuple[int, str, str]:
     """How `diffing submit` ended."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("DIFFING_")}
-    environment = {**inherited, "DIFFING_URL": str(client.base_url)}
+    environment = {**inherited, "DIFFING_URL": str(client.base_url), **given}
     done = run(Path.cwd(), ("submit", *map(str, arguments)), environment)
     return done.returncode, done.stdout, done.stderr
+
+
+@contextmanager
+def proxy(client: Client, faults: dict[str, bytes]) -> Iterator[dict[str, str]]:
+    """A proxy before a service; how `diffing submit` finds it.
+
+    Args:
+        client: of the service.
+        faults: the answer to the first request for a path that ends so, with its headers. After
+            it, the connection is cut.
+    """
+    left = dict(faults)
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name
+            pass
+
+        def pass_on(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            end = next((end for end in left if self.path.endswith(end)), None)
+            if end:
+                self.wfile.write(left.pop(end))
+                return
+            service = HTTPConnection(str(client.base_url.host), client.base_url.port)
+            service.request(self.command, self.path, body, dict(self.headers))
+            answer = service.getresponse()
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(answer.read())
+            service.close()
+
+        do_GET = do_POST = pass_on  # noqa: N815 - their names
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield {"DIFFING_URL": f"http://127.0.0.1:{server.server_port}"}
+        finally:
+            server.shutdown()
+            thread.join()
+    assert not left
+
+
+BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 4\r\n\r\nhtml"
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        pytest.param({"/new/revenue": BAD_GATEWAY, "/status": BAD_GATEWAY}, id="before the end"),
+        pytest.param({"/summary": BAD_GATEWAY}, id="after the end"),
+        pytest.param({"/job/{}": BAD_GATEWAY}, id="at the result"),
+        pytest.param({"/job/{}": b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\ndate"}, id="cut"),
+        pytest.param({"/job/{}": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nno"}, id="mad"),
+    ],
+)
+def test_a_proxy_that_fails_once_costs_nothing(
+    client: Client, tmp_path: Path, faults: dict[str, bytes]
+) -> None:
+    before = client.newest_job()
+    faults = {path.format(before + 1): answer for path, answer in faults.items()}
+    with proxy(client, faults) as found:
+        done = submitted(client, "revenue", "--wait", "-o", tmp_path / "out.csv", **found)
+
+    assert (0, "", f"job {before + 1}\n") == done
+    assert RESULT == (tmp_path / "out.csv").read_text()
+    assert before + 1 == client.newest_job()
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "said"),
+    one_in(
+        3,
+        [
+            ["/new/revenue", b"200 OK\r\n\r\n<html>", "200 OK. Is this a diffing service?"],
+            ["/new/revenue", b"202 Accepted\r\n\r\n[1]", "202 Accepted. Is this"],
+            ["/new/revenue", b'202 Accepted\r\n\r\n{"job_id": "1"}', "202 Accepted. Is this"],
+            ["/new/revenue", b"204 No Content\r\n\r\n", "204 No Content. Is this"],
+            ["/new/revenue", b"413 Too Large\r\n\r\n", "413 Too Large. Is this"],
+            [
+                "/new/revenue",
+                b"301 Moved\r\nLocation: https://x/\r\n\r\n",
+                "leads to https://x/. Use",
+            ],
+            ["/status", b"200 OK\r\n\r\nnull", "200 OK. Is this"],
+            ["/summary", b"200 OK\r\n\r\n{}", "200 OK. Is this"],
+            [
+                "/new/revenue",
+                b'400 No\r\n\r\n{"type": "urn:diffing:x", "detail": "\\u001b[1mred"}',
+                "diffing: ?[1mred",
+            ],
+        ],
+    ),
+)
+def test_an_answer_that_makes_no_sense_is_one_line(
+    client: Client, path: str, answer: bytes, said: str
+) -> None:
+    with proxy(client, {path: b"HTTP/1.1 " + answer}) as found:
+        status, out, error = submitted(client, "revenue", "--wait", **found)
+
+    assert (2, "") == (status, out)
+    assert said in error.splitlines()[-1]
+    assert "Traceback" not in error
 
 
 def test_the_result_is_written_to_the_file(client: Client, tmp_path: Path) -> None:

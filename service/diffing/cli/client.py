@@ -1,11 +1,11 @@
 """An HTTP client of the service: it starts diffs, waits for them, and fetches results."""
 
-import hashlib
 import io
+import re
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +17,8 @@ from diffing.core.errors import DiffFailed, Refused, Unreachable
 from diffing.core.option_texts import option_texts
 from diffing.core.progress import Progress
 from diffing.core.settings import load_client_settings
+from diffing.core.text import shown
+from diffing.files.checksums import sha256
 from diffing.files.results import Outputs
 
 Report = Callable[[Progress], None]
@@ -26,13 +28,21 @@ _TIMEOUT_SECONDS = 60.0
 _PATIENCE_SECONDS = 60.0
 _PAGE = 100
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
+# A service, or the proxy before it, may answer these while the service restarts.
+_PASSING = (
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+)
+_MOST_SHOWN = 10_000
 
 
 class Client:
     """A connection to a service.
 
-    It retries failed requests for a minute. A request for a job has an Idempotency-Key, so retries
-    start only one job.
+    It retries failed requests for a minute, downloads too. A request for a job has an
+    Idempotency-Key, so retries start only one job.
 
     Args:
         url: of the service, such as `http://127.0.0.1:8000`.
@@ -103,7 +113,7 @@ class Client:
                 body = _body(members or {}, files, report, open_files)
                 return self._http.post(path, headers=headers, **body)
 
-        return int(self._answered(send).json()["job_id"])
+        return int(_members(self._answered(send), job_id=int)["job_id"])
 
     def wait(self, job_id: int, report: Report = lambda _: None) -> None:
         """Wait until a job has succeeded.
@@ -118,16 +128,17 @@ class Client:
         """
         pause = _FIRST_PAUSE
         while True:
-            job = self._get(f"/api/diffing/job/{job_id}/status").json()
+            job = _members(self._get(f"/api/diffing/job/{job_id}/status"), status=str)
             match job["status"]:
                 case "succeeded":
                     return
                 case "failed":
-                    raise DiffFailed(f"Job {job_id} failed: {job['error']['detail']}")
+                    said = (job.get("error") or {}).get("detail", "")
+                    raise DiffFailed(f"Job {job_id} failed: {shown(said, _MOST_SHOWN)}")
                 case "cancelled":
                     raise DiffFailed(f"Job {job_id} was cancelled.")
-            stage = job["stage"] or job["status"]
-            report(Progress(stage, job["bytes_read"], job["bytes_total"]))
+            stage = job.get("stage") or job["status"]
+            report(Progress(stage, job.get("bytes_read"), job.get("bytes_total")))
             time.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
 
@@ -137,7 +148,7 @@ class Client:
         Raises:
             Refused, Unreachable: as from `submit`.
         """
-        return dict(self._get(f"/api/diffing/job/{job_id}/summary").json())
+        return _members(self._get(f"/api/diffing/job/{job_id}/summary"), result=dict)
 
     def history(self, metric: str, most: int) -> list[dict[str, Any]]:
         """The ended jobs of a metric, newest first.
@@ -153,9 +164,10 @@ class Client:
         found: list[dict[str, Any]] = []
         cursor = ""
         while len(found) < most:
-            page = self._get(f"{path}?limit={min(most - len(found), _PAGE)}{cursor}").json()
+            answer = self._get(f"{path}?limit={min(most - len(found), _PAGE)}{cursor}")
+            page = _members(answer, history=list)
             found += page["history"]
-            if page["next"] is None:
+            if page.get("next") is None:
                 break
             cursor = f"&cursor={quote(page['next'], safe='')}"
         return found
@@ -173,7 +185,8 @@ class Client:
         """
         path = f"/api/diffing/metrics/{quote(metric, safe='')}/accept"
         members = {"job_id": job_id, "note": note}
-        return dict(self._answered(lambda: self._http.post(path, json=members)).json())
+        answer = self._answered(lambda: self._http.post(path, json=members))
+        return _members(answer, metric=str, name=str, job_id=int)
 
     def fetch(self, job_id: int, output: Path) -> list[str]:
         """Write the result of a job that succeeded. The file appears when it is complete.
@@ -188,17 +201,9 @@ class Client:
             Refused, Unreachable: as from `submit`.
         """
         summary = self.summary(job_id)
-        promised = summary["result"]["sha256"]
         with Outputs(result=output).parts() as parts:
-            digest = hashlib.sha256()
-            with (
-                self._open(f"/api/diffing/job/{job_id}") as response,
-                parts.paths[0].open("wb") as file,
-            ):
-                for chunk in response.iter_bytes():
-                    digest.update(chunk)
-                    file.write(chunk)
-            if digest.hexdigest() != promised:
+            self._answered(lambda: self._load(f"/api/diffing/job/{job_id}", parts.paths[0]))
+            if sha256(parts.paths[0]) != summary["result"].get("sha256"):
                 raise DiffFailed(
                     f"The result of job {job_id} was damaged on the way. Fetch it again."
                 )
@@ -207,42 +212,47 @@ class Client:
     def _get(self, path: str) -> httpx2.Response:
         return self._answered(lambda: self._http.get(path))
 
-    @contextmanager
-    def _open(self, path: str) -> Iterator[httpx2.Response]:
-        """An answer, read in chunks."""
-        try:
-            with self._http.stream("GET", path) as response:
-                if response.is_error:
-                    response.read()
-                yield _accepted(response)
-        except httpx2.TransportError as error:
-            raise self._unreachable(error) from None
+    def _load(self, path: str, file: Path) -> httpx2.Response:
+        """The answer to a request for a file, which is written."""
+        with self._http.stream("GET", path) as response:
+            if not response.is_success:
+                response.read()
+                return response
+            with file.open("wb") as written:
+                for chunk in response.iter_bytes():
+                    written.write(chunk)
+        return response
 
     def _answered(self, send: Callable[[], httpx2.Response]) -> httpx2.Response:
-        """The answer to a request, after retries."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        """The answer to a request, after retries: for a minute from the first failure on."""
+        deadline: float | None = None
         pause = _FIRST_PAUSE
         while True:
             try:
                 response = send()
-            except httpx2.TransportError as error:
+            except (httpx2.TransportError, httpx2.DecodingError) as error:
+                failure: Exception = self._unreachable(error)
                 # at the first request, a wrong address is more likely than a restart
                 first = isinstance(error, httpx2.ConnectError | httpx2.UnsupportedProtocol)
-                if (first and not self._has_answered) or time.monotonic() + pause > deadline:
-                    raise self._unreachable(error) from None
+                if first and not self._has_answered:
+                    raise failure from None
             else:
                 self._has_answered = True
-                later = response.headers.get("retry-after", "")
-                if response.status_code != HTTPStatus.SERVICE_UNAVAILABLE or not later.isdigit():
+                if response.status_code not in _PASSING:
                     return _accepted(response)
-                pause = max(pause, float(later))
-                if time.monotonic() + pause > deadline:
-                    return _accepted(response)
+                failure = _refusal(response)
+                later = re.fullmatch(r"[0-9]{1,9}", response.headers.get("retry-after", ""))
+                pause = max(pause, float(later[0]) if later else 0)
+            deadline = deadline or time.monotonic() + _PATIENCE_SECONDS
+            if time.monotonic() + pause > deadline:
+                raise failure
             time.sleep(pause)
             pause = min(pause * 2, 10.0)
 
     def _unreachable(self, error: Exception) -> Unreachable:
-        reason = str(error).rstrip(".") or type(error).__name__
+        reason = shown(str(error).rstrip("."), _MOST_SHOWN) or type(error).__name__
+        if not isinstance(error, httpx2.ConnectError | httpx2.UnsupportedProtocol):
+            return Unreachable(f"The service at {self._url} broke off, or is slow: {reason}.")
         return Unreachable(
             f"No service answers at {self._url}: {reason}. Start one with diffing serve, or name "
             "another with --url or DIFFING_URL."
@@ -284,14 +294,37 @@ def _body(
     return {"data": option_texts(members), "files": parts}
 
 
+def _members(response: httpx2.Response, **needed: type) -> dict[str, Any]:
+    """The JSON object of an answer, which has these members."""
+    try:
+        found = response.json()
+        if all(isinstance(found[name], kind) for name, kind in needed.items()):
+            return dict(found)
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise _unexpected(response)
+
+
 def _accepted(response: httpx2.Response) -> httpx2.Response:
     if response.is_success:
         return response
+    raise _refusal(response)
+
+
+def _refusal(response: httpx2.Response) -> Refused:
+    """The error for an answer that is not a success."""
     try:
         said = response.json()
-        own = str(said["type"]).startswith("urn:diffing:")
-        raise Refused(said["detail"] if own else f"{said['title']}: {said['detail']}")
-    except (ValueError, KeyError, TypeError):
-        raise Refused(
-            f"Unexpected answer {response.status_code}. Is this a diffing service?"
-        ) from None
+        own = said["type"].startswith("urn:diffing:")
+        text = said["detail"] if own else f"{said['title']}: {said['detail']}"
+        return Refused(shown(text, _MOST_SHOWN))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return _unexpected(response)
+
+
+def _unexpected(response: httpx2.Response) -> Refused:
+    status = f"{response.status_code} {response.reason_phrase}".rstrip()
+    if response.is_redirect:
+        leads = shown(response.headers.get("location", ""), _MOST_SHOWN)
+        return Refused(f"Unexpected answer {status}, which leads to {leads}. Use its address.")
+    return Refused(f"Unexpected answer {status}. Is this a diffing service?")
