@@ -311,8 +311,8 @@ def unforeseen() -> DiffFailed:
 def of_os(error: OSError) -> DiffFailed:
     """An error of the operating system during writing, for a client."""
     if is_disk_full(error):
-        return OutOfDisk("The disk is full. Free some space and start the job again.")
+        return OutOfDisk("The disk is full. Free some space and start again.")
     return DiffFailed(
         f"The data folder cannot be used: {error.strerror}. "
-        "Check its permissions and the disk, and start the job again."
+        "Check its permissions and the disk, and start again."
     )
