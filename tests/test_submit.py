@@ -286,6 +286,9 @@ def test_without_an_old_file_every_row_is_added(client: Client, tmp_path: Path) 
         ),
         (["revenue", "-o", "out.csv"], "Give --wait"),
         (["revenue", "--url", "http://127.0.0.1:1"], "No service answers at http://127.0.0.1:1"),
+        (["revenue", "--url", "http://u:pass@127.0.0.1:1"], "answers at http://127.0.0.1:1"),
+        (["revenue", "--url", "http://u:pass@127.0.0.1:x"], "Invalid address http://127.0.0.1:x"),
+        (["revenue", "--url", "http://no..host"], "Invalid address http://no..host of a service."),
         (["revenue", "--url", "ftp://host"], "DIFFING_URL: must begin with http:// or https://"),
         (["revenue", "--wait", "-o", "/no/such/f.csv"], "Cannot write /no/such/f.csv: No such"),
     ],
@@ -298,6 +301,31 @@ def test_what_cannot_be_done_is_one_line_and_status_2(
     assert (2, "") == (status, out)
     assert error.startswith("diffing: ")
     assert words in error
+    assert "pass@" not in error
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:1", "SOCKS proxies are not supported. Unset ALL_PROXY"),
+        ("SSL_CERT_FILE", "/no/such.pem", "The certificates cannot be read: [Errno 2]"),
+    ],
+)
+def test_an_environment_that_cannot_be_used_is_one_line(
+    idle: Client, variable: str, value: str, said: str
+) -> None:
+    status, out, error = submitted(idle, "revenue", **{variable: value})
+
+    assert (2, "") == (status, out)
+    assert error.startswith(f"diffing: {said}")
+
+
+@pytest.mark.parametrize("token", ["secret\n", "my secret", "secretä"])
+def test_a_token_that_fits_no_header_is_refused_and_not_shown(idle: Client, token: str) -> None:
+    status, out, error = submitted(idle, "revenue", DIFFING_TOKEN=token)
+
+    said = "diffing: DIFFING_TOKEN: must be ASCII without blanks and line ends\n"
+    assert (2, "", said) == (status, out, error)
     assert 1 == error.count("\n")
     assert 0 == idle.newest_job()
 

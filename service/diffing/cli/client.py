@@ -54,8 +54,16 @@ class Client:
         try:
             self._http = httpx2.Client(base_url=url, headers=headers, timeout=_TIMEOUT_SECONDS)
         except (httpx2.InvalidURL, ValueError):
-            raise Unreachable(f"Invalid address {url} of a service.") from None
-        self._url = url
+            raise _no_address(url) from None
+        except ImportError:
+            raise Unreachable(
+                "SOCKS proxies are not supported. Unset ALL_PROXY, HTTP_PROXY and HTTPS_PROXY."
+            ) from None
+        except OSError as error:
+            raise Unreachable(
+                f"The certificates cannot be read: {error}. Check SSL_CERT_FILE and SSL_CERT_DIR."
+            ) from None
+        self._url = _public(url)
         self._has_answered = False
 
     @classmethod
@@ -236,6 +244,8 @@ class Client:
                 first = isinstance(error, httpx2.ConnectError | httpx2.UnsupportedProtocol)
                 if first and not self._has_answered:
                     raise failure from None
+            except UnicodeError:  # a part of the name of the host is empty or too long
+                raise _no_address(self._url) from None
             else:
                 self._has_answered = True
                 if response.status_code not in _PASSING:
@@ -292,6 +302,15 @@ def _body(
         for side, path in zip(("old", "new"), files, strict=True)
     }
     return {"data": option_texts(members), "files": parts}
+
+
+def _no_address(url: str) -> Unreachable:
+    return Unreachable(f"Invalid address {_public(url)} of a service.")
+
+
+def _public(url: str) -> str:
+    """An address without user and password."""
+    return re.sub(r"(?<=://)[^/?#]*@", "", url)
 
 
 def _members(response: httpx2.Response, **needed: type) -> dict[str, Any]:

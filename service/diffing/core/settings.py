@@ -393,6 +393,14 @@ class ClientSettings(BaseModel):
         description="token of the API key that `diffing submit` sends",
     )
 
+    @field_validator("token")
+    @classmethod
+    def _fits_a_header(cls, token: SecretStr | None) -> SecretStr | None:
+        if token and not re.fullmatch(r"[!-~]+", token.get_secret_value()):
+            # a plain error would repeat the token
+            raise PydanticCustomError("token", "must be ASCII without blanks and line ends")
+        return token
+
 
 def load_settings(**overrides: object) -> Settings:
     """Read the environment.

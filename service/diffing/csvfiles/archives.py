@@ -124,8 +124,7 @@ class Room:
         """
         if shutil.disk_usage(self._folder).free - size < self._left:
             raise OutOfDisk(
-                f"{self._name}: a copy would fill the disk. "
-                "Free some space and start again."
+                f"{self._name}: a copy would fill the disk. Free some space and start again."
             )
 
 
