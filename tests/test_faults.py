@@ -23,6 +23,7 @@ from diffing.core.spec import DiffSpec
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from diffing.store.job import Submission
+from diffing.store.jobs import End
 from diffing.worker.supervisor import ChildFailed, Runner
 from diffing.worker.task import Task
 from tests import reference
@@ -395,6 +396,28 @@ def test_a_job_that_ended_long_ago_is_removed_with_its_result(service: Service) 
     # of a job that ends later, too; that of the newest is never removed
     client.new_job()
     wait_until(lambda: is_gone(f"/api/diffing/job/{third}/status"), "a later job is left")
+
+
+@pytest.mark.without_queue
+def test_the_newest_job_that_ended_long_ago_is_no_answer_to_a_repeated_request(
+    service: Service,
+) -> None:
+    service.write_small_pair()
+    jobs, client = service.jobs(), service.api()
+    headers = {"Idempotency-Key": "weekly"}
+
+    def requested() -> int:
+        answer = client.post("/api/diffing/new/revenue", headers=headers)
+        return int(answer.json()["job_id"])
+
+    job = jobs.claim(requested())
+    assert job
+    jobs.succeed(job, End({"emitted": 2}))
+    assert job.id == requested()
+    for old in jobs.ended_before(0):
+        jobs.forget(old)
+
+    assert job.id < requested()
 
 
 # a disk that is full, a folder that cannot be written

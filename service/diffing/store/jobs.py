@@ -296,14 +296,12 @@ class Jobs:
         )
 
     def forget(self, job: Job) -> None:
-        """Remove an ended job, unless it is the newest: see `get`."""
+        """Remove an ended job. The newest one stays, without its Idempotency-Key: see `get`."""
         newest = sa.select(sa.func.max(_jobs.c.id)).scalar_subquery()
+        ended = (_jobs.c.id == job.id, _jobs.c.status.in_(FINISHED))
         with changing(self._engine) as connection:
-            connection.execute(
-                sa.delete(_jobs).where(
-                    _jobs.c.id == job.id, _jobs.c.status.in_(FINISHED), _jobs.c.id < newest
-                )
-            )
+            connection.execute(sa.delete(_jobs).where(*ended, _jobs.c.id < newest))
+            connection.execute(sa.update(_jobs).where(*ended).values(idempotency_key=None))
 
     def take_over(self, job: Job) -> Job | None:
         """Queue a stale job again; None if another reaper did, or a sign of life came."""
