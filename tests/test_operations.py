@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from diffing.core.errors import BadSetting, DiffFailed
 from diffing.core.settings import Settings, load_settings
-from diffing.core.settings_checks import doubts, refuse_nonsense
+from diffing.core.settings_checks import doubts, refuse_nonsense, strays
 from diffing.store import schema
 from diffing.store.job import Submission
 from diffing.store.jobs import End
@@ -619,12 +619,21 @@ def test_settings_that_are_empty_are_as_if_they_were_not_set(
 
 
 def test_what_is_doubtful_is_said_once_and_done(service: Service) -> None:
-    serve = service.start("serve", "--port", "0", retention=5, grace=20, job_timeout=10)
+    serve = service.start("serve", "--port", "0", retention=5, grace=20, job_timeout=10, worker=2)
     service.client_of(serve)
     serve.saw("working on up to")
 
     said = [line.split()[3] for line in serve.lines() if "is this intended?" in line]
-    assert ["DIFFING_RETENTION", "DIFFING_GRACE"] == said
+    assert ["DIFFING_RETENTION", "DIFFING_GRACE", "DIFFING_WORKER"] == said
+
+
+def test_a_variable_that_is_not_a_setting_is_doubtful() -> None:
+    environment = {"diffing_worker": "2", "DIFFING_COLOUR": "red", "DIFFING_URL": "u", "HOME": "/"}
+
+    assert [
+        "DIFFING_COLOUR is not a setting",
+        "diffing_worker is not a setting, DIFFING_WORKERS is",
+    ] == strays(environment)
 
 
 def test_the_defaults_raise_no_doubt(tmp_path: Path) -> None:

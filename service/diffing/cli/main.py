@@ -1,6 +1,7 @@
 """The command line, `diffing`."""
 
 import logging
+import os
 import socket
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ from diffing.cli.typed import with_command
 from diffing.core.catalogue import load_catalogue
 from diffing.core.errors import MissingInput
 from diffing.core.settings import Settings, load_settings
-from diffing.core.settings_checks import doubts, refuse_nonsense
+from diffing.core.settings_checks import doubts, refuse_nonsense, strays
 from diffing.engine.samples import METRICS, write_sample
 from diffing.files.inputs import find_inputs
 
@@ -254,5 +255,5 @@ def _begin(settings: Settings, has_parent: bool = False) -> None:
 
     tracing.are_wanted()
     logs.configure(logs.Style(settings.log_level, settings.log_format))
-    for doubt in [] if has_parent else doubts(settings):
+    for doubt in [] if has_parent else [*doubts(settings), *strays(os.environ)]:
         _log.warning("%s; is this intended?", doubt)

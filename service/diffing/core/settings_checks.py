@@ -1,10 +1,13 @@
 """Checks whether settings can work together, and on this machine."""
 
+import difflib
 import os
+from collections.abc import Mapping
 
 from diffing.core.errors import BadSetting
-from diffing.core.settings import Settings
+from diffing.core.settings import ClientSettings, Settings
 from diffing.core.sizes import bytes_in, memory_of_machine
+from diffing.core.text import shown
 
 # A diff cannot start with less.
 _LEAST_MEMORY = 1_000_000
@@ -64,3 +67,16 @@ def doubts(settings: Settings) -> list[str]:
         ),
     }
     return [doubt for doubt, applies in said.items() if applies]
+
+
+def strays(environment: Mapping[str, str]) -> list[str]:
+    """Variables that begin like settings, but are unknown; one line each."""
+    known = [name.upper() for name in (*Settings.model_fields, *ClientSettings.model_fields)]
+    found = []
+    for variable in sorted(environment):
+        begin, prefix, name = variable.upper().partition("DIFFING_")
+        if prefix and not begin and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f", {prefix}{close[0]} is" if close else ""
+            found.append(f"{shown(variable)} is not a setting{hint}")
+    return found
