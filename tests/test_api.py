@@ -832,6 +832,12 @@ def test_an_unknown_query_parameter_is_a_400_that_names_the_others(
     assert_problem(idle.get(path), 400, said)
 
 
+def test_two_idempotency_keys_are_a_400(idle: Client) -> None:
+    headers = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
+
+    assert_problem(idle.post("/api/diffing/new/revenue", headers=headers), 400, "more than one")
+
+
 @pytest.mark.parametrize(
     ("path", "name"),
     [

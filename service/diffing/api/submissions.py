@@ -109,6 +109,20 @@ def _baseline_in(request: Request) -> str | None:
     return text
 
 
+def _idempotency_key_in(request: Request) -> str | None:
+    """The Idempotency-Key; None without one.
+
+    Raises:
+        BadArgument: it is invalid, or the request has several.
+    """
+    given = request.headers.getlist("idempotency-key")
+    if len(given) > 1:
+        raise BadArgument("The request has more than one Idempotency-Key.")
+    if given and not re.fullmatch(r"[\x21-\x7e]{1,255}", given[0]):
+        raise BadArgument("The Idempotency-Key must be 1 to 255 ASCII characters, no spaces.")
+    return given[0] if given else None
+
+
 class Submissions:
     """Starts diffs."""
 
@@ -134,9 +148,7 @@ class Submissions:
 
         With `?wait=`, the answer waits for the end of the job, or for so many seconds.
         """
-        idempotency_key = request.headers.get("idempotency-key")
-        if idempotency_key is not None and not re.fullmatch(r"[\x21-\x7e]{1,255}", idempotency_key):
-            raise BadArgument("The Idempotency-Key must be 1 to 255 ASCII characters, no spaces.")
+        idempotency_key = _idempotency_key_in(request)
         seconds = seconds_to_wait(request)
         metric_id = request.path_params.get("metric_id")
         try:
