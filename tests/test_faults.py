@@ -420,6 +420,23 @@ def test_the_newest_job_that_ended_long_ago_is_no_answer_to_a_repeated_request(
     assert job.id < requested()
 
 
+def test_a_job_takes_no_file_of_a_job_with_its_id_in_a_database_that_was_moved_away(
+    service: Service,
+) -> None:
+    service.write_small_pair()
+    service.settings.make_folders()
+    results = service.settings.results_dir
+    unknown = results / "99.1.csv"
+    unknown.touch()
+    client, _ = service.api_and_worker()
+    wait_until(lambda: not unknown.exists(), "nothing is swept")
+    (results / "1.1.json").write_text("[]\n")
+
+    client.wait_for_success(client.new_job())
+
+    assert [] != client.get("/api/diffing/job/1?format=json&wait=60").json()
+
+
 # a disk that is full, a folder that cannot be written
 
 

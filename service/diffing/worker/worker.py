@@ -177,6 +177,7 @@ class Worker:
     def _attempt(self, job: Job, span: tracing.Span) -> Callable[[], object]:
         """Run the diff, and return a function that records its end."""
         try:
+            self._sweeper.clear(job)
             with tracing.Stages() as stages:
                 return self._answered(job, stages)
         except Interrupted:
