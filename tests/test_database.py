@@ -227,7 +227,7 @@ def test_a_database_that_is_damaged_within_is_refused(tmp_path: Path) -> None:
     raw[-4096:] = b"\xff" * 4096
     path.write_bytes(raw)
 
-    with pytest.raises(BadSetting, match=r"Cannot use .* Move it away"):
+    with pytest.raises(BadSetting, match=r"Cannot use .* use another data folder or database"):
         open_file(path)
 
 

@@ -27,6 +27,8 @@ _VERSIONS = sa.Table(
     sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
 LOCK_SECONDS = 10.0
+# The sweeper removes the files that a new database does not know.
+_ANEW = "To start anew, use another data folder or database."
 
 
 def open_database(settings: Settings) -> sa.Engine:
@@ -65,18 +67,22 @@ def open_file(path: Path, lock_seconds: float = LOCK_SECONDS) -> sa.Engine:
             if found != "ok":
                 raise BadSetting(
                     f"Cannot use {path} as the jobs database: it is damaged. "
-                    "Move it away to start anew."
+                    f"Restore a backup. {_ANEW}"
                 )
             migrate(connection, str(path))
     except sa.exc.DatabaseError as error:
-        raise unusable(path, "the jobs database", error.orig) from None
+        raise unusable(path, "the jobs database", error.orig, _ANEW) from None
     return engine
 
 
-def unusable(path: Path, purpose: str, error: BaseException | None) -> BadSetting:
+def unusable(
+    path: Path,
+    purpose: str,
+    error: BaseException | None,
+    remedy: str = "Move it away to start anew.",
+) -> BadSetting:
     """The error for an unusable database file at start, with a remedy."""
     reason = str(error)
-    remedy = "Move it away to start anew."
     if "full" in reason:
         remedy = "Free some space."
     if "locked" in reason:
@@ -151,8 +157,7 @@ def migrate(connection: sa.Connection, where: str) -> None:
     if revision and revision not in known:
         raise BadSetting(
             f"{where} was written by a newer release of diffing (its schema is {revision}, this "
-            f"release knows {REVISION}). Start that release, or move the "
-            "database away to start anew."
+            f"release knows {REVISION}). Start that release. {_ANEW}"
         )
     if jobs.name in tables:
         _log.info("migrating the jobs database from schema %s to %s", revision or 0, REVISION)
