@@ -5,6 +5,7 @@ import gzip
 import io
 import lzma
 import os
+import resource
 import string
 import sys
 import tracemalloc
@@ -954,7 +955,6 @@ def refusing(error: OSError) -> object:
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
     """Let no file become larger, as on a full disk."""
-    resource = pytest.importorskip("resource")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
     try:
