@@ -27,6 +27,7 @@ _KEY_WORDS = _IDS | frozenset(_WORDS_OF_KEYS.split())
 _MEASURE_WORDS = frozenset(_WORDS_OF_MEASURES.split())
 _FRACTION = re.compile(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?|[+-]?\d+\.?(?:[eE][+-]?\d+)")
 _LONG_TEXT = 60
+_MOST_PAIRS = 100
 
 
 def costs(columns: Sequence[str], rows: Sequence[Row]) -> list[float]:
@@ -162,13 +163,12 @@ class KeySets:
             self._push(_Node(before, 0, node.chosen, barred, node.options, node.place + 1))
 
 
-def differences(rows: Iterable[Row], columns: Sequence[int], most: int = 100) -> list[int]:
+def differences(rows: Iterable[Row], columns: Sequence[int]) -> list[int]:
     """Bits of the columns in which rows differ that are the same in a set of columns.
 
     Args:
         rows: the rows.
         columns: the set.
-        most: number of pairs.
 
     Returns:
         One for each of the first pairs; 0 for rows that are the same as a whole.
@@ -182,7 +182,7 @@ def differences(rows: Iterable[Row], columns: Sequence[int], most: int = 100) ->
             found.append(
                 _mask(place for place, (a, b) in enumerate(zip(row, other, strict=True)) if a != b)
             )
-            if len(found) == most:
+            if len(found) == _MOST_PAIRS:
                 break
     return found
 

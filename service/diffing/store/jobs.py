@@ -24,6 +24,9 @@ LARGEST_ID = 2**63 - 1
 # Older ones answer, too, but so many need not be searched.
 _MOST_ANSWERS = 30
 
+# SQLite accepts so many in a statement, and more.
+_MOST_PARAMETERS = 10_000
+
 _T = TypeVar("_T")
 _NO_PROGRESS = {"stage": None, "bytes_read": None, "bytes_total": None}
 
@@ -270,10 +273,9 @@ class Jobs:
 
     def of_ids(self, ids: Iterable[int]) -> list[Job]:
         """The jobs with these ids, without unknown ids."""
-        # SQLite accepts so many parameters
         return [
             job
-            for some in _batches(sorted(set(ids)), 10_000)
+            for some in _batches(sorted(set(ids)))
             for job in self._all(sa.select(_jobs).where(_jobs.c.id.in_(some)))
         ]
 
@@ -281,7 +283,7 @@ class Jobs:
         """The names that belong to the upload of a job."""
         found: set[str] = set()
         with reading(self._engine) as connection:
-            for some in _batches(sorted(set(names)), 10_000):
+            for some in _batches(sorted(set(names))):
                 rows = connection.execute(sa.select(_jobs.c.upload).where(_jobs.c.upload.in_(some)))
                 found.update(rows.scalars())
         return found
@@ -389,6 +391,6 @@ def _queue_full(most: int | None) -> QueueFull:
     return QueueFull(f"{most:,} jobs are already waiting. Try again later.")
 
 
-def _batches(all_: list[_T], size: int) -> Iterator[list[_T]]:
-    for start in range(0, len(all_), size):
-        yield all_[start : start + size]
+def _batches(all_: list[_T]) -> Iterator[list[_T]]:
+    for start in range(0, len(all_), _MOST_PARAMETERS):
+        yield all_[start : start + _MOST_PARAMETERS]

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+_MOST_COLUMNS = 30
+
 
 @dataclass(frozen=True)
 class Part:
@@ -59,12 +61,11 @@ class ChangedColumns:
     same: int
 
 
-def changed_columns_of(summary: Mapping[str, Any], most: int = 30) -> ChangedColumns | None:
+def changed_columns_of(summary: Mapping[str, Any]) -> ChangedColumns | None:
     """The columns that differ; None if there is a single value column, or nothing changed.
 
     Args:
         summary: of the diff.
-        most: number of columns to show.
     """
     counts = summary["columns"].get("changed", {})
     if len(summary["value"]) == 1 or not counts or not summary["changed"]:
@@ -72,7 +73,9 @@ def changed_columns_of(summary: Mapping[str, Any], most: int = 30) -> ChangedCol
     changed = [ChangedColumn(name, rows) for name, rows in counts.items() if rows]
     changed.sort(key=lambda column: -column.rows)
     return ChangedColumns(
-        changed[:most], max(len(changed) - most, 0), len(summary["value"]) - len(changed)
+        changed[:_MOST_COLUMNS],
+        max(len(changed) - _MOST_COLUMNS, 0),
+        len(summary["value"]) - len(changed),
     )
 
 
