@@ -19,8 +19,7 @@ from diffing.core.errors import BadArgument
 from diffing.core.grouping import places_of
 from diffing.core.noise import noise_in
 from diffing.core.spec import AnalysisSpec
-from diffing.engine.analysis.analyse import Analysis, as_json
-from diffing.engine.analysis.findings import IN_MEMORY
+from diffing.engine.analysis.analyse import IN_MEMORY, Analysis, as_json
 from diffing.engine.diff import Diff
 from diffing.engine.summary import Summary
 from diffing.files.results import Outputs

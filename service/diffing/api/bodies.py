@@ -56,7 +56,7 @@ class Body:
 
 @asynccontextmanager
 async def body_of(
-    request: Request, settings: Settings, *, one_off: bool, from_page: bool = False
+    request: Request, settings: Settings, *, one_off: bool, from_page: bool
 ) -> AsyncIterator[Body]:
     """The body of a request. At the end of the block its files are removed, unless kept.
 

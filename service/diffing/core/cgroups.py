@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
-def memory_limit(root: Path = Path("/")) -> int | None:
+def memory_limit(root: Path) -> int | None:
     """The lowest memory limit of this process's group and of the groups around it.
 
     Args:

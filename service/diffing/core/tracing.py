@@ -102,12 +102,12 @@ def stop() -> None:
 
 
 @contextmanager
-def span(name: str, kind: str = "internal", parent: str | None = None) -> Iterator[Span]:
+def span(name: str, kind: str, parent: str | None) -> Iterator[Span]:
     """A span around the block. An exception that leaves the block marks the span as failed.
 
     Args:
         name: of the span.
-        kind: internal, server or consumer.
+        kind: server or consumer.
         parent: traceparent of the span above; None for the current span.
     """
     if not _tracer:

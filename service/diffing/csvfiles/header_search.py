@@ -26,13 +26,12 @@ _SPACE = {" ": "a space"}
 
 _NUMBER_OR_DATE = re.compile(r"\s*(?:[+-]?[\d.,]*\d[\d.,]*(?:[eE][+-]?\d+)?|[\d:/ TZ-]+)\s*")
 _LINES = 20
+_SHOWN = 60
 
 _Lines = Sequence[tuple[int, str]]
 
 
-def reason(
-    start: bytes, wanted: Sequence[str], file: str, dialect: FullDialect = PLAIN
-) -> str | None:
+def reason(start: bytes, wanted: Sequence[str], file: str, dialect: FullDialect) -> str | None:
     """The probable reason why the header of a text is unusable, and a remedy.
 
     Args:
@@ -143,9 +142,9 @@ def _missing_header(lines: _Lines, wanted: Sequence[str], dialect: FullDialect) 
     )
 
 
-def shown_line(line: str, most: int = 60) -> str:
+def shown_line(line: str) -> str:
     """A line of a file, for a message."""
-    return repr(line if len(line) <= most else f"{line[:most]}…")
+    return repr(line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…")
 
 
 def _is_value(name: str) -> bool:
@@ -164,7 +163,7 @@ def _folded(names: Sequence[str]) -> set[str]:
     return {name.strip().casefold() for name in names}
 
 
-def _fields(line: str, delimiter: str, quote: str = '"') -> list[str]:
+def _fields(line: str, delimiter: str, quote: str) -> list[str]:
     if not quote:
         return line.split(delimiter)
     try:

@@ -122,14 +122,14 @@ def with_plain_numbers(
 
 
 def restored(
-    columns: Sequence[str], file: CsvFile, values: Sequence[str] = ()
+    columns: Sequence[str], file: CsvFile, values: Sequence[str]
 ) -> tuple[list[int], Restoring]:
     """How the rows of an output get the texts of a file again.
 
     Args:
         columns: of the output: those of the file, and others behind them.
         file: from `with_plain_numbers`, or any other.
-        values: columns of the comparison, if the last columns have their old values.
+        values: columns of the comparison, if the last columns have their old values; else empty.
 
     Returns:
         The places of the columns that stay, and a function that alters a row.

@@ -160,8 +160,8 @@ def columns_of(original: InputFile, dialect: Dialect = _USUAL) -> tuple[str, ...
 
 def header_of(
     original: InputFile,
-    wanted: Sequence[str] = (),
-    dialect: Dialect = _USUAL,
+    wanted: Sequence[str],
+    dialect: Dialect,
     *,
     may_be_empty: bool = False,
 ) -> tuple[str, ...] | None:

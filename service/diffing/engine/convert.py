@@ -36,7 +36,7 @@ def convert(
     spec: ConversionSpec,
     outputs: Outputs,
     limits: Limits,
-    on_ready: Callable[[Outputs], None] = lambda _: None,
+    on_ready: Callable[[Outputs], None],
 ) -> None:
     """Convert a CSV to the format that the suffix of the result names.
 

@@ -15,7 +15,7 @@ from diffing.csvfiles.csv_file import CsvFile
 from diffing.csvfiles.split import Pieces
 from diffing.engine.connection import OrderedSession, Session
 from diffing.engine.interruptible import run
-from diffing.engine.key_search import SECONDS, KeySearch, SearchContext
+from diffing.engine.key_search import KeySearch, SearchContext
 from diffing.engine.opening import open_input, open_pair
 from diffing.engine.stoppable import Stoppable
 from diffing.sandbox.limits import Limits
@@ -39,7 +39,7 @@ class KeySuggestion(Stoppable):
         files: Sequence[InputFile],
         limits: Limits,
         comparison: Comparison,
-        seconds: float = SECONDS,
+        seconds: float,
     ) -> None:
         super().__init__()
         self._files = named_apart(files[0], files[1]) if len(files) > 1 else files

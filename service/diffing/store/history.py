@@ -83,9 +83,7 @@ class History:
         """
         return self._all(_of(metric, before, owner).limit(most))
 
-    def usual(
-        self, metric: str, most: int, before: int | None = None, owner: str | None = None
-    ) -> list[Run]:
+    def usual(self, metric: str, most: int, before: int, owner: str | None) -> list[Run]:
         """The same, of runs with which later ones can be compared: see `Run.is_usual`."""
         query = _of(metric, before, owner).where(
             _history.c.status == Status.SUCCEEDED,

@@ -7,10 +7,12 @@ from typing import Any
 
 from diffing.core.spec import AnalysisSpec
 from diffing.engine.analysis.document import document_of
-from diffing.engine.analysis.findings import IN_MEMORY, Finder
+from diffing.engine.analysis.findings import Finder
 from diffing.engine.stoppable import Stoppable
 from diffing.sandbox.limits import Limits
 from diffing.sandbox.malloc import limit_arenas
+
+IN_MEMORY = 100_000_000
 
 
 class Analysis(Stoppable):

@@ -24,8 +24,6 @@ _MOST_IN_CALENDAR = 20
 PARTS_OF_TIME = 40
 """Parts of the time for which it is found how far a series moved."""
 
-# bytes of the outputs of a diff, up to which their cells are kept in memory
-IN_MEMORY = 100_000_000
 # rows of a sample
 _SAMPLE = 20_000
 # the part of the texts of a key column that are dates, if the column has times
@@ -89,7 +87,7 @@ class Finder:
         scratch: Path,
         limits: Limits,
         interrupted: threading.Event,
-        in_memory: int = IN_MEMORY,
+        in_memory: int,
     ) -> None:
         self._spec = spec
         self._in_memory = in_memory
