@@ -83,7 +83,5 @@ def as_options(key: Sequence[str]) -> str:
 @contextmanager
 def _searching(settings: Settings) -> Iterator[Limits]:
     """A block that searches within limits, and shows that it does."""
-    # else SIGTERM would leave temporary files
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with scratch_folder() as folder, to_people.status("looking for a key"):
         yield Limits.of(settings, folder)
