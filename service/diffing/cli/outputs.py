@@ -232,14 +232,12 @@ def _leave_out_unchanged(detail: Path, found: Summary, dialect: FullDialect) -> 
     if not left_out:
         return
     csv.field_size_limit(sys.maxsize)
-    # outputs have only a header and rows
-    written = dialect.model_copy(update={"skip_lines": 0, "skip_footer": 0})
     part = detail.with_suffix(".part")
     with (
         detail.open("rb") as source,
         part.open("w", encoding=dialect.encoding, newline="") as target,
     ):
-        text = Translation(source, "detail", written, written)
+        text = Translation(source, "detail", dialect, dialect)
         columns = text.columns or []
         first_old = len(columns) - len(found.value)
         of_new = columns[: first_old - 2]

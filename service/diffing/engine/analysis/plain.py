@@ -68,9 +68,7 @@ def columns_of_detail(source: Path, dialect: FullDialect) -> list[str]:
 
 
 def _translation(file: BufferedReader, dialect: FullDialect) -> Translation:
-    # outputs have only a header and rows
-    written = dialect.model_copy(update={"skip_lines": 0, "skip_footer": 0})
-    return Translation(file, "the result", written, PLAIN)
+    return Translation(file, "the result", dialect, PLAIN)
 
 
 def _plain(
