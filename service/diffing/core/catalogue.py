@@ -1,6 +1,5 @@
 """The catalogue: the metrics, and the comparison of each."""
 
-import difflib
 import logging
 import re
 import threading
@@ -19,7 +18,7 @@ from diffing.core.dialect import NAMES
 from diffing.core.errors import BadCatalogue, UnknownMetric, remedy
 from diffing.core.input_file import ENDINGS
 from diffing.core.remote_file import RemoteFile, is_url
-from diffing.core.text import faults, shown
+from diffing.core.text import faults, near, shown
 
 _log = logging.getLogger(__name__)
 _SECONDS_BETWEEN_LOOKS = 1.0
@@ -118,8 +117,7 @@ class Catalogue:
         """
         if name in self._by_name:
             return self._by_name[name]
-        close = difflib.get_close_matches(name, self._by_name, n=1)
-        hint = f" Did you mean {close[0]}?" if close else ""
+        hint = near(name, self._by_name)
         raise UnknownMetric(
             f"Unknown metric {shown(name)}.{hint} The metrics are: {', '.join(self.metrics)}."
         )
