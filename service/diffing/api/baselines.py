@@ -12,7 +12,6 @@ from starlette.routing import Route
 from diffing.api.access import caller_of
 from diffing.api.backend import Backend
 from diffing.api.bodies import json_of
-from diffing.api.http.problems import problem
 from diffing.api.jobs import NOT_STORED, iso
 from diffing.api.paging import cursor_after, id_in, limit_in, link_to_next
 from diffing.core.baseline import ACCEPTED, PIN_NAME
@@ -22,7 +21,6 @@ from diffing.core.errors import (
     ContentGone,
     MissingInput,
     ResultGone,
-    UnknownMetric,
     Unprocessable,
 )
 from diffing.core.remote_file import RemoteFile
@@ -82,10 +80,7 @@ class BaselineViews:
 
     async def accept(self, request: Request) -> Response:
         """Accept the new file of a job. Repeating it changes nothing."""
-        try:
-            metric = self._metric(request)
-        except UnknownMetric as error:
-            return self._unknown(error)
+        metric = self._metric(request)
         accepted = await self.accept_new_file_of(request, metric, await json_of(request))
         return JSONResponse(_accepted(accepted), headers=NOT_STORED)
 
@@ -118,10 +113,7 @@ class BaselineViews:
         """A page of the accepted files of a metric, newest first."""
         asked = request.query_params
         most, before = limit_in(asked.get("limit")), id_in(asked.get("cursor"))
-        try:
-            metric = self._metric(request)
-        except UnknownMetric as error:
-            return self._unknown(error)
+        metric = self._metric(request)
         found = self._backend.baselines.accepted(metric.id, most + 1, before)
         following = cursor_after(found[most - 1].id) if len(found) > most else None
         return JSONResponse(
@@ -131,10 +123,7 @@ class BaselineViews:
 
     async def make_pin(self, request: Request) -> Response:
         """Give the new file of a job a name. Repeating it changes nothing."""
-        try:
-            metric = self._metric(request)
-        except UnknownMetric as error:
-            return self._unknown(error)
+        metric = self._metric(request)
         asked = _checked(_Pin, await json_of(request))
         owner = caller_of(request).owner
 
@@ -147,27 +136,18 @@ class BaselineViews:
 
     def pins(self, request: Request) -> Response:
         """The pins of a metric, by name."""
-        try:
-            metric = self._metric(request)
-        except UnknownMetric as error:
-            return self._unknown(error)
+        metric = self._metric(request)
         found = self._backend.baselines.pins(metric.id)
         return JSONResponse({"pins": [_pinned(pin) for pin in found]}, headers=NOT_STORED)
 
     def remove_pin(self, request: Request) -> Response:
         """Remove a pin. Its file stays as long as another use of it."""
-        try:
-            metric = self._metric(request)
-        except UnknownMetric as error:
-            return self._unknown(error)
+        metric = self._metric(request)
         self._backend.baselines.remove_pin(metric.id, request.path_params["pin"])
         return Response(status_code=204, headers=NOT_STORED)
 
     def _metric(self, request: Request) -> Metric:
         return self._backend.catalogue.find(request.path_params["metric_id"])
-
-    def _unknown(self, error: UnknownMetric) -> Response:
-        return problem(error, metrics=list(self._backend.catalogue.metrics))
 
     def _kept(self, metric: Metric, job_id: int) -> tuple[Job, str]:
         """A job whose new file is kept from now on, and its name among the kept files.

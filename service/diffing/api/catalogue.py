@@ -7,11 +7,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from diffing.api.backend import Backend
-from diffing.api.http.problems import problem
 from diffing.api.jobs import NOT_STORED
 from diffing.core.catalogue import Metric
 from diffing.core.comparison import Comparison
-from diffing.core.errors import UnknownMetric
 from diffing.files.inputs import InputState, state_of_input
 
 
@@ -35,11 +33,7 @@ class CatalogueViews:
 
     def metric(self, request: Request) -> Response:
         """The metric with that id or alias."""
-        catalogue = self._backend.catalogue
-        try:
-            metric = catalogue.find(request.path_params["metric_id"])
-        except UnknownMetric as error:
-            return problem(error, metrics=list(catalogue.metrics))
+        metric = self._backend.catalogue.find(request.path_params["metric_id"])
         return JSONResponse(self._described(metric), headers=NOT_STORED)
 
     def _described(self, metric: Metric) -> dict[str, Any]:

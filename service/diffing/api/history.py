@@ -10,10 +10,8 @@ from starlette.routing import Route
 from diffing.api.access import caller_of
 from diffing.api.backend import Backend
 from diffing.api.baselines import acceptance_of
-from diffing.api.http.problems import problem
 from diffing.api.jobs import NOT_STORED, baseline_of, iso
 from diffing.api.paging import cursor_after, id_in, limit_in, link_to_next
-from diffing.core.errors import UnknownMetric
 from diffing.core.unusual import RUNS, Unusual, unusual
 from diffing.store.baselines import Acceptance
 from diffing.store.history import Run
@@ -33,10 +31,7 @@ class HistoryViews:
         """A page of ended jobs of a metric, newest first, with the cursor of the next page."""
         catalogue, asked = self._backend.catalogue, request.query_params
         most, before = limit_in(asked.get("limit")), id_in(asked.get("cursor"))
-        try:
-            metric = catalogue.find(request.path_params["metric_id"])
-        except UnknownMetric as error:
-            return problem(error, metrics=list(catalogue.metrics))
+        metric = catalogue.find(request.path_params["metric_id"])
         runs = self._backend.history.page(
             metric.id, most + 1, before, caller_of(request).whose_jobs
         )

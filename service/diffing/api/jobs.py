@@ -12,9 +12,8 @@ from starlette.routing import Route
 
 from diffing.api.access import Caller, caller_of
 from diffing.api.backend import Backend
-from diffing.api.http.problems import problem
 from diffing.api.paging import cursor_after, id_in, limit_in, link_to_next
-from diffing.core.errors import BadArgument, ResultGone, UnknownJob, UnknownMetric
+from diffing.core.errors import BadArgument, ResultGone, UnknownJob
 from diffing.store.job import COUNTS, FINISHED, Filter, Job, Status
 from diffing.store.jobs import no_job
 
@@ -44,10 +43,7 @@ class JobViews:
     def jobs(self, request: Request) -> Response:
         """A page of jobs, newest first, with the cursor of the next page."""
         asked = request.query_params
-        try:
-            jobs, following = page_of_jobs(self._backend, caller_of(request), asked)
-        except UnknownMetric as error:
-            return problem(error, metrics=list(self._backend.catalogue.metrics))
+        jobs, following = page_of_jobs(self._backend, caller_of(request), asked)
         headers = NOT_STORED | link_to_next(request, following)
         said = {"jobs": [status_of(job) for job in jobs], "next": following}
         return JSONResponse(said, headers=headers)

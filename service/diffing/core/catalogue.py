@@ -119,7 +119,8 @@ class Catalogue:
             return self._by_name[name]
         hint = near(name, self._by_name)
         raise UnknownMetric(
-            f"Unknown metric {shown(name)}.{hint} The metrics are: {', '.join(self.metrics)}."
+            f"Unknown metric {shown(name)}.{hint} The metrics are: {', '.join(self.metrics)}.",
+            self.metrics,
         )
 
 

@@ -47,6 +47,7 @@ DiffingError
 
 import errno
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -136,7 +137,17 @@ class NotFound(DiffingError):
 
 
 class UnknownMetric(NotFound):
+    """The catalogue does not have the metric.
+
+    Args:
+        metrics: the ids of those that it has.
+    """
+
     title = "Unknown metric"
+
+    def __init__(self, detail: str, metrics: Iterable[str]) -> None:
+        super().__init__(detail)
+        self.metrics = list(metrics)
 
 
 class UnknownJob(NotFound):

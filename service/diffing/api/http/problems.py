@@ -22,6 +22,7 @@ from diffing.core.errors import (
     ScopeLacking,
     TooLarge,
     Unavailable,
+    UnknownMetric,
     Unprocessable,
     UnsupportedBody,
 )
@@ -61,8 +62,9 @@ def problem_of_error(_: Request, error: Exception) -> ProblemResponse:
 def problem(error: DiffingError, **members: object) -> ProblemResponse:
     """The problem of one of our own errors, with more members for the client."""
     status = status_of_error(error)
+    known = {"metrics": error.metrics} if isinstance(error, UnknownMetric) else {}
     return ProblemResponse(
-        {**error.failure.as_dict(), "status": status, **members},
+        {**error.failure.as_dict(), "status": status, **known, **members},
         status_code=status,
         headers=headers_of_error(error),
     )
