@@ -6,12 +6,18 @@ import tempfile
 from pathlib import Path
 
 from diffing.core.csv_record import line_of
-from diffing.core.errors import DiffFailed, ResultGone
+from diffing.core.errors import DiffFailed
 from diffing.core.names import free_names
 from diffing.core.spec import CellsSpec
 from diffing.engine.analysis.plain import plain_detail
-from diffing.engine.analysis.reading import columns_of_new, comparison_in, detail_of, rules_of
-from diffing.engine.connection import CsvRefused, OrderedSession, as_pattern
+from diffing.engine.analysis.reading import (
+    columns_of_new,
+    comparison_in,
+    detail_of,
+    reading_result,
+    rules_of,
+)
+from diffing.engine.connection import OrderedSession, as_pattern
 from diffing.engine.stoppable import Stoppable
 from diffing.sandbox.limits import Limits
 from diffing.sandbox.malloc import limit_arenas
@@ -43,15 +49,11 @@ class Cells(Stoppable):
         """
         limit_arenas(1)
         csv.field_size_limit(sys.maxsize)
-        with tempfile.TemporaryDirectory(prefix="cells-", dir=self._limits.temp_folder) as folder:
-            try:
-                return self._write(target, Path(folder))
-            except CsvRefused:
-                raise DiffFailed("The result is damaged. Start a new job.") from None
-            except (FileNotFoundError, DiffFailed):
-                if self._spec.detail.exists():
-                    raise
-                raise ResultGone("The result was removed. Start a new job.") from None
+        with (
+            tempfile.TemporaryDirectory(prefix="cells-", dir=self._limits.temp_folder) as folder,
+            reading_result(self._spec.inputs),
+        ):
+            return self._write(target, Path(folder))
 
     def _write(self, target: Path, scratch: Path) -> int:
         spec, comparison = self._spec, self._comparison

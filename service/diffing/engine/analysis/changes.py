@@ -5,16 +5,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from diffing.core.errors import DiffFailed, ResultGone
+from diffing.core.errors import DiffFailed
 from diffing.core.spec import ChangesSpec
 from diffing.engine.analysis.plain import plain
 from diffing.engine.analysis.reading import (
     comparison_in,
     detail_of,
+    reading_result,
     removed_beside_detail,
     rules_of,
 )
-from diffing.engine.connection import CsvRefused, Session, as_pattern
+from diffing.engine.connection import Session, as_pattern
 from diffing.engine.stoppable import Stoppable
 from diffing.sandbox.limits import Limits
 from diffing.sandbox.malloc import limit_arenas
@@ -44,15 +45,11 @@ class Changes(Stoppable):
         """
         limit_arenas(1)
         csv.field_size_limit(sys.maxsize)
-        with tempfile.TemporaryDirectory(prefix="changes-", dir=self._limits.temp_folder) as folder:
-            try:
-                self._write(target, Path(folder))
-            except CsvRefused:
-                raise DiffFailed("The result is damaged. Start a new job.") from None
-            except (FileNotFoundError, DiffFailed):
-                if all(path.exists() for path in self._spec.inputs):
-                    raise
-                raise ResultGone("The result was removed. Start a new job.") from None
+        with (
+            tempfile.TemporaryDirectory(prefix="changes-", dir=self._limits.temp_folder) as folder,
+            reading_result(self._spec.inputs),
+        ):
+            self._write(target, Path(folder))
 
     def _write(self, target: Path, scratch: Path) -> None:
         summary, comparison = self._spec.summary, self._comparison

@@ -9,13 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from diffing.core.comparison import Comparison
-from diffing.core.errors import DiffFailed, ResultGone
+from diffing.core.errors import DiffFailed
 from diffing.core.periods import Calendar
 from diffing.core.spec import AnalysisSpec
 from diffing.engine.analysis.plain import plain
-from diffing.engine.analysis.reading import comparison_in, detail_of, removed_of, rules_of
+from diffing.engine.analysis.reading import (
+    comparison_in,
+    detail_of,
+    reading_result,
+    removed_of,
+    rules_of,
+)
 from diffing.engine.analysis.totals import Totals
-from diffing.engine.connection import CsvRefused, Session, as_pattern
+from diffing.engine.connection import Session, as_pattern
 from diffing.sandbox.limits import Limits
 
 # How many of each a document names. The others are counted together.
@@ -152,7 +158,7 @@ class Finder:
 
     def _read_cells(self, tolerances: Sequence[float]) -> None:
         csv.field_size_limit(sys.maxsize)
-        try:
+        with reading_result(self._spec.inputs):
             spec = plain(self._spec, self._comparison, self._scratch)
             size = sum(path.stat().st_size for path in (spec.detail, spec.removed))
             in_memory = size <= self._in_memory
@@ -168,12 +174,6 @@ class Finder:
             )
             source = "cells_kept" if in_memory else "cells_written"
             self.session.run("all_cells", {"source": source})
-        except CsvRefused:
-            raise DiffFailed("The result is damaged. Start a new job.") from None
-        except (FileNotFoundError, DiffFailed):
-            if all(path.exists() for path in self._spec.inputs):
-                raise
-            raise ResultGone("The result was removed. Start a new job.") from None
 
     def _periods(self) -> dict[str, Any]:
         """The parameters that say which periods are settled, open or new."""
@@ -188,10 +188,8 @@ class Finder:
     def _totals(self) -> Totals | None:
         if not (file := self._spec.taken_totals):
             return None
-        try:
+        with reading_result([file]):
             return Totals.read(file)
-        except FileNotFoundError:
-            raise ResultGone("The result was removed. Start a new job.") from None
 
     def _find(self, section: str, **parameters: Any) -> dict[str, Any]:
         return self.session.run(section, parameters)

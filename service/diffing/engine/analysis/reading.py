@@ -1,12 +1,32 @@
 """How the queries read what a diff wrote: its files by role, and the rules of its comparison."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from diffing.core.comparison import Comparison
-from diffing.engine.connection import as_pattern
+from diffing.core.errors import DiffFailed, ResultGone
+from diffing.engine.connection import CsvRefused, as_pattern
+
+
+@contextmanager
+def reading_result(files: Sequence[Path]) -> Iterator[None]:
+    """A block that reads files of a diff, which may be removed meanwhile.
+
+    Raises:
+        ResultGone: one was removed. This replaces any other error of the block.
+        DiffFailed: one is damaged, or the machine failed.
+    """
+    try:
+        yield
+    except CsvRefused:
+        raise DiffFailed("The result is damaged. Start a new job.") from None
+    except (FileNotFoundError, DiffFailed):
+        if all(path.exists() for path in files):
+            raise
+        raise ResultGone("The result was removed. Start a new job.") from None
 
 
 def comparison_in(summary: Mapping[str, Any]) -> Comparison:

@@ -9,11 +9,16 @@ from typing import Any
 
 from diffing.core.comparison import Comparison
 from diffing.core.csv_record import line_of
-from diffing.core.errors import DiffFailed, ResultGone
+from diffing.core.errors import DiffFailed
 from diffing.core.row_query import KINDS, cursor_of
 from diffing.core.spec import RowsSpec
 from diffing.engine.analysis.plain import columns_of_detail
-from diffing.engine.analysis.reading import comparison_in, roles_of_detail, rules_of
+from diffing.engine.analysis.reading import (
+    comparison_in,
+    reading_result,
+    roles_of_detail,
+    rules_of,
+)
 from diffing.engine.connection import OrderedSession, Session, as_pattern
 from diffing.engine.stoppable import Stoppable
 from diffing.sandbox.limits import Limits
@@ -48,13 +53,11 @@ class Rows(Stoppable):
             Interrupted: `interrupt` was called.
         """
         limit_arenas(1)
-        with tempfile.TemporaryDirectory(prefix="rows-", dir=self._limits.temp_folder) as folder:
-            try:
-                self._write(target, Path(folder))
-            except (FileNotFoundError, DiffFailed):
-                if all(path.exists() for path in self._spec.inputs):
-                    raise
-                raise ResultGone("The result was removed. Start a new job.") from None
+        with (
+            tempfile.TemporaryDirectory(prefix="rows-", dir=self._limits.temp_folder) as folder,
+            reading_result(self._spec.inputs),
+        ):
+            self._write(target, Path(folder))
 
     def _write(self, target: Path, scratch: Path) -> None:
         changes = as_pattern(self._spec.changes)
