@@ -22,6 +22,8 @@ else:
 
 from diffing.core.catalogue import load_catalogue
 from diffing.core.settings import Settings
+from diffing.files.publish import locked_folder
+from diffing.files.uploads import Upload
 from tests import reference
 from tests.command_line import refused_by
 from tests.conftest import Mount
@@ -992,6 +994,37 @@ def test_an_upload_that_is_cut_off_by_a_stop_leaves_nothing(service: Service) ->
         program.ended()
 
     assert nothing_is_uploaded(service)
+
+
+def _uploaded(folder: Path) -> None:
+    upload = Upload(folder)
+    upload.write("old", b"a")
+    upload.close()
+
+
+def _locked(folder: Path) -> None:
+    with locked_folder(folder / "own") as own:
+        assert own.is_dir()
+
+
+@pytest.mark.parametrize("opened", [_uploaded, _locked], ids=["of an upload", "of a worker"])
+def test_a_folder_that_is_swept_before_it_is_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: Callable[[Path], None]
+) -> None:
+    made: list[Path] = []
+    mkdir = Path.mkdir
+
+    def swept(folder: Path, **options: bool) -> None:
+        mkdir(folder, **options)
+        made.append(folder)
+        if len(made) == 1:
+            folder.rmdir()
+
+    monkeypatch.setattr(Path, "mkdir", swept)
+    opened(tmp_path)
+
+    assert 2 == len(made)
+    assert [] == [*tmp_path.iterdir()]
 
 
 def test_what_a_killed_api_left_is_swept_and_what_is_being_written_is_not(

@@ -1,8 +1,5 @@
 """A bounded cache of objects on the disk of this machine, for the threads of one process."""
 
-import fcntl
-import os
-import secrets
 import shutil
 import threading
 import time
@@ -13,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from diffing.core.errors import DiskUnavailable, is_disk_full
-from diffing.files.publish import is_being_written
+from diffing.files.publish import at_rest, new_locked_folder
 
 _FULL = "The disk is full. Free some space and try again."
 
@@ -83,7 +80,7 @@ class Cache:
         self._flights: dict[str, _Flight] = {}
         try:
             _remove_abandoned(folder)
-            self._folder, self._handle = _new_folder(folder)
+            self._folder, self._handle = new_locked_folder(folder)
         except OSError as error:
             raise _unavailable(error) from error
 
@@ -190,23 +187,9 @@ class Cache:
 def _remove_abandoned(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.iterdir():
-        if not is_being_written(left):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _new_folder(parent: Path) -> tuple[Path, int]:
-    """A new folder, and the handle that locks it; the kernel unlocks it when the process ends."""
-    while True:
-        folder = parent / secrets.token_hex(16)
-        folder.mkdir()
-        try:
-            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:  # another process removed it before it was locked
-            continue
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        if folder.is_dir():
-            return folder, handle
-        os.close(handle)
+        with at_rest(left) as is_at_rest:
+            if is_at_rest:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _unavailable(error: OSError) -> DiskUnavailable:

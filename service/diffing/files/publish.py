@@ -4,12 +4,13 @@ import errno
 import fcntl
 import os
 import re
+import secrets
 import shutil
 import stat
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import combinations
 from pathlib import Path
@@ -148,18 +149,45 @@ def is_part(name: str) -> bool:
 @contextmanager
 def locked_folder(path: Path) -> Iterator[Path]:
     """A new folder, locked until the end, when it is removed with its content."""
+    handle = _made_and_locked(lambda: path)[1]
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(handle)
+
+
+def new_locked_folder(parent: Path) -> tuple[Path, int]:
+    """A new folder, and the handle that locks it; the kernel unlocks it when the process ends."""
+    return _made_and_locked(lambda: parent / secrets.token_hex(16))
+
+
+def _made_and_locked(name: Callable[[], Path]) -> tuple[Path, int]:
+    """A folder and its handle. A sweeper may remove a folder before it is locked."""
     while True:
-        path.mkdir(exist_ok=True)
-        handle = os.open(path, os.O_RDONLY)
-        try:
+        folder = name()
+        folder.mkdir(exist_ok=True)
+        with suppress(FileNotFoundError), ExitStack() as failed:
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            failed.callback(os.close, handle)
             fcntl.flock(handle, fcntl.LOCK_EX)
-            # the sweeper may have removed it before it was locked
-            if path.exists():
-                yield path
-                return
-        finally:
-            shutil.rmtree(path, ignore_errors=True)
-            os.close(handle)
+            if folder.is_dir():
+                failed.pop_all()
+                return folder, handle
+
+
+@contextmanager
+def at_rest(folder: Path) -> Iterator[bool]:
+    """Whether no process has locked a folder. It stays so during the block."""
+    with ExitStack() as stack:
+        try:
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            stack.callback(os.close, handle)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+            return
+        yield True
 
 
 def is_being_written(part: Path) -> bool:

@@ -1,10 +1,8 @@
 """Uploaded files. Each upload has its own folder, which is removed with its job."""
 
-import fcntl
 import hashlib
 import os
 import re
-import secrets
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +12,7 @@ from typing import BinaryIO
 
 from diffing.core.errors import DiskUnavailable, is_disk_full
 from diffing.csvfiles.file_kinds import LOOKED_AT, suffix_of
-from diffing.files.publish import sync
+from diffing.files.publish import at_rest, new_locked_folder, sync
 
 SIDES = ("old", "new")
 _NAME = re.compile(r"[0-9a-f]{32}")
@@ -46,7 +44,7 @@ class Upload:
         self._kept = self._closed = False
         self._one_at_a_time = threading.RLock()
         with _disk_errors_reported():
-            self._folder, self._lock = _new_folder(folder)
+            self._folder, self._lock = new_locked_folder(folder)
         self.name = self._folder.name
 
     def write(self, side: str, data: bytes | memoryview) -> None:
@@ -179,36 +177,9 @@ def remove_copies(folder: Path, is_shared: Callable[[str], bool]) -> None:
 
 def _remove_at_rest(folder: Path, names: set[str], is_unneeded: Callable[[str], bool]) -> None:
     for name in names:
-        with at_rest(folder, name) as is_at_rest:
+        with at_rest(folder / name) as is_at_rest:
             if is_at_rest and is_unneeded(name):
                 remove(folder, name)
-
-
-@contextmanager
-def at_rest(folder: Path, name: str) -> Iterator[bool]:
-    """Whether no process writes an upload. It stays so during the block."""
-    with ExitStack() as stack:
-        try:
-            handle = os.open(folder / name, os.O_RDONLY | os.O_DIRECTORY)
-            stack.callback(os.close, handle)
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-            return
-        yield True
-
-
-def _new_folder(parent: Path) -> tuple[Path, int]:
-    """A new folder, and the handle that locks it."""
-    while True:
-        folder = parent / secrets.token_hex(16)
-        folder.mkdir()
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        # the sweeper may have removed it before it was locked
-        if folder.is_dir():
-            return folder, handle
-        os.close(handle)
 
 
 def _suffix_of(path: Path) -> str:
