@@ -1,5 +1,6 @@
 """Who may do what: API keys, scopes, whose job it is, and what a stranger can find out."""
 
+import asyncio
 import json
 import os
 import re
@@ -18,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from diffing.api.access import NEEDS, PAGES, Caller, guarded
+from diffing.api.access import NEEDS, PAGES, ApiKeyCache, Caller, guarded
 from diffing.api.app import make_app
 from diffing.core.catalogue import load_catalogue
 from diffing.core.settings import Settings
@@ -27,6 +28,7 @@ from diffing.store.api_keys import ApiKeys
 from diffing.store.database import open_database
 from diffing.store.job import Submission
 from diffing.store.scopes import Scope
+from diffing.store.sessions import Sessions
 from tests.command_line import Done, run
 from tests.conftest import ROOT, one_in
 from tests.service_under_test import Client, Service
@@ -333,6 +335,17 @@ def test_a_key_in_the_url_is_none(locked: Locked, done: int) -> None:
 
     response = locked.client(None).get(f"/api/diffing/job/{done}?access_token={token}")
     assert_problem(response, 401)
+
+
+def test_sessions_that_nobody_uses_take_no_memory(tmp_path: Path) -> None:
+    api_key, _ = api_keys_of(tmp_path).create("browser", [Scope.READ])
+    sessions = Sessions(open_database(Settings(data_dir=tmp_path)))
+    seconds = iter(range(0, 100, 2))
+    cache = ApiKeyCache(sessions, clock=lambda: next(seconds))
+    for _ in range(3):
+        assert api_key == asyncio.run(cache.find(sessions.begin(api_key)))
+
+    assert 1 == len(cache._found)
 
 
 def test_a_revoked_key_holds_no_longer_than_a_second_more_in_any_process(locked: Locked) -> None:

@@ -144,10 +144,17 @@ class ApiKeyCache:
 
     A query of the table takes about as long as the rest of a request. A revoked API key stays valid
     for one more second.
+
+    Args:
+        known: the table.
+        clock: gives seconds.
     """
 
-    def __init__(self, known: ApiKeys | Sessions) -> None:
+    def __init__(
+        self, known: ApiKeys | Sessions, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._known = known
+        self._clock = clock
         self._found: dict[bytes, tuple[float, ApiKey]] = {}
 
     async def find(self, token: str) -> ApiKey | None:
@@ -155,14 +162,14 @@ class ApiKeyCache:
         # by digest: the time of a dict look-up then reveals nothing about the token
         digest = hashlib.sha256(token.encode()).digest()
         until, known = self._found.get(digest, (0.0, None))
-        asked = time.monotonic()
+        asked = self._clock()
         if asked < until:
             return known
         api_key = await run_in_threadpool(self._known.find, token)
+        # those that are due, too: a session may never be asked for again
+        self._found = {one: found for one, found in self._found.items() if asked < found[0]}
         if api_key:
             self._found[digest] = (asked + _SECONDS_KNOWN, api_key)
-        else:
-            self._found.pop(digest, None)
         return api_key
 
 
@@ -282,7 +289,7 @@ def _token_of(headers: Headers) -> str:
 
 
 def refuse_other_sites(headers: Headers) -> None:
-    """Keep pages of other sites from starting or cancelling jobs through a browser.
+    """Keep pages of other sites from changing anything through a browser.
 
     Raises:
         CrossSite: the browser reports that another site sent the request.
