@@ -300,4 +300,4 @@ def refuse_other_sites(headers: Headers) -> None:
         same = origin.partition("://")[2].lower() == headers.get("host", "").lower()
         site = "same-origin" if same else "cross-site"
     if site not in (None, "same-origin", "none"):
-        raise CrossSite("A page of another site cannot start or cancel jobs.")
+        raise CrossSite("A page of another site cannot change anything here.")
