@@ -1,6 +1,5 @@
 """Uploaded files. Each upload has its own folder, which is removed with its job."""
 
-import hashlib
 import os
 import re
 import shutil
@@ -12,6 +11,7 @@ from typing import BinaryIO
 
 from diffing.core.errors import DiskUnavailable, is_disk_full
 from diffing.csvfiles.file_kinds import LOOKED_AT, suffix_of
+from diffing.files.checksums import sha256
 from diffing.files.publish import at_rest, new_locked_folder, sync
 
 SIDES = ("old", "new")
@@ -83,12 +83,8 @@ class Upload:
 
     def digests(self) -> list[str]:
         """The SHA-256 of each of the SIDES, after `finish`."""
-        found = []
         with self._open():
-            for side in SIDES:
-                with self._paths[side].open("rb") as file:
-                    found.append(hashlib.file_digest(file, "sha256").hexdigest())
-        return found
+            return [sha256(self._paths[side]) for side in SIDES]
 
     @contextmanager
     def staying(self) -> Iterator[None]:
