@@ -42,12 +42,14 @@ class _Kind:
         what: the kind, after the name of the file.
         remedy: with {file}, the name in a command.
         unpack: a program that unpacks such a file, and the suffix that it requires.
+        suffix: with which the name of such a file must end to be compared; empty for other kinds.
     """
 
     beginning: bytes
     what: str
     remedy: str = "Export it as CSV."
     unpack: tuple[str, str] | None = None
+    suffix: str = ""
 
     def sentence(self, file: str) -> str:
         """The kind and a remedy for a file of this name."""
@@ -64,28 +66,19 @@ def _one_of(beginnings: Sequence[bytes]) -> bytes:
     return b"|".join(map(re.escape, beginnings))
 
 
+def _misnamed(beginning: bytes, what: str, suffix: str) -> _Kind:
+    """A kind of file that is compared if its name has the suffix."""
+    remedy = f"Rename it: mv {{file}} {{file}}{suffix}"
+    what = f"{what}, but its name does not end in {suffix}"
+    return _Kind(beginning, what, remedy, suffix=suffix)
+
+
 _SAVE = "Save it as CSV UTF-8 with commas."
 _BINARY = (
-    _Kind(
-        _one_of(GZIP),
-        "is compressed with gzip, but its name does not end in .gz",
-        "Rename it: mv {file} {file}.gz",
-    ),
-    _Kind(
-        _one_of(ZSTD),
-        "is compressed with zstd, but its name does not end in .zst",
-        "Rename it: mv {file} {file}.zst",
-    ),
-    _Kind(
-        rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)",
-        "is compressed with bzip2, but its name does not end in .bz2",
-        "Rename it: mv {file} {file}.bz2",
-    ),
-    _Kind(
-        _one_of(XZ),
-        "is compressed with xz, but its name does not end in .xz",
-        "Rename it: mv {file} {file}.xz",
-    ),
+    _misnamed(_one_of(GZIP), "is compressed with gzip", ".gz"),
+    _misnamed(_one_of(ZSTD), "is compressed with zstd", ".zst"),
+    _misnamed(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)", "is compressed with bzip2", ".bz2"),
+    _misnamed(_one_of(XZ), "is compressed with xz", ".xz"),
     _Kind(rb"LZIP\x01", "is compressed with lzip", unpack=("lzip -d", ".lz")),
     _Kind(rb"\x04\x22\x4d\x18", "is compressed with lz4", unpack=("unlz4", ".lz4")),
     _Kind(rb"\x1f[\x9d\xa0]", "is compressed with compress", unpack=("uncompress", ".z")),
@@ -100,17 +93,9 @@ _BINARY = (
     _Kind(
         rb"PK\x03\x04.{26}mimetypeapplication/vnd\.oasis", "is an OpenDocument spreadsheet", _SAVE
     ),
-    _Kind(
-        _one_of(ZIP),
-        "is a ZIP archive, but its name does not end in .zip",
-        "Rename it: mv {file} {file}.zip",
-    ),
+    _misnamed(_one_of(ZIP), "is a ZIP archive", ".zip"),
     _Kind(rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is an old Excel workbook", _SAVE),
-    _Kind(
-        rb"PAR1(?![ -~\r\n])",
-        "is Parquet, but its name does not end in .parquet",
-        "Rename it: mv {file} {file}.parquet",
-    ),
+    _misnamed(rb"PAR1(?![ -~\r\n])", "is Parquet", ".parquet"),
     _Kind(rb"PARE(?![ -~\r\n])", "is encrypted Parquet"),
     _Kind(rb"ORC(?![ -~\r\n])", "is ORC"),
     _Kind(rb"Obj\x01", "is Avro"),
@@ -157,7 +142,8 @@ def binary_kind(start: bytes, file: str) -> str | None:
         start: its first bytes.
         file: its name in a command.
     """
-    return _kind_in(_BINARY, start, file)
+    kind = _kind_in(_BINARY, start)
+    return kind.sentence(file) if kind else None
 
 
 def suffix_of(start: bytes) -> str:
@@ -166,9 +152,8 @@ def suffix_of(start: bytes) -> str:
     Args:
         start: the first bytes of the file.
     """
-    sentence = _kind_in(_BINARY, start, "") or ""
-    found = re.search(r"its name does not end in (\.\w+)", sentence)
-    return found[1] if found else ""
+    kind = _kind_in(_BINARY, start)
+    return kind.suffix if kind else ""
 
 
 def text_kind(start: bytes, file: str) -> str | None:
@@ -178,7 +163,8 @@ def text_kind(start: bytes, file: str) -> str | None:
         return f"is UTF-16{mark}, not UTF-8. {option_given('encoding', code)}."
     if _has_json_lines(start):
         return _Kind(b"", "is JSON lines, an object in each line").sentence(file)
-    return _kind_in(_TEXT, start, file)
+    kind = _kind_in(_TEXT, start)
+    return kind.sentence(file) if kind else None
 
 
 def address(name: str) -> str | None:
@@ -199,11 +185,8 @@ def address(name: str) -> str | None:
     )
 
 
-def _kind_in(kinds: Sequence[_Kind], start: bytes, file: str) -> str | None:
-    for kind in kinds:
-        if re.match(kind.beginning, start, re.DOTALL):
-            return kind.sentence(file)
-    return None
+def _kind_in(kinds: Sequence[_Kind], start: bytes) -> _Kind | None:
+    return next((kind for kind in kinds if re.match(kind.beginning, start, re.DOTALL)), None)
 
 
 def kind_by_name(file: str) -> str | None:
