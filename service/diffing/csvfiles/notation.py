@@ -10,6 +10,7 @@ from diffing.core.csv_record import line_of
 from diffing.core.dialect import PLAIN, FullDialect
 from diffing.core.errors import BadInput
 from diffing.core.input_file import InputFile
+from diffing.core.names import free_names
 from diffing.core.text import shown
 from diffing.csvfiles.archives import Copies, opened
 from diffing.csvfiles.csv_file import CsvFile, reading
@@ -90,7 +91,8 @@ def with_plain_numbers(
     """
     notation = Notation(file.dialect, trim=trim)
     places = [file.columns.index(name) for name in values]
-    texts_of = _new_names((*file.columns, *file.names), values)
+    taken = (*file.columns, *file.names)
+    texts_of = free_names(taken, [f"{value} as written" for value in values])
     names = [*file.names, *texts_of]
     with reading(file.name), opened(original.path, file.name) as source:
         text = Translation(source, file.name, file.dialect, PLAIN)
@@ -151,18 +153,6 @@ def restored(
         return [fields[place] for place in kept]
 
     return kept, alter
-
-
-def _new_names(columns: Sequence[str], values: Sequence[str]) -> list[str]:
-    """Names for the columns of original texts that no other column has."""
-    taken, names = set(columns), []
-    for value in values:
-        name = f"{value} as written"
-        while name in taken:
-            name += "_"
-        taken.add(name)
-        names.append(name)
-    return names
 
 
 def _misread(place: str, value: str, column: str, notation: Notation) -> BadInput:
