@@ -21,12 +21,10 @@ from diffing.core.errors import StorageUnavailable
 from diffing.files.keeping import Kept
 from diffing.files.kept import Used
 from diffing.store.counters import BOUNDS, ONE_OFF
-from diffing.store.job import Status
+from diffing.store.job import FINISHED, Status
 from diffing.store.statistics import Figures, Statistics, Total
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-
-_ENDS = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ _SIDES = ("old", "new")
 _TOTALS = (
     _Family("attempts", "diffing_attempts", "Attempts at jobs that were started."),
     _Family(
-        "ended", "diffing_jobs_ended", "Jobs that ended, by their last state.", "status", _ENDS
+        "ended", "diffing_jobs_ended", "Jobs that ended, by their last state.", "status", FINISHED
     ),
     _Family(
         "verdicts",

@@ -16,7 +16,7 @@ from diffing.api.conversions import Wanted
 from diffing.api.http.downloads import Download, Files
 from diffing.api.jobs import awaited, not_yet, seconds_to_wait
 from diffing.core.errors import BadArgument, ResultGone
-from diffing.files.results import Outputs, dialect_of
+from diffing.files.results import OutputName, Outputs, dialect_of
 from diffing.store.counters import ONE_OFF
 from diffing.store.job import Job, Status
 
@@ -35,7 +35,7 @@ WAIT_SECONDS = 30
 class _Output:
     """An output of a diff: its field in `Outputs`, its word in file names, its count of rows."""
 
-    field: Literal["result", "detail", "removed"]
+    field: OutputName
     word: str
     count: Literal["emitted", "removed"]
 

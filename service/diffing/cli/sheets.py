@@ -8,6 +8,7 @@ from typing import Any
 
 from diffing.api.pages.sections.bridge import with_amounts
 from diffing.api.pages.sections.document import sections_of
+from diffing.core.periods import STATES
 
 Cell = str | float | None
 Row = Sequence[Cell]
@@ -64,7 +65,7 @@ def _rows(summary: Json) -> Iterator[Row]:
 
 
 def _periods(summary: Json) -> Iterator[Row]:
-    for state in ("settled", "open", "new", "none") if summary["periods"] else ():
+    for state in STATES if summary["periods"] else ():
         for name, rows in summary["periods"][state].items():
             yield f"{state} periods: {name.replace('_', ' ')}", rows
 

@@ -11,14 +11,14 @@ from typing import Any, Self
 
 from diffing.core.text import near, shown
 
+OF_PERIODS = ("added", "changed", "removed", "unchanged", "emitted")
+"""The counts of a summary that a rule may name of a period, as in settled.changed."""
+
 COUNTS = (
-    *("added", "changed", "removed", "unchanged", "emitted"),
+    *OF_PERIODS,
     *("within_tolerance", "within_tolerance_whole", "duplicate_keys", "not_numbers"),
 )
 """The counts of a summary that a rule may name."""
-
-OF_PERIODS = ("added", "changed", "removed", "unchanged", "emitted")
-"""Those of them that a rule may name of a period, as in settled.changed."""
 
 OF_COLUMNS = ("changed", "moved", "largest")
 """The figures of a value column, as in COLUMN.changed."""

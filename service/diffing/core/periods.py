@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from diffing.core.durations import microseconds
 
 State = Literal["settled", "open", "new", "none"]
-STATES: tuple[State, ...] = ("settled", "open", "new", "none")
+STATES: tuple[State, ...] = get_args(State)
 
 
 class Period(NamedTuple):

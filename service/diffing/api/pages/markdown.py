@@ -19,6 +19,7 @@ from diffing.api.pages.rendering import (
 from diffing.api.pages.sections.bridge import Step
 from diffing.api.pages.sections.document import Sections
 from diffing.api.pages.sections.movers import Moved
+from diffing.core.periods import STATES
 from diffing.core.text import shown
 
 _MOST_COLUMNS, _MOST_NAMED = 15, 8
@@ -119,7 +120,7 @@ def _periods(summary: Mapping[str, Any]) -> str:
         return ""
     rows = [
         [state, *(shown_count(periods[state][name]) for name in _OF_PERIODS)]
-        for state in ("settled", "open", "new", "none")
+        for state in STATES
     ]
     heads = ["periods", *(name.replace("_", " ") for name in _OF_PERIODS)]
     return "### Settled and open periods\n\n" + _table(1, heads, rows)
