@@ -13,8 +13,8 @@ from diffing.api.backend import Backend
 from diffing.api.conversions import Wanted
 from diffing.api.http.downloads import Download, Files
 from diffing.api.jobs import awaited, not_yet, seconds_to_wait
-from diffing.api.results import MEDIA_TYPES, WAIT_SECONDS, digest_of, format_in
-from diffing.core.errors import BadArgument, ResultGone
+from diffing.api.results import MEDIA_TYPES, WAIT_SECONDS, digest_of, format_in, gone
+from diffing.core.errors import BadArgument
 from diffing.core.grouping import columns_in, places_of
 from diffing.core.row_query import Given, RowQuery
 from diffing.core.spec import cells_in
@@ -39,7 +39,7 @@ class _Made:
 
 
 class Analyses:
-    """Sends analyses and lists of cells. A worker makes each one at its first request."""
+    """Sends analyses, cells and rows. A worker makes each file at its first request."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -176,8 +176,3 @@ async def unfinished(
     if not source or not await backend.stored.exists(source):
         raise gone(job)
     return await backend.formats.unfinished(wanted, request, seconds)
-
-
-def gone(job: Job) -> ResultGone:
-    """The error if a file of a job was removed."""
-    return ResultGone(f"The result of job {job.id} was removed. Start a new job.")

@@ -93,7 +93,7 @@ class Results:
                     return not_yet(replace(job, status=status))
                 file = await stored.open(target)
         except FileNotFoundError:
-            raise ResultGone(f"The result of job {job.id} was removed. Start a new job.") from None
+            raise gone(job) from None
         download = Download(
             file,
             digest_of(job, f"{output.field}.{suffix}", file),
@@ -135,3 +135,8 @@ def digest_of(job: Job, name: str, file: BinaryIO) -> str:
         *(name, os.fstat(file.fileno()).st_size),
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+def gone(job: Job) -> ResultGone:
+    """The error if a file of a job was removed."""
+    return ResultGone(f"The result of job {job.id} was removed. Start a new job.")

@@ -10,10 +10,11 @@ from urllib.parse import urlencode
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from diffing.api.analysis import analysis_file, gone, unfinished
+from diffing.api.analysis import analysis_file, unfinished
 from diffing.api.backend import Backend
 from diffing.api.conversions import Wanted
 from diffing.api.pages.sections.document import Sections, sections_of
+from diffing.api.results import gone
 from diffing.core.csv_record import line_of
 from diffing.core.errors import DatabaseUnavailable, DiffingError, StorageUnavailable
 from diffing.core.grouping import columns_in

@@ -10,8 +10,9 @@ from urllib.parse import urlencode
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from diffing.api.analysis import gone, steps_to_rows, unfinished
+from diffing.api.analysis import steps_to_rows, unfinished
 from diffing.api.backend import Backend
+from diffing.api.results import gone
 from diffing.core.errors import DatabaseUnavailable, DiffingError, StorageUnavailable
 from diffing.core.row_query import DIRECTIONS, KINDS, ORDERS, PARAMETERS, Given, RowQuery
 from diffing.store.job import Job, Status
