@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from diffing.core.comparison import Comparison
-from diffing.core.input_file import PACKED
+from diffing.core.input_file import PACKED, PACKED_ENDINGS, PARQUET
 
 ACCEPTED = "accepted"
 """In the place of the name of old: the new file that was accepted last."""
@@ -16,8 +16,8 @@ PIN_NAME = "[A-Za-z0-9][A-Za-z0-9_.-]{0,79}"
 """The pattern of the name of a pin."""
 
 _PIN = re.compile(f"pin:({PIN_NAME})")
-_PARQUET = ".parquet"
-_KEPT = re.compile(r"([0-9a-f]{64})(\.[0-9a-f]{16})?(\.csv(?:\.(?:gz|zst|bz2|xz|zip))?|\.parquet)")
+_ENDING = rf"\.csv(?:{PACKED_ENDINGS})?|{re.escape(PARQUET)}"
+_KEPT = re.compile(rf"([0-9a-f]{{64}})(\.[0-9a-f]{{16}})?({_ENDING})")
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ def kept_name(suffix: str, sha256: str) -> str:
         suffix: of the file; it says whether the file is packed.
         sha256: of the file.
     """
-    if suffix == _PARQUET:
-        return f"{sha256}{_PARQUET}"
+    if suffix == PARQUET:
+        return f"{sha256}{PARQUET}"
     return f"{sha256}.csv{suffix if suffix in PACKED else '.zst'}"
 
 
@@ -69,7 +69,7 @@ def is_packed(kept: str, suffix: str) -> bool:
         kept: its name among the kept files.
         suffix: of the file.
     """
-    return kept.endswith(_PARQUET) or suffix in PACKED
+    return kept.endswith(PARQUET) or suffix in PACKED
 
 
 def content_of(kept: str) -> tuple[str, bool, str] | None:

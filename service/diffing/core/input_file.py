@@ -1,6 +1,7 @@
 """A file to compare: its path, and its name for the user."""
 
 import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -8,7 +9,13 @@ from typing import Self
 PACKED = (".gz", ".zst", ".bz2", ".xz", ".zip")
 """The suffixes of packed files."""
 
-ENDINGS = r"\.(?:(?:csv|tsv|txt)(?:\.(?:gz|zst|bz2|xz|zip))?|zip|parquet)"
+PACKED_ENDINGS = "|".join(map(re.escape, PACKED))
+"""A regular expression of them."""
+
+PARQUET = ".parquet"
+"""The suffix of Parquet files."""
+
+ENDINGS = rf"(?:\.(?:csv|tsv|txt)(?:{PACKED_ENDINGS})?|\.zip|{re.escape(PARQUET)})"
 """A regular expression of the ends of names that a file of the service may have."""
 
 

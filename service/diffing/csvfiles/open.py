@@ -16,7 +16,7 @@ from typing import cast
 from diffing.core.csv_record import line_of
 from diffing.core.dialect import PLAIN, Dialect, FullDialect
 from diffing.core.errors import BadInput
-from diffing.core.input_file import InputFile, own_name
+from diffing.core.input_file import PARQUET, InputFile, own_name
 from diffing.core.text import listed
 from diffing.csvfiles.archives import Copies, is_packed, opened, plain_copy
 from diffing.csvfiles.csv_file import CsvFile, contents_of, reading
@@ -185,7 +185,7 @@ def header_of(
         return None
     with reading(name):
         size_of(path, name)
-        if dialect.sniff or path.suffix.lower() == ".parquet":
+        if dialect.sniff or path.suffix.lower() == PARQUET:
             return None
         with opened(path, name) as file:
             start = file.read(_LONGEST_HEADER)

@@ -13,7 +13,7 @@ from fsspec.spec import AbstractFileSystem
 
 from diffing.core.csv_record import line_of
 from diffing.core.errors import BadInput, DiffFailed, DiffingError
-from diffing.core.input_file import InputFile
+from diffing.core.input_file import PARQUET, InputFile
 from diffing.core.text import shown
 from diffing.csvfiles.archives import Copies, Growth, kept_if_whole
 from diffing.csvfiles.csv_file import CsvFile, reading
@@ -21,7 +21,6 @@ from diffing.csvfiles.one_file import OneFile
 from diffing.csvfiles.open import open_csv, require_columns, size_of
 from diffing.engine.connection import CsvRefused, NotNumbers, Session
 
-SUFFIX = ".parquet"
 _MAGIC = b"PAR1"
 
 Connect = Callable[[Sequence[AbstractFileSystem]], Session]
@@ -29,7 +28,7 @@ Connect = Callable[[Sequence[AbstractFileSystem]], Session]
 
 def is_parquet(path: Path) -> bool:
     """Whether the name of a file says that it is Parquet."""
-    return path.suffix.lower() == SUFFIX
+    return path.suffix.lower() == PARQUET
 
 
 def open_parquet(
@@ -54,7 +53,7 @@ def open_parquet(
         size = size_of(original.path, name)
         file = stack.enter_context(original.path.open("rb"))
         if file.read(len(_MAGIC)) != _MAGIC:
-            raise BadInput(f"{name}: is not Parquet, but its name ends in {SUFFIX}. Rename it.")
+            raise BadInput(f"{name}: is not Parquet, but its name ends in {PARQUET}. Rename it.")
         source = OneFile(file.fileno(), "source", at_places=True)
         copy = stack.enter_context(kept_if_whole(copies.scratch))
         target = _Copy(copy, copies.growth(name))

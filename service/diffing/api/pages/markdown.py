@@ -119,8 +119,7 @@ def _periods(summary: Mapping[str, Any]) -> str:
     if not periods:
         return ""
     rows = [
-        [state, *(shown_count(periods[state][name]) for name in _OF_PERIODS)]
-        for state in STATES
+        [state, *(shown_count(periods[state][name]) for name in _OF_PERIODS)] for state in STATES
     ]
     heads = ["periods", *(name.replace("_", " ") for name in _OF_PERIODS)]
     return "### Settled and open periods\n\n" + _table(1, heads, rows)
