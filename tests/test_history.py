@@ -256,6 +256,7 @@ def odd(service: Service) -> dict[str, str]:
         **os.environ,
         "DIFFING_URL": str(service.api().base_url),
         "COLUMNS": "120",
+        "LINES": "40",  # else rich takes a dumb terminal for 80 columns
         "TERM": "dumb",
     }
 
