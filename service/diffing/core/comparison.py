@@ -3,7 +3,7 @@
 import datetime
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -65,6 +65,12 @@ AUTO = ("auto",)
 """In place of key columns: the first smallest set of columns that is unique in both files."""
 ALL = ("*",)
 """The value columns, if nobody names them: all that both files have, except the key."""
+
+
+def _not(names: Sequence[str], kind: str) -> str:
+    """These names, and that they are not columns of a kind."""
+    are = f"is not a {kind} column" if len(names) == 1 else f"are not {kind} columns"
+    return f"{', '.join(map(shown, names))}, which {are}"
 
 
 def _as_list(given: object) -> object:
@@ -286,16 +292,14 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
     @model_validator(mode="after")
     def _measure_is_a_key_column(self) -> Self:
         if self.measure is not None and self.measure not in self.key and self.key != AUTO:
-            raise ValueError(f"measure names {shown(self.measure)}, which is not a key column")
+            raise ValueError(f"measure names {_not([self.measure], 'key')}")
         return self
 
     @model_validator(mode="after")
     def _totals_are_of_key_columns(self) -> Self:
         others = [name for name in self.totals_by if name not in self.key]
         if others and self.key != AUTO:
-            names = ", ".join(map(shown, others))
-            are = "is not a key column" if len(others) == 1 else "are not key columns"
-            raise ValueError(f"totals_by names {names}, which {are}")
+            raise ValueError(f"totals_by names {_not(others, 'key')}")
         if self.totals_by and not self.totals:
             raise ValueError("totals_by is set, but not totals")
         return self
@@ -304,9 +308,7 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
     def _tolerances_are_of_value_columns(self) -> Self:
         others = sorted(name for name in set(self.tolerance) - set(self.value) if "*" not in name)
         if others and not any("*" in name for name in self.value):
-            names = ", ".join(map(shown, others))
-            are = "is not a value column" if len(others) == 1 else "are not value columns"
-            raise ValueError(f"tolerance set for {names}, which {are}")
+            raise ValueError(f"tolerance set for {_not(others, 'value')}")
         return self
 
     @model_validator(mode="after")
@@ -327,9 +329,7 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
         rules = rules_of(self.expect)
         named = {rule.column for rule in rules if rule.column is not None}
         if others := sorted(named - set(self.value)):
-            names = ", ".join(map(shown, others))
-            are = "is not a value column" if len(others) == 1 else "are not value columns"
-            raise ValueError(f"expect names {names}, which {are}")
+            raise ValueError(f"expect names {_not(others, 'value')}")
         for rule in rules:
             if rule.is_of_values and rule.column not in self.numbers:
                 column = shown(rule.column or "")
@@ -338,7 +338,7 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
     @model_validator(mode="after")
     def _periods_are_complete(self) -> Self:
         if self.period is not None and self.period not in self.key and self.key != AUTO:
-            raise ValueError(f"period names {shown(self.period)}, which is not a key column")
+            raise ValueError(f"period names {_not([self.period], 'key')}")
         if (self.period is None) != (self.settled_after is None):
             raise ValueError("period and settled_after are given together")
         if self.today is not None and self.period is None:
@@ -350,9 +350,7 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
         for name, columns in (("text", self.text), ("time", self.time)):
             others = sorted(set(columns) - set(self.value))
             if others and not any("*" in column for column in self.value):
-                names = ", ".join(map(shown, others))
-                are = "is not a value column" if len(others) == 1 else "are not value columns"
-                raise ValueError(f"{name} names {names}, which {are}")
+                raise ValueError(f"{name} names {_not(others, 'value')}")
         if both := sorted(set(self.text) & set(self.time)):
             raise ValueError(f"column in both text and time: {', '.join(map(shown, both))}")
         return self
