@@ -61,6 +61,8 @@ Columns = Annotated[tuple[str, ...], Field(min_length=1)]
 Day = Annotated[datetime.date | None, BeforeValidator(_day)]
 Expected = Annotated[dict[str, str], BeforeValidator(_limits)]
 
+REL_TOL = 1e-9
+"""The relative tolerance, if nobody names one: but of two whole numbers, none."""
 AUTO = ("auto",)
 """In place of key columns: the first smallest set of columns that is unique in both files."""
 ALL = ("*",)
@@ -188,6 +190,11 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
             )
             for column in own
         )
+
+    @property
+    def rel_tols(self) -> tuple[float, ...]:
+        """The relative tolerance of each value column, except between whole numbers."""
+        return tuple(REL_TOL if rel_tol is None else rel_tol for rel_tol, _ in self.tolerances)
 
     @property
     def compares_decimals(self) -> bool:

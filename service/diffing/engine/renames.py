@@ -5,6 +5,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from diffing.core.comparison import REL_TOL
+
 MOST_COLUMNS = 30
 """Most columns of each file whose fields are compared, each with each."""
 
@@ -12,7 +14,6 @@ MOST_COLUMNS = 30
 _FEWEST_ROWS, _FEWEST_FIELDS = 5, 3
 _AGREEING = 0.9
 _CLOSE = 0.8
-_TOLERANCE = 1e-9
 
 Fields = Sequence[str]
 
@@ -84,7 +85,7 @@ def _agreement(a: Fields, b: Fields) -> float:
 
 def _close(x: str, y: str) -> bool:
     try:
-        return math.isclose(float(x), float(y), rel_tol=_TOLERANCE)
+        return math.isclose(float(x), float(y), rel_tol=REL_TOL)
     except ValueError:
         return False
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from diffing.core.cluster import Cluster, Join
+from diffing.core.comparison import REL_TOL
 from diffing.core.errors import BadSetting, DiffFailed, DiffingError, OutOfMemory, Unreachable
 from diffing.engine.sql import query
 from diffing.files.staging import Staging
@@ -117,7 +118,7 @@ def _limit_tries(session: Any, most: int) -> None:
 def _arguments(join: Join) -> dict[str, list[float] | list[str] | list[bool] | bool]:
     """The parameters of 2_join.sql, none of which may be NULL."""
     return {
-        "rel_tols": [1e-9 if tol is None else float(tol) for tol in join.rel_tols],
+        "rel_tols": [REL_TOL if tol is None else float(tol) for tol in join.rel_tols],
         "abs_tols": [float(tol) for tol in join.abs_tols],
         # as texts, because an array of small and large integers has no single type
         "time_tols": [str(-1 if tol is None else tol) for tol in join.time_tols],

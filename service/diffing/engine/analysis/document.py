@@ -132,9 +132,7 @@ class _Document:
         ]
 
     def _rel_tols(self) -> dict[str, float]:
-        rel_tols = [
-            1e-9 if rel_tol is None else rel_tol for rel_tol, _ in self._comparison.tolerances
-        ]
+        rel_tols = self._comparison.rel_tols
         return {"least": min(rel_tols), "most": max(rel_tols)}
 
     def _sizes(self) -> list[dict[str, Any]]:

@@ -222,7 +222,7 @@ class Finder:
 
 def _curve(comparison: Comparison) -> list[float]:
     """Relative tolerances, 1e-12 to 1, that are not below all of the diff."""
-    least = min(1e-9 if rel_tol is None else rel_tol for rel_tol, _ in comparison.tolerances)
+    least = min(comparison.rel_tols)
     powers = [float(f"1e-{power}") for power in range(12, -1, -1)]
     return [power for power in powers if power >= least] or [least]
 
