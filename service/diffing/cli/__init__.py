@@ -1,4 +1,5 @@
 """The command line: arguments, output for people, and the processes of `serve`.
 
-May touch typer, rich and httpx2. It imports other rooms late, so each command starts fast.
+May touch typer, rich, httpx2 and xlsxwriter. It imports other rooms late,
+so each command starts fast.
 """

@@ -1,4 +1,4 @@
 """The diff: runs `sql/` on two checked files, and writes the outputs.
 
-The only room that touches DuckDB.
+The only room that touches DuckDB and Spark.
 """
