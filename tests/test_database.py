@@ -6,14 +6,16 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from diffing.core.errors import BadSetting
+from diffing.core.errors import BadSetting, DatabaseUnavailable
 from diffing.core.progress import Progress
 from diffing.store import database
-from diffing.store.database import open_file
+from diffing.store.database import changing, open_file, reading
+from diffing.store.dialects import Lock, lock
 from diffing.store.job import Submission
 from diffing.store.jobs import Jobs
 from diffing.store.schema import REVISION, metadata
@@ -241,3 +243,20 @@ def test_a_database_that_another_process_holds_is_not_to_be_moved_away(
 
         with pytest.raises(BadSetting, match=r"locked\. Another process locks it"):
             open_file(path, lock_seconds=1)
+
+
+def test_work_that_reads_before_it_writes_keeps_out_other_writers_from_the_start(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "jobs.sqlite3"
+    jobs, others = Jobs(open_file(path)), open_file(path, lock_seconds=0.1)
+
+    with changing(open_file(path)) as connection:
+        lock(connection, Lock.KEEP)
+
+        with pytest.raises(DatabaseUnavailable, match="busy"):
+            Jobs(others).create(Submission("revenue"))
+        with reading(others) as reader:
+            assert not reader.execute(sa.select(metadata.tables["jobs"])).all()
+
+    assert 1 == jobs.create(Submission("revenue")).id

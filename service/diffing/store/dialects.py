@@ -26,10 +26,13 @@ class Lock(enum.IntEnum):
 def lock(connection: sa.Connection, work: Lock) -> None:
     """Wait until no other transaction does this work; the end of the transaction lets go.
 
-    SQLite needs no lock: its writing transactions run one after the other.
+    On SQLite, no other transaction writes meanwhile. Else it would begin to write only after it
+    has read what others change.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCKS, int(work))))
+    elif not connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
+        connection.exec_driver_sql("begin immediate")
 
 
 def upsert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
