@@ -3,21 +3,24 @@
 import fcntl
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-from diffing.files.publish import is_being_written, locked_folder
+from diffing.files.publish import locked_folder
 from diffing.files.results import ANALYSIS_VERSION, Outputs
 from diffing.store.baselines import Baselines
 from diffing.store.history import History
-from diffing.store.jobs import Jobs
+from diffing.store.job import Submission
+from diffing.store.jobs import End, Jobs
 from diffing.worker.sweeper import Sweeper
 from tests.command_line import diffing
 from tests.conftest import one_in
-from tests.service_under_test import Client, Service
+from tests.service_under_test import PATIENCE_SECONDS, Client, Service
 from tests.test_api import assert_problem, assert_waits
 
 METRICS = """
@@ -255,8 +258,37 @@ def test_the_sweeper_leaves_the_folder_of_a_running_analysis_alone(service: Serv
         sweeper.sweep()
 
         assert [folder] == list(settings.tmp_dir.iterdir())
-        assert is_being_written(folder)
     assert [] == list(settings.tmp_dir.iterdir())
+
+
+def test_the_sweeper_takes_no_folder_from_one_who_locks_it_meanwhile(service: Service) -> None:
+    settings, jobs, engine = service.settings, service.jobs(), service.database()
+    settings.make_folders()
+    job = jobs.claim(jobs.create(Submission("revenue")).id)
+    assert job
+    assert jobs.succeed(job, End({"emitted": 0}))
+    left = settings.tmp_dir / f".1-1-{job.id}.1.analysis-1.json"
+    left.mkdir()
+    locked, swept = threading.Event(), threading.Event()
+
+    def write() -> bool:
+        with locked_folder(left) as folder:
+            locked.set()
+            swept.wait(PATIENCE_SECONDS)
+            return folder.is_dir()
+
+    def begins_meanwhile(_: Path) -> bool:
+        written.append(threads.submit(write))
+        locked.wait(0.2)
+        return True
+
+    written: list[Future[bool]] = []
+    with ThreadPoolExecutor(1) as threads:
+        Sweeper(
+            settings, jobs, History(engine), Baselines(engine), leave_cluster=begins_meanwhile
+        ).sweep()
+        swept.set()
+        assert [True] == [one.result() for one in written]
 
 
 def test_a_folder_that_was_removed_before_it_was_locked_is_made_again(

@@ -21,7 +21,7 @@ from diffing.core.errors import (
     is_disk_full,
 )
 from diffing.core.input_file import InputFile
-from diffing.files.publish import is_being_written, is_part, published
+from diffing.files.publish import at_rest, is_part, published
 
 if sys.version_info >= (3, 14):
     from compression.zstd import CompressionParameter, ZstdFile
@@ -143,10 +143,10 @@ class KeptFiles:
             names = needed()
             for path in self._folder.iterdir():
                 if is_part(path.name):
-                    is_needed = is_being_written(path)
-                else:
-                    is_needed = path.name in names or not content_of(path.name)
-                if not is_needed:
+                    with at_rest(path) as is_at_rest:
+                        if is_at_rest:
+                            path.unlink(missing_ok=True)
+                elif content_of(path.name) and path.name not in names:
                     path.unlink(missing_ok=True)
 
     @contextmanager

@@ -108,8 +108,10 @@ def _remove_left_folders(parent: Path) -> None:
             found = folder.lstat()
             is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
             is_old = time.time() - found.st_mtime > _SECONDS_TO_LOCK
-            if is_own and is_old and not is_being_written(folder):
-                shutil.rmtree(folder, ignore_errors=True)
+            if is_own and is_old:
+                with at_rest(folder) as is_at_rest:
+                    if is_at_rest:
+                        shutil.rmtree(folder, ignore_errors=True)
 
 
 def new_scratch_folder() -> Path:
@@ -177,32 +179,21 @@ def _made_and_locked(name: Callable[[], Path]) -> tuple[Path, int]:
 
 
 @contextmanager
-def at_rest(folder: Path) -> Iterator[bool]:
-    """Whether no process has locked a folder. It stays so during the block."""
+def at_rest(path: Path) -> Iterator[bool]:
+    """Whether a file or folder is there, and no process, in any container, has locked it.
+
+    It stays so during the block.
+    """
     with ExitStack() as stack:
         try:
-            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            # a network file system locks only files that are open for writing
+            handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
             stack.callback(os.close, handle)
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             yield False
             return
         yield True
-
-
-def is_being_written(part: Path) -> bool:
-    """Whether a process that writes a part, file or folder, is alive, in any container."""
-    try:
-        handle = os.open(part, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-    return False
 
 
 def sync(path: Path) -> None:

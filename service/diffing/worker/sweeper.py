@@ -5,7 +5,8 @@ import math
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from diffing.core.errors import BadSetting, StorageUnavailable
 from diffing.core.settings import Settings
 from diffing.files import uploads
 from diffing.files.kept import KeptFiles
-from diffing.files.publish import is_being_written, is_part
+from diffing.files.publish import at_rest, is_part
 from diffing.files.results import ANSWERS_KEPT_SECONDS, MOST_ANSWERS, Outputs
 from diffing.store.baselines import Baselines
 from diffing.store.claims import Claimed
@@ -153,28 +154,30 @@ class Sweeper:
     def _remove_dead(self, files: list[tuple[Path, int, int]]) -> None:
         jobs = {job.id: job for job in self._jobs.of_ids(job_id for _, job_id, _ in files)}
         for path, job_id, attempt in files:
-            if _is_needed(path, jobs.get(job_id), attempt):
-                continue
-            if path.is_dir():
-                self._remove_scratch(path)
-            else:
-                path.unlink(missing_ok=True)
+            with _unneeded(path, jobs.get(job_id), attempt) as is_unneeded:
+                if is_unneeded and path.is_dir():
+                    self._remove_scratch(path)
+                elif is_unneeded:
+                    path.unlink(missing_ok=True)
 
     def _remove_scratch(self, folder: Path) -> None:
         if self._leave_cluster(folder):  # else the next sweep tries again
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _is_needed(path: Path, job: Job | None, attempt: int) -> bool:
+@contextmanager
+def _unneeded(path: Path, job: Job | None, attempt: int) -> Iterator[bool]:
+    """Whether nothing needs a file or folder of an attempt. It stays so during the block."""
     if job is None or job.attempt != attempt:
-        return False
-    if job.status is Status.SUCCEEDED:
+        yield True
+    elif job.status is not Status.SUCCEEDED:
+        yield job.status is not Status.PROCESSING
+    elif path.is_dir() or is_part(path.name):
         # a conversion of its result, or its analysis, may be running
-        is_unfinished = path.is_dir() or is_part(path.name)
-        if is_unfinished:
-            return is_being_written(path)
-        return not Outputs.has_rows(path.name) or _age(path) < ANSWERS_KEPT_SECONDS
-    return job.status is Status.PROCESSING
+        with at_rest(path) as is_at_rest:
+            yield is_at_rest
+    else:
+        yield Outputs.has_rows(path.name) and _age(path) >= ANSWERS_KEPT_SECONDS
 
 
 def _age(path: Path) -> float:
