@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -14,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from diffing.api.http.compression import packed, preferred
 from diffing.api.http.downloads import Download, Files
 from diffing.api.http.problems import problem_of_error
 from diffing.core.errors import DiffingError, NotAcceptable
+from diffing.files.results import Outputs
 from diffing.store.conversions import Conversions
 from diffing.store.job import Submission
 from diffing.store.jobs import End
@@ -579,7 +581,7 @@ class Slow:
         self.csv = service.result_file(job.id, job.attempt)
         self.csv.write_text("id,v\n" + "".join(f"{i},{i}.5\n" for i in range(rows)))
         result = {"rows": rows, "bytes": self.csv.stat().st_size, "sha256": "0" * 64}
-        jobs.succeed(job, End({**SUMMARY, "emitted": rows, "result": result}))
+        jobs.succeed(job, End({**SUMMARY, "key": ["id"], "emitted": rows, "result": result}))
         self.api: Program = service.start("api", "--port", "0", **settings)
         self.client = service.client_of(self.api)
         self.url = f"/api/diffing/job/{job.id}"
@@ -666,6 +668,21 @@ def test_without_a_worker_a_conversion_is_a_404_with_its_status(result: Slow) ->
     assert time.monotonic() - began >= 1
     assert_waits(answer, 1, "queued")
     assert [] == result.service.queued_tasks()
+
+
+def test_only_so_many_answers_are_compressed_at_once_of_whatever_kind(result: Slow) -> None:
+    # more than the kernel takes from a stream that nobody reads
+    result.csv.write_text(random.Random(1).randbytes(12_000_000).hex())
+    Outputs.analysis(result.csv.parent, 1, 1, ()).write_text("[]" + " " * 2_000)
+
+    def coding(url: str) -> str:
+        asked = result.client.stream("GET", url, headers={"Accept-Encoding": "gzip"})
+        return held.enter_context(asked).headers.get("content-encoding", "none")
+
+    with ExitStack() as held:
+        assert ["gzip"] * 16 == [coding(result.url) for _ in range(16)]
+        assert "none" == coding(result.url)
+        assert "none" == coding(f"{result.url}/analysis")
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from diffing.api.backend import Backend
 from diffing.api.conversions import Wanted
-from diffing.api.http.downloads import Download, Files
+from diffing.api.http.downloads import Download
 from diffing.api.jobs import awaited, not_yet, seconds_to_wait
 from diffing.api.results import MEDIA_TYPES, WAIT_SECONDS, digest_of, format_in, gone
 from diffing.core.errors import BadArgument
@@ -43,7 +43,6 @@ class Analyses:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._files = Files()
 
     def routes(self) -> list[Route]:
         """The routes of these endpoints."""
@@ -116,7 +115,7 @@ class Analyses:
             job.finished_at or job.created_at,
             packs=suffix != "parquet",
         )
-        return self._files.answer(request, download)
+        return self._backend.downloads.answer(request, download)
 
 
 def analysis_file(folder: Path, job: Job, columns: Sequence[str]) -> Path:

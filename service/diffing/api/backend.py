@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from diffing.api.conversions import Formats
+from diffing.api.http.downloads import Files
 from diffing.api.stored import Stored
 from diffing.api.watch import MOST_WAITING, Watch
 from diffing.core.baseline import ACCEPTED
@@ -48,6 +49,7 @@ class Backend:
         formats: gets results in other formats.
         storage: the uploads, and the state of the storage.
         stored: the results.
+        downloads: answers requests for files.
         stopping: set when the process begins to stop, which ends long answers.
     """
 
@@ -65,6 +67,7 @@ class Backend:
     formats: Formats
     storage: Storage
     stored: Stored
+    downloads: Files
     stopping: asyncio.Event
 
     def state_of_old(self, metric: Metric) -> InputState:
@@ -120,5 +123,6 @@ class Backend:
             ),
             storage=storage,
             stored=stored,
+            downloads=Files(),
             stopping=stopping,
         )

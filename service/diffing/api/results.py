@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from diffing.api.backend import Backend
 from diffing.api.conversions import Wanted
-from diffing.api.http.downloads import Download, Files
+from diffing.api.http.downloads import Download
 from diffing.api.jobs import awaited, not_yet, seconds_to_wait
 from diffing.core.errors import BadArgument, ResultGone
 from diffing.files.results import OutputName, Outputs, dialect_of
@@ -50,7 +50,6 @@ class Results:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._files = Files()
 
     def routes(self) -> list[Route]:
         """The routes of these endpoints."""
@@ -102,7 +101,7 @@ class Results:
             job.finished_at or job.created_at,
             packs=suffix != "parquet",
         )
-        return self._files.answer(request, download)
+        return self._backend.downloads.answer(request, download)
 
 
 def format_in(request: Request) -> str:

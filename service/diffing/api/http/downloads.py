@@ -56,7 +56,7 @@ class Download:
 
 
 class Files:
-    """Answers requests for files."""
+    """Answers requests for files. It bounds how many it compresses at once."""
 
     def __init__(self) -> None:
         self._packed = 0
