@@ -140,7 +140,7 @@ class UnknownMetric(NotFound):
     """The catalogue does not have the metric.
 
     Args:
-        metrics: the ids of those that it has.
+        metrics: ids of those in it.
     """
 
     title = "Unknown metric"
