@@ -18,9 +18,11 @@ from diffing.core.remote_file import RemoteFolder
 from diffing.files.fetch import Fetch
 from diffing.files.remote_content import (
     BLOCK,
+    CHECK_CREDENTIALS,
     RemoteContent,
     append,
     in_our_words,
+    is_denied,
     package_for,
     version_of,
 )
@@ -266,11 +268,8 @@ def _time_of(facts: dict[str, Any]) -> datetime:
 
 def _explained(error: Exception) -> StorageUnavailable:
     kind = type(error).__name__
-    if isinstance(error, PermissionError) or "Credential" in kind:
-        return StorageUnavailable(
-            "The storage denies access. Check the credentials in the environment, "
-            "such as AWS_PROFILE or AWS_ACCESS_KEY_ID, and what they permit."
-        )
+    if is_denied(error):
+        return StorageUnavailable(f"The storage denies access. {CHECK_CREDENTIALS}")
     if isinstance(error, FileNotFoundError):
         return StorageUnavailable("The bucket does not exist. Check DIFFING_STORAGE_URL.")
     return StorageUnavailable(

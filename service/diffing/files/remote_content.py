@@ -33,6 +33,10 @@ _MODULES = {"s3": "s3fs", "gs": "gcsfs", "abfs": "adlfs"}
 _PACKAGES, _PACKAGE = {"gs": "'diffing[gs]'", "abfs": "adlfs"}, "'diffing[s3]'"
 _ENCODED = re.compile(r"[!#-;=?-Z\[\]_a-z~]+")
 _GONE, _DENIED = (404, 410), (401, 403)
+CHECK_CREDENTIALS = (
+    "Check the credentials in the environment, such as AWS_PROFILE or AWS_ACCESS_KEY_ID, and what "
+    "they permit."
+)
 
 Version = tuple[str | None, ...]
 """The marks by which a store tells versions of a file apart."""
@@ -192,14 +196,16 @@ def _explained(file: RemoteFile, error: Exception) -> DiffingError:
     reason = f"HTTP status {status}" if status else kind
     if status in _DENIED:
         return BadInput(f"{file.name}: access denied: {reason}. Check the URL; it may be too old.")
-    if isinstance(error, PermissionError) or "Credential" in kind:
-        return BadInput(
-            f"{file.name}: access denied. Check the credentials in the environment, "
-            "such as AWS_PROFILE or AWS_ACCESS_KEY_ID, and what they permit."
-        )
+    if is_denied(error):
+        return BadInput(f"{file.name}: access denied. {CHECK_CREDENTIALS}")
     return Unreachable(
         f"{file.name}: cannot be fetched: {reason}. Check the URL and the network, and try again."
     )
+
+
+def is_denied(error: Exception) -> bool:
+    """Whether a store denies access, or the environment has no credentials for it."""
+    return isinstance(error, PermissionError) or "Credential" in type(error).__name__
 
 
 def _is_missing(error: Exception) -> bool:
