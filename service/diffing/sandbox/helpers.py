@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 
 from diffing.sandbox.parent_death import die_with_parent
-from diffing.sandbox.process import ignore_signals
+from diffing.sandbox.process import SIGNALS, ignore_signals
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -32,7 +32,6 @@ MOST_PARTS = 2_000
 
 _PART = struct.Struct("=qq")
 _NO_PART = -1, -1
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _COUNTER = struct.Struct("=q")
 _LOOK_SECONDS = 0.1
 # Most memory that a helper takes for itself, as measured.
@@ -177,7 +176,7 @@ class Helpers:
         """Do as this helper what the parent asks for, up to its end."""
         try:
             ignore_signals()
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             die_with_parent(parent)
             os.close(self._offers)
             for helper in self._helpers:
@@ -252,7 +251,7 @@ class _Helper:
 @contextlib.contextmanager
 def _signals_blocked() -> Iterator[None]:
     """A helper must not handle a signal like its parent, before it ignores them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:

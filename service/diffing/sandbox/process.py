@@ -6,10 +6,13 @@ import resource
 import signal
 from pathlib import Path
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What a terminal or a supervisor sends to end a process, or a whole group."""
+
 
 def ignore_signals() -> None:
     """Ignore signals to the whole group, from a terminal or a supervisor: the parent decides."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 

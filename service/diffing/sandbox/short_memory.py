@@ -12,11 +12,10 @@ from typing import NoReturn
 
 from diffing.core.sizes import memory_is_limited, memory_of_machine
 from diffing.sandbox.parent_death import die_with_parent
-from diffing.sandbox.process import be_first_to_go
+from diffing.sandbox.process import SIGNALS, be_first_to_go
 
 # An API, a worker and the smallest diff together need 230 MB, as measured, shared memory included.
 _LEAST_TO_SERVE = 200_000_000
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def refuse_short_memory() -> None:
@@ -37,9 +36,9 @@ def survive_short_memory() -> None:
     """
     if not memory_is_limited():
         return
-    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
     # until both have their handlers: no signal is lost meanwhile
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     parent = os.getpid()
     child = os.fork()
     if child:
@@ -48,7 +47,7 @@ def survive_short_memory() -> None:
     be_first_to_go()
     for number, handler in handlers.items():
         signal.signal(number, handler)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 def _wait_for(child: int) -> NoReturn:
@@ -57,9 +56,9 @@ def _wait_for(child: int) -> NoReturn:
         if not (number == signal.SIGINT and os.isatty(0)):
             os.kill(child, number)
 
-    for number in _SIGNALS:
+    for number in SIGNALS:
         signal.signal(number, pass_on)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     if code == -signal.SIGKILL:

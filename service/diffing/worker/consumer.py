@@ -8,6 +8,7 @@ import time
 from datetime import datetime
 from types import FrameType
 
+from diffing.sandbox.process import SIGNALS
 from diffing.store.lean_huey import Consumer, Huey, Worker
 
 _log = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ class JobConsumer(Consumer):  # type: ignore[misc]
     def heed_signals(self) -> None:
         """Install the handlers, before the start."""
         self._hurry = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in SIGNALS:
             signal.signal(number, self._stop_or_hurry)
 
     def start(self) -> None:
