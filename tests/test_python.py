@@ -2,6 +2,7 @@
 
 import gc
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,27 @@ def test_files_are_removed_at_the_end_of_a_block() -> None:
     assert ROWS == rows.fetchall() == found.rows.fetchall()
     with pytest.raises(BadArgument, match="The difference is closed"):
         _ = closed.rows
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        "from diffing import diff; found = diff('old.csv', 'new.csv', 'id', 'value')",
+        "from diffing.files.publish import published; from pathlib import Path; "
+        "stream = published([Path('/dev/stdout')]); stream.__enter__()",
+    ],
+    ids=["a difference", "an output that is streamed"],
+)
+def test_a_killed_process_leaves_a_folder_that_a_later_diff_removes(begun: str) -> None:
+    killed = subprocess.run(
+        [sys.executable, "-c", f"{begun}; import os; os.kill(os.getpid(), 9)"], check=False
+    )
+    assert -9 == killed.returncode
+    (left,) = Path("tmp").iterdir()
+    os.utime(left, (0, 0))
+
+    with diff("old.csv", "new.csv", "id", "value"):
+        assert left.name not in left_behind()
 
 
 @pytest.mark.parametrize("options", one_in(2, [{"detail": True, "only_changed_columns": True}, {}]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
@@ -23,7 +22,7 @@ from diffing.core.settings import load_settings
 from diffing.core.spec import AnalysisSpec, DiffSpec
 from diffing.engine.summary import Summary
 from diffing.files.fetch import Fetch
-from diffing.files.publish import new_scratch_folder
+from diffing.files.publish import Scratch
 from diffing.files.results import DIALECTS, OutputName, Outputs, as_plain, dialect_of
 from diffing.files.spool import taken
 from diffing.files.versions import Versions
@@ -41,7 +40,7 @@ class Difference:
     """The result of a diff. It can be used in a `with` block, which removes its temporary files.
 
     Args:
-        folder: has the rows, in `rows.csv`; it is removed with this object.
+        scratch: has the rows, in `rows.csv`; it is removed with this object.
         summary: of the diff.
         limits: threads and memory for the rows.
         spec: the order for the diff.
@@ -52,8 +51,9 @@ class Difference:
     """
 
     def __init__(
-        self, folder: Path, summary: Summary, limits: Limits, spec: DiffSpec, versions: Versions
+        self, scratch: Scratch, summary: Summary, limits: Limits, spec: DiffSpec, versions: Versions
     ) -> None:
+        folder = scratch.folder
         self.summary = summary
         self._spec = spec
         self._versions = versions
@@ -66,7 +66,7 @@ class Difference:
         self._folder = folder
         self._rows = folder / "rows.csv"
         self._limits = limits
-        self._remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._remove = weakref.finalize(self, scratch.remove)
         self._relation: duckdb.DuckDBPyRelation | None = None
 
     @property
@@ -264,8 +264,9 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
     dialects = {name: option for name, option in given.items() if option is not None}
     limits = Limits.of(load_settings(), Path(tempfile.gettempdir()))
     with ExitStack() as failed:
-        folder = new_scratch_folder()
-        failed.callback(shutil.rmtree, folder, ignore_errors=True)
+        scratch = Scratch.new()
+        failed.callback(scratch.remove)
+        folder = scratch.folder
         fetch = Fetch(folder, limits.most_temp)
         files = [
             _taken(old, "old", folder, fetch, may_be_missing=old_may_be_missing),
@@ -316,7 +317,7 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
         work, versions = Diff(spec, limits), Versions(*files)
         summary = run(partial(work.run, outputs), work.interrupt)
         failed.pop_all()
-    return Difference(folder, summary, limits, spec, versions)
+    return Difference(scratch, summary, limits, spec, versions)
 
 
 def _taken(

@@ -12,8 +12,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import Self
 
 from diffing.core.errors import BadArgument, BadSetting, CannotWrite, is_disk_full, of_os
 
@@ -114,14 +116,27 @@ def _remove_left_folders(parent: Path) -> None:
                         shutil.rmtree(folder, ignore_errors=True)
 
 
-def new_scratch_folder() -> Path:
-    """A folder for temporary files, which the caller removes.
+@dataclass(frozen=True)
+class Scratch:
+    """A folder for temporary files, as from `scratch_folder`, for longer than a block.
 
-    Raises:
-        BadSetting: no folder for temporary files is usable.
+    Args:
+        folder: the folder.
+        remove: removes it.
     """
-    with _needs_temporary_files():
-        return Path(tempfile.mkdtemp(prefix="diffing-"))
+
+    folder: Path
+    remove: Callable[[], None]
+
+    @classmethod
+    def new(cls) -> Self:
+        """A new folder.
+
+        Raises:
+            BadSetting: as from `scratch_folder`.
+        """
+        stack = ExitStack()
+        return cls(stack.enter_context(scratch_folder()), stack.close)
 
 
 def link_or_copy(source: Path, path: Path) -> None:
@@ -223,7 +238,7 @@ def _streams(path: Path) -> bool:
 def _part_of(path: Path) -> Iterator[Path]:
     """A new, empty, locked file. At the end it is removed, unless it was renamed."""
     with ExitStack() as stack:
-        part = _temporary_file() if _streams(path) else _neighbour(path)
+        part = stack.enter_context(_temporary_file()) if _streams(path) else _neighbour(path)
         stack.callback(part.unlink, missing_ok=True)
         stack.enter_context(_locked(part))
         yield part
@@ -243,11 +258,13 @@ def _locked(part: Path) -> Iterator[None]:
                 return
 
 
-def _temporary_file() -> Path:
-    with _needs_temporary_files():
-        handle, name = tempfile.mkstemp(prefix="diffing-")
-    os.close(handle)
-    return Path(name)
+@contextmanager
+def _temporary_file() -> Iterator[Path]:
+    with scratch_folder() as folder:
+        part = folder / "part"
+        with _needs_temporary_files():
+            part.touch()
+        yield part
 
 
 def _neighbour(path: Path) -> Path:
