@@ -317,7 +317,7 @@ def test_a_full_disk_is_said_in_one_line(tmp_path: Path, mount: Mount, full: str
     options = ("-q", "-k", "id", "-o", "/dev/null", "--report", report)
     done = diffing(tmp_path, "old.csv", "new.csv", *options, **folder)
 
-    said = "diffing: The disk is full. Free some space and start again.\n"
+    said = "diffing: The disk is full. Free some space and try again.\n"
     assert (2, said) == (done.returncode, done.stderr)
     assert [] == list((tmp_path / "small").iterdir())
     assert not (tmp_path / report).exists()

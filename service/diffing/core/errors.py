@@ -309,6 +309,9 @@ def remedy(error: OSError) -> str:
     return ""
 
 
+DISK_FULL = "The disk is full. Free some space and try again."
+
+
 def is_disk_full(error: OSError) -> bool:
     """Whether the disk, or the user's quota, is full."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -322,7 +325,7 @@ def unforeseen() -> DiffFailed:
 def of_os(error: OSError) -> DiffFailed:
     """An error of the operating system during writing, for a client."""
     if is_disk_full(error):
-        return OutOfDisk("The disk is full. Free some space and start again.")
+        return OutOfDisk(DISK_FULL)
     return DiffFailed(
         f"The data folder cannot be used: {error.strerror}. "
         "Check its permissions and the disk, and start again."

@@ -12,7 +12,14 @@ from typing import Any, Self
 import duckdb
 from fsspec.spec import AbstractFileSystem
 
-from diffing.core.errors import DiffFailed, DiffingError, Interrupted, OutOfDisk, OutOfMemory
+from diffing.core.errors import (
+    DISK_FULL,
+    DiffFailed,
+    DiffingError,
+    Interrupted,
+    OutOfDisk,
+    OutOfMemory,
+)
 from diffing.engine.query_profile import Profile
 from diffing.engine.sql import queries
 from diffing.sandbox.limits import Limits
@@ -210,5 +217,5 @@ def translated() -> Iterator[None]:
         raise CsvRefused("A file could not be read as CSV.") from error
     except duckdb.Error as error:
         if "No space left" in str(error):
-            raise OutOfDisk("The disk is full. Free some space and start again.") from error
+            raise OutOfDisk(DISK_FULL) from error
         raise DiffFailed("DuckDB failed; the log has its message.") from error

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from diffing.core.csv_record import line_of
-from diffing.core.errors import DiffFailed, OutOfDisk, is_disk_full
+from diffing.core.errors import DISK_FULL, DiffFailed, OutOfDisk, is_disk_full
 from diffing.engine.connection import Session
 from diffing.engine.parameters import Work
 
@@ -106,7 +106,7 @@ def _append(part: Path, output: Path) -> None:
         part.unlink()
     except OSError as error:
         if is_disk_full(error):
-            raise OutOfDisk("The disk is full. Free some space and start again.") from error
+            raise OutOfDisk(DISK_FULL) from error
         raise
 
 

@@ -9,10 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from diffing.core.errors import DiskUnavailable, is_disk_full
+from diffing.core.errors import DISK_FULL, DiskUnavailable, is_disk_full
 from diffing.files.publish import at_rest, new_locked_folder
-
-_FULL = "The disk is full. Free some space and try again."
 
 Fetch = Callable[[str, Path, Callable[[int], None]], None]
 """Copies the object of a name to a path, after it asked for room for its bytes."""
@@ -173,7 +171,7 @@ class Cache:
             if self._free() - size < self._bounds.least_free:
                 self._shrink_to(0)
             if self._free() - size < self._bounds.least_free:
-                raise DiskUnavailable(_FULL)
+                raise DiskUnavailable(DISK_FULL)
             self._bytes += size
 
     def _shrink_to(self, most: int) -> None:
@@ -194,7 +192,7 @@ def _remove_abandoned(folder: Path) -> None:
 
 def _unavailable(error: OSError) -> DiskUnavailable:
     if is_disk_full(error):
-        return DiskUnavailable(_FULL)
+        return DiskUnavailable(DISK_FULL)
     return DiskUnavailable(
         f"The cache cannot be used: {error.strerror}. Check its permissions and the disk."
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, ClassVar, Protocol
 
 from diffing.core.errors import (
+    DISK_FULL,
     DatabaseUnavailable,
     DiskUnavailable,
     InputChanged,
@@ -208,7 +209,7 @@ class SharedFolder:
                 "A result was written again while it was fetched. Try again."
             ) from None
         except OutOfDisk:
-            raise DiskUnavailable("The disk is full. Free some space and try again.") from None
+            raise DiskUnavailable(DISK_FULL) from None
 
 
 def storage_of(settings: Settings) -> Storage:

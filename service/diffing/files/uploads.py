@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from diffing.core.errors import DiskUnavailable, is_disk_full
+from diffing.core.errors import DISK_FULL, DiskUnavailable, is_disk_full
 from diffing.csvfiles.file_kinds import LOOKED_AT, suffix_of
 from diffing.files.checksums import sha256
 from diffing.files.publish import at_rest, new_locked_folder, sync
@@ -189,7 +189,7 @@ def _disk_errors_reported() -> Iterator[None]:
         yield
     except OSError as error:
         if is_disk_full(error):
-            raise DiskUnavailable("The disk is full. Free some space and try again.") from error
+            raise DiskUnavailable(DISK_FULL) from error
         raise DiskUnavailable(
             f"The folder of uploads cannot be used: {error.strerror}. "
             "Check its permissions and the disk."

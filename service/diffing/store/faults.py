@@ -5,11 +5,12 @@ import sys
 
 import sqlalchemy as sa
 
+from diffing.core.errors import DISK_FULL
+
 _BUSY = "The database is busy. Try again in a few seconds."
 _UNREACHABLE = "The database cannot be reached. Try again in a few seconds."
 _READ_ONLY = "The database is not writable. Check its permissions."
 _UNREADABLE = "The database cannot be read or written. Check the disk."
-_FULL = "The disk is full. Free some space and try again."
 _DAMAGED = "The database is damaged. Stop the service and restore it."
 _QUEUE = "The queue cannot be reached. Try again in a few seconds."
 
@@ -20,7 +21,7 @@ _OF_SQLITE = {
     sqlite3.SQLITE_PERM: _READ_ONLY,
     sqlite3.SQLITE_CANTOPEN: "The database cannot be opened. Check the data folder.",
     sqlite3.SQLITE_IOERR: _UNREADABLE,
-    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_FULL: DISK_FULL,
     sqlite3.SQLITE_CORRUPT: _DAMAGED,
     sqlite3.SQLITE_NOTADB: _DAMAGED,
 }
@@ -31,7 +32,7 @@ _OF_POSTGRESQL = {
     "25006": _READ_ONLY,  # a standby, or a server that its operator made read-only
     "40": _BUSY,  # transaction rolled back, such as after a deadlock
     "53": "The database lacks memory or connections. Try again in a few seconds.",
-    "53100": _FULL,
+    "53100": DISK_FULL,
     "55": _BUSY,  # locked by another, beyond the time-out
     "57": _UNREACHABLE,  # stopped or restarted by its operator
     "57014": _BUSY,  # statement beyond the time-out
