@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What a terminal or a supervisor sends to end a process, or a whole group."""
+"""Signals of a terminal or a supervisor, which end a process or a whole group."""
 
 
 def ignore_signals() -> None:
