@@ -9,6 +9,7 @@ import pytest
 from diffing.core.catalogue import load_catalogue
 from diffing.csvfiles.open import open_csv
 from diffing.csvfiles.split import Pieces
+from diffing.engine.analysis.reading import rules_of
 from diffing.engine.parameters import Side, Work, parameters
 from diffing.engine.samples import write_sample
 from diffing.engine.sql import query
@@ -41,6 +42,8 @@ NAMES = (
     "write",
     "result",
     "detail",
+    *("keys_met", "some_rows", "uniqueness", "rows_that_repeat", "rows_of_both"),
+    *("rows_by_period", "sums_by_period", "totals"),
 )
 OLD_SIDES = {
     "outcome_of_numbers grouped": "old_grouped_numbers",
@@ -50,6 +53,9 @@ OLD_SIDES = {
     "outcome_of_texts grouped": "old_grouped_texts",
     "outcome_of_texts": "old_once_texts",
 }
+
+# sections of macros that the last queries call
+OF_ANALYSIS = ("read_result", "cells", "dates", "periods", "units")
 
 # statements that no plan is made of
 UNPLANNED = re.compile(r"^(create temp (macro|view)|set variable) ", re.MULTILINE)
@@ -72,11 +78,16 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plans]:
     bound |= {"old_rows": "old_in_four_pieces", "new_rows": "new_in_four_pieces"}
     bound |= {"new_count": 0, "old_held": 0, "within_tolerance": 0}
     bound |= {"file": str(old), "side": bound["old"], "paired_new": [], "paired_old": []}
+    bound |= {"rows_of_file": "old_in_four_pieces", "chosen": "^key_0$", "most": 9}
+    bound |= {"old_alone": "^rest_2$", "new_alone": "^rest_2$", **rules_of(comparison)}
+    bound |= {"place": 1, "nths": [1], "values": [1], "single": True}
+    bound |= {"grouped": True, "groups": "^key_0$", "kept": [1]}
+    bound |= {"newest_of_old": None, "settled_until": None}
     with duckdb.connect() as connection:
         for side in sides:
             connection.register_filesystem(side.pieces)
         connection.execute(OPTIMIZERS)
-        for name in ("equality", "read", "four_pieces", "rules", "number", "shapes"):
+        for name in ("equality", "read", "four_pieces", "rules", "number", "shapes", *OF_ANALYSIS):
             explained(connection, name, bound)
         explained(connection, "outcome", bound)
         for view in ("old_once_text", "old_once_texts", "old_once_numbers"):
@@ -105,7 +116,7 @@ def explained(connection: duckdb.DuckDBPyConnection, name: str, bound: dict[str,
 @pytest.mark.parametrize("name", NAMES)
 def test_no_query_compares_each_row_with_each(plans: Plans, name: str) -> None:
     slow = {"NL_JOIN", "NESTED_LOOP", "PIECEWISE", "IE_JOIN", "CROSS_PRODUCT"}
-    if name in {"sample", "counts", "duplicates"}:
+    if name in {"sample", "counts", "duplicates", "keys_met"}:
         slow.remove("CROSS_PRODUCT")  # with a single row
 
     assert set() == {operator for operator in slow if operator in plans[name]}
@@ -129,6 +140,8 @@ def test_the_keys_of_old_are_held_in_memory_not_the_rows_of_new(plans: Plans) ->
         *("outcome_of_text", "outcome_of_text grouped", "old_grouped_text"),
         *("outcome_of_texts", "outcome_of_texts grouped", "old_grouped_texts"),
         *("duplicates", "old_kept", "new_repeats", "left_over"),
+        *("keys_met", "some_rows", "uniqueness", "rows_that_repeat", "rows_of_both"),
+        *("rows_by_period", "sums_by_period", "totals"),
     ],
 )
 def test_each_piece_of_a_file_is_read_by_one_thread(plans: Plans, name: str) -> None:
@@ -167,7 +180,9 @@ def test_each_file_is_read_once_unless_a_key_stands_several_times(plans: Plans) 
     diff = {name: 4 if "grouped" in name else 8 for name in OLD_SIDES}
     diff |= {"old_grouped_numbers": 4, "old_grouped_text": 4, "old_grouped_texts": 4}
     others = {"sample": 1, "duplicates": 4, "old_not_numbers": 4, "old_kept": 4}
-    others |= {"new_repeats": 4, "left_over": 4}
+    others |= {"new_repeats": 4, "left_over": 4, "keys_met": 4}
+    others |= {"some_rows": 4, "uniqueness": 4, "rows_that_repeat": 8, "rows_of_both": 8}
+    others |= {"rows_by_period": 4, "sums_by_period": 4, "totals": 4}
     assert diff | others == {name: count for name, count in read.items() if count}
 
 

@@ -45,7 +45,11 @@ by_text as (
     select text, count(*) as rows
     from (
         select period_in(keys, $place, $rules) as text
-        from (select [*columns('^key_[0-9]+$')] as keys from query_table($rows_of_file))
+        from (
+            select [*columns('^key_[0-9]+$')] as keys
+            from query_table($rows_of_file)
+            where row > 0 -- makes one thread read a piece, as in 4_old.sql
+        )
     )
     group by text
 ),
@@ -74,6 +78,7 @@ cells_of_file as (
     from (
         select [*columns('^key_[0-9]+$')] as keys, [*columns('^value_[0-9]+$')] as texts
         from query_table($rows_of_file)
+        where row > 0
     )
 ),
 by_text as (

@@ -107,7 +107,7 @@ group by key;
 
 -- Numbers; one row per key, with the numbers and the mark of one of its rows.
 --
--- parameters  old_rows, keys, salt, single, counts
+-- parameters  old_rows, keys, salt, single, counts, exact_from
 create temp table old_grouped_numbers as
 select
     key,
