@@ -106,7 +106,8 @@ from by_period;
 --                        largest   relative change
 --
 -- An empty cell, or a text beside a number, counts as 0. A change between two texts, or of a number that is
--- not finite, is infinite. That of two long whole numbers is exact, as in 6_single_cells.sql.
+-- not finite, is infinite; fsum would make NaN of it. That of two long whole numbers is exact, as in
+-- 6_single_cells.sql.
 with
 moves as (
     select
