@@ -54,7 +54,8 @@ OLD_SIDES = {
     "outcome_of_texts": "old_once_texts",
 }
 
-# sections of macros that the last queries call
+# sections of macros; the last queries call those of the analysis
+OF_DIFFS = ("equality", "read", "four_pieces", "rules", "number", "shapes", "kinds")
 OF_ANALYSIS = ("read_result", "cells", "dates", "periods", "units")
 
 # statements that no plan is made of
@@ -87,7 +88,7 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plans]:
         for side in sides:
             connection.register_filesystem(side.pieces)
         connection.execute(OPTIMIZERS)
-        for name in ("equality", "read", "four_pieces", "rules", "number", "shapes", *OF_ANALYSIS):
+        for name in (*OF_DIFFS, *OF_ANALYSIS):
             explained(connection, name, bound)
         explained(connection, "outcome", bound)
         for view in ("old_once_text", "old_once_texts", "old_once_numbers"):
