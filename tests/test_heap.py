@@ -22,9 +22,31 @@ libc.malloc_info(0, file)
 libc.fclose(file)
 """
 
+BLOCKS = """
+import resource
+from diffing.sandbox.malloc import set_up_heap
+
+set_up_heap(2)
+for times in range(1000):
+    bytes([1]) * 512 * 1024
+    if times == 9:
+        faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults)
+"""
+
+pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="there is no glibc")
+
+
+def test_the_memory_of_a_block_is_used_again_for_the_next_one() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKS], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    # else the kernel would fill 128 pages with zeros for each
+    assert int(done.stdout) < 1000
+
 
 @pytest.mark.slow
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="there is no glibc")
 def test_the_threads_of_a_diff_share_few_arenas(tmp_path: Path) -> None:
     old, new, info = (tmp_path / name for name in ("old.csv", "new.csv", "info.xml"))
     write_sample("revenue", 200_000, old, new)

@@ -38,7 +38,7 @@ from diffing.files.results import Outputs
 from diffing.files.versions import unchanged
 from diffing.sandbox.helpers import Helpers
 from diffing.sandbox.limits import Limits
-from diffing.sandbox.malloc import limit_arenas
+from diffing.sandbox.malloc import set_up_heap
 
 _HASHES = "new.hashes"
 
@@ -96,6 +96,7 @@ class Diff(Stoppable):
             path.is_file() and path.stat().st_size >= self._cutting.helped for path in paths
         ):
             memory = bytes_in(self._limits.memory) // 4
+            set_up_heap(self._limits.threads)
             self.helpers.fork(min(self._limits.threads, MOST_PIECES), memory)
 
     def run(
@@ -126,7 +127,7 @@ class Diff(Stoppable):
         """
         outputs = self._checked(outputs)
         started = time.monotonic()
-        limit_arenas(self._limits.threads)
+        set_up_heap(self._limits.threads)
         with (
             self.helpers,
             outputs.parts() as parts,

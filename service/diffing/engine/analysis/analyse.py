@@ -10,7 +10,7 @@ from diffing.engine.analysis.document import document_of
 from diffing.engine.analysis.findings import Finder
 from diffing.engine.stoppable import Stoppable
 from diffing.sandbox.limits import Limits
-from diffing.sandbox.malloc import limit_arenas
+from diffing.sandbox.malloc import set_up_heap
 
 IN_MEMORY = 100_000_000
 
@@ -38,7 +38,7 @@ class Analysis(Stoppable):
             OutOfMemory, OutOfDisk, DiffFailed: the machine failed.
             Interrupted: `interrupt` was called.
         """
-        limit_arenas(1)
+        set_up_heap(1)
         with tempfile.TemporaryDirectory(
             prefix="analysis-", dir=self._limits.temp_folder
         ) as folder:

@@ -18,7 +18,7 @@ from diffing.engine.analysis.reading import (
 from diffing.engine.connection import Session, as_pattern
 from diffing.engine.stoppable import Stoppable
 from diffing.sandbox.limits import Limits
-from diffing.sandbox.malloc import limit_arenas
+from diffing.sandbox.malloc import set_up_heap
 
 
 class Changes(Stoppable):
@@ -43,7 +43,7 @@ class Changes(Stoppable):
             OutOfMemory, OutOfDisk, DiffFailed: the machine failed.
             Interrupted: `interrupt` was called.
         """
-        limit_arenas(1)
+        set_up_heap(1)
         csv.field_size_limit(sys.maxsize)
         with (
             tempfile.TemporaryDirectory(prefix="changes-", dir=self._limits.temp_folder) as folder,

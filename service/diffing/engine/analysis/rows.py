@@ -22,7 +22,7 @@ from diffing.engine.analysis.reading import (
 from diffing.engine.connection import OrderedSession, Session, as_pattern
 from diffing.engine.stoppable import Stoppable
 from diffing.sandbox.limits import Limits
-from diffing.sandbox.malloc import limit_arenas
+from diffing.sandbox.malloc import set_up_heap
 
 ROWS_OF_PAGE = 50
 # of a page: cells of a row, and characters of a text
@@ -52,7 +52,7 @@ class Rows(Stoppable):
             OutOfMemory, OutOfDisk, DiffFailed: the machine failed.
             Interrupted: `interrupt` was called.
         """
-        limit_arenas(1)
+        set_up_heap(1)
         with (
             tempfile.TemporaryDirectory(prefix="rows-", dir=self._limits.temp_folder) as folder,
             reading_result(self._spec.inputs),
