@@ -29,6 +29,16 @@ def test_the_changed_rows_go_to_standard_output(folder: Path) -> None:
     assert reference.diff(OLD, NEW, ["id"], ["value"]).csv == done.stdout
 
 
+def test_names_that_look_like_emoji_or_markup_are_printed_as_they_are(folder: Path) -> None:
+    (folder / "old.csv").write_text("id,:x:,[b]\n1,:smile:,2\n")
+    (folder / "new.csv").write_text("id,:x:,[b]\n1,,3\n")
+
+    done = diffing(folder, "old.csv", "new.csv", "-k", "id", "-o", "out.csv", "--explain")
+
+    assert "changed most: :x: 1 \u00b7 [b] 1\n" in done.stderr
+    assert "\n  :x: " in done.stdout
+
+
 def test_the_summary_tells_what_was_compared_and_counted(folder: Path) -> None:
     done = diffing(folder, *DIFF, "--output", "out.csv", "--summary", "s.json", "--abs-tol", "0.5")
 

@@ -327,4 +327,4 @@ def test_a_diff_without_a_report_does_not_load_what_makes_one() -> None:
         [sys.executable, "-c", loads], check=True, capture_output=True, text=True
     ).stdout.split()
 
-    assert set() == {"jinja2", "starlette", "sqlalchemy", "xlsxwriter"} & set(loaded)
+    assert set() == {"jinja2", "rich", "starlette", "sqlalchemy", "xlsxwriter"} & set(loaded)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rich.console import Console
+import typer
 from typer.exceptions import TyperException
 
 from diffing.cli.habits import INSTEAD
@@ -15,8 +15,6 @@ from diffing.cli.typed import with_command
 from diffing.core.errors import BadArgument, DiffingError
 from diffing.core.text import shown
 from diffing.engine.summary import Summary, Verdict
-
-to_people = Console(stderr=True, soft_wrap=True, highlight=False)
 
 _MOST_COLUMNS = 5
 # the words of typer, and ours
@@ -78,6 +76,15 @@ def target_of(output: Path | None) -> Path:
     return standard_output() if output is None or output == Path("-") else output
 
 
+def say(text: str) -> None:
+    """Print a line to people, on standard error.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    typer.echo(text, err=True)
+
+
 @contextmanager
 def progress(stage: str, *, quiet: bool = False) -> Iterator[Callable[[str], None]]:
     """Show a stage on a terminal, while the block runs.
@@ -85,10 +92,12 @@ def progress(stage: str, *, quiet: bool = False) -> Iterator[Callable[[str], Non
     Yields:
         A function that shows the next stage.
     """
-    if quiet:
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield lambda _: None
         return
-    with to_people.status(stage) as status:
+    from rich.console import Console  # only a terminal needs it
+
+    with Console(stderr=True, highlight=False, emoji=False).status(stage) as status:
         yield status.update
 
 
@@ -101,15 +110,15 @@ def show_summary(found: Summary) -> None:
     """Show the counts of a diff, and the columns that changed most, on standard error."""
     within = f", {found.within_tolerance:,} of them within tolerance" * (found.within_tolerance > 0)
     with suppress(OSError):
-        to_people.print(
+        say(
             f"{found.added:,} added · {found.changed:,} changed · {found.removed:,} removed · "
             f"{found.unchanged:,} unchanged{within}   {found.seconds:.1f} s"
         )
         if len(found.value) > 1 and found.changed:
-            to_people.print(f"changed most: {_most_changed(found)}", markup=False)
+            say(f"changed most: {_most_changed(found)}")
         sides = (("old", found.columns.only_old), ("new", found.columns.only_new))
         if alone := [f"{side} alone has {_some(names)}" for side, names in sides if names]:
-            to_people.print(f"not compared: {' · '.join(alone)}", markup=False)
+            say(f"not compared: {' · '.join(alone)}")
 
 
 def show_verdict(verdict: Verdict, *, quiet: bool = False) -> None:
@@ -117,15 +126,14 @@ def show_verdict(verdict: Verdict, *, quiet: bool = False) -> None:
     with suppress(OSError):
         if verdict.passed and not quiet:
             number = len(verdict.rules)
-            to_people.print(f"verdict: as expected, by {number} rule{'s' * (number > 1)}")
+            say(f"verdict: as expected, by {number} rule{'s' * (number > 1)}")
         for rule in verdict.rules:
             if not rule.met:
                 figure = "infinite" if rule.figure is None else f"{rule.figure:,}"
                 share = "" if rule.share is None else f", {rule.share:.3g} %"
-                to_people.print(
+                say(
                     f"verdict: not as expected: {shown(rule.rule)} is {figure}{share}; "
-                    f"expected: {rule.expected}",
-                    markup=False,
+                    f"expected: {rule.expected}"
                 )
 
 
@@ -149,7 +157,7 @@ def _some(names: Sequence[str]) -> str:
 def warn(detail: str) -> None:
     """Show a warning as one line on standard error."""
     with suppress(OSError):
-        to_people.print(f"diffing: warning: {detail}", markup=False)
+        say(f"diffing: warning: {detail}")
 
 
 @contextmanager
@@ -192,7 +200,7 @@ def _usage(error: TyperException) -> str:
 def _exit(fault: str | None) -> None:
     with suppress(OSError):
         if fault:
-            to_people.print(f"diffing: {fault}", markup=False)
+            say(f"diffing: {fault}")
     # at its end, Python would try again to write the rest of standard output
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     sys.exit(2 if fault else 1)

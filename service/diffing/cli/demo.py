@@ -32,7 +32,7 @@ def run(settings: Settings, *, once: bool) -> None:
             require an API key.
         DiffFailed: a job did not succeed.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, emoji=False)
     metrics = load_catalogue(settings.metrics).metrics.values()
     if settings.api_keys == "on":
         raise BadSetting("The demo has no API key. Start it without DIFFING_API_KEYS=on.")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 
 from diffing.cli.console import (
     is_terminal,
@@ -18,7 +17,6 @@ from diffing.cli.console import (
     show_verdict,
     standard_output,
     target_of,
-    to_people,
     warn,
 )
 from diffing.cli.dialects import with_dialects
@@ -231,9 +229,9 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
         if wanted.table:
             from diffing.cli import table  # only a terminal needs it
 
-            table.show(wanted.table, found, Console(highlight=False))
+            table.show(wanted.table, found)
         if explain == _AS_TEXT and wanted.explain:
-            _tell(wanted.explain, to_people if standard_output() in wanted.paths else Console())
+            _tell(wanted.explain, err=standard_output() in wanted.paths)
     _show(found, quiet=quiet)
     if exit_code and _calls_for(exit_code, found):
         raise typer.Exit(1)
@@ -283,12 +281,12 @@ def _calls_for(exit_code: ExitCode, found: "Summary") -> bool:
     return not found.verdict.passed
 
 
-def _tell(document: Path, console: Console) -> None:
+def _tell(document: Path, *, err: bool) -> None:
     """Print an analysis."""
     from diffing.cli.account import account_of  # only a reader needs it
 
-    text = account_of(json.loads(document.read_text(encoding="utf-8")))
-    console.print(text, end="", markup=False, highlight=False, soft_wrap=True)
+    account = account_of(json.loads(document.read_text(encoding="utf-8")))
+    typer.echo(account, nl=False, err=err)
 
 
 def _spec(

@@ -5,9 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from diffing.cli.console import is_terminal
 from diffing.cli.options import Url
@@ -32,12 +29,18 @@ def history(
     with Client.of_settings(url) as client:
         runs = client.history(metric, limit)
     if is_terminal():
-        _show(runs, Console(highlight=False))
+        _show(runs)
     else:
         typer.echo(json.dumps(runs, ensure_ascii=False, indent=2))
 
 
-def _show(runs: Sequence[Mapping[str, Any]], console: Console) -> None:
+def _show(runs: Sequence[Mapping[str, Any]]) -> None:
+    # imported here: only a terminal needs it
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False, emoji=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("job", "ended", "status"):
         table.add_column(name, no_wrap=True)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from diffing.cli.console import examples, to_people
+from diffing.cli.console import examples, say
 from diffing.cli.options import DataDir
 from diffing.core.errors import BadSetting
 from diffing.core.settings import Settings, load_settings
@@ -35,15 +35,14 @@ def create(
     """Create an API key, and print its token, once, to standard output."""
     settings = load_settings(data_dir=data_dir)
     api_key, token = _table(settings).create(name, {*(scope or (Scope.READ, Scope.SUBMIT))})
-    to_people.print(
+    say(
         f"Created API key {api_key.id} with the scopes {_scopes_of(api_key)}. Send its token as "
-        "`Authorization: Bearer TOKEN`. The token cannot be shown again:",
-        markup=False,
+        "`Authorization: Bearer TOKEN`. The token cannot be shown again:"
     )
     if settings.api_keys == "auto":
-        to_people.print("Requests on loopback need no API key, unless DIFFING_API_KEYS=on.")
+        say("Requests on loopback need no API key, unless DIFFING_API_KEYS=on.")
     if settings.api_keys == "off":
-        to_people.print("Requests need no API key: DIFFING_API_KEYS=off.")
+        say("Requests need no API key: DIFFING_API_KEYS=off.")
     typer.echo(token)
 
 
@@ -53,7 +52,7 @@ def list_api_keys(data_dir: DataDir = None) -> None:
     settings = load_settings(data_dir=data_dir)
     known = _existing_table(settings).all()
     if not known:
-        to_people.print(f"No API keys in {settings.data_dir.absolute()}.", markup=False)
+        say(f"No API keys in {settings.data_dir.absolute()}.")
     for api_key in known:
         revoked = f"revoked {api_key.revoked_at:%Y-%m-%d}" if api_key.revoked_at else "valid"
         made = f"{api_key.created_at:%Y-%m-%d}"
@@ -71,7 +70,7 @@ def revoke(
 ) -> None:
     """Revoke an API key."""
     api_key = _existing_table(load_settings(data_dir=data_dir)).revoke(api_key_id)
-    to_people.print(f"Revoked API key {api_key.id} ({shown(api_key.name)}).", markup=False)
+    say(f"Revoked API key {api_key.id} ({shown(api_key.name)}).")
 
 
 def _table(settings: Settings) -> "ApiKeys":

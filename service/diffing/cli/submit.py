@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 
 import typer
 
-from diffing.cli.console import progress, target_of, to_people, warn
+from diffing.cli.console import progress, say, target_of, warn
 from diffing.cli.dialects import with_dialects
 from diffing.cli.files import pair, require_files, with_columns
 from diffing.cli.options import Quiet, Url, with_comparison
@@ -88,7 +88,7 @@ def submit(  # noqa: PLR0913 - typer makes an option of each
             )
             if wait:
                 if not quiet:
-                    to_people.print(f"job {job_id}")
+                    say(f"job {job_id}")
                 client.wait(job_id, lambda now: report(str(now)))
         if not wait:
             typer.echo(job_id)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from diffing.cli.console import to_people
+from diffing.cli.console import progress
 from diffing.cli.dialects import with_dialects
 from diffing.cli.files import file_or_url
 from diffing.cli.taking import Taking
@@ -83,5 +83,5 @@ def as_options(key: Sequence[str]) -> str:
 @contextmanager
 def _searching(settings: Settings) -> Iterator[Limits]:
     """A block that searches within limits, and shows that it does."""
-    with scratch_folder() as folder, to_people.status("looking for a key"):
+    with scratch_folder() as folder, progress("looking for a key"):
         yield Limits.of(settings, folder)

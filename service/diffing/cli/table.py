@@ -24,16 +24,16 @@ _LEAST_WIDTH, _MOST_WIDTH = 12, 40
 _STYLES = {"added": "green", "changed": "", "old": "red", "new": "green"}
 
 
-def show(detail: Path, found: Summary, console: Console) -> None:
+def show(detail: Path, found: Summary) -> None:
     """Print the first rows, with `old → new` in each changed cell, and say how to get all.
 
     Args:
         detail: the added and changed rows with their old values, CSV.
         found: the summary of the diff.
-        console: where to print.
     """
     if not found.emitted:
         return
+    console = Console(highlight=False, emoji=False)
     most = max(5, min(_MOST_ROWS, console.height - _BESIDE_ROWS))
     csv.field_size_limit(sys.maxsize)
     with detail.open(encoding="utf-8", newline="") as file:
