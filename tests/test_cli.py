@@ -243,10 +243,17 @@ def test_a_metric_brings_its_columns_and_files(folder: Path) -> None:
     ("arguments", "said"),
     [
         (("--key", "nope"), "no column 'nope'"),
-        (("--rel-tol", "-1"), "rel_tol must be a number, 0 or more"),
-        (("--abs-tol", "nan"), "abs_tol must be a number, 0 or more"),
-        (("--abs-tol", "value=-1"), "abs_tol of value must be a number, 0 or more"),
-        (("--rel-tol", "much"), "rel_tol must be a number, 0 or more, or COLUMN=NUMBER, not much"),
+        (("--rel-tol", "-1"), "--rel-tol must be a number, 0 or more"),
+        (("--abs-tol", "nan"), "--abs-tol must be a number, 0 or more"),
+        (("--abs-tol", "value=-1"), "--abs-tol of value must be a number, 0 or more"),
+        (
+            ("--rel-tol", "much"),
+            "--rel-tol must be a number, 0 or more, or COLUMN=NUMBER, not much",
+        ),
+        (("--time-tol", "1m"), "--time-tol: must be a number with"),
+        (("--settled-after", "1d"), "--period and --settled-after are given together"),
+        (("--totals-by", "value"), "--totals-by names value"),
+        (("--delimiter", '"'), 'a delimiter of " needs another quote'),
         (("--rel-tol", "id=1"), "tolerance set for id, which is not a value column"),
         (("--measure", "value"), "measure names value, which is not a key column"),
         (("--removed", "out.csv"), "Two outputs are the same file, out.csv"),
@@ -263,6 +270,20 @@ def test_bad_arguments_are_one_line_and_status_2(
     done = refused_by(folder, *DIFF, "--output", "out.csv", *arguments)
 
     assert_refused(done, said, folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("id;v\n1;2\n", "Give --delimiter ';', or --sniff to apply what is found."),
+        ("id\x01v\n1\x012\n", r"Give --delimiter $'\x01', or --sniff to apply what is found."),
+        ("May\nid;v\n1;2\n", "Give --skip-lines 1 and --delimiter ';'."),
+    ],
+)
+def test_advice_names_options_as_they_are_typed(tmp_path: Path, content: str, said: str) -> None:
+    (tmp_path / "a.csv").write_text(content)
+
+    assert said in refused_by(tmp_path, "diff", "a.csv", "a.csv", "-k", "id", "-v", "v").stderr
 
 
 def test_an_unknown_metric_is_answered_with_those_there_are(folder: Path) -> None:

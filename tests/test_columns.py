@@ -232,7 +232,7 @@ class TestSuggestedRenames:
                 ("unit_price", OTHERS),
                 "Unit Price and unit_price (by their",
             ),
-            (("revenue", AMOUNTS), ("revenues", OTHERS), "--rename revenue=revenues."),
+            (("revenue", AMOUNTS), ("revenues", OTHERS), "`rename=revenue=revenues`."),
             (("amount", AMOUNTS), ("revenue", OTHERS), ""),
             (("amount", CONSTANT), ("revenue", CONSTANT), ""),
         ],
@@ -259,7 +259,7 @@ class TestSuggestedRenames:
         after = table("x,total_1,total_2", AMOUNTS, OTHERS, AMOUNTS)
 
         assert self.warning(tmp_path, before, after).endswith(
-            "--rename total_a=total_2 --rename total_b=total_1."
+            "`rename=total_a=total_2` `rename=total_b=total_1`."
         )
 
     def test_what_is_ignored_is_not_suggested(self, tmp_path: Path) -> None:

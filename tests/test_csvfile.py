@@ -469,16 +469,16 @@ OTHER_FORMATS = {
     ),
     "UTF-16": (
         "\ufeffa,b\n".encode("utf-16-le"),
-        "is UTF-16, not UTF-8. Give --encoding utf-16.",
+        "is UTF-16, not UTF-8. Give `encoding=utf-16`.",
     ),
     "UTF-16, big end first": ("\ufeffa,b\n".encode("utf-16-be"), "is UTF-16, not UTF-8"),
     "UTF-16 without BOM": (
         "a,b\n1,2\n".encode("utf-16-le"),
-        "is UTF-16 without a byte order mark, not UTF-8. Give --encoding utf-16-le.",
+        "is UTF-16 without a byte order mark, not UTF-8. Give `encoding=utf-16-le`.",
     ),
     "UTF-16 without BOM, big end first": (
         "a,b\n1,2\n".encode("utf-16-be"),
-        "is UTF-16 without a byte order mark, not UTF-8. Give --encoding utf-16-be.",
+        "is UTF-16 without a byte order mark, not UTF-8. Give `encoding=utf-16-be`.",
     ),
     "UTF-16 without BOM, beyond ASCII": (
         "ключ,a\n1,2\n".encode("utf-16-le"),
@@ -1011,13 +1011,13 @@ class TestWantedColumns:
     @pytest.mark.parametrize(
         ("delimiter", "word", "given"),
         [
-            (";", "a semicolon", "';'"),
+            (";", "a semicolon", ";"),
             ("\t", "a tab", "tab"),
-            ("|", "a pipe", "'|'"),
-            ("~", "a tilde (~)", "'~'"),
-            ("\x01", "^A (Ctrl-A, 0x01)", r"$'\x01'"),
-            ("\x1f", "the unit separator (0x1F)", r"$'\x1f'"),
-            (" ", "a space", "' '"),
+            ("|", "a pipe", "|"),
+            ("~", "a tilde (~)", "~"),
+            ("\x01", "^A (Ctrl-A, 0x01)", r"\x01"),
+            ("\x1f", "the unit separator (0x1F)", r"\x1f"),
+            (" ", "a space", " "),
         ],
     )
     @pytest.mark.parametrize("rest", ["c", "price, EUR", '"x"'])
@@ -1028,7 +1028,7 @@ class TestWantedColumns:
 
         assert self.of(path, scratch, content, "a", "b") == (
             f"data.csv: the fields seem to be separated by {word}, not a comma. "
-            f"Give --delimiter {given}, or --sniff to apply what is found."
+            f"Give `delimiter={given}`, or `sniff=true` to apply what is found."
         )
 
     @pytest.mark.parametrize("delimiter", [",", ";"])
@@ -1055,13 +1055,13 @@ class TestWantedColumns:
 
         assert said == (
             f"data.csv: line 1, {title or 'x'!r}, is not the header; line 3 has the columns. "
-            "Give --skip-lines 2."
+            "Give `skip_lines=2`."
         )
 
     def test_so_they_are_with_another_delimiter(self, path: Path, scratch: Path) -> None:
         said = self.of(path, scratch, "Report\nk;x;v\na;1;1\n", "k", "v")
 
-        assert said.endswith("line 2 has the columns. Give --skip-lines 1 and --delimiter ';'.")
+        assert said.endswith("line 2 has the columns. Give `skip_lines=1` and `delimiter=;`.")
 
     @pytest.mark.parametrize(
         "row", ["a,1,1", "1,2,3", "2026-01-02,-1.5,1e3", "2026-01-02 10:00:00,5,", "y,y,7", ",,a"]

@@ -412,16 +412,16 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("options", "said"),
         [
-            (["--delimiter", ";;"], "delimiter: must be a single character, or tab."),
-            (["--old-delimiter", ""], "old_dialect.delimiter: must be a single character, or tab."),
-            (["--quote", "ab"], "quote: must be a single character, or none."),
-            (["--quote", ";", "--delimiter", ";"], "quote and delimiter must differ."),
-            (["--encoding", "ebcdic"], "encoding: must be one of utf-8, utf-8-sig, utf-16,"),
-            (["--skip-lines", "-1"], "skip_lines must be a number of lines, 0 or more, not -1."),
-            (["--skip-lines", "10001"], "skip_lines: "),
-            (["--decimal", ";"], "decimal: must be a point or a comma."),
-            (["--thousands", "."], "decimal and thousands must differ."),
-            (["--thousands", "00"], "thousands: must be a comma, a point, "),
+            (["--delimiter", ";;"], "--delimiter: must be a single character, or tab."),
+            (["--old-delimiter", ""], "--old-delimiter: must be a single character, or tab."),
+            (["--quote", "ab"], "--quote: must be a single character, or none."),
+            (["--quote", ";", "--delimiter", ";"], "--quote and --delimiter must differ."),
+            (["--encoding", "ebcdic"], "--encoding: must be one of utf-8, utf-8-sig, utf-16,"),
+            (["--skip-lines", "-1"], "--skip-lines must be a number of lines, 0 or more, not -1."),
+            (["--skip-lines", "10001"], "--skip-lines: "),
+            (["--decimal", ";"], "--decimal: must be a point or a comma."),
+            (["--thousands", "."], "--decimal and --thousands must differ."),
+            (["--thousands", "00"], "--thousands: must be a comma, a point, "),
         ],
     )
     def test_an_option_that_cannot_be(self, tmp_path: Path, options: list[str], said: str) -> None:

@@ -170,7 +170,7 @@ SAYS = [
     (f"diffing old.csv new.csv {GOOD} --rel-tol 5%", "COLUMN=NUMBER, not 5%. 5% is 0.05."),
     (f"diffing old.csv new.csv {GOOD} --abs-tol ''", "COLUMN=NUMBER, not empty."),
     ("diffing serve --port x", "Invalid --port: must be a whole number. See diffing serve -h."),
-    ("diffing serve --port 99999", "DIFFING_PORT: must be at most 65535"),
+    ("diffing serve --port 99999", "--port: must be at most 65535"),
     ("diffing serve 8000", "8000 is not expected here. See diffing serve -h."),
     ("diffing sample --rows 0", "Invalid --rows: must be at least 1. See diffing sample -h."),
     (f"DIFFING_MEMORY_LIMIT=x diffing old.csv new.csv {GOOD}", "DIFFING_MEMORY_LIMIT: must be a s"),

@@ -141,7 +141,9 @@ def test_a_file_of_another_dialect_is_refused_and_read_after_one_click(
     page.get_by_label("new").set_input_files(tmp_path / "after.csv")
     page.get_by_label("key columns").fill("id")
     page.get_by_role("button", name="Compare").click()
-    expect(page.locator(".upload")).to_contain_text("separated by a semicolon")
+    expect(page.locator(".upload")).to_contain_text(
+        "separated by a semicolon, not a comma. Give delimiter=;, or sniff=true to apply"
+    )
 
     page.get_by_label("find this out").check()
     with page.expect_navigation(url=re.compile("/jobs/")):

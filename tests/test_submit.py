@@ -289,7 +289,7 @@ def test_without_an_old_file_every_row_is_added(client: Client, tmp_path: Path) 
         (["revenue", "--url", "http://u:pass@127.0.0.1:1"], "answers at http://127.0.0.1:1"),
         (["revenue", "--url", "http://u:pass@127.0.0.1:x"], "Invalid address http://127.0.0.1:x"),
         (["revenue", "--url", "http://no..host"], "Invalid address http://no..host of a service."),
-        (["revenue", "--url", "ftp://host"], "DIFFING_URL: must begin with http:// or https://"),
+        (["revenue", "--url", "ftp://host"], "--url: must begin with http:// or https://"),
         (["revenue", "--wait", "-o", "/no/such/f.csv"], "Cannot write /no/such/f.csv: No such"),
     ],
 )

@@ -283,7 +283,7 @@ def test_totals_that_contradict_the_diff_are_a_fault(
     ("options", "said"),
     [
         ({"totals_by": ("value",)}, "totals_by names value, which is not a key column"),
-        ({"totals": False, "totals_by": ("seg",)}, "totals_by is set, but not totals"),
+        ({"totals": False, "totals_by": ("seg",)}, "`totals_by` is set, but not `totals`"),
     ],
 )
 def test_wrong_options_are_refused(analyse: Analysed, options: dict[str, Any], said: str) -> None:

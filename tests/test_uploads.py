@@ -20,6 +20,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
+from diffing.cli.written import written
 from diffing.core.catalogue import load_catalogue
 from diffing.core.settings import Settings
 from diffing.files.publish import locked_folder
@@ -365,7 +366,7 @@ def test_a_header_is_checked_before_a_job_is_made(
         (tmp_path / "b.csv").write_text(NEW)
         given = [f"--{name}={one}" for name, text in options.items() for one in text.split(",")]
         done = refused_by(tmp_path, "diff", "--old", "a.csv", "--new", "b.csv", *given)
-        assert f"diffing: {refused.json()['detail']}\n" == done.stderr
+        assert f"diffing: {written(refused.json()['detail'])}\n" == done.stderr
 
 
 def test_a_header_that_is_too_long_to_check_is_left_to_the_job(roomy: Roomy) -> None:

@@ -391,7 +391,7 @@ def test_files_that_duckdb_refuses_are_rewritten_for_the_periods(months: Path) -
     ("options", "said"),
     [
         (("--period", "value", "--settled-after", "1d"), "value, which is not a key column"),
-        (("--period", "id"), "period and settled_after are given together"),
+        (("--period", "id"), "--period and --settled-after are given together"),
         (("--today", "2026-11-30"), "today is set, but no period"),
         ((*PERIODS[4:], "--key", "month", "--today", "30.11.2026"), "must be a date such as"),
         (("--expect", "settled.changed = 0"), "expect names settled.changed, but no period is set"),

@@ -219,7 +219,7 @@ def test_numbers_with_a_decimal_comma_are_a_warning(
 
     assert [
         "Most changed rows have a value such as '1,50', which is compared as a text. "
-        "Give --decimal ',' if these are numbers."
+        "Give `decimal=,` if these are numbers."
     ] == said
 
 

@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 
 from diffing.cli.habits import INSTEAD
 from diffing.cli.typed import with_command
+from diffing.cli.written import written, written_error
 from diffing.core.errors import BadArgument, DiffingError
 from diffing.core.text import shown
 from diffing.engine.summary import Summary, Verdict
@@ -157,7 +158,7 @@ def _some(names: Sequence[str]) -> str:
 def warn(detail: str) -> None:
     """Show a warning as one line on standard error."""
     with suppress(OSError):
-        say(f"diffing: warning: {detail}")
+        say(f"diffing: warning: {written(detail)}")
 
 
 @contextmanager
@@ -172,7 +173,7 @@ def readable_errors() -> Iterator[None]:
                 sys.stdout.flush()
     except DiffingError as error:
         cause = f" ({str(error.__cause__).splitlines()[0]})" if error.__cause__ else ""
-        _exit(f"{error.detail}{cause}")
+        _exit(f"{written_error(error)}{cause}")
     except TyperException as error:
         _exit(_usage(error))
     except BrokenPipeError:

@@ -308,7 +308,7 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
         if others and self.key != AUTO:
             raise ValueError(f"totals_by names {_not(others, 'key')}")
         if self.totals_by and not self.totals:
-            raise ValueError("totals_by is set, but not totals")
+            raise ValueError("`totals_by` is set, but not `totals`")
         return self
 
     @model_validator(mode="after")
@@ -347,7 +347,7 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
         if self.period is not None and self.period not in self.key and self.key != AUTO:
             raise ValueError(f"period names {_not([self.period], 'key')}")
         if (self.period is None) != (self.settled_after is None):
-            raise ValueError("period and settled_after are given together")
+            raise ValueError("`period` and `settled_after` are given together")
         if self.today is not None and self.period is None:
             raise ValueError("today is set, but no period")
         return self
@@ -377,5 +377,5 @@ class Comparison(Options, _Columns):  # the columns come first, in summaries and
     @model_validator(mode="after")
     def _counted_times_have_no_tolerance(self) -> Self:
         if self.duplicates == "count" and any(self.time_tols):
-            raise ValueError('duplicates = "count" takes no time_tol; leave one of them out')
+            raise ValueError("`duplicates=count` takes no `time_tol`; leave one of them out")
         return self

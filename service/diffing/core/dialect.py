@@ -107,11 +107,11 @@ class Dialect(BaseModel):
     @model_validator(mode="after")
     def _signs_differ(self) -> Self:
         if self.quote and self.quote == (self.delimiter or ","):
-            raise ValueError("quote and delimiter must differ")
+            raise ValueError("`quote` and `delimiter` must differ")
         if self.delimiter == '"' and self.quote is None:
             raise ValueError('a delimiter of " needs another quote')
         if self.thousands and self.thousands == (self.decimal or "."):
-            raise ValueError("decimal and thousands must differ")
+            raise ValueError("`decimal` and `thousands` must differ")
         return self
 
     @model_serializer(mode="wrap")

@@ -433,11 +433,18 @@ def _load(kind: type[_S], overrides: Mapping[str, object]) -> _S:
         return kind.model_validate({**_environment(kind), **given})
     except ValidationError as error:
         faults = [
-            f"{_PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {words_of(e)}"
+            f"{_given_as('_'.join(map(str, e['loc'])), given)}: {words_of(e)}"
             for e in error.errors()
             if e["type"] != "default_factory_not_called"  # because of another fault
         ]
         raise BadSetting("; ".join(faults)) from None
+
+
+def _given_as(name: str, overrides: Mapping[str, object]) -> str:
+    """The variable of a setting, or the option of the command line that was given."""
+    if name in overrides:
+        return f"--{name.replace('_', '-')}"
+    return f"{_PREFIX}{name.upper()}"
 
 
 def _environment(kind: type[BaseModel]) -> dict[str, str]:

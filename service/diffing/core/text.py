@@ -87,8 +87,16 @@ def listed(names: Sequence[str], most: int = 20) -> str:
     return quoted if len(names) <= most else f"{quoted} and {len(names) - most} more"
 
 
-def option_given(option: str, value: object) -> str:
-    """A sentence, without its end, that tells to give an option of the command line."""
+def option(name: str, value: object = None) -> str:
+    """An option of a comparison in a message, as the API and the forms name it.
+
+    The command line writes it in its own way: see `cli/written.py`.
+
+    Args:
+        name: of the option.
+        value: to give it; None for the option alone.
+    """
+    if value is None:
+        return f"`{name}`"
     text = {"\t": "tab"}.get(str(value), str(value))
-    quoted = text if text[0].isalnum() else f"'{text}'" if text.isprintable() else f"${text!r}"
-    return f"Give --{option.replace('_', '-')} {quoted}"
+    return f"`{name}={text if text.isprintable() else repr(text)[1:-1]}`"

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from io import BufferedReader
 
 from diffing.core.errors import BadInput
+from diffing.core.text import option
 from diffing.csvfiles.records import LONGEST_RECORD
 
 _BLOCK = 128 * 1024
@@ -70,7 +71,8 @@ def _byte_order(start: bytes, name: str) -> str:
         if start.startswith(_BOMS[encoding]):
             return encoding
     raise BadInput(
-        f"{name}: UTF-16 without a byte order mark. Give --encoding utf-16-le or utf-16-be."
+        f"{name}: UTF-16 without a byte order mark. "
+        f"Give {option('encoding', 'utf-16-le')} or utf-16-be."
     )
 
 
@@ -91,5 +93,5 @@ def _undecodable(
 def remedy(encoding: str) -> str:
     """A remedy for a byte that is not valid in an encoding."""
     if encoding in ("utf-8", "utf-8-sig"):
-        return "Export it again as UTF-8, or give --encoding cp1252 or latin-1."
-    return "Give the --encoding of the file, or export it again as UTF-8."
+        return f"Export it again as UTF-8, or give {option('encoding', 'cp1252')} or latin-1."
+    return f"Give the {option('encoding')} of the file, or export it again as UTF-8."

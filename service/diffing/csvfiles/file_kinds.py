@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from diffing.core.text import option_given
+from diffing.core.text import option
 
 LOOKED_AT = 64 * 1024
 """Bytes at the beginning of a file that are enough to recognise it."""
@@ -160,7 +160,7 @@ def text_kind(start: bytes, file: str) -> str | None:
     """The same for a text that is not CSV; None if it may be."""
     if code := utf16_in(start):
         mark = "" if code == "utf-16" else " without a byte order mark"
-        return f"is UTF-16{mark}, not UTF-8. {option_given('encoding', code)}."
+        return f"is UTF-16{mark}, not UTF-8. Give {option('encoding', code)}."
     if _has_json_lines(start):
         return _Kind(b"", "is JSON lines, an object in each line").sentence(file)
     kind = _kind_in(_TEXT, start)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from diffing.core.dialect import PLAIN, FullDialect
-from diffing.core.text import option_given
+from diffing.core.text import option
 from diffing.csvfiles.file_kinds import kind_by_name, text_kind
 
 _DELIMITERS = {
@@ -113,12 +113,12 @@ def _elsewhere(
     number, sign = header_in(start, wanted, dialect) or (first, dialect.delimiter)
     # a number or an empty name is a value of a row, not a name
     if number > first and not all(_is_value(name) for name in wanted):
-        remedy = option_given("skip_lines", dialect.skip_lines + number - 1)
+        remedy = option("skip_lines", dialect.skip_lines + number - 1)
         if sign != dialect.delimiter:
-            remedy += option_given("delimiter", sign).replace("Give", " and")
+            remedy += f" and {option('delimiter', sign)}"
         return (
             f"line {first}, {shown_line(header)}, is not the header; "
-            f"line {number} has the columns. {remedy}."
+            f"line {number} has the columns. Give {remedy}."
         )
     if number == first and sign != dialect.delimiter:
         return _delimited(sign, dialect)
@@ -175,5 +175,5 @@ def _fields(line: str, delimiter: str, quote: str) -> list[str]:
 def _delimited(sign: str, dialect: FullDialect) -> str:
     return (
         f"the fields seem to be separated by {word_of(sign)}, not {word_of(dialect.delimiter)}. "
-        f"{option_given('delimiter', sign)}, or --sniff to apply what is found."
+        f"Give {option('delimiter', sign)}, or {option('sniff', 'true')} to apply what is found."
     )

@@ -11,7 +11,7 @@ from diffing.core.dialect import PLAIN, FullDialect
 from diffing.core.errors import BadInput
 from diffing.core.input_file import InputFile
 from diffing.core.names import free_names
-from diffing.core.text import shown
+from diffing.core.text import option, shown
 from diffing.csvfiles.archives import Copies, opened
 from diffing.csvfiles.csv_file import CsvFile, reading
 from diffing.csvfiles.rewrite import rewrite
@@ -159,7 +159,7 @@ def _misread(place: str, value: str, column: str, notation: Notation) -> BadInpu
     remedy = (
         "Write it with three digits after each separator of thousands."
         if notation.thousands == "."
-        else "Give --thousands . if the point separates thousands."
+        else f"Give {option('thousands', '.')} if the point separates thousands."
     )
     return BadInput(
         f"{place}: {shown(column)} is {value[:40]!r}, but the decimal sign is "

@@ -174,7 +174,7 @@ class Diff(Stoppable):
         comparison = self._spec.comparison
         if outputs.only_changed_columns and comparison.needs_moves:
             raise BadArgument(
-                "Leave out --only-changed-columns: a period, or a rule of COLUMN.moved or "
+                "Leave out `only_changed_columns`: a period, or a rule of COLUMN.moved or "
                 "COLUMN.largest, needs all columns."
             )
         return outputs if comparison.takes_totals else replace(outputs, totals=None)

@@ -3,14 +3,13 @@
 To add a warning, write a function of `Facts` and name it in `_CHECKS`.
 """
 
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from diffing.core.columns import Header, unused
 from diffing.core.comparison import Comparison
 from diffing.core.csv_record import line_of
-from diffing.core.text import listed, option_given, shown
+from diffing.core.text import listed, option, shown
 from diffing.csvfiles.csv_file import CsvFile
 from diffing.engine.compare import Counts, Differing
 from diffing.engine.summary import DiffWarning
@@ -75,7 +74,7 @@ def _decimal_comma(facts: Facts) -> DiffWarning | None:
         "decimal-comma",
         "Numbers with a decimal comma are texts",
         f"Most changed rows have a value such as {example[:40]!r}, which is compared as a text. "
-        f"{option_given('decimal', ',')} if these are numbers.",
+        f"Give {option('decimal', ',')} if these are numbers.",
     )
 
 
@@ -111,9 +110,7 @@ def _renamed(facts: Facts) -> DiffWarning | None:
         f"{shown(one.old)} and {shown(one.new)} (by their {'fields' if one.by_fields else 'names'})"
         for one in renames
     ]
-    options = " ".join(
-        f"--rename {shlex.quote(line_of([f'{one.old}={one.new}']))}" for one in renames
-    )
+    options = " ".join(option("rename", line_of([f"{one.old}={one.new}"])) for one in renames)
     return _warning(
         "renamed-column",
         "A column may have another name",
@@ -194,8 +191,7 @@ def _repeated_keys(facts: Facts) -> DiffWarning | None:
         "Rows repeat their key",
         f"{' and '.join(parts)} repeat the key of an earlier row. The key {key} does not identify "
         "a row, so lost and changed rows may be hidden. Add key columns: diffing suggest-key names "
-        "some. Or pair the rows one by one: --duplicates count, or in the catalogue "
-        'duplicates = "count".',
+        f"some. Or pair the rows one by one: {option('duplicates', 'count')}.",
     )
 
 
@@ -207,7 +203,7 @@ def _whole_numbers(facts: Facts) -> DiffWarning | None:
         "whole-numbers",
         "Whole numbers within tolerance",
         f"{rows:,} {'row counts' if rows == 1 else 'rows count'} as unchanged, although a whole "
-        "number differs. Ids and times may lie within a relative tolerance. Leave out rel_tol to "
+        "number differs. Ids and times may lie within a relative tolerance. Leave out `rel_tol` to "
         "compare whole numbers exactly.",
     )
 

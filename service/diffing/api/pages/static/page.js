@@ -127,7 +127,8 @@ function upload(form) {
     if (request.status < 400) { location.assign(request.responseURL); return; }
     const page = new DOMParser().parseFromString(request.responseText, "text/html");
     said.textContent = page.querySelector("main p")?.textContent || "The service refused the files.";
-    if (/ --(delimiter|encoding|skip-lines|quote|sniff)/.test(said.textContent)) form.querySelector(".dialect").open = true;
+    const options = [...page.querySelectorAll("main p code")].map((code) => code.textContent);
+    if (options.some((option) => /^(delimiter|encoding|skip_lines|quote|sniff)\b/.test(option))) form.querySelector(".dialect").open = true;
   };
   request.onerror = () => { said.textContent = "The service does not answer. Try again."; };
   request.open("POST", form.action);
