@@ -592,6 +592,17 @@ def test_a_column_without_a_name_is_called_so(visit: Visit, of_texts: int) -> No
     expect(page.locator("#proof ~ details pre")).to_have_count(2)  # SQL cannot name it
 
 
+def test_a_sum_beyond_all_numbers_is_not_said_to_be_checked(visit: Visit, client: Client) -> None:
+    files = {"old": ("o.csv", "id,v\n1,-1e308\n"), "new": ("n.csv", "id,v\n1,1e308\n")}
+    job_id = client.post("/api/diffing/new", files=files, data={"key": "id"}).json()["job_id"]
+    client.wait_for_success(job_id)
+    assert client.get(f"/api/diffing/job/{job_id}/analysis").is_success
+
+    page = visit.goes_to(f"/jobs/{job_id}")
+
+    expect(page.get_by_text("1 line could not be checked, because a sum is beyond")).to_be_visible()
+
+
 def test_values_without_a_size_are_named_apart(visit: Visit, of_texts: int) -> None:
     page = visit.goes_to(f"/jobs/{of_texts}")
 

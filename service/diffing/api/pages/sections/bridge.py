@@ -49,6 +49,7 @@ class Bridge:
         lines: for each value column, the groups with most rows.
         more: number of lines that are not shown.
         open: number of all lines that do not close.
+        unknown: number of all lines of one group whose net is unknown.
         left_out: values that are in no amount.
         has_totals: whether lines have the totals of whole files.
         apart: number of all lines that do not lead from total to total.
@@ -57,6 +58,7 @@ class Bridge:
     lines: list[Step]
     more: int
     open: int
+    unknown: int
     left_out: int
     has_totals: bool
     apart: int
@@ -119,6 +121,7 @@ def bridge_of(
         lines=shown,
         more=len(lines) - len(shown),
         open=sum(line.closes is False for line in lines),
+        unknown=sum(line.closes is None and not line.others for line in lines),
         left_out=sum(entry["left_out"] for entry in entries),
         has_totals=any(line.totals for line in shown),
         apart=sum(not line.totals["closes"] for line in lines if line.totals),
