@@ -259,6 +259,21 @@ def test_a_waiting_job_is_cancelled(browser: Browser, tmp_path: Path) -> None:
             expect(page.get_by_role("button", name="Diff revenue again")).to_be_visible()
 
 
+def test_a_waiting_job_says_what_it_will_compare(browser: Browser, tmp_path: Path) -> None:
+    with Service(tmp_path / "data") as service:
+        client = service.api()
+        files = {"old": ("o.csv", "k,v\n1,2\n"), "new": ("n.csv", "k,v\n1,3\n")}
+        job_id = client.post("/api/diffing/new", files=files, data={"key": "auto"}).json()["job_id"]
+        for visit in visits(browser, client):
+            facts = visit.goes_to(f"/jobs/{job_id}").locator(".facts span:not(.state)")
+
+            assert [
+                "key: to be found",
+                "value: all other columns",
+                "tolerance: relative default, absolute 0",
+            ] == facts.all_inner_texts()
+
+
 def test_a_button_says_that_a_cancelled_job_starts_without_its_options(
     browser: Browser, tmp_path: Path
 ) -> None:
