@@ -603,6 +603,18 @@ def test_a_sum_beyond_all_numbers_is_not_said_to_be_checked(visit: Visit, client
     expect(page.get_by_text("1 line could not be checked, because a sum is beyond")).to_be_visible()
 
 
+def test_parquet_is_offered_if_it_can_store_the_names_of_the_columns(
+    visit: Visit, client: Client, jobs: dict[str, int], of_texts: int
+) -> None:
+    for job_id, status in ((jobs["sales"], 200), (of_texts, 406)):
+        answer = client.get(f"/api/diffing/job/{job_id}", params={"format": "parquet"})
+        assert status == answer.status_code
+
+        link = visit.goes_to(f"/jobs/{job_id}").get_by_role("link", name="Parquet")
+
+        expect(link).to_have_count(int(status == 200))
+
+
 def test_values_without_a_size_are_named_apart(visit: Visit, of_texts: int) -> None:
     page = visit.goes_to(f"/jobs/{of_texts}")
 

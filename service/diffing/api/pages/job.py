@@ -136,6 +136,7 @@ class JobPages:
                 "accounts": accounts_of(job.summary),
                 "columns": changed_columns_of(job.summary),
                 "commands": commands_of(job, base),
+                "has_parquet": _fits_parquet(job.summary),
                 "may_accept": self._is_compared_with_accepted(job),
             }
         return values
@@ -164,3 +165,9 @@ class JobPages:
         if job.status is not Status.QUEUED:
             return None
         return self._backend.jobs.waiting_before(job.id)
+
+
+def _fits_parquet(summary: Mapping[str, Any]) -> bool:
+    """Whether Parquet can store the names of the columns, as far as the summary has them."""
+    names = [*summary["key"], *summary["value"], *summary["columns"]["only_new"]]
+    return all(names) and len({name.casefold() for name in names}) == len(names)
