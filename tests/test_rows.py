@@ -584,6 +584,26 @@ def test_a_minus_and_blanks_of_a_value_are_seen(visit: Visit, of_texts: int) -> 
     expect(old.last).not_to_have_attribute("title", re.compile(""))
 
 
+def test_what_nobody_would_see_in_a_value_is_marked(visit: Visit, client: Client) -> None:
+    old, new = ("caf\u00e9", "10\u00a0", "abc"), ("cafe\u0301", "10", "a\u200bb\u202ec")
+    files = {
+        side: (f"{side}.csv", "id,v\n" + "".join(f"{n},{text}\n" for n, text in enumerate(texts)))
+        for side, texts in (("old", old), ("new", new))
+    }
+    job_id = client.post("/api/diffing/new", files=files, data={"key": "id"}).json()["job_id"]
+    client.wait_for_success(job_id)
+
+    cells = visit.goes_to(f"/jobs/{job_id}/rows").locator("td.change")
+
+    expect(cells).to_have_text(
+        [
+            "caf\u00e9 \u2192 cafe\u0301 the same letters in another form of Unicode",
+            "10U+00A0 \u2192 10",
+            "abc \u2192 aU+200BbU+202Ec",
+        ]
+    )
+
+
 def test_a_column_without_a_name_is_called_so(visit: Visit, of_texts: int) -> None:
     page = visit.goes_to(f"/jobs/{of_texts}")
 

@@ -1,8 +1,10 @@
 """Templates, and the answers with them."""
 
+import unicodedata
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import wraps
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,8 @@ _HEADERS = {
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 _NONE = "\u2013"  # a dash
 _MINUS, _NOTHING = "\u2212", "\u00b7"
+_PLAIN_BLANKS = " \t\r\n"
+_INVISIBLE = ("Cc", "Cf", "Zl", "Zp", "Zs")
 _AGES = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 
 
@@ -94,6 +98,29 @@ def shown_text(text: str, most: int = 80) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}\u2026"
 
 
+def shown_marks(text: str) -> list[tuple[str, bool]]:
+    """The parts of a text: as it is, or a mark such as `U+200B` for what nobody would see."""
+    parts = []
+    for is_mark, characters in groupby(text, _is_invisible):
+        part = "".join(characters)
+        parts += [(f"U+{ord(c):04X}", True) for c in part] if is_mark else [(part, False)]
+    return parts
+
+
+def _is_invisible(character: str) -> bool:
+    """Whether a character looks like nothing, like a blank, or turns the text after it."""
+    if character in _PLAIN_BLANKS:
+        return False
+    kind = unicodedata.category(character)
+    return kind in _INVISIBLE or "\ufe00" <= character <= "\ufe0f"
+
+
+def looks_alike(old: str | None, new: str | None) -> bool:
+    """Whether two texts are the same letters in other forms of Unicode."""
+    texts = (unicodedata.normalize("NFC", text or "") for text in (old, new))
+    return old != new and len(set(texts)) == 1
+
+
 def shown_column(name: str, most: int = 80) -> str:
     """The name of a column without its end, if it is long."""
     return shown_text(name, most) if name else "(no name)"
@@ -147,8 +174,9 @@ _TEMPLATES.filters |= {
     "change": shown_change,
     "cut": shown_text,
     "column": shown_column,
+    "marked": shown_marks,
 }
-_TEMPLATES.globals |= {"share": shown_share, "rows_with": query_of_key}
+_TEMPLATES.globals |= {"share": shown_share, "rows_with": query_of_key, "looks_alike": looks_alike}
 
 
 def rendered(template: str, values: Mapping[str, Any]) -> str:
