@@ -657,9 +657,28 @@ def test_the_form_of_a_page_gone_back_to_is_that_of_its_rows(
 
 
 def test_a_page_of_rows_says_what_is_wrong(visit: Visit, jobs: dict[str, int]) -> None:
-    page = visit.goes_to(f"/jobs/{jobs['sales']}/rows?least=much")
+    page = visit.goes_to(f"/jobs/{jobs['sales']}/rows?kind=added&below=2&least=much")
 
     expect(page.get_by_text("least must be a number from 0")).to_be_visible()
+    expect(page.get_by_label("kind")).to_have_value("added")
+    page.get_by_label("relative change from").fill("")
+    page.get_by_label("kind").select_option("changed")
+    page.locator("#filter").get_by_role("button", name="Show").click()
+    expect(page.get_by_role("region", name="Table of rows")).to_be_visible()
+    assert "kind=changed" in page.url
+    assert "below=2" in page.url
+
+
+def test_the_form_keeps_two_kinds(visit: Visit, jobs: dict[str, int]) -> None:
+    page = visit.goes_to(f"/jobs/{jobs['sales']}/rows?kind=removed&kind=added")
+    expect(page.get_by_label("kind")).to_have_value("added,removed")
+    said = page.get_by_text("rows match:").inner_text()
+
+    page.locator("#filter").get_by_role("button", name="Show").click()
+
+    expect(page.get_by_label("kind")).to_have_value("added,removed")
+    assert said == page.get_by_text("rows match:").inner_text()
+    assert {"added", "removed"} >= {row[0] for row in texts_of(page)}
 
 
 def test_rows_without_a_match_are_none(visit: Visit, jobs: dict[str, int]) -> None:

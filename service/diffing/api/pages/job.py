@@ -96,11 +96,12 @@ class JobPages:
     def _page(
         self, request: Request, job: Job, shown: Shown | None, rows: RowsShown | None
     ) -> Response:
-        return page("job", {**self._values(request, job, shown), "rows": rows})
+        status = 400 if rows and rows.is_refused else 200
+        return page("job", {**self._values(request, job, shown), "rows": rows}, status)
 
     def _rows(self, request: Request, job: Job, rows: RowsShown | None) -> Response:
         values = {"frame": frame_of(self._backend, request, "jobs"), "job": job, "rows": rows}
-        status = 202 if rows and rows.waits else 200
+        status = 400 if rows and rows.is_refused else 202 if rows and rows.waits else 200
         return page("rows", {**values, "summary": job.summary}, status)
 
     def _part(self, request: Request, job: Job, shown: Shown | None) -> Response:

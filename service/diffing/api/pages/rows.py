@@ -13,8 +13,8 @@ from starlette.requests import Request
 from diffing.api.analysis import steps_to_rows, unfinished
 from diffing.api.backend import Backend
 from diffing.api.results import gone
-from diffing.core.errors import DatabaseUnavailable, DiffingError, StorageUnavailable
-from diffing.core.row_query import DIRECTIONS, KINDS, ORDERS, PARAMETERS, Given, RowQuery
+from diffing.core.errors import BadArgument, DatabaseUnavailable, DiffingError, StorageUnavailable
+from diffing.core.row_query import DIRECTIONS, KINDS, ORDERS, PARAMETERS, Given
 from diffing.store.job import Job, Status
 
 # fields of the form, and choices of one
@@ -55,6 +55,7 @@ class RowsShown:
         found: a page, as in the API; None before it is ready.
         following: query of the next page; None after the last one.
         trouble: the reason of a failure; None if the page is being made.
+        is_refused: whether that is a fault of the question.
     """
 
     query: str
@@ -66,6 +67,7 @@ class RowsShown:
     found: Mapping[str, Any] | None = None
     following: str | None = None
     trouble: str | None = None
+    is_refused: bool = False
 
     @property
     def waits(self) -> bool:
@@ -93,19 +95,18 @@ async def rows_shown(
         request: with the parameters of the form.
         job: in any state.
         seconds: longest wait for them.
-
-    Raises:
-        BadArgument: a parameter is invalid.
     """
     summary = job.summary
     if job.status is not Status.SUCCEEDED or not summary:
         return None
     if not (summary["emitted"] or summary["removed"]):
         return None
-    asked = Given([(n, t) for n, t in request.query_params.multi_items() if n in PARAMETERS])
-    query = RowQuery.of(asked, summary["key"], summary["value"])
-    steps = steps_to_rows(backend.settings.results_dir, job, asked, "json")
-    shown = _form(asked, query, summary)
+    asked = _asked(request)
+    shown = _form(asked, summary)
+    try:
+        steps = steps_to_rows(backend.settings.results_dir, job, asked, "json")
+    except BadArgument as error:
+        return RowsShown(**shown, trouble=error.detail, is_refused=True)
     try:
         if not seconds:  # a page that loads again sees a failure, and does not try again
             for wanted in steps:
@@ -122,6 +123,18 @@ async def rows_shown(
     return RowsShown(**shown, found=found, following=following)
 
 
+def _asked(request: Request) -> Given:
+    """The parameters of the form, in which `changed,added` names two kinds."""
+    return Given(
+        [
+            (name, part)
+            for name, text in request.query_params.multi_items()
+            if name in PARAMETERS
+            for part in (text.split(",") if name == "kind" else [text])
+        ]
+    )
+
+
 async def _page_in(backend: Backend, path: Path, job: Job) -> Mapping[str, Any]:
     try:
         file = await backend.stored.open(path)
@@ -132,29 +145,32 @@ async def _page_in(backend: Backend, path: Path, job: Job) -> Mapping[str, Any]:
     return found
 
 
-def _form(asked: Given, query: RowQuery, summary: Mapping[str, Any]) -> dict[str, Any]:
+def _form(asked: Given, summary: Mapping[str, Any]) -> dict[str, Any]:
     whole = _pairs(asked)
-    cursor = [("cursor", asked.one("cursor"))] if query.after else []
-    texts = [*asked.key, *[""] * (len(summary["key"]) - len(asked.key))]
+    names = ("column", "least", "below", "direction", "order", "cursor")
+    # a text that is given twice is refused, but the form has one field for it
+    given = {name: (asked.all(name) or [""])[-1] for name in names}
+    cursor = [("cursor", given["cursor"])] if given["cursor"] else []
+    texts = [*asked.key, *[""] * len(summary["key"])]
     fields = [
         Field(name, text, place < _MOST_FIELDS)
-        for place, (name, text) in enumerate(zip(summary["key"], texts, strict=True))
+        for place, (name, text) in enumerate(zip(summary["key"], texts, strict=False))
     ]
-    column, columns = asked.one("column"), summary["value"][:_MOST_CHOICES]
+    column, columns = given["column"], summary["value"][:_MOST_CHOICES]
     if column and column not in columns:
         columns = [*columns, column]
     if len(columns) == 1 and not column:
         columns = []
-    names = ("column", "least", "below", "direction", "order", "cursor")
+    kinds = [kind for kind in KINDS if kind in asked.all("kind")]
+    several = {",".join(kinds): " and ".join(kinds)} if 1 < len(kinds) < len(KINDS) else {}
     return {
         "query": urlencode([*whole, *cursor]),
         "whole": urlencode(whole),
-        "given": {name: asked.one(name) for name in names}
-        | {"kind": query.kinds[0] if query.kinds != KINDS else ""},
+        "given": given | {"kind": ",".join(kinds) if len(kinds) < len(KINDS) else ""},
         "fields": fields,
         "columns": columns,
         "choices": {
-            "kind": {"": "all", **{kind: kind for kind in KINDS}},
+            "kind": {"": "all", **{kind: kind for kind in KINDS}, **several},
             "direction": {"": "any", **{one: one for one in DIRECTIONS}},
             "order": {order: _ORDERS[order] for order in ORDERS},
         },
