@@ -816,7 +816,11 @@ BADLY_PACKED = {
         lzma.compress(NUMBERS, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 2**28}]),
         "needs more than 128 MiB of memory to unpack. Compress it with xz -9 at most",
     ),
-    "not gzip": (".gz", b"a\n1\n", "is not compressed with gzip, but its name ends in .gz. Rename"),
+    "not gzip": (
+        ".gz",
+        b"a\n1\n",
+        "is not compressed with gzip, but its name ends in .gz. Rename it: mv data.csv.gz data.csv",
+    ),
     "zstd named gzip": (".gz", ZSTD, "is compressed with zstd, but its name does not end in .zst"),
     "gzip without its end": (".gz", GZIP[:-1], "the gzip file ends too early"),
     "gzip without its half": (".gz", GZIP[:500], "the gzip file ends too early"),

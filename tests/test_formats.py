@@ -195,7 +195,7 @@ class TestParquet:
         ("select 1 id, 2 as val", bytes, "no column 'value'. Did you mean 'val'?"),
         ("select 1 id, 2 as value", lambda b: b[:-9], "the Parquet file is damaged"),
         ("select 1 id, 2 as value", lambda b: b[:8] + b"\xff" * 9 + b[17:], "file is damaged"),
-        ("select 1 id, 2 as value", lambda _: b"id,value\n", "is not Parquet, but its name ends"),
+        ("select 1 id, 2 as value", lambda _: b"id,value\n", ".parquet. Rename it: mv"),
         ("select 1 id, 2 as value", lambda _: b"", "the file is empty"),
     )
 

@@ -25,6 +25,7 @@ from diffing.csvfiles.file_kinds import (
     ZIP,
     ZSTD,
     binary_kind,
+    misnamed,
     text_kind,
 )
 
@@ -268,8 +269,8 @@ def _fault(path: Path, name: str, packing: _Packing, error: Exception) -> str:
     with path.open("rb") as file:
         start = file.read(LOOKED_AT)
     if not start.startswith(packing.beginnings):
-        otherwise = f"is not compressed with {word}, but its name ends in {path.suffix}. Rename it."
         own = own_name(name)
+        otherwise = misnamed(f"compressed with {word}", own, path.suffix)
         return binary_kind(start, own) or text_kind(start, own) or otherwise
     if "too much memory" in str(error):
         return (

@@ -146,6 +146,20 @@ def binary_kind(start: bytes, file: str) -> str | None:
     return kind.sentence(file) if kind else None
 
 
+def misnamed(what: str, file: str, suffix: str) -> str:
+    """The fault of a file that its name promises to be of a kind, and a remedy.
+
+    Args:
+        what: the kind.
+        file: its name in a command.
+        suffix: of its name.
+    """
+    bare = file[: -len(suffix)] if file.lower().endswith(suffix.lower()) else file
+    target = bare if "." in bare else f"{bare}.csv"
+    move = shlex.join(["mv", file, target])
+    return f"is not {what}, but its name ends in {suffix}. Rename it: {move}"
+
+
 def suffix_of(start: bytes) -> str:
     """The suffix that belongs to a packed file, or to Parquet; empty for other files.
 

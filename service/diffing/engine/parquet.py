@@ -13,10 +13,11 @@ from fsspec.spec import AbstractFileSystem
 
 from diffing.core.csv_record import line_of
 from diffing.core.errors import BadInput, DiffFailed, DiffingError
-from diffing.core.input_file import PARQUET, InputFile
+from diffing.core.input_file import PARQUET, InputFile, own_name
 from diffing.core.text import shown
 from diffing.csvfiles.archives import Copies, Growth, kept_if_whole
 from diffing.csvfiles.csv_file import CsvFile, reading
+from diffing.csvfiles.file_kinds import misnamed
 from diffing.csvfiles.one_file import OneFile
 from diffing.csvfiles.open import open_csv, require_columns, size_of
 from diffing.engine.connection import CsvRefused, NotNumbers, Session
@@ -53,7 +54,7 @@ def open_parquet(
         size = size_of(original.path, name)
         file = stack.enter_context(original.path.open("rb"))
         if file.read(len(_MAGIC)) != _MAGIC:
-            raise BadInput(f"{name}: is not Parquet, but its name ends in {PARQUET}. Rename it.")
+            raise BadInput(f"{name}: {misnamed('Parquet', own_name(name), PARQUET)}")
         source = OneFile(file.fileno(), "source", at_places=True)
         copy = stack.enter_context(kept_if_whole(copies.scratch))
         target = _Copy(copy, copies.growth(name))
