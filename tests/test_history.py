@@ -148,6 +148,17 @@ def test_the_history_comes_in_pages(service: Service) -> None:
     assert 404 == client.get("/api/diffing/metrics/nothing/history").status_code
 
 
+def test_the_page_of_a_removed_job_leads_to_the_history(service: Service) -> None:
+    service.write_small_pair()
+    client, _ = service.api_and_worker(retention=0.5)
+    gone, _ = client.new_job(), client.new_job()
+
+    wait_until(lambda: client.get(f"/jobs/{gone}").status_code == 410, "the job stays")
+
+    assert "leads to its history, which stays longer" in client.get(f"/jobs/{gone}").text
+    assert "history" not in client.get("/jobs/99").text
+
+
 def test_it_outlives_the_result_and_goes_after_its_own_time(service: Service) -> None:
     service.write_small_pair()
     client, worker = service.api_and_worker(retention=0.5)

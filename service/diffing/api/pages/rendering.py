@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from diffing.api.http.problems import headers_of_error, problem_of_http, status_of_error
-from diffing.core.errors import DiffingError
+from diffing.core.errors import DiffingError, ResultGone
 from diffing.core.row_query import query_of_key
 from diffing.core.text import shown
 
@@ -210,7 +210,12 @@ def with_error_page(
         try:
             return await endpoint(self, request)
         except DiffingError as error:
-            values = {"title": error.failure.title, "detail": error.detail, "frame": None}
+            values = {
+                "title": error.failure.title,
+                "detail": error.detail,
+                "frame": None,
+                "has_history": isinstance(error, ResultGone),
+            }
             response = await run_in_threadpool(page, "error", values, status_of_error(error))
             response.headers.update(headers_of_error(error))
             return response
@@ -224,7 +229,7 @@ def page_of_http(request: Request, error: Exception) -> Response:
     if "text/html" not in request.headers.get("Accept", "") or request.url.path.startswith("/api/"):
         return answer
     detail = f"This service has no page {shown(request.url.path)}."
-    values = {"title": "Unknown page", "detail": detail, "frame": None}
+    values = {"title": "Unknown page", "detail": detail, "frame": None, "has_history": False}
     shown_page = page("error", values, answer.status_code)
     if allowed := answer.headers.get("Allow"):
         shown_page.headers["Allow"] = allowed
