@@ -158,7 +158,8 @@ def test_a_tolerance_may_be_of_a_column_that_a_pattern_selects(pair: Path) -> No
         (
             ("--key", "id", "--ignore", "*"),
             "No value column is left: each column that both files have is part of the key, or "
-            "ignored. old.csv has the columns",
+            "ignored. Leave one out of --key or --ignore. If all of them identify a row, add a "
+            "column with the same text in each row to both files. old.csv has the columns",
         ),
         (
             ("--key", "id", "--abs-tol", "revenue=1"),

@@ -66,7 +66,8 @@ def resolved(comparison: Comparison, old: Header, new: Header) -> Comparison:
     if not value:
         raise BadInput(
             "No value column is left: each column that both files have is part of the key, or "
-            f"ignored. {_has(old)} {_has(new)}"
+            "ignored. Leave one out of `key` or `ignore`. If all of them identify a row, add a "
+            f"column with the same text in each row to both files. {_has(old)} {_has(new)}"
         )
     for kind, named in (("text", comparison.text), ("time", comparison.time)):
         if others := sorted(set(named) - set(value)):
