@@ -82,12 +82,18 @@ def with_columns(options: Mapping[str, Any], files: Sequence[InputFile]) -> dict
     Args:
         options: given fields of `Comparison`; each name of a column is a text as typed.
         files: whose headers count.
+
+    Raises:
+        BadArgument: a name is empty, or blanks separate names.
     """
     lists = {name: options[name] for name in _LISTS if name in options}
-    if not any("," in text for texts in lists.values() for text in texts):
+    if not any({*", "} & {*text} or not text for texts in lists.values() for text in texts):
         return dict(options)
     pairs = zip(files, _dialects(options), strict=True)
     known = {column for file, dialect in pairs for column in columns_of(file, dialect)}
+    for name, texts in lists.items():
+        for text in texts:
+            _require_names(f"--{name.replace('_', '-')}", text, known)
     return {**options, **{name: _split(texts, known) for name, texts in lists.items()}}
 
 
@@ -98,6 +104,18 @@ def _dialects(options: Mapping[str, Any]) -> list[Dialect]:
         return [Dialect.model_validate(given.get(side, {})) for side in SIDES]
     except ValueError:  # the comparison reports it
         return [Dialect(), Dialect()]
+
+
+def _require_names(option: str, text: str, known: set[str]) -> None:
+    if not known or text in known:
+        return
+    if not text.strip():
+        raise BadArgument(f"{option} is empty. Name columns, such as {option} {sorted(known)[0]}")
+    parts = text.split()
+    if len(parts) > 1 and known.issuperset(parts):
+        raise BadArgument(
+            f"{option}: no column {text!r}. Write a comma between names: {option} {','.join(parts)}"
+        )
 
 
 def _split(texts: Sequence[str], known: set[str]) -> list[str]:
