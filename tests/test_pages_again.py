@@ -24,12 +24,17 @@ NEW = "id,amount,price\n1,100.000005,1\n2,200.000005,1\n3,300.00001,1\n4,500.0,1
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with Service(tmp_path_factory.mktemp("again") / "data") as service:
         service.write("old.csv", OLD)
         service.write("new.csv", NEW)
-        client, _ = service.api_and_worker(metrics=service.write("metrics.toml", METRICS))
-        yield client
+        yield service
+
+
+@pytest.fixture(scope="module")
+def client(service: Service) -> Client:
+    client, _ = service.api_and_worker(metrics=service.write("metrics.toml", METRICS))
+    return client
 
 
 @pytest.fixture
@@ -187,13 +192,40 @@ def test_an_unknown_job_cannot_be_started_again(client: Client, method: str) -> 
     assert_page(answer, 404, "Unknown job")
 
 
-def test_a_job_without_a_result_cannot_be_started_again(client: Client) -> None:
+def test_an_upload_without_a_result_gets_the_command_line(client: Client) -> None:
     files = {"old": ("o.csv", "k,v\n1,2\n"), "new": ("n.csv", 'k,v\n1,2\n2,"\n')}
     form = {"key": "k", "value": "v"}
     job_id = client.post("/api/diffing/new", files=files, data=form).json()["job_id"]
     client.wait_for_failure(job_id)
 
-    assert_page(client.post("/new", data={"from": str(job_id)}), 409, "has no result.")
+    assert_page(client.post("/new", data={"from": str(job_id)}), 409, "Upload them again.")
+    shown = client.get("/new", params={"from": job_id}).text
+    assert "diffing diff o.csv n.csv --key k --value v" in shown
+
+
+def test_a_failed_job_is_started_again_with_its_options(
+    visit: Visit, service: Service, client: Client
+) -> None:
+    service.write("broken.csv", "id,amount,price\n1,2\n")
+    options = {"new": "broken.csv", "nocase": True, "abs_tol": 3, "expect": {"removed": 0}}
+    job_id = client.post("/api/diffing/new/small", json=options).json()["job_id"]
+    client.wait_for_failure(job_id)
+    service.write("broken.csv", NEW)
+    page = visit.goes_to(f"/jobs/{job_id}")
+
+    page.get_by_role("link", name="Diff again with its options").click()
+    expect(page.get_by_label("absolute")).to_have_value("3")
+    expect(page.get_by_label("expected")).to_have_value("removed = 0")
+    page.get_by_role("button", name="Diff again").click()
+
+    started = int(page.url.rpartition("/")[2])
+    client.wait_for_success(started)
+    summary = client.get(f"/api/diffing/job/{started}/summary").json()
+    assert (True, 3, "broken.csv") == (
+        summary["nocase"],
+        summary["abs_tol"],
+        summary["new"]["name"],
+    )
 
 
 @pytest.mark.parametrize("text", ["-1", "nan", "x", "<script>fail()</script>"])

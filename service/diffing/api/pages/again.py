@@ -18,7 +18,7 @@ from diffing.api.pages.rendering import page, with_error_page
 from diffing.api.submissions import Submissions
 from diffing.core.errors import Conflict
 from diffing.core.option_texts import RULES, TOLERANCES, option_texts, read_options
-from diffing.store.job import Job
+from diffing.store.job import FINISHED, Job
 
 
 class AgainPage:
@@ -45,6 +45,7 @@ class AgainPage:
         """Start the job."""
         fields = await fields_of_form(request)
         job = await run_in_threadpool(self._job, fields.get("from", ""), request)
+        await run_in_threadpool(self._summary, job)
         if job.upload:
             raise Conflict("Uploaded files cannot be diffed again. Upload them again.")
         started = await self._submissions.submit_again(request, job, _options(fields))
@@ -53,7 +54,7 @@ class AgainPage:
     def _form(self, request: Request) -> Response:
         asked = request.query_params
         job = self._job(asked.get("from", ""), request)
-        summary = job.summary or {}
+        summary = self._summary(job)
         shown = {name: asked.get(name, _text(summary[name])) for name in TOLERANCES}
         values = {
             "frame": frame_of(self._backend, request, "jobs"),
@@ -61,21 +62,35 @@ class AgainPage:
             "summary": summary,
             "tolerances": shown,
             "expect": lines_of(asked["expect"]) if "expect" in asked else _rules_of(summary),
-            "command": self._command(job, shown) if job.upload else None,
+            "command": _command(job, summary, shown) if job.upload else None,
         }
         return page("again", values)
 
     def _job(self, job_id: str, request: Request) -> Job:
-        job = job_named(job_id, request, self._backend)
-        if not job.summary:
-            raise Conflict(f"Job {job.id} has no result. Start a new one.")
-        return job
+        return job_named(job_id, request, self._backend)
 
-    def _command(self, job: Job, texts: Mapping[str, str]) -> str:
-        options = _tolerances(texts)
-        own = {**(job.summary or {})["tolerance"], **options.pop("tolerance", {})}
-        again = replace(job, summary={**(job.summary or {}), **options, "tolerance": own})
-        return commands_of(again, "").shell
+    def _summary(self, job: Job) -> dict[str, Any]:
+        """The summary of a job; without one, the options and files that it was to compare.
+
+        Raises:
+            Conflict: it has not ended.
+            UnknownMetric: its metric left the catalogue.
+        """
+        if job.status not in FINISHED:
+            raise Conflict(f"Job {job.id} has not ended. Cancel it first, or wait for its end.")
+        if job.summary:
+            return job.summary
+        metric = self._backend.catalogue.find(job.metric) if job.metric else None
+        options = job.comparison or (metric and metric.comparison.model_dump(mode="json")) or {}
+        names = {side: getattr(job, side) or getattr(metric, side, "") for side in ("old", "new")}
+        return {**options, **{side: {"name": name} for side, name in names.items()}}
+
+
+def _command(job: Job, summary: Mapping[str, Any], texts: Mapping[str, str]) -> str:
+    options = _tolerances(texts)
+    own = {**summary["tolerance"], **options.pop("tolerance", {})}
+    again = replace(job, summary={**summary, **options, "tolerance": own})
+    return commands_of(again, "").shell
 
 
 def _options(texts: Mapping[str, str]) -> dict[str, Any]:
