@@ -159,6 +159,20 @@ class TestHosts:
             assert 200 == client.get(f"/jobs/{job_id}").status_code
 
     @pytest.mark.slow
+    def test_a_job_takes_no_object_of_a_job_with_its_id_in_a_later_state_of_the_database(
+        self, hosts: Hosts
+    ) -> None:
+        lost = hosts.diff() + 1
+        for name in ("json", "detail.parquet"):
+            hosts.bucket.put(f"{hosts.prefix}/results/{lost}.1.{name}", "[]\n")
+
+        assert lost == hosts.diff()
+
+        path = f"/api/diffing/job/{lost}"
+        assert 62 == len(hosts.other.get(f"{path}?format=json").json())
+        rows = hosts.other.get(f"{path}?format=parquet&detail=1").content
+        assert 62 == len(duckdb.read_parquet(io.BytesIO(rows)))
+
     def test_nothing_is_left_on_the_disks(self, hosts: Hosts) -> None:
         job_id = hosts.diff()
         hosts.api.get(f"/api/diffing/job/{job_id}?format=json")

@@ -72,6 +72,7 @@ class PublishSpec:
         files: the files, in the order in which they appear there.
         folder: in the storage.
         credentials: variables for the environment of the process.
+        instead_of: start of the names of files to remove before; empty for none.
     """
 
     word: ClassVar = "publication"
@@ -80,6 +81,7 @@ class PublishSpec:
     files: Sequence[Path]
     folder: RemoteFolder
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    instead_of: str = ""
 
     @property
     def inputs(self) -> list[Path]:

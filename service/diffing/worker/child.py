@@ -142,6 +142,8 @@ def _published(spec: PublishSpec, on_progress: Callable[[Progress], None]) -> di
 
     give_credentials(spec.credentials)
     bucket, sizes = Bucket(spec.folder), [path.stat().st_size for path in spec.files]
+    if spec.instead_of:
+        bucket.remove([*bucket.names("", spec.instead_of)])
     for count, path in enumerate(spec.files):
         on_progress(Progress("publishing", sum(sizes[:count]), sum(sizes)))
         bucket.put(path, path.name)

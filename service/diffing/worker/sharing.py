@@ -71,11 +71,13 @@ class AttemptResults:
             DiffingError: they cannot be fetched.
         """
 
-    def publish(self, paths: Sequence[Path]) -> None:
+    def publish(self, paths: Sequence[Path], instead_of: str = "") -> None:
         """Give results to all hosts, each whole.
 
         Args:
             paths: of the results, in the order in which they appear; some may be missing.
+            instead_of: start of the names of other results, which a bucket still has from an
+                earlier database with the same ids. They are removed before.
 
         Raises:
             DiffingError: they cannot be published.
@@ -108,6 +110,8 @@ class SharedAttemptResults(AttemptResults):
                 raise ResultGone("The result was removed. Start a new job.") from None
             raise
 
-    def publish(self, paths: Sequence[Path]) -> None:  # noqa: D102 - see AttemptResults
+    def publish(  # noqa: D102 - see AttemptResults
+        self, paths: Sequence[Path], instead_of: str = ""
+    ) -> None:
         there = [path for path in paths if path.exists()]
-        self._move(PublishSpec(there, self._shared, self._credentials))
+        self._move(PublishSpec(there, self._shared, self._credentials, instead_of))

@@ -233,7 +233,8 @@ class Worker:
                 end = End(answer.summary or {}, question, answer.id)
             else:  # its files were removed meanwhile
                 found = self._diffed(job, spec, run_diff)
-        results.publish(Outputs.of_attempt(results.folder, job.id, job.attempt).paths)
+        outputs = Outputs.of_attempt(results.folder, job.id, job.attempt)
+        results.publish(outputs.paths, instead_of=f"{job.stem}.")
         end = self._baselines.end_of(job, metric, spec, end or End(found, question), move)
         return partial(self._succeed, job, end)
 
