@@ -173,6 +173,18 @@ class TestHosts:
         rows = hosts.other.get(f"{path}?format=parquet&detail=1").content
         assert 62 == len(duckdb.read_parquet(io.BytesIO(rows)))
 
+    def test_a_file_on_the_disk_of_a_worker_is_no_conversion_in_the_bucket(
+        self, hosts: Hosts
+    ) -> None:
+        job_id = hosts.diff()
+        earlier = hosts.two.settings.results_dir / f"{job_id}.1.json"
+        earlier.write_text("[]\n")
+
+        rows = hosts.api.get(f"/api/diffing/job/{job_id}?format=json")
+
+        earlier.unlink()
+        assert (200, 62) == (rows.status_code, len(rows.json()))
+
     def test_nothing_is_left_on_the_disks(self, hosts: Hosts) -> None:
         job_id = hosts.diff()
         hosts.api.get(f"/api/diffing/job/{job_id}?format=json")

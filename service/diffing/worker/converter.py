@@ -101,9 +101,7 @@ class Converter:
 
     def _run(self, conversion: Conversion) -> None:
         try:
-            # a worker that died before the record may have written it
-            if not (self._settings.results_dir / conversion.name).exists():
-                self._write(conversion)
+            self._write(conversion)
         except Interrupted:
             self._sweeper.tidy(conversion)
             if self._conversions.give_back(conversion):
@@ -127,6 +125,9 @@ class Converter:
         own = f".{os.getpid()}-{threading.get_ident()}-{conversion.name}"
         with locked_folder(self._settings.tmp_dir / own) as folder:
             results = self._results(conversion, folder)
+            # a worker that died before the record may have written it
+            if results.has(conversion.name):
+                return
             spec = self._spec(conversion, results.folder)
             results.bring(spec.inputs)
             target = results.folder / conversion.name

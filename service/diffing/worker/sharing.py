@@ -71,6 +71,14 @@ class AttemptResults:
             DiffingError: they cannot be fetched.
         """
 
+    def has(self, name: str) -> bool:
+        """Whether a result is published. In a bucket, it is not looked for.
+
+        Args:
+            name: of the result.
+        """
+        return (self.folder / name).exists()
+
     def publish(self, paths: Sequence[Path], instead_of: str = "") -> None:
         """Give results to all hosts, each whole.
 
@@ -109,6 +117,9 @@ class SharedAttemptResults(AttemptResults):
             if error.failure.type == f"urn:diffing:{MissingInput.slug()}":
                 raise ResultGone("The result was removed. Start a new job.") from None
             raise
+
+    def has(self, name: str) -> bool:  # noqa: ARG002, D102 - see AttemptResults
+        return False
 
     def publish(  # noqa: D102 - see AttemptResults
         self, paths: Sequence[Path], instead_of: str = ""
