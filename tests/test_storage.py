@@ -17,12 +17,14 @@ from typing import Any
 import duckdb
 import httpx2
 import pytest
+import sqlalchemy as sa
 
 from diffing.core.errors import BadSetting, StorageUnavailable
 from diffing.core.remote_file import RemoteFolder
 from diffing.core.settings import load_settings
 from diffing.files.bucket import Bucket as SharedBucket
 from diffing.files.ownership import require_ours
+from diffing.store import schema
 from diffing.store.secret import service_id
 from diffing.worker import shared_files
 from diffing.worker.shared_files import SharedFiles
@@ -172,6 +174,24 @@ class TestHosts:
         assert 62 == len(hosts.other.get(f"{path}?format=json").json())
         rows = hosts.other.get(f"{path}?format=parquet&detail=1").content
         assert 62 == len(duckdb.read_parquet(io.BytesIO(rows)))
+
+    def test_a_restored_database_gets_no_result_of_a_lost_job_from_the_cache(
+        self, hosts: Hosts
+    ) -> None:
+        lost = hosts.diff()
+        path = f"/api/diffing/job/{lost}"
+        assert RESULT == hosts.api.get(path).content
+        hosts.one.execute(
+            sa.delete(schema.jobs).where(schema.jobs.c.id == lost),
+            sa.delete(schema.history).where(schema.history.c.job_id == lost),
+            sa.text("select setval('jobs_id_seq', :id, false)").bindparams(id=lost),
+        )
+
+        sent = hosts.api.post(UPLOAD, files={"old": ("old.csv", OLD), "new": ("new.csv", NEW)})
+
+        assert lost == sent.json()["job_id"]
+        hosts.api.wait_for_success(lost)
+        assert RESULT.removesuffix(_LONG.encode()) == hosts.api.get(path).content
 
     def test_a_file_on_the_disk_of_a_worker_is_no_conversion_in_the_bucket(
         self, hosts: Hosts

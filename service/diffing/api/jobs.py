@@ -118,6 +118,7 @@ def job_named(job_id: str, request: Request, backend: Backend) -> Job:
         raise
     if not caller.sees(job):
         raise no_job(job.id)
+    backend.storage.expect(job.id, job.created_at)
     return job
 
 

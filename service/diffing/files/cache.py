@@ -12,6 +12,8 @@ from typing import BinaryIO
 from diffing.core.errors import DISK_FULL, DiskUnavailable, is_disk_full
 from diffing.files.publish import at_rest, new_locked_folder
 
+_MOST_MARKS = 100_000
+
 Fetch = Callable[[str, Path, Callable[[int], None]], None]
 """Copies the object of a name to a path, after it asked for room for its bytes."""
 
@@ -76,11 +78,33 @@ class Cache:
         self._files: OrderedDict[str, _Cached] = OrderedDict()
         self._bytes = 0  # of all files, and of those that are fetched
         self._flights: dict[str, _Flight] = {}
+        self._marks: OrderedDict[str, str] = OrderedDict()
         try:
             _remove_abandoned(folder)
             self._folder, self._handle = new_locked_folder(folder)
         except OSError as error:
             raise _unavailable(error) from error
+
+    def expect(self, start: str, mark: str) -> None:
+        """Forget objects that another owner had under the same names.
+
+        Args:
+            start: of the names.
+            mark: of their owner.
+        """
+        with self._lock:
+            if self._marks.get(start) == mark:
+                return
+            if start in self._marks:
+                self._forget(start)
+            self._marks[start] = mark
+            if len(self._marks) > _MOST_MARKS:
+                self._forget(next(iter(self._marks)))
+
+    def _forget(self, start: str) -> None:
+        del self._marks[start]
+        for name in [name for name in self._files if name.startswith(start)]:
+            self._drop(name)
 
     def has(self, name: str) -> bool:
         """Whether an object is here."""

@@ -5,6 +5,7 @@ Files of the bucket have the same names as those of the data folder.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, ClassVar, Protocol
 
@@ -32,6 +33,14 @@ class Storage(Protocol):
     """
 
     is_remote: ClassVar[bool]
+
+    def expect(self, job_id: int, created_at: datetime) -> None:
+        """Forget results of a lost job with the same id, if a backup of the database was restored.
+
+        Args:
+            job_id: of a job whose results may be asked for.
+            created_at: of that job.
+        """
 
     def exists(self, path: Path) -> bool:
         """Whether a result exists.
@@ -96,6 +105,9 @@ class DataFolder:
 
     is_remote: ClassVar = False
 
+    def expect(self, job_id: int, created_at: datetime) -> None:  # noqa: D102 - see Storage
+        pass
+
     def exists(self, path: Path) -> bool:  # noqa: D102 - see Storage
         if not path.exists():
             _require_folder(path)
@@ -157,6 +169,9 @@ class SharedFolder:
         self._bucket = Bucket(folder, hasty=True)
         bounds = Bounds(settings.cache_limit, settings.retention, settings.least_free)
         self._cache = Cache(settings.cache_dir, bounds, self._fetch)
+
+    def expect(self, job_id: int, created_at: datetime) -> None:  # noqa: D102 - see Storage
+        self._cache.expect(f"{job_id}.", created_at.isoformat())
 
     def exists(self, path: Path) -> bool:  # noqa: D102 - see Storage
         return self._cache.has(path.name) or self._bucket.exists(_result(path.name))
