@@ -636,6 +636,15 @@ def test_a_variable_that_is_not_a_setting_is_doubtful() -> None:
     ] == strays(environment)
 
 
+def test_the_address_of_a_service_of_kubernetes_is_no_port(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DIFFING_PORT", "tcp://10.0.0.1:8000")
+
+    with pytest.raises(BadSetting, match=r"DIFFING_PORT: .*enableServiceLinks: false"):
+        load_settings()
+
+
 def test_the_defaults_raise_no_doubt(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     refuse_nonsense(settings)

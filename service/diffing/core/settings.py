@@ -214,6 +214,17 @@ class Settings(BaseModel):
         "terminal, else JSON",
     )
 
+    @field_validator("port", mode="before")
+    @classmethod
+    def _is_no_service(cls, port: object) -> object:
+        if isinstance(port, str) and port.startswith(("tcp://", "udp://")):
+            raise PydanticCustomError(
+                "port",
+                "must be a whole number, but Kubernetes sets it to the address of a Service named "
+                "diffing. Set enableServiceLinks: false in the pod, or name the Service otherwise",
+            )
+        return port
+
     @field_validator("database_url", "queue_url", "spark_url")
     @classmethod
     def _begins_as_it_must(cls, url: SecretStr | None, field: ValidationInfo) -> SecretStr | None:
