@@ -482,6 +482,8 @@ def test_a_data_folder_that_is_full_loses_no_job(tmp_path: Path, mount: Mount) -
         assert int(answers[-1].headers["retry-after"]) >= 1
         accepted = [int(a.json()["job_id"]) for a in answers if a.status_code == 202]
         assert RESULT == client.result_of(first)
+        page = client.get(f"/jobs/{first}")
+        assert (200, True) == (page.status_code, "The disk is full" in page.text)
 
         ballast.unlink()
         ends = [

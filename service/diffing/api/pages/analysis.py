@@ -94,9 +94,10 @@ async def analysis_shown(
         if await unfinished(backend, job, Wanted(path), request, seconds):
             return Shown(query, choices)
         return Shown(query, choices, await _sections_in(backend, path, job))
-    except (DatabaseUnavailable, StorageUnavailable):
-        raise
     except DiffingError as error:
+        # its part of the page may be asked for again; the page shows the job without it
+        if seconds and isinstance(error, DatabaseUnavailable | StorageUnavailable):
+            raise
         return Shown(query, choices, fault=error)
 
 

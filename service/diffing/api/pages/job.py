@@ -56,7 +56,8 @@ class JobPages:
     async def job(self, request: Request) -> Response:
         """A job in any state. Its analysis is shown if it is ready, and else asked for."""
         job, shown = await self._found(request, 0)
-        rows = await rows_shown(self._backend, request, job, 0)
+        is_refused = bool(shown and shown.fault)
+        rows = None if is_refused else await rows_shown(self._backend, request, job, 0)
         return await run_in_threadpool(self._page, request, job, shown, rows)
 
     @with_error_page

@@ -115,9 +115,10 @@ async def rows_shown(
             if await unfinished(backend, job, wanted, request, seconds):
                 return RowsShown(**shown)
         found = await _page_in(backend, steps[-1].path, job)
-    except (DatabaseUnavailable, StorageUnavailable):
-        raise
     except DiffingError as error:
+        # its part of the page may be asked for again; the page shows the job without it
+        if seconds and isinstance(error, DatabaseUnavailable | StorageUnavailable):
+            raise
         return RowsShown(**shown, trouble=error.detail)
     following = urlencode([*_pairs(asked), ("cursor", found["next"])]) if found["next"] else None
     return RowsShown(**shown, found=found, following=following)
