@@ -14,11 +14,15 @@ import pytest
 import sqlalchemy as sa
 
 from diffing.core.baseline import content_of
-from diffing.core.errors import ResultGone
+from diffing.core.errors import ResultGone, StorageUnavailable
+from diffing.core.remote_file import RemoteFolder
+from diffing.core.settings import Settings
+from diffing.files.keeping import KeptInBucket
+from diffing.files.kept import Used
 from diffing.store.baselines import Baselines
 from diffing.store.dialects import Lock, lock
 from tests.backends import OneForAll
-from tests.bucket import Bucket
+from tests.bucket import NAME, Bucket
 from tests.conftest import one_in
 from tests.servers import Urls
 from tests.service_under_test import PATIENCE_SECONDS, Client, Program, Service
@@ -339,6 +343,24 @@ def test_a_bucket_may_be_silent_while_an_accepted_file_is_fetched(pair: Pair) ->
     assert 202 == cancelled.status_code
     assert "cancelled" == pair.api.status_of(job_id)["status"]
     assert (0, 0, 0) == counts(pair.night(pair.api, 1))
+
+
+def test_figures_of_kept_files_are_there_as_soon_as_a_slow_bucket_has_listed_them(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    kept = KeptInBucket(RemoteFolder(f"s3://{NAME}/figures"), Settings(data_dir=tmp_path))
+
+    with bucket.gate.shut_at("GET", 1), pytest.raises(StorageUnavailable):
+        kept.used()
+
+    wait_until(lambda: lists(kept), "the listing was given up", patience=20)
+
+
+def lists(kept: KeptInBucket) -> bool:
+    try:
+        return kept.used() == Used(0, 0)
+    except StorageUnavailable:
+        return False
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -31,6 +31,8 @@ FOLDER = "kept"
 
 # A request for each thousand files; between them, and after one without an answer.
 _LISTED_SECONDS, _SILENT_SECONDS = 600.0, 30.0
+# A listing may take longer. `/ready` and `/metrics` then have the figures of the one before.
+_PATIENCE_SECONDS = 1.0
 
 Take = Callable[[str], str]
 """Records the name of a kept file in the database, and returns it, or that of an equal file."""
@@ -122,6 +124,7 @@ class KeptInBucket:
         self._lock = threading.Lock()
         self._used: Used | None = None
         self._due = -math.inf
+        self._listing = threading.Thread()
 
     def has(self, name: str) -> bool:  # noqa: D102 - see Kept
         return self._bucket.exists(f"{FOLDER}/{name}")
@@ -143,15 +146,23 @@ class KeptInBucket:
 
     def used(self) -> Used:  # noqa: D102 - see Kept
         with self._lock:
-            if time.monotonic() >= self._due:
-                self._used, self._due = None, time.monotonic() + _SILENT_SECONDS
-                sizes = self._bucket.sizes(FOLDER)
-                kept = [size for name, size in sizes.items() if content_of(name)]
-                self._used = Used(len(kept), sum(kept))
-                self._due = time.monotonic() + _LISTED_SECONDS
-            if self._used is None:
-                raise StorageUnavailable("The bucket did not list the kept files.")
-            return self._used
+            listing = self._listing
+            if time.monotonic() >= self._due and not listing.is_alive():
+                listing = self._listing = threading.Thread(target=self._list, daemon=True)
+                listing.start()
+        if listing.ident:
+            listing.join(_PATIENCE_SECONDS)
+        if (used := self._used) is None:
+            raise StorageUnavailable("The bucket did not list the kept files.")
+        return used
+
+    def _list(self) -> None:
+        used, due = None, _SILENT_SECONDS
+        with suppress(StorageUnavailable):
+            sizes = self._bucket.sizes(FOLDER)
+            kept = [size for name, size in sizes.items() if content_of(name)]
+            used, due = Used(len(kept), sum(kept)), _LISTED_SECONDS
+        self._used, self._due = used, time.monotonic() + due
 
     def _copy(self, file: RemoteFile, folder: Path) -> InputFile:
         try:
