@@ -175,6 +175,18 @@ class TestHosts:
         rows = hosts.other.get(f"{path}?format=parquet&detail=1").content
         assert 62 == len(duckdb.read_parquet(io.BytesIO(rows)))
 
+    def test_a_job_takes_no_temporary_file_of_a_lost_job_with_its_id(self, hosts: Hosts) -> None:
+        lost = hosts.diff() + 1
+        left = hosts.two.settings.scratch_dir(lost, 1) / "results"
+        left.mkdir(parents=True)
+        (left / f"{lost}.1.csv").touch()
+
+        sent = hosts.api.post("/api/diffing/new/revenue", files=FILES)
+
+        assert lost == sent.json()["job_id"]
+        assert hosts.api.wait_for_success(lost)["reused_from"]
+        assert RESULT == hosts.api.result_of(lost)
+
     def test_a_restored_database_gets_no_result_of_a_lost_job_from_the_cache(
         self, hosts: Hosts
     ) -> None:

@@ -100,13 +100,14 @@ class Sweeper:
                 _log.error("nothing is removed from the storage: %s", error)
 
     def clear(self, row: Claimed) -> None:
-        """Remove results with the names of an attempt that begins.
+        """Remove results and temporary files with the names of an attempt that begins.
 
         They are of an earlier database, which was moved away and had the same ids.
 
         Raises:
             OSError: a file cannot be removed.
         """
+        self._remove_scratch(self._settings.tmp_dir / row.stem)
         for path, *attempt in self._files(self._settings.results_dir, f"*{row.stem}.*"):
             if attempt == [row.id, row.attempt]:
                 path.unlink(missing_ok=True)
