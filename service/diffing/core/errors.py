@@ -24,6 +24,7 @@ DiffingError
 │   ├── ScopeLacking  the API key lacks the scope
 │   └── CrossSite     a page of another site made a browser send the request
 ├── NotAcceptable     the result cannot have the requested form
+├── PreconditionFailed   the file is not the one that the client means
 ├── RangeNotSatisfiable  the file has none of the requested bytes
 ├── Unavailable       a later request may succeed
 │   ├── QueueFull
@@ -224,6 +225,10 @@ class CrossSite(NotAllowed):
 
 class NotAcceptable(DiffingError):
     title = "Not acceptable"
+
+
+class PreconditionFailed(DiffingError):
+    title = "Precondition failed"
 
 
 class RangeNotSatisfiable(DiffingError):

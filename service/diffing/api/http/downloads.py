@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from diffing.api.http.compression import packed, preferred
 from diffing.api.http.problems import problem
-from diffing.api.http.ranges import http_date, is_known, wanted_ranges
+from diffing.api.http.ranges import http_date, is_known, require_meant, wanted_ranges
 from diffing.core.errors import RangeNotSatisfiable
 
 _CHUNK = 128 * 1024
@@ -66,6 +66,7 @@ class Files:
 
         Raises:
             BadArgument: the Range header is malformed.
+            PreconditionFailed: as from `require_meant`.
             NotAcceptable: the client accepts no supported coding.
         """
         with ExitStack() as held:
@@ -96,6 +97,7 @@ class Files:
             "Vary": "Accept-Encoding",
             "Accept-Ranges": "bytes",
         }
+        require_meant(asked, etag, download.modified)
         if is_known(asked, etag, download.modified):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
         headers["Content-Disposition"] = f'attachment; filename="{download.name}"'

@@ -17,6 +17,7 @@ from diffing.core.errors import (
     NotAllowed,
     NotAuthorized,
     NotFound,
+    PreconditionFailed,
     RangeNotSatisfiable,
     ResultGone,
     ScopeLacking,
@@ -40,6 +41,7 @@ _STATUSES = {
     Unprocessable: HTTPStatus.UNPROCESSABLE_ENTITY,
     BadInput: HTTPStatus.UNPROCESSABLE_ENTITY,
     NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
+    PreconditionFailed: HTTPStatus.PRECONDITION_FAILED,
     RangeNotSatisfiable: HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
 }
 _RETRY_SECONDS = 5

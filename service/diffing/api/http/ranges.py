@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
-from diffing.core.errors import BadArgument, RangeNotSatisfiable
+from diffing.core.errors import BadArgument, PreconditionFailed, RangeNotSatisfiable
 
 _TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+_STRONG_OR_WEAK = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 _MOST_RANGES = 100
 _BEYOND = "9" * 19
 
@@ -15,6 +16,29 @@ _BEYOND = "9" * 19
 def http_date(time: datetime) -> str:
     """A time in the format of headers."""
     return format_datetime(time, usegmt=True)
+
+
+def require_meant(headers: Mapping[str, str], etag: str, modified: datetime) -> None:
+    """Check that a file is the one that the client means, by its tag or its time.
+
+    Args:
+        headers: of the request.
+        etag: of the file, strong.
+        modified: time of the creation of the file, UTC.
+
+    Raises:
+        PreconditionFailed: it is another one.
+    """
+    tags = headers.get("if-match")
+    if tags is not None:
+        is_meant = tags.strip() == "*" or etag in _STRONG_OR_WEAK.findall(tags)
+    else:
+        until = _time_in(headers.get("if-unmodified-since", ""))
+        is_meant = until is None or modified.replace(microsecond=0) <= until
+    if not is_meant:
+        raise PreconditionFailed(
+            "The file is not the one of If-Match or If-Unmodified-Since. Fetch it anew."
+        )
 
 
 def is_known(headers: Mapping[str, str], etag: str, modified: datetime) -> bool:
