@@ -137,14 +137,14 @@ class PairComparison:
 
     def _context(self) -> ReductionContext:
         return ReductionContext(
-            self.destination.scratch,
-            lambda pieces: self.connect((), pieces),
-            self.limits,
-            self.cutting,
-            self.interrupted,
-            self.last_night,
-            self.hashes,
-            self.helpers,
+            scratch=self.destination.scratch,
+            connect=lambda pieces: self.connect((), pieces),
+            limits=self.limits,
+            cutting=self.cutting,
+            interrupted=self.interrupted,
+            last_night=self.last_night,
+            of_new=self.hashes,
+            helpers=self.helpers,
         )
 
     def _counts(self, pair: Pair, new_cuts: Sequence[int] = ()) -> Counts | CsvRefused:

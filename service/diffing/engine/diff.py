@@ -194,15 +194,15 @@ class Diff(Stoppable):
     def _compared(self, pair: Pair, destination: Destination, last_night: LastNight) -> Compared:
         scratch = destination.scratch
         compared = PairComparison(
-            self._limits,
-            self._cutting,
-            destination,
-            partial(self._connect, scratch),
-            self._interrupted,
-            self.helpers,
-            last_night,
-            scratch / _HASHES if self._spec.hashes else None,
-            self._cluster,
+            limits=self._limits,
+            cutting=self._cutting,
+            destination=destination,
+            connect=partial(self._connect, scratch),
+            interrupted=self._interrupted,
+            helpers=self.helpers,
+            last_night=last_night,
+            hashes=scratch / _HASHES if self._spec.hashes else None,
+            cluster=self._cluster,
         ).run(pair)
         self.reduced = compared.rest is not None
         return compared
