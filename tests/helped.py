@@ -33,6 +33,7 @@ from diffing.files.results import Outputs
 from diffing.sandbox import landlock
 from diffing.sandbox.helpers import Helpers, Part, Work
 from diffing.sandbox.limits import Limits
+from tests.reduced import watched
 
 HELPED = Cutting(smallest=200, shared=0, helped=0, blocks=Portions(2_000, 500), sorted=2)
 WHOLE = Cutting(smallest=200, shared=math.inf, helped=math.inf)
@@ -89,14 +90,15 @@ def said(folder: Path, threads: int, cutting: Cutting, enclosed: bool) -> dict[s
         landlock.enclose(read=[SQL_DIR], write=[], rename=[], own=[folder])
     work.fork_helpers()
     number = len(work.helpers)
-    try:
-        summary = run(lambda: work.run(outputs), work.interrupt)
-        counts = summary.model_dump(exclude={"seconds", "peak_rss_bytes"}, mode="json")
-        found: list[object] = [counts, *(path.read_text() for path in outputs.paths)]
-    except DiffingError as error:
-        found = [error.detail]
+    with watched() as reduced:
+        try:
+            summary = run(lambda: work.run(outputs), work.interrupt)
+            counts = summary.model_dump(exclude={"seconds", "peak_rss_bytes"}, mode="json")
+            found: list[object] = [counts, *(path.read_text() for path in outputs.paths)]
+        except DiffingError as error:
+            found = [error.detail]
     assert not len(work.helpers)
-    return {"said": found, "reduced": work.reduced, "helpers": number}
+    return {"said": found, "reduced": any(reduced), "helpers": number}
 
 
 def main(folder: str, threads: str, fault: str = "none") -> None:

@@ -27,6 +27,7 @@ from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from tests import reference
 from tests.conftest import examples, one_in, spec_of
+from tests.reduced import watched
 from tests.test_cases import CASES, Case
 
 REDUCING = Cutting(smallest=200, shared=0, blocks=Portions(2_000, 500), sorted=2)
@@ -72,14 +73,15 @@ def diffed(tmp_path: Path) -> DiffRows:
         comparison = Comparison.of(key=key, value=value, **more)
         limits = Limits(threads=2, memory="1GB", temp_folder=tmp_path)
         work = Diff(spec_of(*paths, comparison), limits, cutting)
-        try:
-            summary = work.run(
-                Outputs(outputs[0], outputs[1] if detail else None, outputs[2])
-            ).model_dump(exclude={"seconds", "peak_rss_bytes"})
-        except DiffingError as error:
-            return work.reduced, (type(error), error.detail)
+        with watched() as reduced:
+            try:
+                summary = work.run(
+                    Outputs(outputs[0], outputs[1] if detail else None, outputs[2])
+                ).model_dump(exclude={"seconds", "peak_rss_bytes"})
+            except DiffingError as error:
+                return any(reduced), (type(error), error.detail)
         written = [path.read_bytes() for path in outputs if path.exists()]
-        return work.reduced, (summary, written)
+        return any(reduced), (summary, written)
 
     return run
 

@@ -25,6 +25,7 @@ from diffing.sandbox.limits import Limits
 from tests import analysis_reference as plain
 from tests import reference
 from tests.conftest import examples, spec_of
+from tests.reduced import watched
 from tests.test_analysis import FIELDS, files
 
 STATES = ("settled", "open", "new", "none")
@@ -54,7 +55,8 @@ def summed(
         totals=folder / "totals.json",
     )
     diff = Diff(spec_of(*paths, comparison), limits, cutting)
-    summary = diff.run(outputs)
+    with watched() as reduced:
+        summary = diff.run(outputs)
     spec = AnalysisSpec(
         folder / "detail.csv",
         folder / "removed.csv",
@@ -63,7 +65,7 @@ def summed(
         totals=folder / "totals.json",
     )
     document: dict[str, Any] = json.loads(as_json(Analysis(spec, limits).run()))
-    return document | {"reduced": diff.reduced}
+    return document | {"reduced": any(reduced)}
 
 
 @pytest.fixture

@@ -65,7 +65,6 @@ class Diff(Stoppable):
         cluster: joins the rows; None for DuckDB.
 
     Attributes:
-        reduced: whether `run` compared only the rows that the files do not share.
         helpers: the processes that `fork_helpers` forked.
     """
 
@@ -83,7 +82,6 @@ class Diff(Stoppable):
         self._old, self._new = named_apart(spec.old, spec.new)
         self._limits = limits
         self._cutting = cutting
-        self.reduced = False
 
     def fork_helpers(self) -> None:
         """Fork processes that hash keys beside this one, if the files are large.
@@ -193,7 +191,7 @@ class Diff(Stoppable):
 
     def _compared(self, pair: Pair, destination: Destination, last_night: LastNight) -> Compared:
         scratch = destination.scratch
-        compared = PairComparison(
+        return PairComparison(
             limits=self._limits,
             cutting=self._cutting,
             destination=destination,
@@ -204,8 +202,6 @@ class Diff(Stoppable):
             hashes=scratch / _HASHES if self._spec.hashes else None,
             cluster=self._cluster,
         ).run(pair)
-        self.reduced = compared.rest is not None
-        return compared
 
     def _measured(self, compared: Compared, destination: Destination) -> Moves | None:
         connect = partial(self._connect, destination.scratch)
