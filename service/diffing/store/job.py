@@ -115,6 +115,10 @@ class Job(Submission):
         """Start of the names of this attempt's files."""
         return f"{self.id}.{self.attempt}"
 
+    def needs(self, attempt: int) -> bool:
+        """Whether it may need the files of an attempt: its running one, or that of its result."""
+        return attempt == self.attempt and self.status in (Status.PROCESSING, Status.SUCCEEDED)
+
     @classmethod
     def from_row(cls, row: sa.Row[Any]) -> Self:
         """The job in a row of the table."""

@@ -13,7 +13,7 @@ from diffing.files.bucket import Bucket
 from diffing.files.keeping import FOLDER
 from diffing.files.ownership import require_ours
 from diffing.files.results import ANSWERS_KEPT_SECONDS, MOST_ANSWERS, Outputs
-from diffing.store.job import Job, Status
+from diffing.store.job import Job
 from diffing.store.jobs import Jobs
 
 # A request for each thousand files; what an attempt left may stay for some time.
@@ -107,7 +107,7 @@ class SharedFiles:
         jobs = {job.id: job for job in self._jobs.of_ids({job_id for job_id, _ in found.values()})}
         dead, answers = [], defaultdict(list)
         for name, (job_id, attempt) in found.items():
-            if not _is_needed(jobs.get(job_id), attempt):
+            if not ((job := jobs.get(job_id)) and job.needs(attempt)):
                 dead.append(name)
             elif Outputs.has_rows(name):
                 answers[job_id, name.rpartition(".")[2]].append(name)
@@ -137,12 +137,6 @@ class SharedFiles:
     def _remove(self, names: list[str]) -> None:
         for start in range(0, len(names), _AT_ONCE):
             self.bucket.remove(names[start : start + _AT_ONCE])
-
-
-def _is_needed(job: Job | None, attempt: int) -> bool:
-    if job is None or job.attempt != attempt:
-        return False
-    return job.status in (Status.SUCCEEDED, Status.PROCESSING)
 
 
 def _age(when: datetime) -> float:

@@ -169,10 +169,10 @@ class Sweeper:
 @contextmanager
 def _unneeded(path: Path, job: Job | None, attempt: int) -> Iterator[bool]:
     """Whether nothing needs a file or folder of an attempt. It stays so during the block."""
-    if job is None or job.attempt != attempt:
+    if not (job and job.needs(attempt)):
         yield True
-    elif job.status is not Status.SUCCEEDED:
-        yield job.status is not Status.PROCESSING
+    elif job.status is Status.PROCESSING:
+        yield False
     elif path.is_dir() or is_part(path.name):
         # a conversion of its result, or its analysis, may be running
         with at_rest(path) as is_at_rest:
