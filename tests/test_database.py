@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from diffing.core.errors import BadSetting, DatabaseUnavailable
 from diffing.core.progress import Progress
 from diffing.store import database
-from diffing.store.database import changing, open_file, reading
+from diffing.store.database import changing, open_file, reading, unusable
 from diffing.store.dialects import Lock, lock
 from diffing.store.job import Submission
 from diffing.store.jobs import Jobs
@@ -243,6 +243,18 @@ def test_a_database_that_another_process_holds_is_not_to_be_moved_away(
 
         with pytest.raises(BadSetting, match=r"locked\. Another process locks it"):
             open_file(path, lock_seconds=1)
+
+
+def test_a_disk_that_is_full_at_the_start_needs_space_and_no_new_database() -> None:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("pragma max_page_count = 1")
+        with pytest.raises(sqlite3.OperationalError) as full:
+            connection.execute("create table jobs (id integer)")
+
+    said = str(unusable(Path("jobs.sqlite3"), "the queue", full.value))
+
+    assert "Cannot use jobs.sqlite3 as the queue: database or disk is full. Free" in said
+    assert "Move it away" not in said
 
 
 def test_work_that_reads_before_it_writes_keeps_out_other_writers_from_the_start(

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from diffing.core.errors import BadSetting, DatabaseUnavailable
 from diffing.core.settings import Settings
-from diffing.store.faults import why_unavailable
+from diffing.store.faults import is_full, is_locked, why_unavailable
 from diffing.store.schema import REVISION, jobs, metadata
 
 _log = logging.getLogger(__name__)
@@ -82,12 +82,11 @@ def unusable(
     remedy: str = "Move it away to start anew.",
 ) -> BadSetting:
     """The error for an unusable database file at start, with a remedy."""
-    reason = str(error)
-    if "full" in reason:
+    if is_full(error):
         remedy = "Free some space."
-    if "locked" in reason:
+    if is_locked(error):
         remedy = "Another process locks it. Check whether one is stopped, and start again."
-    return BadSetting(f"Cannot use {path} as {purpose}: {reason}. {remedy}")
+    return BadSetting(f"Cannot use {path} as {purpose}: {error}. {remedy}")
 
 
 @contextmanager
@@ -188,7 +187,7 @@ def _use_wal(lock_seconds: float, connection: Any, _: Any) -> None:
             break
         except sqlite3.OperationalError as error:
             # two processes may start on a new file; the time-out above does not apply here
-            if "locked" not in str(error) or time.monotonic() > deadline:
+            if not is_locked(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
     connection.execute("pragma synchronous = full")

@@ -42,6 +42,16 @@ _OF_POSTGRESQL = {
 }
 
 
+def is_full(error: BaseException | None) -> bool:
+    """Whether SQLite found the disk full."""
+    return _code_of(error) == sqlite3.SQLITE_FULL
+
+
+def is_locked(error: BaseException | None) -> bool:
+    """Whether another process locks a file of SQLite."""
+    return _code_of(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
 def why_unavailable(error: BaseException) -> str | None:
     """The reason and a remedy, for people; None for an error that is our own fault.
 
@@ -52,13 +62,18 @@ def why_unavailable(error: BaseException) -> str | None:
         return _BUSY  # all connections of this process are in use
     cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
     if isinstance(cause, sqlite3.Error):
-        # extended codes use the higher bits
-        return _OF_SQLITE.get(getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF)
+        return _OF_SQLITE.get(_code_of(cause))
     if _is(cause, "redis", "RedisError"):
         return _QUEUE
     if _is(cause, "psycopg", "Error"):
         return _why_of_postgresql(cause)
     return None
+
+
+def _code_of(error: BaseException | None) -> int:
+    """The code of SQLite, without the higher bits, which extended codes use."""
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & 0xFF
 
 
 def _why_of_postgresql(error: BaseException | None) -> str | None:
