@@ -14,7 +14,8 @@ from diffing.api.access import Caller, caller_of
 from diffing.api.backend import Backend
 from diffing.api.paging import cursor_after, id_in, limit_in, link_to_next
 from diffing.core.errors import BadArgument, ResultGone, UnknownJob
-from diffing.store.job import COUNTS, FINISHED, Filter, Job, Status
+from diffing.core.figures import COUNTS
+from diffing.store.job import FINISHED, Filter, Job, Status
 from diffing.store.jobs import no_job
 
 NOT_STORED = {"Cache-Control": "no-store"}

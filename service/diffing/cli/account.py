@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from diffing.core.figures import PARTS
+from diffing.core.row_query import KINDS
 from diffing.core.text import shown
 
 _COLUMNS, _STEPS, _SLICES_OF_KEY, _MOVERS, _PATTERNS, _TIMES = 8, 12, 3, 5, 5, 6
-_KINDS = ("added", "changed", "removed")
 _WIDTH = 40
 _EMPTY = "(empty)"
 
@@ -53,21 +54,20 @@ def _columns(document: Mapping[str, Any]) -> str:
 
 
 def _bridge(document: Mapping[str, Any]) -> str:
-    parts = ("added", "removed", "up", "down", "other")
     has_totals = any(step["totals"] for step in document["bridge"])
     rows = [
         [
             _text(step["column"]),
             *_group(step["group"], document["by"], step["groups"]),
-            *(_amount(step[part]["amount"]) for part in parts),
+            *(_amount(step[part]["amount"]) for part in PARTS),
             _amount(step["net"]),
             *(_totals(step["totals"]) if has_totals else []),
         ]
         for step in document["bridge"]
-        if any(step[part]["amount"] != 0 for part in parts)
+        if any(step[part]["amount"] != 0 for part in PARTS)
     ]
     totals = ["old total", "new total", "residual"] if has_totals else []
-    heads = ["column", *map(_text, document["by"]), *parts, "net", *totals]
+    heads = ["column", *map(_text, document["by"]), *PARTS, "net", *totals]
     return _table("From old to new: added - removed + up - down + other", heads, rows, _STEPS)
 
 
@@ -95,7 +95,7 @@ def _patterns(document: Mapping[str, Any]) -> str:
 
 def _periods(document: Mapping[str, Any]) -> str:
     states = document["periods"] or {}
-    names = ("old_rows", "new_rows", *_KINDS)
+    names = ("old_rows", "new_rows", *KINDS)
     rows = [
         [state, *(f"{of_state['rows'][name]:,}" for name in names)]
         for state, of_state in states.items()
@@ -108,17 +108,17 @@ def _calendar(document: Mapping[str, Any]) -> str:
     """The times with most rows, in their order."""
     times: dict[str | None, Counter[str]] = {}
     for one in document["calendar"]:
-        times.setdefault(one["start"], Counter()).update({kind: one[kind] for kind in _KINDS})
+        times.setdefault(one["start"], Counter()).update({kind: one[kind] for kind in KINDS})
     if not times:
         return ""
     most = sorted(times, key=lambda start: -times[start].total())[:_TIMES]
     rows = [
-        [start or "(no date)", *(f"{times[start][kind]:,}" for kind in _KINDS)]
+        [start or "(no date)", *(f"{times[start][kind]:,}" for kind in KINDS)]
         for start in sorted(most, key=lambda start: (start is None, start))
     ]
     column, unit = (document["calendar"][0][name] for name in ("column", "unit"))
     title = f"When: {_text(column)} by {unit}, where most rows are"
-    table = _table(title, ["from", *_KINDS], rows)
+    table = _table(title, ["from", *KINDS], rows)
     left = len(times) - len(rows)
     return f"{table}\n  and {left:,} more" if left else table
 
@@ -128,13 +128,13 @@ def _slices(document: Mapping[str, Any]) -> str:
         [
             _text(one["column"]),
             _text(one["value"]) if one["values"] == 1 else f"{one['values']:,} others",
-            *(f"{one[kind]:,}" for kind in _KINDS),
+            *(f"{one[kind]:,}" for kind in KINDS),
             f"{one['share']:.1%}",
         ]
         for _, of_key in groupby(document["slices"], key=lambda one: one["column"])
         for one in list(of_key)[:_SLICES_OF_KEY]
     ]
-    return _table("Where, the most surprising first", ["key", "value", *_KINDS, "share"], rows)
+    return _table("Where, the most surprising first", ["key", "value", *KINDS, "share"], rows)
 
 
 def _curve(document: Mapping[str, Any]) -> str:

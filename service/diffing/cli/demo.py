@@ -10,6 +10,7 @@ from diffing.cli.client import Client
 from diffing.cli.processes import services
 from diffing.core.catalogue import Metric, load_catalogue
 from diffing.core.errors import BadSetting, MissingInput
+from diffing.core.figures import COUNTS
 from diffing.core.settings import Settings
 from diffing.engine.samples import METRICS, write_sample
 from diffing.files.inputs import find_inputs
@@ -17,7 +18,6 @@ from diffing.files.publish import scratch_folder
 
 _ROWS = 200_000
 _FIRST_ROWS = 4
-_COUNTS = ("added", "changed", "removed", "unchanged", "within_tolerance", "emitted")
 
 
 def run(settings: Settings, *, once: bool) -> None:
@@ -80,7 +80,7 @@ def _show(url: str, metric: str, console: Console) -> int:
         client.fetch(job_id, result)
         with result.open(encoding="utf-8", newline="") as file:
             first = list(itertools.islice(file, _FIRST_ROWS))
-    console.print(f"\n[bold]{metric}[/]: {', '.join(f'{n} {summary[n]:,}' for n in _COUNTS)}")
+    console.print(f"\n[bold]{metric}[/]: {', '.join(f'{n} {summary[n]:,}' for n in COUNTS)}")
     console.print(
         f"of {summary['old']['rows']:,} old and {summary['new']['rows']:,} new rows, "
         f"in {summary['seconds']:.1f} s ({waited:.1f} s with the queue), "

@@ -8,11 +8,10 @@ import typer
 
 from diffing.cli.console import is_terminal
 from diffing.cli.options import Url
+from diffing.core.figures import ROWS
 from diffing.core.text import shown
 
 EXAMPLES = ("diffing history revenue", "diffing history revenue --limit 90 > history.json")
-
-_COUNTS = ("added", "changed", "removed", "unchanged")
 
 
 def history(
@@ -44,7 +43,7 @@ def _show(runs: Sequence[Mapping[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("job", "ended", "status"):
         table.add_column(name, no_wrap=True)
-    for name in (*_COUNTS, "seconds"):
+    for name in (*ROWS, "seconds"):
         table.add_column(name, no_wrap=True, justify="right")
     table.add_column("verdict", no_wrap=True)
     table.add_column("accepted", no_wrap=True)
@@ -72,7 +71,7 @@ def _cells(run: Mapping[str, Any]) -> list[str]:
         str(run["job_id"]),
         run["finished_at"][:16].replace("T", " "),
         run["status"],
-        *(f"{counts[name]:,}" if counts else "" for name in _COUNTS),
+        *(f"{counts[name]:,}" if counts else "" for name in ROWS),
         seconds,
         passed,
         run["accepted"]["accepted_at"][:10] if run["accepted"] else "",

@@ -8,6 +8,7 @@ from typing import Any
 
 from diffing.api.pages.sections.bridge import with_amounts
 from diffing.api.pages.sections.document import sections_of
+from diffing.core.figures import COUNTS, PARTS
 from diffing.core.periods import STATES
 
 Cell = str | float | None
@@ -16,10 +17,8 @@ Json = Mapping[str, Any]
 
 DIGITS = 15
 """The digits of a whole number that Excel stores."""
-_COUNTS = ("added", "changed", "removed", "unchanged", "within_tolerance", "emitted")
-_MOVES = ("added", "removed", "up", "down", "other")
 _SIDES = ("old", "new")
-COUNTS = ("figure", "value")
+FIGURES = ("figure", "value")
 RULES = ("rule", "expected", "found", "share in %", "met")
 COLUMNS = (
     *("column", "cells", "up", "down", "from 0", "to 0", "filled", "emptied", "text"),
@@ -57,7 +56,7 @@ def _files(summary: Json) -> Iterator[Row]:
 def _rows(summary: Json) -> Iterator[Row]:
     for side in _SIDES:
         yield f"rows of {side}", summary[side]["rows"]
-    for name in _COUNTS:
+    for name in COUNTS:
         yield name.replace("_", " "), summary[name]
     for name in ("duplicate_keys", "not_numbers"):
         for side in _SIDES:
@@ -118,7 +117,7 @@ def bridge(document: Json) -> tuple[Sequence[str], list[Row]]:
     by = document["by"]
     steps = with_amounts(document, document["bridge"])
     has_totals = any(step["totals"] for step in steps)
-    moves = [head for move in _MOVES for head in (f"{move}, rows", move)]
+    moves = [head for move in PARTS for head in (f"{move}, rows", move)]
     totals = ["old total", "new total", "residual"] if has_totals else []
     return ["column", *by, "groups", *moves, "net", *totals], [_step(step, by) for step in steps]
 
@@ -129,7 +128,7 @@ def _step(step: Json, by: Sequence[str]) -> Row:
         step["column"],
         *(dict.fromkeys(by) if group is None else group).values(),
         step["groups"],
-        *(step[move][figure] for move in _MOVES for figure in ("rows", "amount")),
+        *(step[move][figure] for move in PARTS for figure in ("rows", "amount")),
         step["net"],
         *([totals[side]["amount"] for side in _SIDES] if totals else []),
         *([totals["residual"]] if totals else []),

@@ -46,7 +46,7 @@ def write_workbook(target: Path, summary: Json, document: Json, cells: Path, fol
     """
     file = _Part(target)
     book = Workbook(file, {"constant_memory": True, "tmpdir": str(folder)})
-    _Sheet(book, "counts").fill(sheets.COUNTS, sheets.counts(summary, document))
+    _Sheet(book, "counts").fill(sheets.FIGURES, sheets.counts(summary, document))
     if summary["verdict"]:
         _Sheet(book, "verdict").fill(sheets.RULES, sheets.rules(summary["verdict"]))
     _Sheet(book, "bridge").fill(*sheets.bridge(document))

@@ -7,8 +7,9 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 
+from diffing.core.figures import COUNTS
 from diffing.store.database import changing, reading, utc_now
-from diffing.store.job import COUNTS, Job, Status
+from diffing.store.job import Job, Status
 from diffing.store.schema import history as _history
 
 

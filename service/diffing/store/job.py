@@ -21,8 +21,6 @@ class Status(enum.StrEnum):
     CANCELLED = "cancelled"  # a client ended it
 
 
-COUNTS = ("added", "changed", "removed", "unchanged", "within_tolerance", "emitted")
-"""The counts in a status: members of a summary."""
 UNFINISHED = (Status.QUEUED, Status.PROCESSING)
 FINISHED = tuple(status for status in Status if status not in UNFINISHED)
 

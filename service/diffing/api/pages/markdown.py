@@ -19,12 +19,12 @@ from diffing.api.pages.rendering import (
 from diffing.api.pages.sections.bridge import Step
 from diffing.api.pages.sections.document import Sections
 from diffing.api.pages.sections.movers import Moved
+from diffing.core.figures import PARTS
 from diffing.core.periods import STATES
 from diffing.core.text import shown
 
 _MOST_COLUMNS, _MOST_NAMED = 15, 8
 _COUNTS = ("cells", "up", "down", "from_zero", "to_zero", "filled", "emptied", "turned")
-_MOVES = ("added", "removed", "up", "down", "other")
 _OF_PERIODS = ("old_rows", "new_rows", "added", "changed", "removed", "unchanged")
 # signs that begin a markup in some dialect of Markdown
 _SIGNS = re.compile(r"([\\`*_\[\]<>&|~$])")
@@ -167,7 +167,7 @@ def _columns(columns: Sequence[Mapping[str, Any]]) -> str:
 
 def _bridge(sections: Sections) -> str:
     rows = [_step(line, len(sections.by)) for line in sections.bridge.lines]
-    heads = ["column", *map(code, sections.by), *_MOVES, "net"]
+    heads = ["column", *map(code, sections.by), *PARTS, "net"]
     table = _table(1 + len(sections.by), heads, rows)
     title = "From old to new"
     if sections.bridge.open:
@@ -181,7 +181,7 @@ def _step(line: Step, groups: int) -> list[str]:
     return [
         code(line.column),
         *(texts or map(code, line.texts)),
-        *(shown_move(line.moves[kind]) for kind in _MOVES),
+        *(shown_move(line.moves[kind]) for kind in PARTS),
         f"**{shown_move(line.net)}**",
     ]
 

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, Response
 
 from diffing.api.http.problems import headers_of_error, problem_of_http, status_of_error
 from diffing.core.errors import DiffingError, ResultGone
+from diffing.core.figures import PARTS
 from diffing.core.row_query import query_of_key
 from diffing.core.text import shown
 
@@ -176,7 +177,12 @@ _TEMPLATES.filters |= {
     "column": shown_column,
     "marked": shown_marks,
 }
-_TEMPLATES.globals |= {"share": shown_share, "rows_with": query_of_key, "looks_alike": looks_alike}
+_TEMPLATES.globals |= {
+    "share": shown_share,
+    "rows_with": query_of_key,
+    "looks_alike": looks_alike,
+    "parts_of_bridge": PARTS,
+}
 
 
 def rendered(template: str, values: Mapping[str, Any]) -> str:

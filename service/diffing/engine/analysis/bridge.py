@@ -8,11 +8,11 @@ from typing import Any
 
 from diffing.core.comparison import Comparison
 from diffing.core.errors import DiffFailed
+from diffing.core.figures import PARTS, SIGNS
 from diffing.core.periods import State
 from diffing.engine.analysis.sums import Sum, sums_in
 from diffing.engine.analysis.totals import At, Grouped, Total, Totals
 
-PARTS = ("added", "removed", "up", "down", "other")
 # the part of the moves without signs, up to which the rest of a bridge is rounding
 _CLOSE = 1e-9
 
@@ -175,7 +175,7 @@ def _steps(parts: Sequence[Part]) -> tuple[dict[str, Any], Sum]:
             rows += part["cells"]
         net += moved
         # what went is told without its sign
-        amount = Sum() - moved if name in ("removed", "down") else moved
+        amount = Sum() - moved if SIGNS[name] < 0 else moved
         steps[name] = {"rows": rows, "amount": amount.number}
     left_out = sum(int(part["left_out"]) for part in parts)
     return steps | {"net": net.number, "left_out": left_out}, net

@@ -9,11 +9,11 @@ from typing import Any
 
 from diffing.api.pages.charts import Span, steps
 from diffing.api.pages.sections.names import Texts, texts_of
+from diffing.core.figures import PARTS, SIGNS
 
 # how many lines of a column are shown; the document has more
 _MOST_STEPS, _OF_PERIODS, _MOST_GROUPED_COLUMNS = 12, 8, 6
 _CLOSE = 1e-9
-_KINDS = {"added": 1, "removed": -1, "up": 1, "down": -1, "other": 1}
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def with_amounts(
     """
     texts = {c["column"] for c in document["columns"] if c["text"] and c["text"] == c["cells"]}
     # numbers may have been added or removed, or become texts
-    numbers = {one["column"] for one in entries if any(one[kind]["amount"] for kind in _KINDS)}
+    numbers = {one["column"] for one in entries if any(one[kind]["amount"] for kind in PARTS)}
     return [entry for entry in entries if entry["column"] not in texts - numbers]
 
 
@@ -131,7 +131,7 @@ def bridge_of(
 def _step(entry: Mapping[str, Any]) -> Step:
     moves = {
         kind: amount if (amount := entry[kind]["amount"]) is None else sign * amount + 0.0
-        for kind, sign in _KINDS.items()
+        for kind, sign in SIGNS.items()
     }
     known = {kind: move for kind, move in moves.items() if move is not None}
     closes = None
