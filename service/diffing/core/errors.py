@@ -317,6 +317,12 @@ def remedy(error: OSError) -> str:
 DISK_FULL = "The disk is full. Free some space and try again."
 
 
+# the reasons of Interrupted
+INTERRUPTED = "The diff was interrupted."
+STOPPED = "The worker was stopped."
+TAKEN_AWAY = "The job was taken away from this worker."
+
+
 def is_disk_full(error: OSError) -> bool:
     """Whether the disk, or the user's quota, is full."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)

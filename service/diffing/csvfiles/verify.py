@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
-from diffing.core.errors import Interrupted
+from diffing.core.errors import INTERRUPTED, Interrupted
 from diffing.csvfiles.csv_file import CsvFile, contents_of
 from diffing.csvfiles.scan import Contents
 
@@ -44,4 +44,4 @@ class Inspection:
 
     def _stop(self) -> None:
         if self._ended.is_set() or self._interrupted.is_set():
-            raise Interrupted("The diff was interrupted.")
+            raise Interrupted(INTERRUPTED)

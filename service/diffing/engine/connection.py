@@ -14,6 +14,7 @@ from fsspec.spec import AbstractFileSystem
 
 from diffing.core.errors import (
     DISK_FULL,
+    INTERRUPTED,
     DiffFailed,
     DiffingError,
     Interrupted,
@@ -172,7 +173,7 @@ class Session:
             Interrupted: it was.
         """
         if self._interrupted.is_set():
-            raise Interrupted("The diff was interrupted.")
+            raise Interrupted(INTERRUPTED)
 
     def interrupt(self) -> None:
         """Stop the running statement, from another thread."""
@@ -201,7 +202,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except duckdb.InterruptException:
-        raise Interrupted("The diff was interrupted.") from None
+        raise Interrupted(INTERRUPTED) from None
     except duckdb.OutOfMemoryException as error:
         if "max_temp_directory_size" in str(error):
             raise OutOfDisk(

@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from diffing.core.comparison import Comparison
-from diffing.core.errors import DiffingError, Interrupted
+from diffing.core.errors import INTERRUPTED, DiffingError, Interrupted
 from diffing.core.sizes import bytes_in
 from diffing.csvfiles.alignment import Irreducible, Stretches, shared_stretches
 from diffing.csvfiles.borders import Borders
@@ -123,7 +123,7 @@ class ReductionContext:
             Interrupted: it was.
         """
         if self.interrupted.is_set():
-            raise Interrupted("The diff was interrupted.")
+            raise Interrupted(INTERRUPTED)
 
     @property
     def most_rows(self) -> int:

@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 from queue import Full, Queue
 from typing import BinaryIO, Literal, NamedTuple, Self, cast
 
-from diffing.core.errors import BadInput, Interrupted
+from diffing.core.errors import INTERRUPTED, BadInput, Interrupted
 from diffing.core.input_file import InputFile
 from diffing.csvfiles.archives import opened
 
@@ -169,7 +169,7 @@ class Digests:
 
     def _require_wanted(self) -> None:
         if self._ended.is_set() or self._interrupted.is_set():
-            raise Interrupted("The diff was interrupted.")
+            raise Interrupted(INTERRUPTED)
 
     def _new(self) -> "hashlib._Hash":
         if self._algorithm == "sha256":

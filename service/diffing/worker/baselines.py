@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from diffing.core.baseline import ACCEPTED, Baseline, new_kept_name
 from diffing.core.catalogue import Metric
-from diffing.core.errors import Interrupted
+from diffing.core.errors import TAKEN_AWAY, Interrupted
 from diffing.core.input_file import InputFile
 from diffing.core.settings import Settings
 from diffing.core.spec import DiffSpec, KeepSpec
@@ -109,7 +109,7 @@ class BaselineKeeper:
         """The name of a kept file, recorded before the file is kept: a sweeper leaves it."""
         if name := self._baselines.take(job, wanted):
             return name
-        raise Interrupted("The job was taken away from this worker.")
+        raise Interrupted(TAKEN_AWAY)
 
 
 def _how(job: Job, metric: Metric, spec: DiffSpec, end: End) -> How | None:
@@ -139,5 +139,5 @@ class _Beats:
         if time.monotonic() < self._due:
             return
         if not self._claim.beat(None):
-            raise Interrupted("The job was taken away from this worker.")
+            raise Interrupted(TAKEN_AWAY)
         self._due = time.monotonic() + self._seconds

@@ -4,7 +4,7 @@ import threading
 from multiprocessing.connection import Connection
 
 from diffing.core.cluster import Join
-from diffing.core.errors import Failure, Interrupted
+from diffing.core.errors import STOPPED, Failure, Interrupted
 from diffing.core.progress import Progress
 
 
@@ -40,7 +40,7 @@ class Line:
         try:
             return str(self._connection.recv())
         except (EOFError, OSError):
-            raise Interrupted("The worker was stopped.") from None
+            raise Interrupted(STOPPED) from None
 
     def interrupt(self) -> None:
         """Nothing: the worker ends the join, and this process."""

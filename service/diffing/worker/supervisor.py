@@ -15,7 +15,15 @@ from queue import SimpleQueue
 from typing import Any, Protocol
 
 from diffing.core.cluster import Join
-from diffing.core.errors import DiffFailed, DiffingError, Failure, Interrupted, TimedOut
+from diffing.core.errors import (
+    STOPPED,
+    TAKEN_AWAY,
+    DiffFailed,
+    DiffingError,
+    Failure,
+    Interrupted,
+    TimedOut,
+)
 from diffing.core.progress import Progress
 from diffing.worker.task import Task
 
@@ -191,7 +199,7 @@ class Runner:
             else:
                 wanted = True
             if not wanted:
-                raise Interrupted("The job was taken away from this worker.")
+                raise Interrupted(TAKEN_AWAY)
             if not receiver.poll(max(0, min(due, look, deadline) - time.monotonic())):
                 continue
             match message := self._heard(child, receiver, listener):
@@ -219,7 +227,7 @@ class Runner:
     def _ended(self, child: BaseProcess) -> DiffingError:
         child.join(_END_SECONDS)
         if self._closed:
-            return Interrupted("The worker was stopped.")
+            return Interrupted(STOPPED)
         if child.exitcode is not None and child.exitcode < 0:
             name = signal.Signals(-child.exitcode).name
             return ChildCrashed(
@@ -236,7 +244,7 @@ class Runner:
             target=_child_main, name=task.spec.word, args=(task, sender), daemon=True
         )
         if self._closed:
-            raise Interrupted("The worker was stopped.")
+            raise Interrupted(STOPPED)
         try:
             self._start(child, attempt)
         except (OSError, EOFError) as error:
