@@ -83,15 +83,22 @@ def _undecodable(
     before = rest + error.object[: error.start].decode(codec)
     line += before.count("\n")
     place = len(before[before.rfind("\n") + 1 :].encode(codec)) + 1
-    byte = error.object[error.start]
-    return BadInput(
-        f"{name}, line {line}: byte {place} of the line (0x{byte:02X}) is not "
-        f"{_WORDS.get(codec, codec)}. {remedy(codec)}"
-    )
+    return wrong_byte(f"{name}, line {line}", place, error.object[error.start], codec)
 
 
-def remedy(encoding: str) -> str:
-    """A remedy for a byte that is not valid in an encoding."""
+def wrong_byte(where: str, place: int, byte: int, encoding: str) -> BadInput:
+    """The error for a byte that is not valid in an encoding.
+
+    Args:
+        where: the file and the line.
+        place: of the byte in its line, from 1.
+        byte: the byte.
+        encoding: of the file.
+    """
+    remedy = f"Give the {option('encoding')} of the file, or export it again as UTF-8."
     if encoding in ("utf-8", "utf-8-sig"):
-        return f"Export it again as UTF-8, or give {option('encoding', 'cp1252')} or latin-1."
-    return f"Give the {option('encoding')} of the file, or export it again as UTF-8."
+        remedy = f"Export it again as UTF-8, or give {option('encoding', 'cp1252')} or latin-1."
+    return BadInput(
+        f"{where}: byte {place} of the line (0x{byte:02X}) is not "
+        f"{_WORDS.get(encoding, encoding)}. {remedy}"
+    )

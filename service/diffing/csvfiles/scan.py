@@ -17,8 +17,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Self
 
-from diffing.core.errors import BadInput
-from diffing.csvfiles.encodings import remedy
+from diffing.csvfiles.encodings import wrong_byte
 from diffing.csvfiles.records import LONGEST_RECORD
 
 SEPARATOR = b"\x1f"
@@ -225,10 +224,8 @@ def _refuse_other_encodings(chunk: bytes, offset: int, path: Path, name: str) ->
         chunk.decode()
     except UnicodeDecodeError as error:
         line, place = _place_of(path, offset + error.start)
-        raise BadInput(
-            f"{name}, line {line}: byte {place} of the line (0x{chunk[error.start]:02X}) is not "
-            f"UTF-8. {remedy('utf-8')}"
-        ) from None
+        byte = chunk[error.start]
+        raise wrong_byte(f"{name}, line {line}", place, byte, "utf-8") from None
 
 
 def _place_of(path: Path, offset: int) -> tuple[int, int]:
