@@ -10,24 +10,6 @@ from diffing.core.input_file import InputFile
 _Version = tuple[int, int, int, int] | None
 
 
-@contextmanager
-def unchanged(*files: InputFile) -> Iterator[None]:
-    """A block that fails if one of the files changes during it.
-
-    Raises:
-        InputChanged: the text names the file. It replaces any other error of the block.
-    """
-    before = [_version(file.path) for file in files]
-    try:
-        yield
-    except Interrupted:
-        raise
-    except Exception as error:
-        _compare(files, before, error)
-        raise
-    _compare(files, before, None)
-
-
 class Versions:
     """The versions of files at one time.
 
@@ -36,8 +18,14 @@ class Versions:
     """
 
     def __init__(self, *files: InputFile) -> None:
-        self._files = files
-        self._before = [_version(file.path) for file in files]
+        self._before = [(file, _version(file.path)) for file in files]
+
+    def changed(self) -> str | None:
+        """The name of the first file that has changed since; None if none has."""
+        for file, version in self._before:
+            if _version(file.path) != version:
+                return file.name
+        return None
 
     def require_same(self) -> None:
         """Check that no file has changed since.
@@ -45,18 +33,33 @@ class Versions:
         Raises:
             InputChanged: the text names the file.
         """
-        for file, version in zip(self._files, self._before, strict=True):
-            if _version(file.path) != version:
-                raise InputChanged(f"{file.name} changed since it was compared. Compare it again.")
+        if name := self.changed():
+            raise InputChanged(f"{name} changed since it was compared. Compare it again.")
 
 
-def _compare(files: tuple[InputFile, ...], before: list[_Version], error: Exception | None) -> None:
-    for file, version in zip(files, before, strict=True):
-        if _version(file.path) != version:
-            raise InputChanged(
-                f"{file.name} changed while it was compared. "
-                "Start the job again when the file is complete."
-            ) from error
+@contextmanager
+def unchanged(*files: InputFile) -> Iterator[None]:
+    """A block that fails if one of the files changes during it.
+
+    Raises:
+        InputChanged: the text names the file. It replaces any other error of the block.
+    """
+    versions = Versions(*files)
+    try:
+        yield
+    except Interrupted:
+        raise
+    except Exception as error:
+        _require_unchanged(versions, error)
+        raise
+    _require_unchanged(versions, None)
+
+
+def _require_unchanged(versions: Versions, error: Exception | None) -> None:
+    if name := versions.changed():
+        raise InputChanged(
+            f"{name} changed while it was compared. Start the job again when the file is complete."
+        ) from error
 
 
 def _version(path: Path) -> _Version:
