@@ -46,6 +46,11 @@ def test_an_unknown_metric_is_answered_with_those_there_are() -> None:
         load_catalogue(None).find("revenu")
 
 
+def test_a_metric_in_letters_of_another_case_is_suggested() -> None:
+    with pytest.raises(UnknownMetric, match=r"Did you mean c-revenue\?"):
+        load_catalogue(None).find("C-REVENUE")
+
+
 def test_a_relative_tolerance_that_is_left_out_is_not_set(tmp_path: Path) -> None:
     (tmp_path / "metrics.toml").write_text(GOOD)
 

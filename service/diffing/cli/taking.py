@@ -1,6 +1,5 @@
 """Takes the files of a diff: those that can be read only once, or are elsewhere, as copies."""
 
-import difflib
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,7 +9,7 @@ from diffing.cli.console import progress
 from diffing.core.errors import BadInput
 from diffing.core.input_file import InputFile
 from diffing.core.settings import Settings
-from diffing.core.text import shown
+from diffing.core.text import like, shown
 from diffing.files.fetch import Fetch
 from diffing.files.inputs import Source
 from diffing.files.spool import STANDARD_INPUT, taken
@@ -78,7 +77,6 @@ def _require(path: Path) -> None:
         return
     with suppress(OSError, ValueError):
         names = [entry.name for entry in os.scandir(path.parent) if entry.is_file()]
-        folded = {name.casefold(): name for name in names}
-        if close := difflib.get_close_matches(path.name.casefold(), folded, n=1):
-            found = shown(str(path.with_name(folded[close[0]])))
+        if meant := like(path.name, names):
+            found = shown(str(path.with_name(meant)))
             raise BadInput(f"{InputFile.given(path).name}: no such file. Did you mean {found}?")

@@ -1,13 +1,12 @@
 """Checks whether settings can work together, and on this machine."""
 
-import difflib
 import os
 from collections.abc import Mapping
 
 from diffing.core.errors import BadSetting
 from diffing.core.settings import ClientSettings, Settings
 from diffing.core.sizes import bytes_in, memory_of_machine
-from diffing.core.text import shown
+from diffing.core.text import like, shown
 
 # A diff cannot start with less.
 _LEAST_MEMORY = 1_000_000
@@ -76,7 +75,7 @@ def strays(environment: Mapping[str, str]) -> list[str]:
     for variable in sorted(environment):
         begin, prefix, name = variable.upper().partition("DIFFING_")
         if prefix and not begin and name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f", {prefix}{close[0]} is" if close else ""
+            meant = like(name, known)
+            hint = f", {prefix}{meant} is" if meant else ""
             found.append(f"{shown(variable)} is not a setting{hint}")
     return found

@@ -63,16 +63,23 @@ def _fault(fault: ErrorDetails, known: Sequence[str]) -> str:
     kind, place = fault["type"], fault["loc"]
     words = words_of(fault)
     if kind == "extra_forbidden" and len(place) == 1 and known:
-        like = difflib.get_close_matches(str(place[0]), known, n=1)
-        hint = f", perhaps {like[0]} is meant" if like else ""
+        meant = like(str(place[0]), known)
+        hint = f", perhaps {meant} is meant" if meant else ""
         words = f"unknown{hint}, not one of {', '.join(known)}"
     return ": ".join(filter(None, [shown(".".join(map(str, place))), words]))
 
 
+def like(name: str, names: Iterable[str]) -> str | None:
+    """The name that is most like one, in letters of any case; None if none is like it."""
+    folded = {known.casefold(): known for known in names}
+    close = difflib.get_close_matches(name.casefold(), folded, n=1)
+    return folded[close[0]] if close else None
+
+
 def near(name: str, names: Iterable[str]) -> str:
     """A sentence, after a blank, that suggests one of these names; empty if none is like it."""
-    close = difflib.get_close_matches(name, [*names], n=1)
-    return f" Did you mean {close[0]}?" if close else ""
+    meant = like(name, names)
+    return f" Did you mean {meant}?" if meant else ""
 
 
 def shown(name: str, limit: int = 80) -> str:

@@ -1,6 +1,5 @@
 """Opens a CSV file from outside: unpacks it, and checks it where DuckDB is unreliable."""
 
-import difflib
 import math
 import os
 import stat
@@ -17,7 +16,7 @@ from diffing.core.csv_record import line_of
 from diffing.core.dialect import PLAIN, Dialect, FullDialect
 from diffing.core.errors import BadInput
 from diffing.core.input_file import PARQUET, InputFile, own_name
-from diffing.core.text import listed
+from diffing.core.text import like, listed
 from diffing.csvfiles.archives import Copies, is_packed, opened, plain_copy
 from diffing.csvfiles.csv_file import CsvFile, contents_of, reading
 from diffing.csvfiles.encodings import beginning
@@ -300,9 +299,8 @@ def require_columns(
     """
     missing = [column for column in wanted if column not in columns]
     if missing:
-        folded = {column.casefold(): column for column in columns}
-        close = difflib.get_close_matches(missing[0].casefold(), folded, n=1)
-        hint = f" Did you mean {folded[close[0]]!r}?" if close else ""
+        meant = like(missing[0], columns)
+        hint = "" if meant is None else f" Did you mean {meant!r}?"
         raise BadInput(
             f"{name}: no column {listed(missing)}.{hint} "
             f"{place} names the columns {listed(columns)}."
