@@ -12,6 +12,7 @@ from diffing.engine.analysis.bridge import Bridges
 from diffing.engine.analysis.findings import MOST_COLUMNS, MOST_GROUPS, PARTS_OF_TIME, Findings
 from diffing.engine.analysis.notes import notes_of
 from diffing.engine.analysis.reading import comparison_in
+from diffing.engine.analysis.sums import finite
 from diffing.engine.analysis.totals import At
 
 _COUNTS = (
@@ -253,7 +254,7 @@ class _Document:
                 "column": self._value(mover["nth"]),
                 "series": self._named(self._found.series, mover["texts"]),
                 **{
-                    name: _finite(mover[name])
+                    name: finite(mover[name])
                     for name in ("cells", "first", "last", "net", "gross", "largest", "times_usual")
                 },
                 **sums,
@@ -273,13 +274,8 @@ def _course(parts: Sequence[Mapping[str, Any]] | None) -> list[float | None] | N
     """The mean movement in each part of the time; None without dates."""
     if not parts:
         return None
-    means = {one["part"]: _finite(one["moved"]) for one in parts}
+    means = {one["part"]: finite(one["moved"]) for one in parts}
     return [means.get(part) for part in range(PARTS_OF_TIME)]
-
-
-def _finite(figure: Any) -> Any:
-    """The figure, but None for a number that JSON does not have."""
-    return None if isinstance(figure, float) and not math.isfinite(figure) else figure
 
 
 def _kinds(found: Mapping[str, Any]) -> dict[str, int]:

@@ -1,7 +1,6 @@
 """The answers to questions for rows: reads the file of changes within limits."""
 
 import json
-import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from diffing.engine.analysis.reading import (
     roles_of_detail,
     rules_of,
 )
+from diffing.engine.analysis.sums import finite
 from diffing.engine.connection import OrderedSession, Session, as_pattern
 from diffing.engine.stoppable import Stoppable
 from diffing.sandbox.limits import Limits
@@ -155,8 +155,8 @@ def _cell(row: Mapping[str, Any], nth: int, name: str) -> dict[str, Any]:
         "column": name,
         "old": _cut(row[f"old_value_{nth}"]),
         "new": _cut(row[f"value_{nth}"]),
-        "difference": _finite(row["moves"][nth]) if is_changed else None,
-        "relative": _finite(row["sizes"][nth]) if is_changed else None,
+        "difference": finite(row["moves"][nth]) if is_changed else None,
+        "relative": finite(row["sizes"][nth]) if is_changed else None,
     }
 
 
@@ -165,7 +165,3 @@ def _cut(text: str | None) -> str | None:
     if text is None or len(text) <= MOST_CHARACTERS:
         return text
     return f"{text[: MOST_CHARACTERS - 1]}\u2026"
-
-
-def _finite(number: float | None) -> float | None:
-    return number if number is not None and math.isfinite(number) else None

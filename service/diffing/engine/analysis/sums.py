@@ -1,5 +1,6 @@
 """Sums of doubles that are exact, so they do not depend on the order of the numbers."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -42,3 +43,8 @@ def sums_in(part: Mapping[str, Any]) -> tuple[Sum, Sum]:
         Sum.of(int(part["old_sum"]), part["old_unit"]),
         Sum.of(int(part["new_sum"]), part["new_unit"]),
     )
+
+
+def finite(figure: Any) -> Any:
+    """The figure, but None for a number that JSON does not have."""
+    return None if isinstance(figure, float) and not math.isfinite(figure) else figure
