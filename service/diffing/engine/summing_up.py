@@ -1,7 +1,7 @@
 """Sums up a finished diff."""
 
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
 from diffing.core.dialect import SIDES
 from diffing.core.errors import DiffFailed
@@ -13,6 +13,7 @@ from diffing.engine.summary import ColumnsSummary, InputSummary, ResultSummary, 
 from diffing.engine.warn import Facts, warnings_of
 from diffing.files.checksums import fingerprint, sha256
 from diffing.files.results import Outputs
+from diffing.sandbox.process import status_of
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def peak_rss() -> int:
     Raises:
         DiffFailed: the system does not report it.
     """
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    raise DiffFailed("The system does not report the peak memory of a process.")
+    kilobytes = status_of("VmHWM")
+    if kilobytes is None:
+        raise DiffFailed("The system does not report the peak memory of a process.")
+    return kilobytes * 1024

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from itertools import chain
 from mmap import mmap
 from operator import itemgetter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 
 from diffing.sandbox.parent_death import die_with_parent
-from diffing.sandbox.process import SIGNALS, ignore_signals
+from diffing.sandbox.process import SIGNALS, ignore_signals, status_of
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -74,7 +73,7 @@ class Helpers:
             memory: bytes for all helpers.
         """
         number = min(threads - 1, memory // _MEMORY)
-        if number < 1 or _threads_here() > 1:
+        if number < 1 or status_of("Threads") != 1:
             return
         try:
             self._counters = mmap(-1, number * _COUNTER.size)
@@ -256,11 +255,3 @@ def _signals_blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _threads_here() -> int:
-    """The number of threads of this process, those of libraries included."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("Threads:"):
-            return int(line.split()[1])
-    return 2  # unknown

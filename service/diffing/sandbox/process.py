@@ -10,6 +10,14 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals of a terminal or a supervisor, which end a process or a whole group."""
 
 
+def status_of(name: str) -> int | None:
+    """A number in the status of this process, such as `Threads`; None if the system has none."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    return None
+
+
 def ignore_signals() -> None:
     """Ignore signals to the whole group, from a terminal or a supervisor: the parent decides."""
     for number in SIGNALS:
