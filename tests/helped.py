@@ -103,6 +103,8 @@ def said(folder: Path, threads: int, cutting: Cutting, enclosed: bool) -> dict[s
 
 def main(folder: str, threads: str, fault: str = "none") -> None:
     """Diff each pair twice."""
+    # one that a shell starts in the background ignores it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     Watched(fault)
     for pair in sorted(Path(folder).iterdir()):
         helped = said(pair, int(threads), HELPED, fault == "enclosed")
