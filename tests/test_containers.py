@@ -431,6 +431,24 @@ def test_a_worker_that_is_stopped_is_not_well_though_another_is(service: Service
     assert 1 == health(service)[0]
 
 
+@pytest.mark.parametrize("given", ["an option", "a variable in small letters"])
+def test_a_worker_is_found_however_it_was_given_its_data_folder(
+    service: Service, tmp_path: Path, given: str
+) -> None:
+    folder = tmp_path / "given"
+    if given == "an option":
+        service.start_module("diffing", "worker", f"--data-dir={folder}")
+        asked = {"DIFFING_DATA_DIR": str(folder)}
+    else:
+        asked = {"diffing_data_dir": str(service.folder)}
+        service.start_module("diffing", "worker")
+
+    def is_well() -> bool:
+        return command_line.diffing(ROOT, "health", **asked).stdout == "ok\n"
+
+    wait_until(is_well, "it is not found")
+
+
 def test_processes_of_another_data_folder_are_no_matter(service: Service, tmp_path: Path) -> None:
     with Service(tmp_path / "other") as other:
         other.worker()

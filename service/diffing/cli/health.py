@@ -7,7 +7,7 @@ import os
 import socket
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,8 @@ _SECONDS = 3.0
 
 def main() -> int:
     """Check each API and worker here, print the faults, and return the exit status."""
-    folder = Path(os.environ.get("DIFFING_DATA_DIR") or "data").resolve()
+    here = _Process(os.getpid(), "health", _settings_in(os.environ), Path.cwd())
+    folder = here.data_dir
     processes = [process for process in _processes() if process.data_dir == folder]
     faults = [fault for process in processes if (fault := _fault_of(process))]
     if not processes:
@@ -37,7 +38,7 @@ def main() -> int:
 class _Process:
     pid: int
     command: str
-    environment: dict[str, str]
+    environment: dict[str, str]  # by names in upper case, with the options of the command
     folder: Path
 
     @property
@@ -73,10 +74,13 @@ def _processes() -> Iterator[_Process]:
     """The APIs and workers that this user may inspect."""
     for at in Path("/proc").glob("[0-9]*"):
         try:
-            command = _command_of(_texts(at / "cmdline"))
+            arguments = _texts(at / "cmdline")
+            command = _command_of(arguments)
             if command in ("api", "worker"):
                 texts = (text.partition("=") for text in _texts(at / "environ"))
-                variables = {name: value for name, _, value in texts}
+                variables = _settings_in({name: value for name, _, value in texts})
+                if given := _data_dir_in(arguments):
+                    variables["DIFFING_DATA_DIR"] = given
                 folder = (at / "cwd").readlink()
                 yield _Process(int(at.name), command, variables, folder)
         except (FileNotFoundError, ProcessLookupError, PermissionError):
@@ -94,6 +98,26 @@ def _command_of(arguments: list[str]) -> str:
         case [_, "-m", "diffing", command, *_]:
             return command
     return ""
+
+
+def _settings_in(environment: Mapping[str, str]) -> dict[str, str]:
+    """The settings of an environment, whose names may be in letters of any case."""
+    return {
+        name.upper(): value
+        for name, value in environment.items()
+        if value and name.upper().startswith("DIFFING_")
+    }
+
+
+def _data_dir_in(arguments: Sequence[str]) -> str:
+    """The folder of `--data-dir` on a command line; empty without one."""
+    found = ""
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if word == "--data-dir":
+            found = following
+        elif word.startswith("--data-dir="):
+            found = word.partition("=")[2]
+    return found
 
 
 def _fault_of(process: _Process) -> str | None:
