@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 
 from diffing.core.comparison import Comparison
@@ -17,6 +18,7 @@ from diffing.core.progress import Progress
 from diffing.core.spec import DiffSpec
 from diffing.csvfiles.split import Cutting
 from diffing.engine.diff import Diff
+from diffing.engine.sql import query
 from diffing.engine.summary import Summary
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
@@ -24,6 +26,7 @@ from tests import command_line
 from tests.backends import Backend, backend_of
 from tests.servers import CannotRun, Urls, shared_servers
 from tests.service_under_test import (
+    Client,
     LargePair,
     Service,
     forked_programs,
@@ -194,6 +197,14 @@ def diff_texts(tmp_path: Path) -> DiffTexts:
     return run
 
 
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that knows when values are equal."""
+    with duckdb.connect() as connection:
+        connection.execute(query("equality"))
+        yield connection
+
+
 # --- the command line ---
 
 
@@ -303,6 +314,21 @@ def service(tmp_path: Path, backend: Backend) -> Iterator[Service]:
 def shared(tmp_path_factory: pytest.TempPathFactory, backend: Backend) -> Iterator[Service]:
     """A service for all tests of a file that leave its programs and the small pair as they are."""
     with Service(tmp_path_factory.mktemp("shared") / "data", backend) as service:
+        service.write_small_pair()
+        yield service
+
+
+@pytest.fixture(scope="module")
+def client(shared: Service) -> Client:
+    """A client of a whole service with the small pair of the metric revenue."""
+    client, _ = shared.api_and_worker()
+    return client
+
+
+@pytest.fixture(scope="module")
+def idle_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A data folder with the small pair of the metric revenue, that no worker works on."""
+    with Service(tmp_path_factory.mktemp("idle")) as service:
         service.write_small_pair()
         yield service
 

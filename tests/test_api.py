@@ -61,14 +61,6 @@ RESULTS = ("", "?detail=1", "/removed", "/summary")
 
 
 @pytest.fixture(scope="module")
-def idle_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A data folder with the input files of one metric, revenue, that no worker works on."""
-    with Service(tmp_path_factory.mktemp("idle")) as service:
-        service.write_small_pair()
-        yield service
-
-
-@pytest.fixture(scope="module")
 def idle(idle_service: Service) -> Client:
     """An API without a worker."""
     return idle_service.api()

@@ -1,13 +1,11 @@
 """Two values are equal as `math.isclose` says: through the very SQL that a diff runs."""
 
 import itertools
-from collections.abc import Iterator
 
 import duckdb
 import pytest
 
 from diffing.core.durations import microseconds
-from diffing.engine.sql import query
 from tests import reference
 from tests.rules import Rules, are_close, instant
 
@@ -41,13 +39,6 @@ SPECIAL = (
 )
 REL_TOLS = (None, 0.0, 1e-9, 1e-2, 0.1, 1.0, 10.0)
 ABS_TOLS = (0.0, 1e-12, 1e-9, 1.0, 1e308)
-
-
-@pytest.fixture(scope="module")
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        connection.execute(query("equality"))
-        yield connection
 
 
 @pytest.mark.parametrize(("rel_tol", "abs_tol"), list(itertools.product(REL_TOLS, ABS_TOLS)))

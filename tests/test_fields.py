@@ -3,7 +3,6 @@
 import csv
 import io
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -16,7 +15,6 @@ from diffing.csvfiles.alignment import Irreducible
 from diffing.csvfiles.fields import Block, Layout, PartOfRecord, blocks
 from diffing.engine.key_hashes import Shape, hashes_of
 from diffing.engine.plain_numbers import without_plain_numbers
-from diffing.engine.sql import query
 from tests.conftest import examples
 from tests.test_equality import SPECIAL
 
@@ -151,13 +149,6 @@ def test_keys_that_differ_in_a_few_places_have_other_hashes() -> None:
     text = "".join(f"{key},1\n" for key in keys).encode()
 
     assert len(keys) == len(set(hashes_of(Block(text, shape.layout), shape).tolist()))
-
-
-@pytest.fixture(scope="module")
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        connection.execute(query("equality"))
-        yield connection
 
 
 NEARLY_NUMBERS = st.one_of(

@@ -63,12 +63,6 @@ def end_jobs(service: Service, *changed: int, **submission: Any) -> list[int]:
     return ids
 
 
-@pytest.fixture(scope="module")
-def client(shared: Service) -> Client:
-    client, _ = shared.api_and_worker()
-    return client
-
-
 def test_each_ended_job_of_a_metric_is_in_its_history(shared: Service, client: Client) -> None:
     good = client.post("/api/diffing/new/revenue?wait=60", json=RULES).json()["job_id"]
     shared.write("short.csv", "date,value\n")

@@ -216,13 +216,6 @@ def test_a_form_has_a_field_for_each_column() -> None:
     }
 
 
-@pytest.fixture(scope="module")
-def client(shared: Service) -> Client:
-    """A client of a whole service whose metrics have their files."""
-    client, _ = shared.api_and_worker()
-    return client
-
-
 def test_the_answers_to_the_examples_are_as_the_document_says(client: Client) -> None:
     job_id = client.new_job()
     client.wait_for_success(job_id)

@@ -27,12 +27,6 @@ pytestmark = pytest.mark.on_servers("postgresql")
 NEW_JOB = "/api/diffing/new/revenue?wait=60"
 
 
-@pytest.fixture(scope="module")
-def client(shared: Service) -> Client:
-    client, _ = shared.api_and_worker()
-    return client
-
-
 def asked(client: Client, path: str = NEW_JOB, **request: Any) -> dict[str, Any]:
     """The status of a new job that succeeded."""
     response = client.post(path, **request)

@@ -25,13 +25,6 @@ RESULT = reference.diff(OLD, NEW, KEY, ["value"]).csv
 
 
 @pytest.fixture(scope="module")
-def client(shared: Service) -> Client:
-    """A client of a whole service whose metric revenue has its files."""
-    client, _ = shared.api_and_worker()
-    return client
-
-
-@pytest.fixture(scope="module")
 def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A client of an API for requests that come to nothing."""
     with Service(tmp_path_factory.mktemp("idle") / "data") as service:

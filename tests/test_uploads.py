@@ -58,14 +58,6 @@ def working(working_service: Service) -> Client:
 
 
 @pytest.fixture(scope="module")
-def idle_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A data folder with the input files of the metric revenue, that no worker works on."""
-    with Service(tmp_path_factory.mktemp("idle")) as service:
-        service.write_small_pair()
-        yield service
-
-
-@pytest.fixture(scope="module")
 def idle(idle_service: Service) -> Client:
     """An API without a worker, whose uploads are small."""
     return idle_service.api(max_upload_bytes=100_000)
