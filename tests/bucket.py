@@ -4,8 +4,6 @@ import contextlib
 import json
 import re
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from typing import Self
@@ -13,7 +11,7 @@ from typing import Self
 import httpx2
 
 from tests.servers import LOOPBACK, Place
-from tests.service_under_test import PATIENCE_SECONDS, Program
+from tests.service_under_test import PATIENCE_SECONDS, server
 
 NAME = "exports"
 SECRET = "s3cr3t-of-the-bucket"  # noqa: S105 - the server takes any
@@ -41,16 +39,8 @@ class S3:
     """
 
     def __init__(self, place: Place = LOOPBACK) -> None:
-        moto = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", place.address, "-p", "0"]
-        self.server = Program(
-            lambda stderr: subprocess.Popen(
-                [*place.enter, *moto],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-                start_new_session=True,
-            )
-        )
+        moto = ["-W", "ignore", "-m", "moto.server", "-H", place.address, "-p", "0"]
+        self.server = server(moto, place.enter)
         self.port = int(self.server.saw(rf"Running on http://{place.address}:(\d+)")[1])
         self.url = f"http://{place.address}:{self.port}"
         self._client = httpx2.Client(base_url=self.url, timeout=PATIENCE_SECONDS, verify=False)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -142,6 +142,24 @@ class Program:
         with self._news:
             self._silent = True
             self._news.notify_all()
+
+
+def server(command: Sequence[str], enter: Sequence[str] = ()) -> Program:
+    """Start a server of others that is a module of Python.
+
+    Args:
+        command: what follows `python`.
+        enter: the command that enters the place where it runs.
+    """
+    return Program(
+        lambda stderr: subprocess.Popen(
+            [*enter, sys.executable, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            start_new_session=True,
+        )
+    )
 
 
 class Client(httpx2.Client):

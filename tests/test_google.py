@@ -14,7 +14,7 @@ from diffing.files.credentials import take_credentials
 from tests.backends import OneForAll, backend_of
 from tests.command_line import CHANGED, NEW, OLD
 from tests.servers import Urls, free_port
-from tests.service_under_test import PATIENCE_SECONDS, Program, Service
+from tests.service_under_test import PATIENCE_SECONDS, Service, server
 from tests.test_baselines import SALES, accept, asked, counts, sales, with_catalogue
 
 NAME = "exports"
@@ -49,26 +49,18 @@ class Store:
 @pytest.fixture(scope="module")
 def store() -> Iterator[Store]:
     port = free_port()
-    emulator = ["gcp_storage_emulator", "start", "--host=127.0.0.1", f"--port={port}"]
-    server = Program(
-        lambda stderr: subprocess.Popen(
-            [sys.executable, "-m", *emulator, "--in-memory", f"--default-bucket={NAME}"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
-            start_new_session=True,
-        )
-    )
+    emulator = ["-m", "gcp_storage_emulator", "start", "--host=127.0.0.1", f"--port={port}"]
+    started = server([*emulator, "--in-memory", f"--default-bucket={NAME}"])
     try:
-        server.saw("All services started")
+        started.saw("All services started")
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
             # the emulator does not tell the type of a bucket, for which gcsfs waits a minute
             patch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
             yield Store(f"http://127.0.0.1:{port}")
     finally:
-        server.close()
-        server.drain()
+        started.close()
+        started.drain()
 
 
 def diffed(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
