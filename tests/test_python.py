@@ -221,6 +221,16 @@ def test_errors_are_exceptions_with_one_line_and_leave_nothing_behind(
     assert [] == left_behind()
 
 
+@pytest.mark.parametrize(
+    "switch", ["old_may_be_missing", "detail", "only_changed_columns", "fingerprint", "trim"]
+)
+def test_a_switch_that_is_a_text_is_refused(switch: str) -> None:
+    with pytest.raises(BadArgument) as caught:
+        diff("old.csv", "new.csv", "id", "value", **({"detail": True} | {switch: "no"}))  # type: ignore[arg-type]
+
+    assert f"{switch}: must be true or false." == caught.value.detail
+
+
 def test_an_error_of_a_file_has_the_words_of_the_command_line() -> None:
     Path("new.csv").write_text("id,value\n1\n")
 

@@ -247,6 +247,12 @@ def diff(  # noqa: PLR0913 - the options of the command line, as keywords
         InputChanged: a file changed during the diff.
         OutOfMemory, OutOfDisk, DiffFailed, BadSetting: the machine failed, or its settings did.
     """
+    _require_switches(
+        old_may_be_missing=old_may_be_missing,
+        detail=detail,
+        only_changed_columns=only_changed_columns,
+        fingerprint=fingerprint,
+    )
     if only_changed_columns and not detail:
         raise BadArgument("Give detail=True with only_changed_columns=True.")
     given = {
@@ -336,6 +342,17 @@ def _taken(
 
 def _as_argument(key: Sequence[str]) -> str:
     return f"key={key[0]!r}" if len(key) == 1 else f"key={[*key]!r}"
+
+
+def _require_switches(**given: object) -> None:
+    """Refuse other values than True and False: the text "no" would count as true.
+
+    Raises:
+        BadArgument: a value is another.
+    """
+    for name, switch in given.items():
+        if not isinstance(switch, bool):
+            raise BadArgument(f"{name}: must be true or false.")
 
 
 def _names(given: Names) -> list[str]:
