@@ -205,6 +205,22 @@ class TestNumbers:
             b"1;1.234,6;changed;value;1234,5\n2;x;changed;value;v1.5\n"
         ) == result
 
+    @pytest.mark.parametrize(("value", "options"), [("1,5", []), ("\u00a0-1,5\u2009", ["--trim"])])
+    def test_that_are_texts_in_old_but_not_as_new_writes_them_are_refused(
+        self, tmp_path: Path, value: str, options: list[str]
+    ) -> None:
+        put(tmp_path, f"id;value\n1;1.5\n2;{value}\n3;1,5x\n", "id;value\n1;1,6\n2;1,5\n3;2\n")
+        of_new = ("--delimiter", ";", "--new-decimal", ",", *options)
+
+        assert b"id;value\n1;1,6\n2;1,5\n3;2\n" == diff(tmp_path, *of_new)
+        (tmp_path / "out.csv").unlink()
+        assert refusal(tmp_path, *of_new, "--detail") == (
+            f"old.csv: value is {value!r}, a text, but a number in new.csv, whose decimal sign is "
+            "','. Give --old-decimal , or leave out the detail."
+        )
+        text = ("--text", "value")
+        assert b"3;2;changed;value;1,5x\n" in diff(tmp_path, *of_new, "--detail", *text)
+
     def test_of_old_alone(self, tmp_path: Path) -> None:
         put(tmp_path, 'id,value\n1,"1.234,50"\n2,"0,5"\n', "id,value\n1,1234.5\n2,0.6\n")
 

@@ -61,8 +61,16 @@ class Notation:
         return text
 
     def written(self, text: str) -> str:
-        """A number that SQL reads as the file writes it, without thousands separators."""
-        return text.replace(".", self.decimal) if _NUMBER.fullmatch(text) else text
+        """A number that SQL reads as the file writes it, without thousands separators.
+
+        Raises:
+            ValueError: SQL reads a text, but the file would mean a number by it.
+        """
+        if _NUMBER.fullmatch(text):
+            return text.replace(".", self.decimal)
+        if self.decimal in text and self._numbers.fullmatch(text.strip(self._blanks)):
+            raise ValueError(text)
+        return text
 
     @cached_property
     def _numbers(self) -> re.Pattern[str]:
@@ -124,32 +132,39 @@ def with_plain_numbers(
 
 
 def restored(
-    columns: Sequence[str], file: CsvFile, values: Sequence[str]
+    columns: Sequence[str], files: tuple[CsvFile, CsvFile], values: Sequence[str], *, trim: bool
 ) -> tuple[list[int], Restoring]:
     """How the rows of an output get the texts of a file again.
 
     Args:
         columns: of the output: those of the file, and others behind them.
-        file: from `with_plain_numbers`, or any other.
+        files: the old file, and the one of the rows: from `with_plain_numbers`, or any other.
         values: columns of the comparison, if the last columns have their old values; else empty.
+        trim: as `Notation` takes it.
 
     Returns:
-        The places of the columns that stay, and a function that alters a row.
+        The places of the columns that stay, and a function that alters a row. It raises BadInput if
+        an old text would be read as a number.
     """
-    notation, places = Notation(file.dialect), {name: i for i, name in enumerate(columns)}
+    old, file = files
+    notation = Notation(file.dialect, trim=trim)
+    places = {name: i for i, name in enumerate(columns)}
     # a detail may leave out value columns
     texts = {places[n]: places[text] for n, text in file.originals.items() if n in places}
     compared = [name for name in values if name in places]
     olds = zip(compared, range(len(columns) - len(compared), len(columns)), strict=True)
-    numbers = [place for name, place in olds if name in file.originals]
+    numbers = {place: name for name, place in olds if name in file.originals}
     dropped = {places[text] for text in file.originals.values()}
     kept = [place for place in range(len(columns)) if place not in dropped]
 
     def alter(fields: list[str]) -> list[str]:
         for place, text in texts.items():
             fields[place] = fields[text]
-        for place in numbers:
-            fields[place] = notation.written(fields[place])
+        for place, name in numbers.items():
+            try:
+                fields[place] = notation.written(fields[place])
+            except ValueError:
+                raise _ambiguous(old.name, fields[place], name, file) from None
         return [fields[place] for place in kept]
 
     return kept, alter
@@ -164,4 +179,12 @@ def _misread(place: str, value: str, column: str, notation: Notation) -> BadInpu
     return BadInput(
         f"{place}: {shown(column)} is {value[:40]!r}, but the decimal sign is "
         f"{notation.decimal!r}. {remedy}"
+    )
+
+
+def _ambiguous(old: str, value: str, column: str, new: CsvFile) -> BadInput:
+    return BadInput(
+        f"{old}: {shown(column)} is {value[:40]!r}, a text, but a number in {new.name}, whose "
+        f"decimal sign is {new.dialect.decimal!r}. Give --old-decimal {new.dialect.decimal} or "
+        "leave out the detail."
     )

@@ -140,7 +140,7 @@ class Diff(Stoppable):
             pair = self._opened(scratch, reporter)
             if [file.path for file in pair] != [self._old.path, self._new.path]:
                 digests.read_on()  # the diff reads copies
-            written = Written.of(parts, pair.files, pair.comparison.value, scratch)
+            written = Written.of(parts, pair, scratch)
             plain = written.plain
             if pair.comparison.needs_moves:
                 plain = _for_moves(plain, scratch)

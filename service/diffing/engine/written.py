@@ -9,12 +9,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from diffing.core.comparison import Comparison
 from diffing.core.dialect import PLAIN, SIDES, FullDialect
 from diffing.core.errors import BadInput
 from diffing.csvfiles.archives import Room
 from diffing.csvfiles.csv_file import CsvFile
 from diffing.csvfiles.notation import restored
 from diffing.csvfiles.translate import Translation
+from diffing.engine.pair import Pair
 from diffing.files.results import DIALECTS, OutputName, Outputs, as_plain
 
 
@@ -26,20 +28,18 @@ class Written:
         parts: the files to write.
         plain: the files that SQL writes: the same, or copies in the scratch folder.
         files: the old and the new file.
-        values: the value columns.
+        comparison: with its columns.
     """
 
     parts: Outputs
     plain: Outputs
     files: tuple[CsvFile, CsvFile]
-    values: Sequence[str]
+    comparison: Comparison
 
     @classmethod
-    def of(
-        cls, parts: Outputs, files: tuple[CsvFile, CsvFile], values: Sequence[str], scratch: Path
-    ) -> "Written":
+    def of(cls, parts: Outputs, pair: Pair, scratch: Path) -> "Written":
         """The outputs of a diff of these files."""
-        written = cls(parts, parts, files, values)
+        written = cls(parts, parts, pair.files, pair.comparison)
         copies: dict[str, Any] = {
             name: scratch / f"plain-{name}.csv"
             for name in DIALECTS
@@ -58,13 +58,14 @@ class Written:
 
     def _place_of_names(self, columns: Sequence[str]) -> int:
         """The place of the column with the names of values that differ, before the old values."""
-        return len(columns) - sum(name in columns for name in self.values) - 1
+        return len(columns) - sum(name in columns for name in self.comparison.value) - 1
 
     def finish(self) -> None:
         """Translate the copies.
 
         Raises:
-            BadInput: the dialect of new cannot represent an old value.
+            BadInput: the dialect of new cannot represent an old value, or means a number by it that
+                is a text in old.
             OutOfDisk: too little space is free.
         """
         for name in DIALECTS:
@@ -80,7 +81,8 @@ class Written:
         with plain.open("rb") as source, part.open("wb") as target:
             text = Translation(source, output, PLAIN, dialect)
             columns = text.columns or []
-            kept, alter = restored(columns, file, self.values if output == "detail" else ())
+            values = self.comparison.value if output == "detail" else ()
+            kept, alter = restored(columns, (old, file), values, trim=self.comparison.trim)
             if not dialect.has_plain_numbers:
                 text.alter = alter
             elif output == "detail" and not dialect.quote and dialect.delimiter == ",":
