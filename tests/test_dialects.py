@@ -584,6 +584,26 @@ def test_rows_of_many_chunks_are_all_there(tmp_path: Path, quote: str) -> None:
     assert 20_001 == sum(1 for _ in csv.reader(StringIO(plain, newline=""), strict=True))
 
 
+@pytest.mark.parametrize(("delimiter", "quote", "field"), [('"', "'", "a,b"), (";", ",", "a;b")])
+def test_the_delimiter_of_one_dialect_may_be_the_quote_of_another(
+    tmp_path: Path, delimiter: str, quote: str, field: str
+) -> None:
+    rows = [["k", "v"], *([str(number), field] for number in range(20_000))]
+    path, dialect = tmp_path / "x.csv", FullDialect(delimiter=delimiter, quote=quote)
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+
+    with path.open("rb") as file:
+        there = b"".join(translated(file, "x.csv", PLAIN, dialect))
+    path.write_bytes(there)
+    with path.open("rb") as file:
+        back = b"".join(translated(file, "x.csv", dialect, PLAIN)).decode()
+
+    text = StringIO(there.decode(), newline="")
+    assert rows == list(csv.reader(text, delimiter=delimiter, quotechar=quote, strict=True))
+    assert rows == list(csv.reader(StringIO(back, newline=""), strict=True))
+
+
 MEMBERS: dict[str, Any] = {
     "old": "semicolons.csv",
     "new": "tabs.csv",

@@ -106,7 +106,7 @@ class Translation:
         text = "\n".join([*lines, ""])
         others = [sign for sign in _signs(target) if sign != delimiter and sign in text]
         if others:
-            if not quote:
+            if quote in ("", delimiter):
                 return None
             text = text.replace(quote, quote + quote)
             text = self._field_with_signs.sub(rf"{_escaped(quote)}\g<0>{_escaped(quote)}", text)
