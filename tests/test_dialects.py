@@ -445,6 +445,22 @@ class TestRefusals:
 
         assert refusal(tmp_path, *options).startswith(said)
 
+    @pytest.mark.parametrize(
+        ("line", "options", "said"),
+        [
+            ('sep="', [], "quote and delimiter must differ."),
+            ("sep=\0", [], "delimiter: must be a single character, or tab."),
+            ("sep=;", ["--quote", ";"], "quote and delimiter must differ."),
+            ("title", ["--quote", ";", "--sniff"], "quote and delimiter must differ."),
+        ],
+    )
+    def test_a_delimiter_in_the_file_that_cannot_be(
+        self, tmp_path: Path, line: str, options: list[str], said: str
+    ) -> None:
+        put(tmp_path, f"{line}\n{OLD}", NEW)
+
+        assert f"old.csv: {said} Give --delimiter." == refusal(tmp_path, *options)
+
     def test_skipping_all_lines(self, tmp_path: Path) -> None:
         put(tmp_path, OLD, NEW)
 

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from io import BufferedReader
 from typing import Any
 
+from pydantic import ValidationError
+
 from diffing.core.dialect import PLAIN, Dialect, FullDialect
+from diffing.core.errors import BadInput
 from diffing.core.input_file import PACKED
+from diffing.core.text import faults
 from diffing.csvfiles.encodings import beginning
 from diffing.csvfiles.file_kinds import LOOKED_AT, utf16_in
 from diffing.csvfiles.header_search import delimiter_in, header_in, instruction_in
@@ -36,7 +40,17 @@ def dialect_of(file: BufferedReader, name: str, given: Dialect, wanted: Sequence
         name: of the file; `.tsv` means tabs.
         given: takes precedence.
         wanted: the columns that the header must have.
+
+    Raises:
+        BadInput: the file says a delimiter, or has one, that cannot be beside what is given.
     """
+    try:
+        return _found(file, name, given, wanted)
+    except ValidationError as error:
+        raise BadInput(f"{name}: {faults(error)}. Give --delimiter.") from None
+
+
+def _found(file: BufferedReader, name: str, given: Dialect, wanted: Sequence[str]) -> Found:
     file.seek(0)
     start = file.read(LOOKED_AT)
     known = _usual(name) | given.model_dump(exclude={"sniff"})
