@@ -221,6 +221,31 @@ class TestNumbers:
         text = ("--text", "value")
         assert b"3;2;changed;value;1,5x\n" in diff(tmp_path, *of_new, "--detail", *text)
 
+    @pytest.mark.parametrize(
+        ("field", "word"),
+        # by the notation, they are -9999, 0, refused, and 1000
+        [("-9.999", "-9.999"), ("0,0", "0,0"), ("0.0", "0.0"), ("\u00a01,0E3", "1,0e3")],
+    )
+    def test_that_mean_an_empty_field_are_none(self, tmp_path: Path, field: str, word: str) -> None:
+        put(tmp_path, f"id;value\n1;{field}\n2;{field}\n", "id;value\n1;\n2;1,5\n")
+        rules = ("--empty", word, "--trim", "--nocase", *GERMAN)
+
+        result = diff(tmp_path, *rules, "--detail", "--explain", "a.json")
+
+        assert f"2;1,5;changed;value;{field}\n".encode() == result.partition(b"\n")[2]
+        [column] = json.loads((tmp_path / "a.json").read_text())["columns"]
+        assert (1, 1) == (column["cells"], column["filled"])
+
+    def test_of_old_are_no_empty_field_that_new_writes_otherwise(self, tmp_path: Path) -> None:
+        put(tmp_path, "id;value\n1;0.0\n2;0.0\n", "id;value\n1;0,0\n2;1,5\n")
+        rules = ("--empty", "0,0", "--delimiter", ";", "--new-decimal", ",")
+
+        result = diff(tmp_path, *rules, "--detail", "--explain", "a.json")
+
+        assert b"1;0,0;changed;value;0.0\n2;1,5;changed;value;0.0\n" == result.partition(b"\n")[2]
+        [column] = json.loads((tmp_path / "a.json").read_text())["columns"]
+        assert (2, 0, 1) == (column["cells"], column["filled"], column["emptied"])
+
     def test_of_old_alone(self, tmp_path: Path) -> None:
         put(tmp_path, 'id,value\n1,"1.234,50"\n2,"0,5"\n', "id,value\n1,1234.5\n2,0.6\n")
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 
+from diffing.core.comparison import Comparison, Options
 from diffing.core.csv_record import line_of
 from diffing.core.dialect import PLAIN, FullDialect
 from diffing.core.errors import BadInput
@@ -32,12 +33,15 @@ class Notation:
 
     Args:
         dialect: of the file.
-        trim: whether blanks around a number are ignored, also those that are not ASCII.
+        rules: its `trim` says whether blanks around a number are ignored, also those that are not
+            ASCII. Words of `empty` are no numbers.
     """
 
-    def __init__(self, dialect: FullDialect, *, trim: bool = False) -> None:
+    def __init__(self, dialect: FullDialect, rules: Options) -> None:
         self.decimal, self.thousands = dialect.decimal, dialect.thousands
-        self._blanks = _BLANKS if trim else ""
+        self._blanks = _BLANKS if rules.trim else ""
+        self._nocase = rules.nocase
+        self._empty = frozenset(map(self._form, rules.empty))
 
     def plain(self, text: str) -> str:
         """A number as SQL reads it; any other text as it is.
@@ -45,6 +49,8 @@ class Notation:
         Raises:
             ValueError: it would be read as another number than the file means.
         """
+        if self._is_empty(text):
+            return text
         bare = text.strip(self._blanks)
         if bare == text:
             return self._plain(text)
@@ -66,11 +72,22 @@ class Notation:
         Raises:
             ValueError: SQL reads a text, but the file would mean a number by it.
         """
+        if self._is_empty(text):
+            return text
         if _NUMBER.fullmatch(text):
-            return text.replace(".", self.decimal)
+            number = text.replace(".", self.decimal)
+            return text if self._is_empty(number) else number
         if self.decimal in text and self._numbers.fullmatch(text.strip(self._blanks)):
             raise ValueError(text)
         return text
+
+    def _is_empty(self, text: str) -> bool:
+        return bool(self._empty) and self._form(text) in self._empty
+
+    def _form(self, text: str) -> str:
+        """A text as it is compared with the words for an empty field."""
+        bare = text.strip(self._blanks)
+        return bare.lower() if self._nocase else bare
 
     @cached_property
     def _numbers(self) -> re.Pattern[str]:
@@ -81,23 +98,22 @@ class Notation:
 
 
 def with_plain_numbers(
-    file: CsvFile, original: InputFile, values: Sequence[str], copies: Copies, *, trim: bool
+    file: CsvFile, original: InputFile, comparison: Comparison, copies: Copies
 ) -> CsvFile:
     """A copy of a file whose values are plain numbers. The last columns have the original texts.
 
     Args:
         file: a file, from `open_csv`.
         original: the same.
-        values: the columns to compare.
+        comparison: with its columns.
         copies: where the copy goes, and how large it may be.
-        trim: as `Notation` takes it.
 
     Raises:
         BadInput: a value is a number in English, but not in the notation of the file. The text
             names the line.
         OutOfDisk: too little space is free.
     """
-    notation = Notation(file.dialect, trim=trim)
+    notation, values = Notation(file.dialect, comparison), comparison.numbers
     places = [file.columns.index(name) for name in values]
     taken = (*file.columns, *file.names)
     texts_of = free_names(taken, [f"{value} as written" for value in values])
@@ -132,22 +148,26 @@ def with_plain_numbers(
 
 
 def restored(
-    columns: Sequence[str], files: tuple[CsvFile, CsvFile], values: Sequence[str], *, trim: bool
+    columns: Sequence[str],
+    files: tuple[CsvFile, CsvFile],
+    comparison: Comparison,
+    *,
+    has_olds: bool,
 ) -> tuple[list[int], Restoring]:
     """How the rows of an output get the texts of a file again.
 
     Args:
         columns: of the output: those of the file, and others behind them.
         files: the old file, and the one of the rows: from `with_plain_numbers`, or any other.
-        values: columns of the comparison, if the last columns have their old values; else empty.
-        trim: as `Notation` takes it.
+        comparison: with its columns.
+        has_olds: whether the last columns have their old values.
 
     Returns:
         The places of the columns that stay, and a function that alters a row. It raises BadInput if
         an old text would be read as a number.
     """
     old, file = files
-    notation = Notation(file.dialect, trim=trim)
+    notation, values = Notation(file.dialect, comparison), comparison.value if has_olds else ()
     places = {name: i for i, name in enumerate(columns)}
     # a detail may leave out value columns
     texts = {places[n]: places[text] for n, text in file.originals.items() if n in places}

@@ -114,9 +114,7 @@ class PairOpener:
         """The pair, with value columns as SQL reads numbers."""
         (old, new), copies, comparison = pair, self.copies, pair.comparison
         of_old, of_new = self.inputs
-        plain = partial(
-            with_plain_numbers, values=comparison.numbers, copies=copies, trim=comparison.trim
-        )
+        plain = partial(with_plain_numbers, comparison=comparison, copies=copies)
         if not new.dialect.has_plain_numbers:
             new = plain(new, of_new)
         if old.dialect.has_plain_numbers:

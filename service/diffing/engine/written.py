@@ -81,8 +81,9 @@ class Written:
         with plain.open("rb") as source, part.open("wb") as target:
             text = Translation(source, output, PLAIN, dialect)
             columns = text.columns or []
-            values = self.comparison.value if output == "detail" else ()
-            kept, alter = restored(columns, (old, file), values, trim=self.comparison.trim)
+            kept, alter = restored(
+                columns, (old, file), self.comparison, has_olds=output == "detail"
+            )
             if not dialect.has_plain_numbers:
                 text.alter = alter
             elif output == "detail" and not dialect.quote and dialect.delimiter == ",":

@@ -98,9 +98,9 @@ def _with_points(
     columns: Sequence[str], dialect: FullDialect, comparison: Comparison, *, olds: bool
 ) -> Altering:
     """A function that makes the numbers of a row plain."""
-    notation = Notation(dialect, trim=comparison.trim)
+    notation = Notation(dialect, comparison)
     # old values are written without separators of thousands
-    of_olds = Notation(dialect.model_copy(update={"thousands": ""}), trim=comparison.trim)
+    of_olds = Notation(dialect.model_copy(update={"thousands": ""}), comparison)
     if not olds:  # removed rows have the names of old
         columns = [comparison.rename.get(name, name) for name in columns]
     places = [(columns.index(name), notation) for name in comparison.numbers]
