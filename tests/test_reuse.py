@@ -14,6 +14,7 @@ from diffing.core.comparison import Comparison
 from diffing.core.input_file import InputFile
 from diffing.core.question import question_of
 from diffing.core.spec import DiffSpec
+from diffing.engine import sql
 from diffing.files.publish import link_or_copy
 from diffing.store.api_keys import ApiKeys
 from diffing.store.scopes import Scope
@@ -262,20 +263,38 @@ SPEC = DiffSpec(
     ],
 )
 def test_all_that_decides_over_a_result_is_part_of_the_question(other: DiffSpec) -> None:
-    assert question_of(SPEC, exact_keys=False) != question_of(other, exact_keys=False)
+    assert question_of(SPEC, exact_keys=False, sql="select 1") != question_of(
+        other, exact_keys=False, sql="select 1"
+    )
 
 
-def test_releases_and_whole_keys_are_part_of_the_question(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = {question_of(SPEC, exact_keys=False), question_of(SPEC, exact_keys=True)}
+def test_releases_sql_and_whole_keys_are_part_of_the_question(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = {
+        question_of(SPEC, exact_keys=False, sql="select 1"),
+        question_of(SPEC, exact_keys=True, sql="select 1"),
+    }
+    found.add(question_of(SPEC, exact_keys=True, sql="select 2"))
     monkeypatch.setattr(question, "__version__", "0.0.0")
-    found.add(question_of(SPEC, exact_keys=False))
+    found.add(question_of(SPEC, exact_keys=False, sql="select 1"))
     monkeypatch.setattr(question, "version", lambda _: "9.9.9")
-    found.add(question_of(SPEC, exact_keys=False))
+    found.add(question_of(SPEC, exact_keys=False, sql="select 1"))
 
-    assert 4 == len(found)
+    assert 5 == len(found)
+
+
+def test_another_copy_of_parquet_is_another_sql(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = sql.digest.__wrapped__()
+    changed = sql.sections() | {"parquet_as_csv": "copy (select 1) to $output"}
+    monkeypatch.setattr(sql, "sections", lambda: changed)
+
+    assert sql.digest.__wrapped__() != before
 
 
 def test_the_folder_of_the_files_is_not_part_of_it() -> None:
     elsewhere = replace(SPEC, old=InputFile(Path("/elsewhere/old.csv"), "old.csv"))
 
-    assert question_of(SPEC, exact_keys=False) == question_of(elsewhere, exact_keys=False)
+    assert question_of(SPEC, exact_keys=False, sql="select 1") == question_of(
+        elsewhere, exact_keys=False, sql="select 1"
+    )

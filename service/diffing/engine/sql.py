@@ -1,5 +1,6 @@
 """Loads the sections of `sql/`, which the wheel contains as `diffing/sql/`, by name."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from functools import cache, cached_property
@@ -63,6 +64,13 @@ def sections() -> dict[str, str]:
     return {
         name: text for path in sorted(SQL_DIR.rglob("*.sql")) for name, text in sections_of(path)
     }
+
+
+@cache
+def digest() -> str:
+    """A digest of all sections."""
+    texts = sorted(sections().items())
+    return hashlib.sha256(repr(texts).encode()).hexdigest()
 
 
 def sections_of(path: Path) -> list[tuple[str, str]]:

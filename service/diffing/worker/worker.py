@@ -30,6 +30,7 @@ from diffing.core.remote_file import RemoteFile
 from diffing.core.settings import Settings
 from diffing.core.sizes import bytes_in
 from diffing.core.spec import DiffSpec, FetchSpec, StorageSpec
+from diffing.engine import sql
 from diffing.files.hash_cache import HashCache
 from diffing.files.inputs import Source
 from diffing.files.remote_content import modules_for
@@ -221,7 +222,7 @@ class Worker:
             spec = replace(spec, staged=cluster.staged)
             on_join = partial(self._clusters.join, cluster, run)
             run_diff = partial(run, listener=Listener(stages, on_join))
-        question = question_of(spec, exact_keys=self._settings.exact_keys)
+        question = question_of(spec, exact_keys=self._settings.exact_keys, sql=sql.digest())
         known = frozenset() if job.fresh else self._answers.worth_a_look(job, question, spec)
         found = self._diffed(job, replace(spec, answered=known), run_diff)
         end = None
