@@ -473,10 +473,10 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("line", "options", "said"),
         [
-            ('sep="', [], "quote and delimiter must differ."),
+            ('sep="', [], "--quote and --delimiter must differ."),
             ("sep=\0", [], "delimiter: must be a single character, or tab."),
-            ("sep=;", ["--quote", ";"], "quote and delimiter must differ."),
-            ("title", ["--quote", ";", "--sniff"], "quote and delimiter must differ."),
+            ("sep=;", ["--quote", ";"], "--quote and --delimiter must differ."),
+            ("title", ["--quote", ";", "--sniff"], "--quote and --delimiter must differ."),
         ],
     )
     def test_a_delimiter_in_the_file_that_cannot_be(

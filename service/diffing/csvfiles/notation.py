@@ -205,6 +205,6 @@ def _misread(place: str, value: str, column: str, notation: Notation) -> BadInpu
 def _ambiguous(old: str, value: str, column: str, new: CsvFile) -> BadInput:
     return BadInput(
         f"{old}: {shown(column)} is {value[:40]!r}, a text, but a number in {new.name}, whose "
-        f"decimal sign is {new.dialect.decimal!r}. Give --old-decimal {new.dialect.decimal} or "
-        "leave out the detail."
+        f"decimal sign is {new.dialect.decimal!r}. "
+        f"Give {option('old_decimal', new.dialect.decimal)} or leave out the detail."
     )

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from diffing.core.dialect import PLAIN, Dialect, FullDialect
 from diffing.core.errors import BadInput
 from diffing.core.input_file import PACKED
-from diffing.core.text import faults
+from diffing.core.text import faults, option
 from diffing.csvfiles.encodings import beginning
 from diffing.csvfiles.file_kinds import LOOKED_AT, utf16_in
 from diffing.csvfiles.header_search import delimiter_in, header_in, instruction_in
@@ -47,7 +47,7 @@ def dialect_of(file: BufferedReader, name: str, given: Dialect, wanted: Sequence
     try:
         return _found(file, name, given, wanted)
     except ValidationError as error:
-        raise BadInput(f"{name}: {faults(error)}. Give --delimiter.") from None
+        raise BadInput(f"{name}: {faults(error)}. Give {option('delimiter')}.") from None
 
 
 def _found(file: BufferedReader, name: str, given: Dialect, wanted: Sequence[str]) -> Found:
