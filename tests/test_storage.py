@@ -555,9 +555,12 @@ def test_a_bucket_for_jobs_in_a_file_is_refused(tmp_path: Path, command: str) ->
     "url",
     ["file:///srv/x", "https://host/x", "s3://", "s3://key:secret@exports", "s3://exports/a//b"],
 )
-def test_an_unusable_url_is_refused_and_not_repeated(url: str) -> None:
+def test_an_unusable_url_is_refused_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("DIFFING_STORAGE_URL", url)
     with pytest.raises(BadSetting, match="DIFFING_STORAGE_URL: the URL must name a bucket") as no:
-        load_settings(storage_url=url)
+        load_settings()
 
     assert "secret" not in no.value.detail
     assert "DIFFING_METRICS" not in no.value.detail
