@@ -8,8 +8,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from fsspec.spec import AbstractFileSystem
-
 from diffing.core.errors import BadArgument
 from diffing.core.input_file import named_apart
 from diffing.core.progress import Progress
@@ -178,10 +176,7 @@ class Diff(Stoppable):
         return outputs if comparison.takes_totals else replace(outputs, totals=None)
 
     def _opened(self, scratch: Path, reporter: Reporter) -> Pair:
-        def connect_in_order(files: Sequence[AbstractFileSystem]) -> Session:
-            self._session = OrderedSession(self._limits, scratch, (), files, self._interrupted)
-            return self._session
-
+        connect_in_order = partial(self.connect, OrderedSession, self._limits, scratch, ())
         connect = partial(self._connect, scratch, ())
         context = SearchContext(scratch, connect, self._limits.threads, self._interrupted)
         copies = Copies(scratch, self._limits.max_unpacked_bytes)
@@ -222,9 +217,7 @@ class Diff(Stoppable):
         pieces: Sequence[Pieces],
         limits: Limits | None = None,
     ) -> Session:
-        limits = limits or self._limits
-        self._session = Session(limits, scratch, outputs, pieces, self._interrupted)
-        return self._session
+        return self.connect(Session, limits or self._limits, scratch, outputs, pieces)
 
     def _begin_digests(self) -> Digests:
         """The digests of both files, if they are wanted, beside the pass over them.

@@ -1,10 +1,12 @@
 """Work on SQL that another thread can stop."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+
+from fsspec.spec import AbstractFileSystem
 
 from diffing.engine.connection import Session
 from diffing.sandbox.limits import Limits
@@ -23,6 +25,26 @@ class Stoppable:
         if self._session:
             self._session.interrupt()
 
+    def connect(
+        self,
+        kind: type[Session],
+        limits: Limits,
+        scratch: Path,
+        outputs: Iterable[Path] = (),
+        pieces: Sequence[AbstractFileSystem] = (),
+    ) -> Session:
+        """Open a session, which is the present one from now on.
+
+        Args:
+            kind: of the session.
+            limits: threads, memory and disk.
+            scratch: an existing, private folder.
+            outputs: files that it may write, and read.
+            pieces: files that it may read.
+        """
+        self._session = kind(limits, scratch, outputs, pieces, self._interrupted)
+        return self._session
+
     @contextmanager
     def session(
         self, kind: type[Session], limits: Limits, scratch: Path, files: Iterable[Path]
@@ -35,6 +57,5 @@ class Stoppable:
             scratch: an existing, private folder.
             files: that it may reach.
         """
-        with kind(replace(limits, threads=1), scratch, files, [], self._interrupted) as session:
-            self._session = session
+        with self.connect(kind, replace(limits, threads=1), scratch, files) as session:
             yield session

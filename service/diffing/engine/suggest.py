@@ -5,14 +5,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from fsspec.spec import AbstractFileSystem
-
 from diffing.core.comparison import AUTO, Comparison
 from diffing.core.errors import BadArgument, NoKey
 from diffing.core.input_file import InputFile, named_apart
 from diffing.csvfiles.archives import Copies
 from diffing.csvfiles.csv_file import CsvFile
-from diffing.csvfiles.split import Pieces
 from diffing.engine.connection import OrderedSession, Session
 from diffing.engine.interruptible import run
 from diffing.engine.key_search import KeySearch, SearchContext
@@ -58,21 +55,14 @@ class KeySuggestion(Stoppable):
         """
         with tempfile.TemporaryDirectory(prefix="key-", dir=self._limits.temp_folder) as folder:
             scratch = Path(folder)
-            connect = partial(self._connect, scratch)
+            connect = partial(self.connect, Session, self._limits, scratch, ())
             context = SearchContext(
                 scratch, connect, self._limits.threads, self._interrupted, self._seconds
             )
             return KeySearch(self._opened(scratch), self._comparison, context).run()
 
-    def _connect(self, scratch: Path, pieces: Sequence[Pieces]) -> Session:
-        self._session = Session(self._limits, scratch, (), pieces, self._interrupted)
-        return self._session
-
     def _opened(self, scratch: Path) -> Sequence[CsvFile]:
-        def connect(files: Sequence[AbstractFileSystem]) -> Session:
-            self._session = OrderedSession(self._limits, scratch, (), files, self._interrupted)
-            return self._session
-
+        connect = partial(self.connect, OrderedSession, self._limits, scratch, ())
         asked = self._comparison
         copies = Copies(scratch, self._limits.max_unpacked_bytes)
         if len(self._files) == 1:
