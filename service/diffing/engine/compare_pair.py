@@ -50,8 +50,7 @@ class PairComparison:
         connect: opens a session that may write these files and read these pieces.
         interrupted: when set, the comparison ends.
         helpers: processes that hash keys beside this one.
-        last_night: the key hashes of old.
-        hashes: to write the key hashes of new to; None to write none.
+        last_night: the key hashes of old, and those of new to keep.
         cluster: joins the rows; None for DuckDB.
     """
 
@@ -62,14 +61,13 @@ class PairComparison:
     interrupted: threading.Event
     helpers: Helpers
     last_night: LastNight
-    hashes: Path | None
     cluster: OnCluster | None
 
     def run(self, pair: Pair) -> Compared:
         """Compare the rows that the files do not share; if that does not suffice, the whole files.
 
         Args:
-            pair: two files, not empty.
+            pair: the files, opened.
 
         Raises:
             BadInput: a file is not valid CSV, or repeats a key against the options.
@@ -143,7 +141,6 @@ class PairComparison:
             cutting=self.cutting,
             interrupted=self.interrupted,
             last_night=self.last_night,
-            of_new=self.hashes,
             helpers=self.helpers,
         )
 

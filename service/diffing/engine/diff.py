@@ -38,8 +38,6 @@ from diffing.sandbox.helpers import Helpers
 from diffing.sandbox.limits import Limits
 from diffing.sandbox.malloc import set_up_heap
 
-_HASHES = "new.hashes"
-
 
 class AnsweredBefore(Exception):
     """A result for the same contents exists.
@@ -143,12 +141,12 @@ class Diff(Stoppable):
             if pair.comparison.needs_moves:
                 plain = _for_moves(plain, scratch)
             destination = Destination(plain, scratch, reporter)
-            last_night = LastNight(self._spec.hashes, digests, pair)
+            last_night = LastNight(self._spec.hashes, digests, pair, scratch)
             compared = self._compared(pair, destination, last_night)
             moves = self._measured(compared, destination)
             written.finish()
             finished = self._finished(compared, parts, digests)
-            last_night.leave(scratch / _HASHES, self._limits.temp_folder)
+            last_night.leave(self._limits.temp_folder)
         seconds = time.monotonic() - started
         return with_verdict(finished.summary(seconds, self._engine), moves)
 
@@ -194,7 +192,6 @@ class Diff(Stoppable):
             interrupted=self._interrupted,
             helpers=self.helpers,
             last_night=last_night,
-            hashes=scratch / _HASHES if self._spec.hashes else None,
             cluster=self._cluster,
         ).run(pair)
 

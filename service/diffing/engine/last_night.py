@@ -16,10 +16,15 @@ class LastNight:
         folder: with the hashes of earlier files; None for none.
         digests: of old and new, by which their hashes are named.
         pair: the files, and their columns.
+        scratch: an existing, private folder.
+
+    Attributes:
+        of_new: to write the key hashes of new to; None to write none.
     """
 
-    def __init__(self, folder: Path | None, digests: Digests, pair: Pair) -> None:
+    def __init__(self, folder: Path | None, digests: Digests, pair: Pair, scratch: Path) -> None:
         self._folder = folder
+        self.of_new = scratch / "new.hashes" if folder else None
         self._digests = digests
         self._pair = pair
 
@@ -44,11 +49,11 @@ class LastNight:
         """Take the digests without further blocks."""
         self._digests.read_on()
 
-    def leave(self, hashes: Path, folder: Path) -> None:
+    def leave(self, folder: Path) -> None:
         """Move the hashes of new, if there are some, to a folder, under the name of the file."""
-        if hashes.exists():
+        if self.of_new and self.of_new.exists():
             suffix = self._suffix(self._pair.new)
-            hashes.rename(folder / f"{self._digests.wait_for(1)}{suffix}")
+            self.of_new.rename(folder / f"{self._digests.wait_for(1)}{suffix}")
 
     def _suffix(self, file: CsvFile) -> str:
         comparison = self._pair.comparison

@@ -102,8 +102,7 @@ class ReductionContext:
         limits: threads, memory and disk of the diff.
         cutting: sizes of pieces.
         interrupted: when set, the reduction ends.
-        last_night: has the key hashes of old, perhaps.
-        of_new: to write the key hashes of new to; None to write none.
+        last_night: has the key hashes of old, perhaps, and takes those of new.
         helpers: processes that hash keys beside this one.
     """
 
@@ -113,7 +112,6 @@ class ReductionContext:
     cutting: Cutting
     interrupted: threading.Event
     last_night: LastNight
-    of_new: Path | None = None
     helpers: Helpers = field(default_factory=Helpers)
 
     def raise_if_interrupted(self) -> None:
@@ -261,7 +259,7 @@ class Reducer:
 
     def _keep(self, old: KeyHashes, left: Sequence[KeyHashes], shape: Shape) -> None:
         """Write the hashes of new for a later diff."""
-        path, bytes_ = self.context.of_new, old.hashes.nbytes
+        path, bytes_ = self.context.last_night.of_new, old.hashes.nbytes
         if not path or bytes_ > self.context.limits.most_temp / 2:
             return
         kept = _kept()
