@@ -9,7 +9,7 @@ from diffing.core.dialect import SIDES, Dialect, by_side
 from diffing.core.errors import BadArgument
 from diffing.core.input_file import InputFile
 from diffing.core.remote_file import RemoteFile, is_url
-from diffing.core.text import shown
+from diffing.core.text import shown, typed_option
 from diffing.csvfiles.open import columns_of
 from diffing.files.spool import STANDARD_INPUT
 
@@ -93,7 +93,7 @@ def with_columns(options: Mapping[str, Any], files: Sequence[InputFile]) -> dict
     known = {column for file, dialect in pairs for column in columns_of(file, dialect)}
     for name, texts in lists.items():
         for text in texts:
-            _require_names(f"--{name.replace('_', '-')}", text, known)
+            _require_names(typed_option(name), text, known)
     return {**options, **{name: _split(texts, known) for name, texts in lists.items()}}
 
 

@@ -5,6 +5,7 @@ import shlex
 
 from diffing.core.errors import BadArgument, DiffingError
 from diffing.core.option_texts import FLAGS, NAMES
+from diffing.core.text import typed_option
 
 _OPTIONS = (*NAMES, "only_changed_columns")
 _ESCAPED = re.compile(r"\\x[0-9a-f]{2}|\\[a-z]")
@@ -32,7 +33,7 @@ def _faulty(found: re.Match[str]) -> str:
 
 
 def _option(name: str, value: str | None = None) -> str:
-    option = f"--{name.replace('_', '-')}"
+    option = typed_option(name)
     if value is None or (name in (*FLAGS, "sniff") and value == "true"):
         return option
     quoted = f"$'{value}'" if _ESCAPED.fullmatch(value) else shlex.quote(value)

@@ -23,7 +23,7 @@ from diffing.core.cluster import Cluster, local_folder
 from diffing.core.errors import BadSetting
 from diffing.core.remote_file import RemoteFolder
 from diffing.core.sizes import bytes_in
-from diffing.core.text import words_of
+from diffing.core.text import typed_option, words_of
 
 # More than any useful wait, and within the range of every clock and timer.
 _LONGEST_SECONDS = 1e9
@@ -454,7 +454,7 @@ def _load(kind: type[_S], overrides: Mapping[str, object]) -> _S:
 def _given_as(name: str, overrides: Mapping[str, object]) -> str:
     """The variable of a setting, or the option of the command line that was given."""
     if name in overrides:
-        return f"--{name.replace('_', '-')}"
+        return typed_option(name)
     return f"{_PREFIX}{name.upper()}"
 
 

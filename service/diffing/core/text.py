@@ -107,3 +107,8 @@ def option(name: str, value: object = None) -> str:
         return f"`{name}`"
     text = {"\t": "tab"}.get(str(value), str(value))
     return f"`{name}={text if text.isprintable() else repr(text)[1:-1]}`"
+
+
+def typed_option(name: str) -> str:
+    """An option as it is typed on the command line: `skip_lines` is --skip-lines."""
+    return f"--{name.replace('_', '-')}"

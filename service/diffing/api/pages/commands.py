@@ -9,6 +9,7 @@ from typing import Any
 from diffing.core.comparison import Options
 from diffing.core.dialect import PLAIN, SIDES
 from diffing.core.option_texts import FLAGS, LISTS, RULES, TOLERANCES, option_texts
+from diffing.core.text import typed_option
 from diffing.store.job import Job
 
 # they change no result
@@ -88,7 +89,7 @@ def _shell(summary: Mapping[str, Any]) -> str:
     words = ["diffing", "diff", summary["old"]["name"], summary["new"]["name"]]
     chosen = _chosen(summary)
     for name in [name for name in LISTS if name in {**_columns(summary), **chosen}]:
-        option = f"--{name.replace('_', '-')}"
+        option = typed_option(name)
         words += [word for item in summary[name] for word in (option, item)]
     words += [_WORDS.get(name, f"--{name}") for name in FLAGS if name in chosen]
     if "first" in chosen:
@@ -97,7 +98,7 @@ def _shell(summary: Mapping[str, Any]) -> str:
         name: option for name, option in chosen.items() if name not in (*LISTS, *FLAGS, "first")
     }
     for name, texts in option_texts(rest).items():
-        words += [word for text in texts for word in (f"--{name.replace('_', '-')}", text)]
+        words += [word for text in texts for word in (typed_option(name), text)]
     return shlex.join(words)
 
 
