@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from diffing.csvfiles.alignment import Irreducible
 from diffing.csvfiles.fields import Block, Layout, PartOfRecord, blocks
+from diffing.csvfiles.stretches import Irreducible
 from diffing.engine.key_hashes import Shape, hashes_of
 from diffing.engine.plain_numbers import without_plain_numbers
 from tests.conftest import examples

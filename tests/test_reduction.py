@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 
 from diffing.core.comparison import Comparison
 from diffing.core.errors import DiffingError
-from diffing.csvfiles.alignment import Irreducible, shared_stretches
+from diffing.csvfiles.alignment import shared_stretches
 from diffing.csvfiles.line_by_line import same_lines
 from diffing.csvfiles.scan import Portions
 from diffing.csvfiles.split import Cutting
+from diffing.csvfiles.stretches import Irreducible
 from diffing.engine.diff import Diff
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits

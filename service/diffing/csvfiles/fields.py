@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from diffing.csvfiles.alignment import Irreducible
+from diffing.csvfiles.stretches import Irreducible
 
 Numbers = NDArray[np.int64]
 Bytes = NDArray[np.uint8]

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from diffing.csvfiles.alignment import Stretches
 from diffing.csvfiles.borders import Borders
 from diffing.csvfiles.fields import Numbers
+from diffing.csvfiles.stretches import Stretches
 
 # Parts in so many bytes are read at once.
 _NEAR = 256 * 1024

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from diffing.core.errors import DiffFailed, DiffingError, Interrupted
-from diffing.csvfiles.alignment import Irreducible
 from diffing.csvfiles.split import MOST_PIECES, Cutting, Pieces
+from diffing.csvfiles.stretches import Irreducible
 from diffing.csvfiles.verify import Inspection
 from diffing.engine.compare import Counts, compare
 from diffing.engine.connection import CsvRefused, Session, is_fault_of_duckdb

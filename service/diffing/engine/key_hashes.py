@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from diffing.csvfiles.alignment import Irreducible
 from diffing.csvfiles.fields import Block, Layout
 from diffing.csvfiles.scan import Chunk
+from diffing.csvfiles.stretches import Irreducible
 from diffing.engine.plain_numbers import without_plain_numbers
 from diffing.engine.words import words_of
 

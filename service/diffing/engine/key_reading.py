@@ -15,9 +15,9 @@ from typing import Self, TypeVar
 
 import numpy as np
 
-from diffing.csvfiles.alignment import Irreducible
 from diffing.csvfiles.fields import Block, Numbers, PartOfRecord, blocks
 from diffing.csvfiles.scan import Chunk, Portions
+from diffing.csvfiles.stretches import Irreducible
 from diffing.engine.key_hashes import Found, Hashes, KeyHashes, Shape, hashes_of
 from diffing.sandbox.helpers import MOST_PARTS, Helpers, Part, Work
 

@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING
 from diffing.core.comparison import Comparison
 from diffing.core.errors import INTERRUPTED, DiffingError, Interrupted
 from diffing.core.sizes import bytes_in
-from diffing.csvfiles.alignment import Irreducible, Stretches, shared_stretches
+from diffing.csvfiles.alignment import shared_stretches
 from diffing.csvfiles.borders import Borders
 from diffing.csvfiles.csv_file import CsvFile
 from diffing.csvfiles.split import Cutting, Pieces
+from diffing.csvfiles.stretches import Irreducible, Stretches
 from diffing.engine.compare import Counts
 from diffing.engine.connection import Session
 from diffing.engine.last_night import LastNight
