@@ -57,7 +57,7 @@ class Cutting:
     shared: float = 10_000_000
     helped: float = 40_000_000
     blocks: Portions = BLOCKS
-    sorted: int = 32_768
+    sorted: int = 65_536
 
 
 CUTTING = Cutting()

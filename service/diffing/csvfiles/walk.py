@@ -26,7 +26,7 @@ _RUN = 3
 _ANCHORS, _APART = 16 * 1024, 16 * 1024
 # With so many differences in a block, the next one is compared line by line; but not so many blocks
 # after one into which lines were inserted.
-_MANY, _PAUSE = 50, 16
+_MANY, _PAUSE = 120, 16
 # The places of new that are tried first, and the number of them that must be in old.
 _PLACES, _PLACES_WANTED = 12, 4
 # One difference in so many bytes still pays. A file may begin with as many differences as 1/100 of
