@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from diffing.core.comparison import Comparison
 from diffing.core.errors import DiffingError
-from diffing.csvfiles.alignment import shared_stretches
+from diffing.csvfiles.alignment import Alignment, Walking, together
 from diffing.csvfiles.line_by_line import same_lines
 from diffing.csvfiles.scan import Portions
 from diffing.csvfiles.split import Cutting
@@ -319,10 +319,14 @@ def test_any_pair_gives_the_same_either_way(
 # --- what the walk finds ---
 
 
-def stretches_of(folder: Path, old: bytes, new: bytes) -> list[tuple[int, int, int]]:
+def stretches_of(
+    folder: Path, old: bytes, new: bytes, parts: int = 1
+) -> list[tuple[int, int, int]]:
     for name, text in (("old", old), ("new", new)):
         (folder / name).write_bytes(text)
-    return list(shared_stretches(folder / "old", folder / "new", 0))
+    alignment = Alignment.of(folder / "old", folder / "new", 0, parts)
+    walk = Walking(alignment)
+    return list(together(walk(part, lambda _: None) for part in reversed(alignment.parts)))
 
 
 def lines(*numbers: range) -> bytes:
@@ -382,25 +386,42 @@ def _pairs(a: bytes, b: bytes) -> list[tuple[bytes, bytes]]:
     return list(zip(a.splitlines(keepends=True), b.splitlines(keepends=True), strict=True))
 
 
+@pytest.mark.parametrize("parts", [1, 3])
 @pytest.mark.parametrize("inserted", [0, 1, 300])
-def test_lines_that_changed_all_over_leave_the_others_shared(tmp_path: Path, inserted: int) -> None:
+def test_lines_that_changed_all_over_leave_the_others_shared(
+    tmp_path: Path, inserted: int, parts: int
+) -> None:
     before = lines(range(200_000)).splitlines(keepends=True)
     after = [b"another " + line if not number % 80 else line for number, line in enumerate(before)]
     after[100_000:100_000] = [b"more %d\n" % number for number in range(inserted)]
     old, new = b"".join(before), b"".join(after)
 
-    found = stretches_of(tmp_path, old, new)
+    found = stretches_of(tmp_path, old, new, parts)
 
     assert all(old[o : o + n] == new[p : p + n] for o, p, n in found)
     shared = sum(old[o : o + n].count(b"\n") for o, _, n in found)
     assert 200_000 * 79 // 80 - 5 <= shared <= 200_000 * 79 // 80
 
 
-def test_a_block_that_moved_is_found_where_it_was(tmp_path: Path) -> None:
+def test_two_files_in_the_same_order_are_cut_at_the_same_lines(tmp_path: Path) -> None:
+    before = lines(range(40_000))
+    for name, text in (("old", before), ("new", lines(range(100)) + before[10_000:])):
+        (tmp_path / name).write_bytes(text)
+
+    cuts = Alignment.of(tmp_path / "old", tmp_path / "new", 0, parts=3).cuts
+
+    old, new = ((tmp_path / name).read_bytes() for name in ("old", "new"))
+    assert len(cuts) == 4
+    assert all(old[o : o + 100] == new[n : n + 100] for o, n in cuts[1:-1])
+    assert all(b - a > len(new) // 4 for (_, a), (_, b) in pairwise(cuts))
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_a_block_that_moved_is_found_where_it_was(tmp_path: Path, parts: int) -> None:
     old = lines(range(40_000))
     new = lines(range(20_000, 30_000), range(20_000), range(30_000, 40_000))
 
-    found = stretches_of(tmp_path, old, new)
+    found = stretches_of(tmp_path, old, new, parts)
 
     assert 0.9 * len(old) < sum(length for _, _, length in found)
 

@@ -46,3 +46,11 @@ class Stretches:
         self.olds.append(old)
         self.news.append(new)
         self.lengths.append(length)
+
+    def extend(self, other: Stretches) -> None:
+        """Add stretches of a later part of new."""
+        if other:
+            self.add(other.olds[0], other.news[0], other.lengths[0])
+            self.olds.extend(other.olds[1:])
+            self.news.extend(other.news[1:])
+            self.lengths.extend(other.lengths[1:])

@@ -27,8 +27,6 @@ _ANCHORS, _APART = 16 * 1024, 16 * 1024
 # With so many differences in a block, the next one is compared line by line; but not so many blocks
 # after one into which lines were inserted.
 _MANY, _PAUSE = 120, 16
-# The places of new that are tried first, and the number of them that must be in old.
-_PLACES, _PLACES_WANTED = 12, 4
 # One difference in so many bytes still pays. A file may begin with as many differences as 1/100 of
 # it may have. Small files are always worth a try.
 _BYTES_OF_DIFFERENCE, _AT_ONCE = 1200, 100
@@ -39,12 +37,12 @@ SMALL = 4 * 1024 * 1024
 
 @dataclass
 class Text:
-    """A file, the position in it, and the offset at which the free part ends."""
+    """A part of a file, the position in it, and the offset at which its free part ends."""
 
     descriptor: int
-    size: int
-    at: int = 0
-    limit: int = 0
+    at: int
+    end: int
+    limit: int
 
     def read(self, length: int, at: int | None = None) -> bytes:
         """Bytes from an offset on, or from the position, in the free part."""
@@ -57,70 +55,108 @@ class Text:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Text]:
-    """Open a file to walk through."""
+def opened(path: Path, start: int, end: int | None = None) -> Iterator[Text]:
+    """Open a file to walk through a part of it.
+
+    Args:
+        path: the file.
+        start: the offset of the part.
+        end: its end; None for that of the file.
+    """
     with path.open("rb", buffering=0) as file:
-        size = os.fstat(file.fileno()).st_size
-        yield Text(file.fileno(), size, limit=size)
+        end = os.fstat(file.fileno()).st_size if end is None else end
+        yield Text(file.fileno(), start, end, limit=end)
+
+
+@dataclass(frozen=True)
+class Anchors:
+    """Lines from all over a file, by which the same lines of another file are found.
+
+    Args:
+        places: the offset of each.
+        apart: bytes from one to the next.
+    """
+
+    places: dict[bytes, int]
+    apart: int
+
+    @classmethod
+    def of(cls, text: Text) -> Anchors:
+        """Take them from a file."""
+        apart = max(_APART, (text.end - text.at) // _ANCHORS)
+        places = {}
+        for near in range(text.at, text.end, apart):
+            lines = text.read(1024, near)
+            start = lines.find(b"\n") + 1
+            end = lines.find(b"\n", start)
+            if 0 < start < end:
+                places[lines[start:end]] = near + start
+        return cls(places, apart)
 
 
 class Walk:
-    """Goes through new from start to end, and through old along with it.
+    """Goes through a part of new from start to end, and through one of old along with it.
 
     At a difference it searches both files nearby for the same lines. If there are none, anchors may
     find them anywhere in a part of old without stretches.
+
+    Args:
+        old: the part of old.
+        new: the part of new.
+        anchors: of old.
     """
 
-    def __init__(
-        self,
-        old: Text,
-        new: Text,
-        body: int,
-        on_step: Callable[[int], None],
-        on_block: Callable[[int, int, bytes], None],
-    ) -> None:
-        self._old, self._new, self._body = old, new, body
-        self._on_step, self._on_block = on_step, on_block
-        old.at = new.at = body
+    def __init__(self, old: Text, new: Text, anchors: Anchors) -> None:
+        self._old, self._new, self._apart = old, new, anchors.apart
+        self._start, self._length = new.at, new.end - new.at
         self._found = Stretches()
         self._shared = self._differences = 0
         self._lost = False
         self._pause = 0
-        self._anchors = self._take_anchors()
+        self._anchors = {
+            line: place for line, place in anchors.places.items() if old.at <= place < old.end
+        }
         # used parts of old, ascending, and the start and end of the current one
         self._used: list[tuple[int, int]] = []
-        self._from = self._end = body
+        self._from = self._end = old.at
 
-    def require_places(self) -> None:
-        """Try whether old has the lines of a few places of new.
+    def same_lines_near(self, place: int) -> tuple[int, int] | None:
+        """The offsets in old and new of lines that both have, near an offset of new."""
+        self._new.at = place
+        first, *lines = self._new.lines(6 * self._apart) or [b""]
+        self._new.at = self._start
+        found = self._anchored(lines)
+        return found and (found[1], place + len(first) + 1 + found[0])
+
+    def run(
+        self,
+        on_read: Callable[[int], None],
+        on_block: Callable[[int, int, bytes], None],
+    ) -> Stretches:
+        """Find the stretches.
+
+        Args:
+            on_read: called often, with the bytes of new that were passed since.
+            on_block: called with most blocks that are read: 0 for old or 1 for new, the offset, and
+                the bytes.
 
         Raises:
-            Irreducible: it does not.
+            Irreducible: the parts share too little.
         """
-        length = self._new.size - self._body
-        found = 0
-        for place in range(_PLACES):
-            self._new.at = self._body + length * place // _PLACES
-            lines = self._new.lines(6 * self._apart)[1:]
-            found += self._anchored(lines) is not None
-        self._new.at = self._body
-        if found < _PLACES_WANTED:
-            raise Irreducible
-
-    def run(self) -> Stretches:
-        """Find the stretches."""
         old, new = self._old, self._new
+        passed = new.at
         block = _BLOCK
         many = False
-        while new.at < new.size:
-            self._on_step(new.at)
+        while new.at < new.end:
+            on_read(new.at - passed)
+            passed = new.at
             self._require_little_difference()
             before = self._differences
             a, b = old.read(block), new.read(block)
-            self._on_block(0, old.at, a)
-            self._on_block(1, new.at, b)
+            on_block(0, old.at, a)
+            on_block(1, new.at, b)
             if a == b:
-                ended = old.at + len(a) == old.size and new.at + len(b) == new.size
+                ended = old.at + len(a) == old.end and new.at + len(b) == new.end
                 self._share(len(a) if ended else a.rfind(b"\n") + 1)
                 goes_on = ended or b"\n" in a
             else:
@@ -227,7 +263,7 @@ class Walk:
         return bool(b)
 
     def _require_little_difference(self) -> None:
-        passed, size = self._new.at - self._body, self._new.size
+        passed, size = self._new.at - self._start, self._length
         many = self._differences * _BYTES_OF_DIFFERENCE > passed + size // _AT_ONCE
         if many and size > SMALL:
             raise Irreducible
@@ -235,19 +271,6 @@ class Walk:
             raise Irreducible
 
     # -- places far away
-
-    def _take_anchors(self) -> dict[bytes, int]:
-        """Lines from all over old, and their offsets."""
-        old = self._old
-        self._apart = max(_APART, (old.size - self._body) // _ANCHORS)
-        anchors = {}
-        for near in range(self._body, old.size, self._apart):
-            text = old.read(1024, near)
-            start = text.find(b"\n") + 1
-            end = text.find(b"\n", start)
-            if 0 < start < end:
-                anchors[text[start:end]] = near + start
-        return anchors
 
     def _anchored(self, lines: Sequence[bytes]) -> tuple[int, int] | None:
         """The bytes before the first line whose run is in old, and its offset there."""
@@ -263,10 +286,10 @@ class Walk:
         """The end of the free part of old from an offset on."""
         if self._from <= place < self._end:
             return place
-        number = bisect(self._used, (place, self._old.size))
+        number = bisect(self._used, (place, self._old.end))
         if number and place < self._used[number - 1][1]:
             return place
-        limit = self._used[number][0] if number < len(self._used) else self._old.size
+        limit = self._used[number][0] if number < len(self._used) else self._old.end
         return min(limit, self._from) if place < self._from < self._end else limit
 
     def _jump(self, place: int) -> None:

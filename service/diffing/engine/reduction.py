@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from diffing.core.comparison import Comparison
 from diffing.core.errors import INTERRUPTED, DiffingError, Interrupted
 from diffing.core.sizes import bytes_in
-from diffing.csvfiles.alignment import shared_stretches
+from diffing.csvfiles.alignment import Alignment, Walking, together
 from diffing.csvfiles.borders import Borders
 from diffing.csvfiles.csv_file import CsvFile
 from diffing.csvfiles.split import Cutting, Pieces
@@ -183,27 +183,15 @@ class Reducer:
             return None
 
     def _reduced(self, header: bytes, stack: ExitStack) -> Reduction:
-        old, new = self.files
-        first, size = _size(new) * _WALKED_FIRST, _size(new)
-
-        def on_step(done: int) -> None:
-            self._walked = done
-            self.context.raise_if_interrupted()
-            if self._reading or done <= first:
-                return
-            # the digest that names kept hashes is known at the end of the walk
-            if done == size or not self.context.last_night.may_have_old:
-                self._reading = stack.enter_context(self._read(old, header))
-                self._kept = self._kept_hashes(self._reading.source.shape)
-                if not self._kept:
-                    self._reading.begin(self.context.most_rows)
-
+        old = self.files[0]
         last_night = self.context.last_night
         try:
-            stretches = shared_stretches(old.path, new.path, len(header), on_step, last_night.offer)
+            stretches = self._shared(header, stack)
         finally:
             last_night.read_on()
-        on_step(size)
+        self._walked = _size(self.files[1])
+        if not self._reading:
+            self._begin(header, stack)
         reading = self._reading
         assert reading, "the walk has ended"  # noqa: S101
         whole = self._kept or reading.hashes()
@@ -235,6 +223,36 @@ class Reducer:
             (len(hashes[0].hashes) + pulled, len(hashes[1].hashes) + pulled),
             surplus,
         )
+
+    def _shared(self, header: bytes, stack: ExitStack) -> Stretches:
+        """The stretches that the files share. Meanwhile the keys of old are read."""
+        old, new = self.files
+        helpers, last_night = self.context.helpers, self.context.last_night
+        first = _size(new) * _WALKED_FIRST
+        # the digest that names kept hashes is known at the end of the walk
+        reads_old = not last_night.may_have_old
+        parts = 1 if reads_old else 1 + len(helpers)
+        alignment = Alignment.of(old.path, new.path, len(header), parts)
+
+        def on_read(count: int) -> None:
+            self._walked += count
+            self.context.raise_if_interrupted()
+            if reads_old and not self._reading and self._walked > first:
+                self._begin(header, stack)
+
+        walking = Walking(alignment, last_night.offer)
+        if len(alignment.parts) == 1:
+            return walking(alignment.parts[0], on_read)[1]
+        helpers.begin(Walking(alignment), alignment.parts)
+        here, there = helpers.results(walking, on_read, self.context.raise_if_interrupted)
+        return together(here + there)
+
+    def _begin(self, header: bytes, stack: ExitStack) -> None:
+        """Begin to read the keys of old, if no earlier diff has kept their hashes."""
+        self._reading = stack.enter_context(self._read(self.files[0], header))
+        self._kept = self._kept_hashes(self._reading.source.shape)
+        if not self._kept:
+            self._reading.begin(self.context.most_rows)
 
     def _read(self, file: CsvFile, header: bytes) -> Reading:
         reader, context = _key_reading(), self.context
