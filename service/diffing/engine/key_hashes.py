@@ -166,8 +166,17 @@ class KeyHashes:
 
     def count(self, hashes: Hashes) -> NDArray[np.int64]:
         """The number of records with each of these hashes."""
-        ends = np.searchsorted(self.hashes, hashes, side="right")
-        return ends - np.searchsorted(self.hashes, hashes, side="left")
+        starts = np.searchsorted(self.hashes, hashes)
+        ends = starts + self._are_at(starts, hashes)
+        again = np.flatnonzero(self._are_at(ends, hashes))  # few: most keys do not repeat
+        ends[again] = np.searchsorted(self.hashes, hashes[again], side="right")
+        return ends - starts
+
+    def _are_at(self, places: NDArray[np.int64], hashes: Hashes) -> NDArray[np.bool_]:
+        """Whether each of these hashes is at its place."""
+        at_place = places < len(self.hashes)
+        at_place[at_place] = self.hashes[places[at_place]] == hashes[at_place]
+        return at_place
 
     @property
     def repeated(self) -> Hashes:

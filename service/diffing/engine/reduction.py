@@ -240,10 +240,11 @@ class Reducer:
             if reads_old and not self._reading and self._walked > first:
                 self._begin(header, stack)
 
-        walking = Walking(alignment, last_night.offer)
         if len(alignment.parts) == 1:
-            return walking(alignment.parts[0], on_read)[1]
-        helpers.begin(Walking(alignment), alignment.parts)
+            return Walking(alignment, last_night.offer)(alignment.parts[0], on_read)[1]
+        last_night.read_on()  # helpers give no blocks
+        walking = Walking(alignment)
+        helpers.begin(walking, alignment.parts)
         here, there = helpers.results(walking, on_read, self.context.raise_if_interrupted)
         return together(here + there)
 
