@@ -6,7 +6,8 @@ FOLDER has folders with old.csv and new.csv. Of each it prints a line of JSON: w
 reduced, whether it says the same as the diff of the whole files, and how many helpers each had. For
 the latter, the files are too small.
 A FAULT is what becomes of a helper that has taken its first part. With "enclosed" nothing does, but
-this process and its helpers reach the folder alone.
+this process and its helpers reach the folder alone. With "kept" nothing does, but the key hashes of
+old were kept; then each line has the number of parts in which the files are walked, too.
 """
 
 import json
@@ -15,7 +16,8 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from diffing.core.comparison import Comparison
 from diffing.core.errors import DiffingError
 from diffing.core.input_file import InputFile
 from diffing.core.spec import DiffSpec
+from diffing.csvfiles.alignment import Alignment
 from diffing.csvfiles.scan import Portions
 from diffing.csvfiles.split import Cutting
 from diffing.engine import key_reading
@@ -46,6 +49,7 @@ def refuse_memory() -> None:
 FAULTS: dict[str, Callable[[], None]] = {
     "none": lambda: None,
     "enclosed": lambda: None,
+    "kept": lambda: None,
     "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "stopped": lambda: os.kill(os.getpid(), signal.SIGSTOP),
     "short of memory": refuse_memory,
@@ -79,18 +83,37 @@ class Watched:
         return self._hash_really(*arguments)
 
 
-def said(folder: Path, threads: int, cutting: Cutting, enclosed: bool) -> dict[str, Any]:
+@contextmanager
+def walked() -> Iterator[list[int]]:
+    """The number of parts in which each pair of files is walked."""
+    parts: list[int] = []
+    align_really = Alignment.of
+
+    def align(*given: Any) -> Alignment:
+        alignment = align_really(*given)
+        parts.append(len(alignment.parts))
+        return alignment
+
+    Alignment.of = align  # type: ignore[assignment,method-assign]
+    try:
+        yield parts
+    finally:
+        Alignment.of = align_really  # type: ignore[method-assign]
+
+
+def said(folder: Path, threads: int, cutting: Cutting, fault: str = "none") -> dict[str, Any]:
     """What a diff says and writes."""
     limits = Limits(threads, "1GB", folder)
     comparison = Comparison.of(key=["id"], value=["value"])
     outputs = Outputs(folder / "result.out", None, folder / "removed.out")
     old, new = (InputFile(folder / name, name) for name in ("old.csv", "new.csv"))
-    work = Diff(DiffSpec(old, new, comparison), limits, cutting)
-    if enclosed:
+    hashes = folder if fault == "kept" else None
+    work = Diff(DiffSpec(old, new, comparison, hashes=hashes), limits, cutting)
+    if fault == "enclosed":
         landlock.enclose(read=[SQL_DIR], write=[], rename=[], own=[folder])
     work.fork_helpers()
     number = len(work.helpers)
-    with watched() as reduced:
+    with watched() as reduced, walked() as parts:
         try:
             summary = run(lambda: work.run(outputs), work.interrupt)
             counts = summary.model_dump(exclude={"seconds", "peak_rss_bytes"}, mode="json")
@@ -98,7 +121,15 @@ def said(folder: Path, threads: int, cutting: Cutting, enclosed: bool) -> dict[s
         except DiffingError as error:
             found = [error.detail]
     assert not len(work.helpers)
-    return {"said": found, "reduced": any(reduced), "helpers": number}
+    return {"said": found, "reduced": any(reduced), "helpers": number, "parts": parts}
+
+
+def keep_hashes_of_old(folder: Path) -> None:
+    """Diff old with itself, which leaves its key hashes in the folder."""
+    old = InputFile(folder / "old.csv", "old.csv")
+    comparison = Comparison.of(key=["id"], value=["value"])
+    work = Diff(DiffSpec(old, old, comparison, hashes=folder), Limits(2, "1GB", folder), HELPED)
+    work.run(Outputs(folder / "same.out"))
 
 
 def main(folder: str, threads: str, fault: str = "none") -> None:
@@ -107,17 +138,16 @@ def main(folder: str, threads: str, fault: str = "none") -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     Watched(fault)
     for pair in sorted(Path(folder).iterdir()):
-        helped = said(pair, int(threads), HELPED, fault == "enclosed")
-        whole = said(pair, int(threads), WHOLE, enclosed=False)
-        print(
-            json.dumps(
-                {
-                    "reduced": helped["reduced"],
-                    "same": helped["said"] == whole["said"],
-                    "helpers": [helped["helpers"], whole["helpers"]],
-                }
-            )
-        )
+        if fault == "kept":
+            keep_hashes_of_old(pair)
+        helped = said(pair, int(threads), HELPED, fault)
+        whole = said(pair, int(threads), WHOLE)
+        line = {
+            "reduced": helped["reduced"],
+            "same": helped["said"] == whole["said"],
+            "helpers": [helped["helpers"], whole["helpers"]],
+        }
+        print(json.dumps(line | ({"parts": helped["parts"]} if fault == "kept" else {})))
 
 
 if __name__ == "__main__":

@@ -82,6 +82,26 @@ def test_helpers_work_in_the_sandbox_of_their_parent(tmp_path: Path) -> None:
     assert [{"reduced": True, "same": True, "helpers": [1, 0]}] == all_said(pairs, 2, "enclosed")
 
 
+@pytest.mark.parametrize("threads", one_in(2, [2, 4]))
+def test_helpers_walk_parts_of_the_files_if_the_hashes_of_old_are_kept(
+    tmp_path: Path, threads: int
+) -> None:
+    old = numbered(9_000)
+    new = [
+        *old[:100],
+        ("7", "again", "7.5", ""),
+        *old[103:5_000],
+        *old[5_001:],
+        *numbered(3, 9_000),
+    ]
+    pairs = put(tmp_path, (text_of(old), text_of(new)))
+
+    helpers = [threads - 1, 0]
+    assert [{"reduced": True, "same": True, "helpers": helpers, "parts": [threads]}] == all_said(
+        pairs, threads, "kept"
+    )
+
+
 @settings(
     max_examples=examples(10),
     deadline=None,

@@ -1,10 +1,12 @@
 """The key hashes of tonight's new are kept, and tomorrow's old is not read for them."""
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from itertools import chain, pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from blake3 import blake3
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +17,7 @@ from diffing.core.input_file import InputFile
 from diffing.core.spec import DiffSpec
 from diffing.engine import kept_hashes
 from diffing.engine.diff import Diff
-from diffing.engine.key_hashes import Shape
+from diffing.engine.key_hashes import KeyHashes, Shape
 from diffing.engine.key_reading import Parallelism, Reading, Source
 from diffing.files.hash_cache import HashCache
 from diffing.files.results import Outputs
@@ -149,6 +151,58 @@ def test_the_hashes_kept_of_new_are_those_that_a_pass_over_it_finds(
         assert found.hashes.tolist() == kept.hashes.tolist()
         assert (found.doubtful, found.no_numbers) == (kept.doubtful, kept.no_numbers)
         assert not found.folded
+
+
+@given(
+    versions=st.lists(st.lists(st.integers(0, 9), max_size=30), min_size=2, max_size=3),
+    at_once=st.integers(1, 5),
+)
+@settings(max_examples=examples(100), deadline=None)
+def test_hashes_are_put_together_block_by_block(
+    tmp_path_factory: pytest.TempPathFactory, versions: list[list[int]], at_once: int
+) -> None:
+    folder = tmp_path_factory.mktemp("blocks")
+    shape = Shape.of(b"id,value\n", ["id", "value"], ["id"], ["value"])
+    kept = None
+    for number, (old, new) in enumerate(pairwise(versions)):
+        parts = [Counter(old), Counter(old) - Counter(new), Counter(new) - Counter(old)]
+        before, lacked, added = (hashes_of(part.elements()) for part in parts)
+        of_new = kept_hashes.Change(before, lacked, added, kept, at_once).of_new()
+        kept = folder / str(number)
+
+        assert of_new
+        of_new.write(kept, shape, lambda: None)
+        assert kept_hashes.read(kept, shape, 100).hashes.tolist() == sorted(new)
+
+
+def hashes_of(numbers: Iterable[int]) -> KeyHashes:
+    return KeyHashes(np.array(sorted(numbers), np.uint64), [], Counter(), 0)
+
+
+@pytest.mark.parametrize("lacked", [[3], [5, 5], [0], [9]])
+def test_hashes_of_new_are_not_made_of_hashes_that_old_lacks(
+    tmp_path: Path, lacked: list[int]
+) -> None:
+    before, added = hashes_of([2, 4, 5, 6]), hashes_of([])
+    of_new = kept_hashes.Change(before, hashes_of(lacked), added, at_once=2).of_new()
+    shape = Shape.of(b"id,value\n", ["id", "value"], ["id"], ["value"])
+
+    assert of_new
+    with pytest.raises(kept_hashes.Unsuitable):
+        of_new.write(tmp_path / "hashes", shape, lambda: None)
+
+
+def test_hashes_of_another_file_of_the_same_size_are_not_used(tmp_path: Path) -> None:
+    first, second, _ = three_nights()
+    by_night = Nights(tmp_path)
+    by_night.diff(first, second)
+    another = second.replace("\n5004,", "\n7777,")
+    assert len(another) == len(second)
+    repeated = another + "7777,again,9.5,\n"
+
+    said = by_night.diff(another, repeated)
+
+    assert by_night.diff(another, repeated, whole=True) == said
 
 
 def damage(path: Path, how: str) -> None:

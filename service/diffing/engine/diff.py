@@ -141,7 +141,7 @@ class Diff(Stoppable):
             if pair.comparison.needs_moves:
                 plain = _for_moves(plain, scratch)
             destination = Destination(plain, scratch, reporter)
-            last_night = LastNight(self._spec.hashes, digests, pair, scratch)
+            last_night = stack.enter_context(LastNight(self._spec.hashes, digests, pair, scratch))
             compared = self._compared(pair, destination, last_night)
             moves = self._measured(compared, destination)
             written.finish()

@@ -151,7 +151,7 @@ class Reducer:
         self.bytes_total = sum(map(_size, files))
         self._walked = 0
         self._reading: Reading | None = None
-        self._kept: KeyHashes | None = None
+        self._kept: tuple[Path, KeyHashes] | None = None
 
     @property
     def bytes_read(self) -> int:
@@ -194,12 +194,14 @@ class Reducer:
             self._begin(header, stack)
         reading = self._reading
         assert reading, "the walk has ended"  # noqa: S101
-        whole = self._kept or reading.hashes()
+        kept, whole = self._kept or (None, reading.hashes())
         self._kept = None
         stretches = _leftovers().whole_records(stretches, Borders(old.path, whole.folded))
         left = self._left(stretches, header)
         hashes = [self._hashes(file, header) for file in left.files]
-        self._keep(whole, hashes, reading.source.shape)
+        if kept and not last_night.is_of_old(kept):
+            raise Irreducible
+        self._keep(whole, hashes, kept)
         counts = len(whole.hashes), self._no_numbers(whole)
         met = _keys().met_again(whole, *hashes)
         pulled = surplus = 0
@@ -229,7 +231,6 @@ class Reducer:
         old, new = self.files
         helpers, last_night = self.context.helpers, self.context.last_night
         first = _size(new) * _WALKED_FIRST
-        # the digest that names kept hashes is known at the end of the walk
         reads_old = not last_night.may_have_old
         parts = 1 if reads_old else 1 + len(helpers)
         alignment = Alignment.of(old.path, new.path, len(header), parts)
@@ -266,8 +267,8 @@ class Reducer:
         )
         return reading
 
-    def _kept_hashes(self, shape: Shape) -> KeyHashes | None:
-        """The hashes of old from an earlier diff."""
+    def _kept_hashes(self, shape: Shape) -> tuple[Path, KeyHashes] | None:
+        """The hashes that an earlier diff kept, probably of old, and their file."""
         if not (path := self.context.last_night.of_old()):
             return None
         kept = _kept()
@@ -275,18 +276,15 @@ class Reducer:
             hashes: KeyHashes = kept.read(path, shape, self.context.most_rows)
         except (kept.Unsuitable, OSError):  # removed or damaged: old is read
             return None
-        return hashes
+        return path, hashes
 
-    def _keep(self, old: KeyHashes, left: Sequence[KeyHashes], shape: Shape) -> None:
-        """Write the hashes of new for a later diff."""
-        path, bytes_ = self.context.last_night.of_new, old.hashes.nbytes
-        if not path or bytes_ > self.context.limits.most_temp / 2:
-            return
-        kept = _kept()
-        try:
-            kept.Change(old, *left).write(path, shape)
-        except (kept.Unsuitable, OSError):  # this diff does not need them
-            path.unlink(missing_ok=True)
+    def _keep(self, old: KeyHashes, left: Sequence[KeyHashes], kept: Path | None) -> None:
+        """Keep the hashes of new for a later diff."""
+        last_night, limits = self.context.last_night, self.context.limits
+        if last_night.keeps and old.hashes.nbytes <= limits.most_temp / 2:
+            change = _kept().Change(old, *left, kept)
+            assert self._reading  # noqa: S101
+            last_night.keep(change, self._reading.source.shape, self.context.raise_if_interrupted)
 
     def _hashes(self, file: CsvFile, header: bytes) -> KeyHashes:
         with self._read(file, header) as reading:
