@@ -37,6 +37,7 @@ from diffing.sandbox.limits import Limits
 
 if TYPE_CHECKING:
     from diffing.csvfiles.leftovers import Writing
+    from diffing.engine.kept_hashes import Change
     from diffing.engine.key_hashes import KeyHashes, Met, Shape
     from diffing.engine.key_reading import Places, Reading
 
@@ -183,25 +184,23 @@ class Reducer:
             return None
 
     def _reduced(self, header: bytes, stack: ExitStack) -> Reduction:
-        old = self.files[0]
         last_night = self.context.last_night
         try:
             stretches = self._shared(header, stack)
         finally:
             last_night.read_on()
         self._walked = _size(self.files[1])
-        if not self._reading:
-            self._begin(header, stack)
-        reading = self._reading
-        assert reading, "the walk has ended"  # noqa: S101
+        reading = self._reading or self._begin(header, stack)
         kept, whole = self._kept or (None, reading.hashes())
         self._kept = None
-        stretches = _leftovers().whole_records(stretches, Borders(old.path, whole.folded))
+        borders = Borders(self.files[0].path, whole.folded)
+        stretches = _leftovers().whole_records(stretches, borders)
         left = self._left(stretches, header)
         hashes = [self._hashes(file, header) for file in left.files]
         if kept and not last_night.is_of_old(kept):
             raise Irreducible
-        self._keep(whole, hashes, kept)
+        if last_night.keeps:
+            self._keep(_kept().Change(whole, *hashes, kept), reading.source.shape)
         counts = len(whole.hashes), self._no_numbers(whole)
         met = _keys().met_again(whole, *hashes)
         pulled = surplus = 0
@@ -209,22 +208,26 @@ class Reducer:
             if whole.count(met.hashes).sum() > _MOST_MET * len(whole.hashes):
                 raise Irreducible
             del whole  # DuckDB may need the memory
-            places = reading.places(met.hashes)
-            wanted = met.pulled[places.numbers]
-            stretches, pulled = _leftovers().without(
-                stretches, places.starts[wanted].tolist(), places.ends[wanted].tolist()
-            )
-            if pulled != met.shared:
-                raise Irreducible
-            left = self._left(stretches, header)
-            surplus = self._surplus(met, places, header)
-        return Reduction(
-            *left.files,
-            left.cuts,
-            counts,
-            (len(hashes[0].hashes) + pulled, len(hashes[1].hashes) + pulled),
-            surplus,
+            left, pulled, surplus = self._with_met(met, stretches, header, reading)
+        rows = len(hashes[0].hashes) + pulled, len(hashes[1].hashes) + pulled
+        return Reduction(*left.files, left.cuts, counts, rows, surplus)
+
+    def _with_met(
+        self, met: Met, stretches: Stretches, header: bytes, reading: Reading
+    ) -> tuple[_Left, int, int]:
+        """The rest of each file with the shared records whose key may be in another record.
+
+        Returns:
+            The rests; the number of these records; and the surplus of a `Reduction`.
+        """
+        places = reading.places(met.hashes)
+        wanted = met.pulled[places.numbers]
+        stretches, pulled = _leftovers().without(
+            stretches, places.starts[wanted].tolist(), places.ends[wanted].tolist()
         )
+        if pulled != met.shared:
+            raise Irreducible
+        return self._left(stretches, header), pulled, self._surplus(met, places, header)
 
     def _shared(self, header: bytes, stack: ExitStack) -> Stretches:
         """The stretches that the files share. Meanwhile the keys of old are read."""
@@ -249,12 +252,13 @@ class Reducer:
         here, there = helpers.results(walking, on_read, self.context.raise_if_interrupted)
         return together(here + there)
 
-    def _begin(self, header: bytes, stack: ExitStack) -> None:
+    def _begin(self, header: bytes, stack: ExitStack) -> Reading:
         """Begin to read the keys of old, if no earlier diff has kept their hashes."""
         self._reading = stack.enter_context(self._read(self.files[0], header))
         self._kept = self._kept_hashes(self._reading.source.shape)
         if not self._kept:
             self._reading.begin(self.context.most_rows)
+        return self._reading
 
     def _read(self, file: CsvFile, header: bytes) -> Reading:
         reader, context = _key_reading(), self.context
@@ -278,13 +282,10 @@ class Reducer:
             return None
         return path, hashes
 
-    def _keep(self, old: KeyHashes, left: Sequence[KeyHashes], kept: Path | None) -> None:
+    def _keep(self, change: Change, shape: Shape) -> None:
         """Keep the hashes of new for a later diff."""
-        last_night, limits = self.context.last_night, self.context.limits
-        if last_night.keeps and old.hashes.nbytes <= limits.most_temp / 2:
-            change = _kept().Change(old, *left, kept)
-            assert self._reading  # noqa: S101
-            last_night.keep(change, self._reading.source.shape, self.context.raise_if_interrupted)
+        if change.old.hashes.nbytes <= self.context.limits.most_temp / 2:
+            self.context.last_night.keep(change, shape, self.context.raise_if_interrupted)
 
     def _hashes(self, file: CsvFile, header: bytes) -> KeyHashes:
         with self._read(file, header) as reading:
