@@ -17,7 +17,8 @@ from diffing.engine.last_night import LastNight
 from diffing.engine.on_cluster import OnCluster
 from diffing.engine.pair import Pair
 from diffing.engine.parameters import Work, sides_of
-from diffing.engine.reduction import Reducer, Reduction, ReductionContext
+from diffing.engine.reducer import Reducer
+from diffing.engine.reduction import Reduction, ReductionContext
 from diffing.sandbox.helpers import Helpers
 from diffing.sandbox.limits import Limits
 
