@@ -1,10 +1,13 @@
 """The conversions table, and a reaper that looks after it: none is lost, done twice or left."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from diffing.core.errors import DiffFailed
+from diffing.store import schema
 from diffing.store.baselines import Baselines
 from diffing.store.conversions import Conversion, Conversions
 from diffing.store.history import History
@@ -120,6 +123,25 @@ def test_a_worker_whose_conversion_was_taken_over_can_change_nothing(reaping: Re
     assert not conversions.fail(lost, FAILURE)
     assert not conversions.give_back(lost)
     assert [held] == conversions.unfinished()
+
+
+def test_a_lost_conversion_cannot_change_the_new_one_with_its_id(
+    service: Service, reaping: Reaping
+) -> None:
+    """As after a backup was restored while a worker ran."""
+    conversions = reaping.conversions
+    lost, new = (conversions.claim(conversions.want(name, 1).id) for name in (NAME, "2.1.json"))
+    assert lost
+    assert new
+    service.execute(
+        sa.delete(schema.conversions).where(schema.conversions.c.id == lost.id),
+        sa.update(schema.conversions).values(id=lost.id),
+    )
+
+    assert not conversions.is_held(lost)
+    assert not conversions.succeed(lost)
+    assert not conversions.fail(lost, FAILURE)
+    assert [replace(new, id=lost.id)] == conversions.unfinished()
 
 
 def test_failures_that_nobody_asks_about_go_after_a_day(reaping: Reaping) -> None:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from diffing.core.unusual import LEAST_RUNS, RUNS, unusual
 from diffing.store import schema
 from diffing.store.api_keys import ApiKeys
+from diffing.store.history import History
 from diffing.store.job import Submission
 from diffing.store.jobs import End
 from diffing.store.scopes import Scope
@@ -125,6 +126,19 @@ def test_failed_and_cancelled_jobs_are_in_it_with_the_reason(service: Service) -
     assert (cancelled, "cancelled", None) == tuple(
         second[name] for name in ("job_id", "status", "seconds")
     )
+
+
+def test_a_job_replaces_what_a_lost_job_with_its_id_left(service: Service) -> None:
+    """As after the table of jobs alone was restored from a backup."""
+    jobs = service.jobs()
+    job = jobs.claim(jobs.create(Submission("revenue")).id)
+    assert job
+    end_jobs(service, 5)
+    service.execute(sa.update(schema.history).values(job_id=job.id))
+
+    assert jobs.succeed(job, End(found(7)))
+    (run,) = History(service.database()).page("revenue", 10)
+    assert (job.id, 7) == (run.job_id, (run.counts or {})["changed"])
 
 
 def test_the_history_comes_in_pages(service: Service) -> None:

@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from diffing.core.errors import DiffFailed
 from diffing.core.progress import Progress
+from diffing.store import schema
 from diffing.store.baselines import Baselines
 from diffing.store.history import History
 from diffing.store.job import Submission
@@ -281,6 +283,30 @@ def test_a_worker_whose_job_was_taken_over_can_change_nothing(reaping: Reaping) 
     assert not jobs.succeed(lost, End({"emitted": 0}))
     assert not jobs.fail(lost, DiffFailed("late").failure)
     assert not jobs.give_back(lost)
+    assert held == jobs.get(lost.id)
+
+
+@pytest.mark.without_queue
+def test_an_attempt_at_a_lost_job_cannot_change_the_new_job_with_its_id(
+    service: Service, reaping: Reaping
+) -> None:
+    """As after a backup was restored while a worker ran."""
+    jobs = reaping.jobs
+    lost, new = (jobs.claim(jobs.create(Submission("revenue")).id) for _ in range(2))
+    assert lost
+    assert new
+    service.execute(
+        sa.delete(schema.jobs).where(schema.jobs.c.id == lost.id),
+        sa.update(schema.jobs).values(id=lost.id),
+    )
+    held = jobs.get(lost.id)
+
+    assert not jobs.is_held(lost)
+    assert not jobs.beat(lost, Progress("comparing"))
+    assert not jobs.succeed(lost, End({"emitted": 0}))
+    assert not jobs.fail(lost, DiffFailed("late").failure)
+    assert not jobs.give_back(lost)
+    assert not Baselines(service.database()).take(lost, "lost.csv.zst")
     assert held == jobs.get(lost.id)
 
 

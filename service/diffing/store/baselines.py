@@ -148,14 +148,13 @@ class Baselines:
             The name, or that of a file with the same content that is in use. None if the job was
             taken away meanwhile, or removed.
         """
-        same = (_jobs.c.id, job.id), (_jobs.c.status, job.status), (_jobs.c.attempt, job.attempt)
         with changing(self._engine) as connection:
             lock(connection, Lock.KEEP)
             used = _needed(connection, self._now())
             alike = [name for name in used if content_of(name) == content_of(kept)]
             name = min(alike, default=kept)
-            changed = sa.update(_jobs).where(*(column == value for column, value in same))
-            row = connection.execute(changed.values(kept=name).returning(_jobs.c.id)).first()
+            changed = held(_jobs, job).values(kept=name)
+            row = connection.execute(changed.returning(_jobs.c.id)).first()
         return name if row else None
 
     def accept(self, job: Job, kept: str, api_key: str | None, note: str) -> Acceptance:

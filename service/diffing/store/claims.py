@@ -33,6 +33,10 @@ class Claimed(Protocol):
     def stem(self) -> str:
         """Start of the names of its files."""
 
+    @property
+    def mark(self) -> tuple[str, object]:
+        """A column, and its value, that a row of a lost database with this id does not have."""
+
 
 Row = TypeVar("Row", bound=Claimed)
 
@@ -62,11 +66,16 @@ def word_of(row: Claimed) -> str:
 
 
 def is_held(table: sa.Table, row: Claimed) -> tuple[sa.ColumnElement[bool], ...]:
-    """Whether this attempt still runs a row."""
+    """Whether a row is in the state and attempt in which it was read.
+
+    A restored backup gives the id of a lost row to a new one, whose mark differs.
+    """
+    column, value = row.mark
     return (
         table.c.id == row.id,
-        table.c.status == Status.PROCESSING,
+        table.c.status == row.status,
         table.c.attempt == row.attempt,
+        table.c[column] == value,
     )
 
 
@@ -77,9 +86,4 @@ def held(table: sa.Table, row: Claimed) -> sa.Update:
 
 def unseen_since(table: sa.Table, row: Claimed) -> sa.Update:
     """An update of a row, if it gave no sign of life since it was read."""
-    return sa.update(table).where(
-        table.c.id == row.id,
-        table.c.status == row.status,
-        table.c.attempt == row.attempt,
-        table.c.seen_at == row.seen_at,
-    )
+    return held(table, row).where(table.c.seen_at == row.seen_at)

@@ -61,6 +61,11 @@ class Conversion:
         return ".".join(self.name.split(".")[:2])
 
     @property
+    def mark(self) -> tuple[str, object]:
+        """Its file, which no lost conversion with its id was to write, or the same one."""
+        return "name", self.name
+
+    @property
     def is_new(self) -> bool:
         """Whether the last request for it is the first."""
         return self.status is Status.QUEUED and self.seen_at == self.wanted_at

@@ -131,6 +131,8 @@ def add(connection: sa.Connection, job: Job) -> None:
         baseline=job.baseline,
         error=job.error,
     )
+    # a lost job with this id may have left a row
+    connection.execute(sa.delete(_history).where(_history.c.job_id == job.id))
     connection.execute(sa.insert(_history).values(**vars(run)))
 
 

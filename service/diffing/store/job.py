@@ -113,6 +113,11 @@ class Job(Submission):
         """Start of the names of this attempt's files."""
         return f"{self.id}.{self.attempt}"
 
+    @property
+    def mark(self) -> tuple[str, object]:
+        """The start of its attempt, which no attempt at a lost job with its id had."""
+        return "started_at", self.started_at
+
     def needs(self, attempt: int) -> bool:
         """Whether it may need the files of an attempt: its running one, or that of its result."""
         return attempt == self.attempt and self.status in (Status.PROCESSING, Status.SUCCEEDED)
