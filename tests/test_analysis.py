@@ -212,6 +212,18 @@ def test_infinite_values_are_in_no_amount_and_counted(analyse: Analysed) -> None
     assert "Infinite or NaN values that are in no amount: 2." in document["notes"]
 
 
+def test_changes_of_digits_that_no_double_has_are_counted(analyse: Analysed) -> None:
+    pair = Pair("id,value\n1,9007199254740992\n2,5\n", "id,value\n1,9007199254740993\n2,6\n")
+
+    document = analyse(pair)
+
+    [column] = document["columns"]
+    assert (2, 1, 0) == (column["cells"], column["up"], column["down"])
+    assert document["notes"][-1].startswith(
+        "Changed values that differ only in digits beyond those of a double: 1."
+    )
+
+
 def test_groups_beyond_a_hundred_are_one(analyse: Analysed) -> None:
     rows = "".join(f"{i % 130},{i},1\n" for i in range(1000))
     pair = Pair("g,id,value\n", f"g,id,value\n{rows}", ("g", "id"))

@@ -12,6 +12,7 @@
 --                        turned              the sign is another
 --                        up, down            are more, are less; both numbers are finite
 --                        largest             relative change
+--                        alike               the numbers differ, but not their doubles
 with
 rows_by_kind as (
     select
@@ -36,7 +37,8 @@ by_column as (
         ) as turned,
         count(*) filter (new > old and isfinite(old) and isfinite(new)) as up,
         count(*) filter (new < old and isfinite(old) and isfinite(new)) as down,
-        max(relative_change(old, new)) filter (isfinite(old) and isfinite(new) and old <> new) as largest
+        max(relative_change(old, new)) filter (isfinite(old) and isfinite(new) and old <> new) as largest,
+        count(*) filter (old = new) as alike
     from cells
     where kind = 'changed'
     group by nth

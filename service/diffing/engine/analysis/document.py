@@ -22,6 +22,11 @@ _COUNTS = (
 # the part of a column's cells, and the number of cells, from which a pattern is one
 _OF_CELLS, _CELLS = 0.1, 2
 
+_OF_DIGITS = (
+    "Changed values that differ only in digits beyond those of a double: {:,}. They are neither up "
+    "nor down, and in no amount."
+)
+
 
 def document_of(
     findings: Findings, summary: Mapping[str, Any], by: Sequence[int]
@@ -65,7 +70,10 @@ class _Document:
                 "columns": max(0, len(self._comparison.value) - MOST_COLUMNS),
                 "groups": others,
             },
-            "notes": notes_of(self._summary, self._comparison, curve, bridge, self._found.totals),
+            "notes": [
+                *notes_of(self._summary, self._comparison, curve, bridge, self._found.totals),
+                *self._note_of_digits(),
+            ],
         }
 
     def _found_bridges(self) -> Bridges:
@@ -105,7 +113,7 @@ class _Document:
                 **{
                     name: number
                     for name, number in column.items()
-                    if name not in ("nth", "largest")
+                    if name not in ("nth", "largest", "alike")
                 },
                 "rounded": patterns.get(column["nth"], {"rounded": 0})["rounded"],
                 "middle": self._found.middles.get(column["nth"]),
@@ -120,6 +128,10 @@ class _Document:
         if self._comparison.measure or not self._bridges:
             return None
         return self._bridges.net(nth)
+
+    def _note_of_digits(self) -> list[str]:
+        alike = sum(column["alike"] for column in self._found.columns)
+        return [_OF_DIGITS.format(alike)] if alike else []
 
     def _curve(self) -> list[dict[str, Any]]:
         return [
