@@ -152,6 +152,11 @@ def test_a_tolerance_may_be_of_a_column_that_a_pattern_selects(pair: Path) -> No
             "old.csv: has a column 'price_a' already",
         ),
         (("--key", "id", "--rename", "amount=x,id=x"), "two columns renamed to x"),
+        (
+            ("--key", "id", "--rename", "amount=revenue", "--ignore", "amount"),
+            "'amount' is to be ignored, but has another name in new. Ignore it by that name: "
+            "--ignore revenue.",
+        ),
         (("--key", "id", "--rename", "amount"), "rename must be OLD=NEW"),
         (("--key", "id", "--rename", "a=b=c"), "rename must be OLD=NEW"),
         (("--key", "id", "--rename", "a=b", "--rename", "a=c"), "rename of a is given twice"),

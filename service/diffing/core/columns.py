@@ -62,6 +62,7 @@ def resolved(comparison: Comparison, old: Header, new: Header) -> Comparison:
         columns = set(file.columns)
         if missing := [name for name in comparison.names if name not in columns]:
             raise BadInput(f"{file.name}: no column {listed(missing)}. {_has(file)}")
+    _require_names_of_new(comparison)
     value = _without(_selected(comparison, common, (old, new)), comparison.ignore)
     if not value:
         raise BadInput(
@@ -121,6 +122,17 @@ def matching(patterns: Sequence[str], columns: Iterable[str]) -> Iterator[str]:
 def is_auto(comparison: Comparison, old: Header, new: Header) -> bool:
     """Whether the key is to be found: it is AUTO, and no column of both files has that name."""
     return comparison.key == AUTO and AUTO[0] not in shared_columns(old, new)
+
+
+def _require_names_of_new(comparison: Comparison) -> None:
+    """Refuse to ignore a renamed column by its name in old, which would ignore nothing."""
+    rename = comparison.rename
+    for name in comparison.ignore:
+        if name in rename and name not in rename.values():
+            raise BadInput(
+                f"{listed([name])} is to be ignored, but has another name in new. Ignore it by "
+                f"that name: `ignore={rename[name]}`."
+            )
 
 
 def _selected(
