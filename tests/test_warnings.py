@@ -195,6 +195,23 @@ def test_whole_numbers_within_a_tolerance_are_a_warning(diff_texts: DiffTexts) -
 
 
 @pytest.mark.parametrize(
+    ("new", "tolerances", "cure"),
+    [
+        ("1000000001", {"rel_tol": 1e-9}, "leave out `rel_tol`."),
+        ("1000000001", {"abs_tol": 1}, "leave out `abs_tol`."),
+        ("1000000001.0", {}, "give `rel_tol=0`."),
+    ],
+)
+def test_its_cure_names_the_tolerance_that_was_given(
+    diff_texts: DiffTexts, new: str, tolerances: dict[str, Any], cure: str
+) -> None:
+    old, new = (f"id,v\n1,{value}\n" for value in ("1000000000", new))
+    (warning,) = diff_texts(old, new, ["id"], ["v"], **tolerances).summary.warnings
+
+    assert warning.detail.endswith(f"To compare whole numbers exactly, {cure}")
+
+
+@pytest.mark.parametrize(
     ("old", "new", "warned"), one_in(2, [[100, 49, True], [100, 50, False], [99, 0, False]])
 )
 def test_a_new_file_with_few_rows_is_a_warning(

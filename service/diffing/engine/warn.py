@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from diffing.core.columns import Header, unused
 from diffing.core.comparison import Comparison
 from diffing.core.csv_record import line_of
+from diffing.core.option_texts import TOLERANCES
 from diffing.core.text import listed, option, shown
 from diffing.csvfiles.csv_file import CsvFile
 from diffing.engine.compare import Counts, Differing
@@ -199,12 +200,15 @@ def _whole_numbers(facts: Facts) -> DiffWarning | None:
     rows = facts.counts.within_tolerance_whole
     if not rows:
         return None
+    of_columns = zip(*facts.comparison.tolerances, strict=True)
+    names = [name for name, own in zip(TOLERANCES, of_columns, strict=True) if any(own)]
+    cure = f"leave out {' and '.join(map(option, names))}" if names else "give `rel_tol=0`"
     return _warning(
         "whole-numbers",
         "Whole numbers within tolerance",
         f"{rows:,} {'row counts' if rows == 1 else 'rows count'} as unchanged, although a whole "
-        "number differs. Ids and times may lie within a relative tolerance. Leave out `rel_tol` to "
-        "compare whole numbers exactly.",
+        "number differs. Ids and times may lie within a tolerance. To compare whole numbers "
+        f"exactly, {cure}.",
     )
 
 
