@@ -461,6 +461,21 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path) -> None:
     assert [] == [*folder.iterdir()]
 
 
+def test_a_folder_that_cannot_be_written_is_a_503_and_accepts_nothing(service: Service) -> None:
+    with_catalogue(service)
+    client, _ = service.api_and_worker()
+    job_id = night(service, client, 1)["job_id"]
+    lock = service.settings.kept_dir / "lock"
+    lock.unlink()
+    lock.mkdir()  # root may write all files
+    refused = accept(client, job_id)
+    lock.rmdir()
+
+    assert 503 == refused.status_code
+    assert "The folder of kept files cannot be used." in refused.json()["detail"]
+    assert 200 == accept(client, job_id).status_code
+
+
 # kill -9
 
 

@@ -135,7 +135,7 @@ class KeptFiles:
             needed: gives the names of the others; called when no more can be taken into use.
 
         Raises:
-            OSError: a file cannot be removed.
+            OSError, DiskUnavailable: a file cannot be removed, or the folder not be written.
         """
         with self._locked(fcntl.LOCK_EX | fcntl.LOCK_NB) as is_alone:
             if not is_alone:
@@ -151,13 +151,18 @@ class KeptFiles:
 
     @contextmanager
     def staying(self) -> Iterator[None]:
-        """A block in which no kept file is removed, such as one that records its use."""
+        """A block in which no kept file is removed, such as one that records its use.
+
+        Raises:
+            DiskUnavailable: the folder cannot be written.
+        """
         with self._locked(fcntl.LOCK_SH):
             yield
 
     @contextmanager
     def _locked(self, how: int) -> Iterator[bool]:
-        handle = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        with _disk_errors_reported():
+            handle = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(handle, how)
         except BlockingIOError:
