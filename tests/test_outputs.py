@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import CHANGED, DIFF, OLD, REMOVED, diffing, refused_by
-from tests.conftest import one_in
+from tests.conftest import Mount, one_in
 from tests.service_under_test import PATIENCE_SECONDS, Service
+
+FULL = "diffing: The disk is full. Free some space and try again.\n"
 
 
 @pytest.fixture
@@ -182,6 +184,27 @@ def test_standard_output_that_cannot_be_written_is_one_line(
 
     assert (2, 1) == (done.returncode, done.stderr.count("\n"))
     assert said in done.stderr
+
+
+def test_no_output_is_left_if_the_last_one_cannot_be_written(folder: Path) -> None:
+    outputs = ("--output", "out.csv", "--removed", "gone.csv", "--summary", "/dev/full")
+    done = diffing(folder, *DIFF, *outputs)
+
+    assert (2, FULL) == (done.returncode, done.stderr)
+    assert not {"out.csv", "gone.csv"} & {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("option", ["--summary", "--cells", "--explain"])
+def test_a_full_disk_is_named_whatever_was_to_be_written(
+    folder: Path, mount: Mount, option: str
+) -> None:
+    mount(folder / "small", "4k")
+    (folder / "small" / "filling").write_bytes(bytes(4096))
+    done = diffing(folder, *DIFF, "--output", "out.csv", option, "small/out.json")
+
+    assert (2, FULL) == (done.returncode, done.stderr)
+    assert ["filling"] == [path.name for path in (folder / "small").iterdir()]
+    assert not (folder / "out.csv").exists()
 
 
 def test_a_closed_standard_output_is_no_obstacle_for_a_file(folder: Path) -> None:

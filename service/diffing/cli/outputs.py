@@ -4,7 +4,8 @@ import csv
 import json
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -20,7 +21,7 @@ from diffing.cli.report import (
     write_report,
 )
 from diffing.core.dialect import FullDialect
-from diffing.core.errors import BadArgument
+from diffing.core.errors import BadArgument, is_disk_full, of_os
 from diffing.core.input_file import InputFile
 from diffing.core.spec import ConversionSpec
 from diffing.csvfiles.translate import Translation
@@ -109,13 +110,14 @@ class Wanted:
             BadArgument, CannotWrite, OutOfDisk, BadSetting, BrokenPipeError: as from `published`.
         """
         needs_detail = bool(self.analyses or self.cells)
-        if set(self._formats().values()) == {"csv"} and not needs_detail:
-            with published([self.summary] if self.summary else []) as parts:
-                found = run(self._csv(self.result, self.removed))
-                for part in parts:
+        with published(self.paths) as parts, _full_disk_reported():
+            if set(self._formats().values()) == {"csv"} and not needs_detail:
+                ordered = iter(parts)  # a device may be named several times
+                removed = next(ordered) if self.removed else None
+                found = run(self._csv(self.result if self.table else next(ordered), removed))
+                for part in ordered:
                     _write_summary(found, part)
-            return found
-        with published(self.paths) as parts:
+                return found
             target = dict(zip(self.paths, parts, strict=True))
             folder = limits.temp_folder
             removed = folder / "removed.csv" if self.removed or self.analyses else None
@@ -207,6 +209,15 @@ class Wanted:
             if path:
                 formats[path] = (not path.suffix and self.chosen) or _format_of(path)
         return formats
+
+
+@contextmanager
+def _full_disk_reported() -> Iterator[None]:
+    """Errors of Python's own writes would name a file that is not full, or none."""
+    try:
+        yield
+    except OSError as error:
+        raise of_os(error) if is_disk_full(error) else error from None
 
 
 def _format_of(path: Path) -> Format:
