@@ -1,5 +1,6 @@
 """An HTTP client of the service: it starts diffs, waits for them, and fetches results."""
 
+import hashlib
 import io
 import re
 import time
@@ -13,12 +14,11 @@ from urllib.parse import quote
 
 import httpx2
 
+from diffing.core.environment import load_client_settings
 from diffing.core.errors import DiffFailed, Refused, Unreachable
 from diffing.core.option_texts import option_texts
 from diffing.core.progress import Progress
-from diffing.core.settings import load_client_settings
 from diffing.core.text import shown
-from diffing.files.checksums import sha256
 from diffing.files.results import Outputs
 
 Report = Callable[[Progress], None]
@@ -210,8 +210,8 @@ class Client:
         """
         summary = self.summary(job_id)
         with Outputs(result=output).parts() as parts:
-            self._answered(lambda: self._load(f"/api/diffing/job/{job_id}", parts.paths[0]))
-            if sha256(parts.paths[0]) != summary["result"].get("sha256"):
+            digest = self._loaded(f"/api/diffing/job/{job_id}", parts.paths[0])
+            if digest != summary["result"].get("sha256"):
                 raise DiffFailed(
                     f"The result of job {job_id} was damaged on the way. Fetch it again."
                 )
@@ -220,16 +220,25 @@ class Client:
     def _get(self, path: str) -> httpx2.Response:
         return self._answered(lambda: self._http.get(path))
 
-    def _load(self, path: str, file: Path) -> httpx2.Response:
-        """The answer to a request for a file, which is written."""
-        with self._http.stream("GET", path) as response:
-            if not response.is_success:
-                response.read()
-                return response
-            with file.open("wb") as written:
-                for chunk in response.iter_bytes():
-                    written.write(chunk)
-        return response
+    def _loaded(self, path: str, file: Path) -> str:
+        """Write the answer to a request as a file, and return its SHA-256."""
+        digest = hashlib.sha256()
+
+        def load() -> httpx2.Response:
+            nonlocal digest
+            digest = hashlib.sha256()  # a retry begins anew
+            with self._http.stream("GET", path) as response:
+                if not response.is_success:
+                    response.read()
+                    return response
+                with file.open("wb") as written:
+                    for chunk in response.iter_bytes():
+                        written.write(chunk)
+                        digest.update(chunk)
+            return response
+
+        self._answered(load)
+        return digest.hexdigest()
 
     def _answered(self, send: Callable[[], httpx2.Response]) -> httpx2.Response:
         """The answer to a request, after retries: for a minute from the first failure on."""
