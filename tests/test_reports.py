@@ -196,6 +196,17 @@ def test_a_report_names_no_folder(
         assert "secret" not in text
 
 
+def test_a_report_names_options_as_they_are_typed(tmp_path: Path) -> None:
+    for name in ("old.csv", "new.csv"):
+        (tmp_path / name).write_text("id,value\n1,2\n1,2\n")
+    reports = [tmp_path / f"r.{suffix}" for suffix in ("html", "md")]
+
+    diffing(tmp_path, "old.csv", "new.csv", "-k", "id", *(f"--report={it}" for it in reports))
+
+    for report in reports:
+        assert "one by one: --duplicates count." in report.read_text()
+
+
 def test_a_report_of_equal_files_says_so(browser: Browser, tmp_path: Path) -> None:
     for name in ("old.csv", "new.csv"):
         (tmp_path / name).write_text("id,value\n1,2\n")

@@ -13,11 +13,11 @@ from typing import Literal
 from diffing.cli.explain import explanation, write_cells, written_dialect
 from diffing.cli.report import (
     Found,
+    as_reported,
     is_report,
     needs_cells,
     require_formats,
     require_room,
-    without_folders,
     write_report,
 )
 from diffing.core.dialect import FullDialect
@@ -168,7 +168,7 @@ class Wanted:
         if not self.reports:
             return
         assert self.inputs, "the command names them"  # noqa: S101
-        summary = without_folders(found.model_dump(mode="json"), *self.inputs)
+        summary = as_reported(found.model_dump(mode="json"), *self.inputs)
         cells = folder / _CELLS if needs_cells(self.reports) else None
         for path in self.reports:
             write_report(path, target[path], Found(summary, json.loads(document), cells, folder))

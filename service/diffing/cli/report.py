@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePath
 from typing import Any
 
+from diffing.cli.written import written
 from diffing.core.errors import BadArgument, CannotWrite, NotAcceptable, is_disk_full, of_os
 from diffing.core.input_file import InputFile, named_apart
 from diffing.core.spec import cells_in
@@ -73,10 +74,8 @@ def require_room(paths: Sequence[Path], summary: Mapping[str, Any]) -> None:
         )
 
 
-def without_folders(
-    summary: Mapping[str, Any], old: InputFile, new: InputFile
-) -> Mapping[str, Any]:
-    """The summary of a diff, whose warnings name the files without their folders.
+def as_reported(summary: Mapping[str, Any], old: InputFile, new: InputFile) -> Mapping[str, Any]:
+    """The summary of a diff, whose warnings name options as they are typed, and no folders.
 
     A report is for others, whom the folders of this machine do not concern.
 
@@ -91,7 +90,7 @@ def without_folders(
         names = dict(zip(names, (file.name for file in named_apart(*files)), strict=True))
     given = re.compile("|".join(map(re.escape, names)))
     warnings = [
-        {**warning, "detail": given.sub(lambda name: names[name[0]], warning["detail"])}
+        {**warning, "detail": given.sub(lambda name: names[name[0]], written(warning["detail"]))}
         for warning in summary["warnings"]
     ]
     return {**summary, "warnings": warnings}
