@@ -110,8 +110,8 @@ def test_two_files_are_compared(
 def test_files_of_another_dialect_are_compared_by_all_columns(
     visit: Visit, client: Client, tmp_path: Path
 ) -> None:
-    for name, amount in (("before", "1,5"), ("after", "2,5")):
-        (tmp_path / f"{name}.csv").write_text(f"id;amount\n1;{amount}\n")
+    for name, amounts in (("before", ("1,5", "1.000,5")), ("after", ("2,5", "1000,5"))):
+        (tmp_path / f"{name}.csv").write_text("id;amount\n1;{}\n2;{}\n".format(*amounts))
     page = visit.goes_to("/")
     page.get_by_label("old").set_input_files(tmp_path / "before.csv")
     page.get_by_label("new").set_input_files(tmp_path / "after.csv")
@@ -119,6 +119,7 @@ def test_files_of_another_dialect_are_compared_by_all_columns(
     page.get_by_text("How the files are written").click()
     page.get_by_label("delimiter").fill(";")
     page.get_by_label("decimal sign").fill(",")
+    page.get_by_label("thousands sign").fill(".")
     page.get_by_label("encoding").select_option("cp1252")
 
     page.get_by_role("button", name="Compare").click()
