@@ -19,8 +19,8 @@ Of 4 new rows: 1 added, 3 changed, 0 unchanged. Of 4 old rows: 1 removed.
 Shares are of added, changed and removed rows only, not of the whole files.
 
 Columns
-  column  cells  up  down  from zero  to zero  filled  emptied  middle  largest       net
-  value       3   2     1          0        0       0        0     0.5     0.92  1,140.50
+  column  cells  up  down  from 0  to 0  filled  emptied  middle  largest       net
+  value       3   2     1       0     0       0        0     0.5     0.92  1,140.50
 
 From old to new: added - removed + up - down + other
   column  stat     added  removed        up  down  other       net

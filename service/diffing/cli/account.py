@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from diffing.core.figures import PARTS
+from diffing.core.figures import CELLS, PARTS
 from diffing.core.row_query import KINDS
 from diffing.core.text import shown
 
@@ -38,7 +38,7 @@ def _first_words(document: Mapping[str, Any]) -> str:
 
 
 def _columns(document: Mapping[str, Any]) -> str:
-    counts = ("cells", "up", "down", "from_zero", "to_zero", "filled", "emptied")
+    counts = {name: words for name, words in CELLS.items() if name != "turned"}
     rows = [
         [
             _text(column["column"]),
@@ -49,8 +49,8 @@ def _columns(document: Mapping[str, Any]) -> str:
         ]
         for column in document["columns"]
     ]
-    heads = [name.replace("_", " ") for name in counts]
-    return _table("Columns", ["column", *heads, "middle", "largest", "net"], rows, _COLUMNS)
+    heads = ["column", *counts.values(), "middle", "largest", "net"]
+    return _table("Columns", heads, rows, _COLUMNS)
 
 
 def _bridge(document: Mapping[str, Any]) -> str:

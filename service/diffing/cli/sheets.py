@@ -8,7 +8,7 @@ from typing import Any
 
 from diffing.api.pages.sections.bridge import with_amounts
 from diffing.api.pages.sections.document import sections_of
-from diffing.core.figures import COUNTS, PARTS
+from diffing.core.figures import CELLS, COUNTS, PARTS
 from diffing.core.periods import STATES
 
 Cell = str | float | None
@@ -20,14 +20,16 @@ DIGITS = 15
 _SIDES = ("old", "new")
 FIGURES = ("figure", "value")
 RULES = ("rule", "expected", "found", "share in %", "met")
-COLUMNS = (
-    *("column", "cells", "up", "down", "from 0", "to 0", "filled", "emptied", "text"),
-    *("sign turned", "rounded", "middle change", "largest change", "net"),
-)
-_OF_COLUMN = (
-    *("column", "cells", "up", "down", "from_zero", "to_zero", "filled", "emptied", "text"),
-    *("turned", "rounded", "middle", "largest", "net"),
-)
+_OF_COLUMN = {
+    "column": "column",
+    **CELLS,
+    "text": "text",
+    "rounded": "rounded",
+    "middle": "middle change",
+    "largest": "largest change",
+    "net": "net",
+}
+COLUMNS = tuple(_OF_COLUMN.values())
 _OF_MOVER = ("cells", "first", "last", "largest", "net", "gross", "times_usual")
 
 

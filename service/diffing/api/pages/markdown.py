@@ -19,12 +19,11 @@ from diffing.api.pages.rendering import (
 from diffing.api.pages.sections.bridge import Step
 from diffing.api.pages.sections.document import Sections
 from diffing.api.pages.sections.movers import Moved
-from diffing.core.figures import PARTS
+from diffing.core.figures import CELLS, PARTS
 from diffing.core.periods import STATES
 from diffing.core.text import shown
 
 _MOST_COLUMNS, _MOST_NAMED = 15, 8
-_COUNTS = ("cells", "up", "down", "from_zero", "to_zero", "filled", "emptied", "turned")
 _OF_PERIODS = ("old_rows", "new_rows", "added", "changed", "removed", "unchanged")
 # signs that begin a markup in some dialect of Markdown
 _SIGNS = re.compile(r"([\\`*_\[\]<>&|~$])")
@@ -150,18 +149,15 @@ def _columns(columns: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         [
             code(one["column"]),
-            *(shown_count(one[name]) for name in _COUNTS),
+            *(shown_count(one[name]) for name in CELLS),
             shown_change(one["middle"]),
             shown_change(one["largest"]),
             shown_move(one["net"]),
         ]
         for one in columns[:_MOST_COLUMNS]
     ]
-    heads = [
-        "column",
-        *({"turned": "sign turned"}.get(name, name.replace("_zero", " 0")) for name in _COUNTS),
-    ]
-    table = _table(1, [*heads, "middle change", "largest", "net"], rows)
+    heads = ["column", *CELLS.values(), "middle change", "largest", "net"]
+    table = _table(1, heads, rows)
     return _section("Columns", table, len(columns) - len(rows), "columns")
 
 

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 
 from diffing.api.http.problems import headers_of_error, problem_of_http, status_of_error
 from diffing.core.errors import DiffingError, ResultGone
-from diffing.core.figures import PARTS
+from diffing.core.figures import CELLS, PARTS
 from diffing.core.row_query import query_of_key
 from diffing.core.text import shown
 
@@ -182,6 +182,7 @@ _TEMPLATES.globals |= {
     "rows_with": query_of_key,
     "looks_alike": looks_alike,
     "parts_of_bridge": PARTS,
+    "counts_of_cells": CELLS,
 }
 
 
