@@ -3,7 +3,7 @@
 from diffing.api.http.protocol import BoundedProtocol, Patience
 from diffing.api.server import serve_api
 from diffing.core import logs
-from diffing.core.settings import load_settings
+from diffing.core.environment import load_settings
 
 
 class _Impatient(BoundedProtocol):

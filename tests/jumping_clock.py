@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from diffing.core import logs
-from diffing.core.settings import load_settings
+from diffing.core.environment import load_settings
 from diffing.worker.main import serve
 from diffing.worker.worker import Worker
 

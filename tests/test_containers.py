@@ -20,7 +20,8 @@ from typer.main import get_group
 from diffing import __version__
 from diffing.cli.main import app
 from diffing.core.cgroups import memory_limit
-from diffing.core.settings import Settings, load_settings
+from diffing.core.environment import load_settings
+from diffing.core.settings import Settings
 from diffing.core.sizes import bytes_in, memory_is_limited, memory_of_machine
 from tests import command_line
 from tests.conftest import ROOT, one_in

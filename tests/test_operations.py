@@ -16,8 +16,9 @@ import pytest
 import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
 
+from diffing.core.environment import load_settings
 from diffing.core.errors import BadSetting, DiffFailed
-from diffing.core.settings import Settings, load_settings
+from diffing.core.settings import Settings
 from diffing.core.settings_checks import doubts, refuse_nonsense, strays
 from diffing.store import schema
 from diffing.store.job import Submission

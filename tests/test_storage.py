@@ -19,9 +19,9 @@ import httpx2
 import pytest
 import sqlalchemy as sa
 
+from diffing.core.environment import load_settings
 from diffing.core.errors import BadSetting, StorageUnavailable
 from diffing.core.remote_file import RemoteFolder
-from diffing.core.settings import load_settings
 from diffing.files.bucket import Bucket as SharedBucket
 from diffing.files.ownership import require_ours
 from diffing.store import schema

@@ -24,8 +24,7 @@ from diffing.core.errors import (
     Unprocessable,
 )
 from diffing.core.remote_file import RemoteFile
-from diffing.core.settings import written
-from diffing.core.text import faults
+from diffing.core.text import faults, matching
 from diffing.store.baselines import Acceptance, Pin
 from diffing.store.job import Job, Status
 from diffing.store.job_inputs import new_file
@@ -37,7 +36,7 @@ JobNumber = Annotated[int, Field(ge=1, le=LARGEST_ID, strict=True)]
 
 PinName = Annotated[
     str,
-    written(
+    matching(
         PIN_NAME,
         "must be 1 to 80 letters, digits, points, hyphens and underscores, and begin with a "
         "letter or a digit",

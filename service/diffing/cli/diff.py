@@ -29,10 +29,11 @@ from diffing.core.baseline import ACCEPTED
 from diffing.core.catalogue import Metric, load_catalogue
 from diffing.core.cluster import Engine
 from diffing.core.comparison import Comparison
+from diffing.core.environment import load_settings
 from diffing.core.errors import BadArgument
 from diffing.core.grouping import columns_in, places_of
 from diffing.core.remote_file import RemoteFile
-from diffing.core.settings import Settings, load_settings
+from diffing.core.settings import Settings
 from diffing.core.sizes import bytes_in
 from diffing.core.spec import DiffSpec
 from diffing.files.hash_cache import HashCache

@@ -6,8 +6,9 @@ import typer
 
 from diffing.cli.console import examples, say
 from diffing.cli.options import DataDir
+from diffing.core.environment import load_settings
 from diffing.core.errors import BadSetting
-from diffing.core.settings import Settings, load_settings
+from diffing.core.settings import Settings
 from diffing.core.text import shown
 from diffing.store.scopes import Scope
 

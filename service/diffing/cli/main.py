@@ -25,8 +25,9 @@ from diffing.cli.suggest import EXAMPLES as SUGGEST_EXAMPLES
 from diffing.cli.suggest import suggest_key
 from diffing.cli.typed import with_command
 from diffing.core.catalogue import load_catalogue
+from diffing.core.environment import load_settings
 from diffing.core.errors import MissingInput
-from diffing.core.settings import Settings, load_settings
+from diffing.core.settings import Settings
 from diffing.core.settings_checks import doubts, refuse_nonsense, strays
 from diffing.engine.samples import METRICS, write_sample
 from diffing.files.inputs import find_inputs

@@ -11,6 +11,7 @@ from types import FrameType
 
 from diffing.api.server import listen, needs_api_keys, url_of
 from diffing.core.catalogue import load_catalogue
+from diffing.core.environment import variables_of
 from diffing.core.errors import BadSetting
 from diffing.core.settings import Settings
 from diffing.store.database import open_database
@@ -110,7 +111,7 @@ def _start(settings: Settings, *command: str, fd: int | None = None) -> subproce
     # is the lifeline: the kernel closes it when the parent dies.
     return subprocess.Popen(
         [sys.executable, "-m", "diffing", *command, "--lifeline"],
-        env={**os.environ, **settings.as_environment()},
+        env={**os.environ, **variables_of(settings)},
         stdin=subprocess.PIPE,
         start_new_session=True,
         pass_fds=[] if fd is None else [fd],

@@ -16,9 +16,9 @@ from diffing.cli.files import pair, require_files, with_columns
 from diffing.cli.options import Quiet, Url, with_comparison
 from diffing.cli.suggest import require_key
 from diffing.core.baseline import is_baseline
+from diffing.core.environment import load_settings
 from diffing.core.errors import BadArgument, CannotWrite
 from diffing.core.input_file import InputFile
-from diffing.core.settings import load_settings
 from diffing.csvfiles.file_kinds import address
 from diffing.files.publish import require_apart, scratch_folder
 from diffing.files.spool import taken

@@ -13,8 +13,9 @@ from diffing.cli.dialects import with_dialects
 from diffing.cli.files import file_or_url
 from diffing.cli.taking import Taking
 from diffing.core.comparison import AUTO, Comparison
+from diffing.core.environment import load_settings
 from diffing.core.input_file import InputFile
-from diffing.core.settings import Settings, load_settings
+from diffing.core.settings import Settings
 from diffing.files.publish import scratch_folder
 from diffing.files.uploads import SIDES
 from diffing.sandbox.limits import Limits

@@ -1,29 +1,20 @@
-"""Every setting, from the environment: `DIFFING_` and the field's name in capitals."""
+"""Every setting. Its variable is `DIFFING_` and the name of the field in capitals."""
 
 import os
 import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from diffing.core.cluster import Cluster, local_folder
 from diffing.core.errors import BadSetting
 from diffing.core.remote_file import RemoteFolder
 from diffing.core.sizes import bytes_in
-from diffing.core.text import typed_option, words_of
+from diffing.core.text import matching
 
 # More than any useful wait, and within the range of every clock and timer.
 _LONGEST_SECONDS = 1e9
@@ -31,43 +22,22 @@ _LONGEST_SECONDS = 1e9
 _FREE = 100_000_000
 
 Seconds = Annotated[float, Field(gt=0, le=_LONGEST_SECONDS)]
-
-
-def written(pattern: str, words: str) -> AfterValidator:
-    """A check of a text by a regular expression, for pydantic.
-
-    Args:
-        pattern: of the whole text.
-        words: of the error, after the name of the field.
-    """
-
-    def check(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise ValueError(words)
-        return text
-
-    return AfterValidator(check)
-
-
 Size = Annotated[
-    str, written(r"\s*\d+(\.\d+)?\s*[KMGT]i?B\s*", "must be a size such as 512MB or 2GiB")
+    str, matching(r"\s*\d+(\.\d+)?\s*[KMGT]i?B\s*", "must be a size such as 512MB or 2GiB")
 ]
 Share = Annotated[
     str,
-    written(
+    matching(
         r"\s*\d+(\.\d+)?\s*([KMGT]i?B|%)\s*", "must be a size such as 512MB, or a share such as 40%"
     ),
 ]
 
-_PREFIX = "DIFFING_"
-
-_SCHEMES = {
+SECRETS = {
     "database_url": ("postgresql+psycopg", "postgresql"),
     "queue_url": ("redis", "rediss", "postgresql", "postgresql+psycopg"),
     "spark_url": ("sc",),
 }
-
-_S = TypeVar("_S", bound=BaseModel)
+"""The URLs that may have a password, each with its schemes."""
 
 
 def _in_data_folder(data_dir: Path | None) -> Path | None:
@@ -114,7 +84,9 @@ class Settings(BaseModel):
         '`engine = "spark"` and for `--engine spark`',
     )
     staging_url: (
-        Annotated[str, written(r"[^*?\[\]{}%\s]+", "must have no blank, and none of * ? [ ] { } %")]
+        Annotated[
+            str, matching(r"[^*?\[\]{}%\s]+", "must have no blank, and none of * ? [ ] { } %")
+        ]
         | None
     ) = Field(
         None,
@@ -132,7 +104,7 @@ class Settings(BaseModel):
     )
     hosts: Annotated[
         str,
-        written(
+        matching(
             r"([A-Za-z0-9_.-]+(,[A-Za-z0-9_.-]+)*)?", "must be host names, with commas between"
         ),
     ] = Field(
@@ -229,7 +201,7 @@ class Settings(BaseModel):
     @classmethod
     def _begins_as_it_must(cls, url: SecretStr | None, field: ValidationInfo) -> SecretStr | None:
         scheme, mark, _ = url.get_secret_value().partition("://") if url else ("", "", "")
-        known = _SCHEMES[field.field_name or ""]
+        known = SECRETS[field.field_name or ""]
         if url and not (mark and scheme in known):
             beginnings = " or ".join(f"{each}://" for each in known)
             # a plain error would repeat the URL
@@ -346,16 +318,6 @@ class Settings(BaseModel):
         folders = (self.data_dir, *self.data_dir.absolute().parents)
         return shutil.disk_usage(next(folder for folder in folders if folder.is_dir())).total
 
-    def as_environment(self) -> dict[str, str]:
-        """The variables that give a child process the same settings."""
-        return {
-            f"{_PREFIX}{name.upper()}": (
-                value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-            )
-            for name, value in self
-            if value is not None
-        }
-
     def make_folders(self) -> None:
         """Create the data folder and the folders in it.
 
@@ -396,7 +358,7 @@ class ClientSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: Annotated[str, written(r"https?://.+", "must begin with http:// or https://")] = Field(
+    url: Annotated[str, matching(r"https?://.+", "must begin with http:// or https://")] = Field(
         "http://127.0.0.1:8000", description="address of the service for `diffing submit`"
     )
     token: SecretStr | None = Field(
@@ -411,58 +373,3 @@ class ClientSettings(BaseModel):
             # a plain error would repeat the token
             raise PydanticCustomError("token", "must be ASCII without blanks and line ends")
         return token
-
-
-def load_settings(**overrides: object) -> Settings:
-    """Read the environment.
-
-    Args:
-        overrides: settings given on the command line; None means not given.
-
-    Raises:
-        BadSetting: a value is invalid. The text names each variable.
-    """
-    return _load(Settings, overrides)
-
-
-def forget_secrets() -> None:
-    """Remove the variables with passwords, so that no child process has them."""
-    for name in _SCHEMES:
-        for variable in [*os.environ]:
-            if variable.upper() == f"{_PREFIX}{name.upper()}":
-                del os.environ[variable]
-
-
-def load_client_settings(**overrides: object) -> ClientSettings:
-    """Read the environment of a client, as `load_settings` does."""
-    return _load(ClientSettings, overrides)
-
-
-def _load(kind: type[_S], overrides: Mapping[str, object]) -> _S:
-    given = {name: value for name, value in overrides.items() if value is not None}
-    try:
-        return kind.model_validate({**_environment(kind), **given})
-    except ValidationError as error:
-        faults = [
-            f"{_given_as('_'.join(map(str, e['loc'])), given)}: {words_of(e)}"
-            for e in error.errors()
-            if e["type"] != "default_factory_not_called"  # because of another fault
-        ]
-        raise BadSetting("; ".join(faults)) from None
-
-
-def _given_as(name: str, overrides: Mapping[str, object]) -> str:
-    """The variable of a setting, or the option of the command line that was given."""
-    if name in overrides:
-        return typed_option(name)
-    return f"{_PREFIX}{name.upper()}"
-
-
-def _environment(kind: type[BaseModel]) -> dict[str, str]:
-    """The variables of these settings, in any case. Empty variables count as not set."""
-    variables = {name.upper(): text for name, text in os.environ.items() if text}
-    return {
-        name: variables[variable]
-        for name in kind.model_fields
-        if (variable := f"{_PREFIX}{name.upper()}") in variables
-    }

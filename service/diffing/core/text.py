@@ -1,10 +1,10 @@
-"""Text from outside, made safe for messages."""
+"""Text from outside: checked, and made safe for messages."""
 
 import difflib
 import re
 from collections.abc import Iterable, Sequence
 
-from pydantic import ValidationError
+from pydantic import AfterValidator, ValidationError
 from pydantic_core import ErrorDetails
 
 # the words of pydantic are those of Python
@@ -36,6 +36,22 @@ _BOUNDS = {
     "less_than_equal": "must be at most {le}",
     "too_long": "must have at most {max_length} entries",
 }
+
+
+def matching(pattern: str, words: str) -> AfterValidator:
+    """A check of a text by a regular expression, for pydantic.
+
+    Args:
+        pattern: of the whole text.
+        words: of the error, after the name of the field.
+    """
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(words)
+        return text
+
+    return AfterValidator(check)
 
 
 def faults(error: Exception, names: Iterable[str] = ()) -> str:

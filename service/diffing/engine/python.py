@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from diffing.core.comparison import ALL, AUTO, Comparison, Duplicates
+from diffing.core.environment import load_settings
 from diffing.core.errors import BadArgument
 from diffing.core.grouping import places_of
 from diffing.core.input_file import InputFile
 from diffing.core.remote_file import RemoteFile, is_url
-from diffing.core.settings import load_settings
 from diffing.core.spec import AnalysisSpec, DiffSpec
 from diffing.engine.summary import Summary
 from diffing.files.fetch import Fetch

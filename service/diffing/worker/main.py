@@ -7,7 +7,8 @@ from typing import NoReturn
 
 from diffing.core import tracing
 from diffing.core.catalogue import Catalogue, WatchedCatalogue
-from diffing.core.settings import Settings, forget_secrets
+from diffing.core.environment import forget_secrets
+from diffing.core.settings import Settings
 from diffing.worker.worker import Worker
 
 
