@@ -16,7 +16,7 @@ from diffing.core.comparison import Comparison
 from diffing.core.errors import BadInput, Interrupted
 from diffing.core.input_file import InputFile
 from diffing.core.spec import DiffSpec
-from diffing.csvfiles.one_file import OneFile
+from diffing.csvfiles.named_files import SourceFile
 from diffing.csvfiles.open import open_csv
 from diffing.engine.diff import Diff
 from diffing.files.results import Outputs
@@ -180,7 +180,7 @@ class TestParquet:
         path = tmp_path / "digits"
         path.write_bytes(b"0123456789")
         with path.open("rb") as file, ThreadPoolExecutor(1) as other:
-            shared = OneFile(file.fileno(), "source", at_places=True).open("source://file")
+            shared = SourceFile(file.fileno(), "source", at_places=True).open("source://file")
             shared.seek(2)
             other.submit(shared.seek, 7).result()
 

@@ -4,7 +4,6 @@ import csv
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from io import BytesIO, RawIOBase, UnsupportedOperation
 from itertools import islice, pairwise
 from math import ceil
@@ -12,9 +11,8 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Any
 
-from fsspec.spec import AbstractFileSystem
-
 from diffing.csvfiles.csv_file import CsvFile
+from diffing.csvfiles.named_files import NamedFiles
 from diffing.csvfiles.records import BOM, LONGEST_RECORD
 from diffing.csvfiles.scan import Portions
 
@@ -63,7 +61,7 @@ class Cutting:
 CUTTING = Cutting()
 
 
-class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
+class Pieces(NamedFiles):
     """The pieces of a file, named such as `new://0`, each with the header line.
 
     Args:
@@ -81,11 +79,8 @@ class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
             there.
     """
 
-    cachable = False
-
     def __init__(self, file: CsvFile, protocol: str, most: int, cutting: Cutting = CUTTING) -> None:
-        super().__init__()
-        self.protocol = protocol
+        super().__init__(protocol)
         self._path = file.path
         self._sample_bytes = cutting.sample_bytes
         self.bytes_total = file.path.stat().st_size
@@ -113,13 +108,8 @@ class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
                 self.bytes_total,
                 self.bytes_total,
             )
-        self.names = tuple(self._bounds)
+        self.names = self.all_names = tuple(self._bounds)
         self._furthest = dict.fromkeys(self.names, 0)
-
-    @property
-    def all_names(self) -> tuple[str, ...]:
-        """The pieces and the sample."""
-        return (*self.names, self.sample) if self.sample else self.names
 
     @property
     def bytes_read(self) -> int:
@@ -140,19 +130,6 @@ class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
 
         return _Piece(self._path, self._header, *self._bounds[path], read_to)
 
-    def info(self, path: str, **_: Any) -> dict[str, Any]:
-        """Name, size and type, as fsspec defines them."""
-        with self.open(path) as file:
-            return {"name": path, "size": file.seek(0, os.SEEK_END), "type": "file"}
-
-    def glob(self, path: str, **_: Any) -> list[str]:
-        """The piece of that name: names are not patterns here."""
-        return [path] if self.exists(path) else []
-
-    def exists(self, path: str, **_: Any) -> bool:
-        """Whether a piece has that name."""
-        return path in self.all_names
-
     def take_sample(self) -> None:
         """Read lines from random places of the whole file.
 
@@ -170,10 +147,14 @@ class Pieces(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
                 lines.append(text[: text.rfind(b"\n") + 1])
         self._sampled = b"".join(lines)
         self.sample = f"{self.protocol}://sample"
+        self.all_names = (*self.names, self.sample)
 
-    def modified(self, path: str) -> datetime:  # noqa: ARG002  # fsspec's signature
-        """The time of the last change of the file."""
-        return datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
+    def _size(self, path: str) -> int:
+        with self.open(path) as file:
+            return file.seek(0, os.SEEK_END)
+
+    def _status(self) -> os.stat_result:
+        return self._path.stat()
 
 
 class _Piece(RawIOBase):

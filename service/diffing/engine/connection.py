@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import duckdb
-from fsspec.spec import AbstractFileSystem
 
 from diffing.core.errors import (
     DISK_FULL,
@@ -21,6 +20,7 @@ from diffing.core.errors import (
     OutOfDisk,
     OutOfMemory,
 )
+from diffing.csvfiles.named_files import NamedFiles
 from diffing.engine.query_profile import Profile
 from diffing.engine.sql import queries
 from diffing.sandbox.limits import Limits
@@ -63,7 +63,7 @@ class Session:
         limits: Limits,
         scratch: Path,
         outputs: Iterable[Path],
-        pieces: Sequence[AbstractFileSystem],
+        pieces: Sequence[NamedFiles],
         interrupted: threading.Event,
     ) -> None:
         self._interrupted = interrupted

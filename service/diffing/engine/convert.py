@@ -24,7 +24,7 @@ from diffing.core.errors import (
     ResultGone,
 )
 from diffing.core.spec import ConversionSpec
-from diffing.csvfiles.one_file import OneFile
+from diffing.csvfiles.named_files import SourceFile
 from diffing.engine.written import translated
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
@@ -177,7 +177,7 @@ def _write_parquet(source: _Source, target: Path, limits: Limits) -> int:
     )
 
     names = _names(source)
-    copies = [OneFile(source.copy.fileno(), "source")] if source.copy else []
+    copies = [SourceFile(source.copy.fileno(), "source")] if source.copy else []
     files = [source.path, target, as_pattern(source.path), as_pattern(target)]
     try:
         with Session(limits, limits.temp_folder, files, copies, threading.Event()) as session:

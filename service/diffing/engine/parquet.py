@@ -1,30 +1,24 @@
 """Opens a Parquet file from outside: a copy as CSV takes its place."""
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import UTC, datetime
-from io import FileIO, UnsupportedOperation
 from pathlib import Path
-from typing import Any
-
-from fsspec.spec import AbstractFileSystem
 
 from diffing.core.csv_record import line_of
 from diffing.core.errors import BadInput, DiffFailed, DiffingError
 from diffing.core.input_file import PARQUET, InputFile, own_name
 from diffing.core.text import shown
-from diffing.csvfiles.archives import Copies, Growth, kept_if_whole
+from diffing.csvfiles.archives import Copies, kept_if_whole
 from diffing.csvfiles.csv_file import CsvFile, reading
 from diffing.csvfiles.file_kinds import misnamed
-from diffing.csvfiles.one_file import OneFile
+from diffing.csvfiles.named_files import NamedFiles, SourceFile, TargetFile
 from diffing.csvfiles.open import open_csv, require_columns, size_of
 from diffing.engine.connection import CsvRefused, NotNumbers, Session
 
 _MAGIC = b"PAR1"
 
-Connect = Callable[[Sequence[AbstractFileSystem]], Session]
+Connect = Callable[[Sequence[NamedFiles]], Session]
 
 
 def is_parquet(path: Path) -> bool:
@@ -55,9 +49,9 @@ def open_parquet(
         file = stack.enter_context(original.path.open("rb"))
         if file.read(len(_MAGIC)) != _MAGIC:
             raise BadInput(f"{name}: {misnamed('Parquet', own_name(name), PARQUET)}")
-        source = OneFile(file.fileno(), "source", at_places=True)
+        source = SourceFile(file.fileno(), "source", at_places=True)
         copy = stack.enter_context(kept_if_whole(copies.scratch))
-        target = _Copy(copy, copies.growth(name))
+        target = TargetFile(copy, "copy", copies.growth(name))
         session = stack.enter_context(connect([source, target]))
         _write(session, source, target, (name, wanted))
     found = open_csv(InputFile(copy, name), copies.scratch, wanted)
@@ -65,7 +59,7 @@ def open_parquet(
 
 
 def _write(
-    session: Session, source: OneFile, target: "_Copy", labels: tuple[str, Sequence[str]]
+    session: Session, source: SourceFile, target: TargetFile, labels: tuple[str, Sequence[str]]
 ) -> None:
     name, wanted = labels
     try:
@@ -89,54 +83,3 @@ def _write(
                 "Export it again, or as CSV."
             ) from error.__cause__
         raise
-
-
-class _Copy(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
-    """A file system of one file that DuckDB writes, within bounds."""
-
-    cachable = False
-    protocol = "copy"
-    name = "copy://file"
-    all_names = (name,)
-
-    def __init__(self, path: Path, growth: Growth) -> None:
-        super().__init__()
-        self._path = path
-        self.growth = growth
-
-    def open(self, path: str, mode: str = "wb", **_: Any) -> "_Bounded":
-        """Open the file to write."""
-        if mode != "wb" or path != self.name:
-            raise UnsupportedOperation("this file is write-only")
-        return _Bounded(self._path, self.growth)
-
-    def info(self, path: str, **_: Any) -> dict[str, Any]:
-        """Name, size and type, as fsspec defines them."""
-        return {"name": path, "size": self._path.stat().st_size, "type": "file"}
-
-    def glob(self, path: str, **_: Any) -> list[str]:
-        """The file of that name."""
-        return [path] if self.exists(path) else []
-
-    def exists(self, path: str, **_: Any) -> bool:
-        """Whether the file has that name."""
-        return path == self.name
-
-    def modified(self, path: str) -> datetime:  # noqa: ARG002  # fsspec's signature
-        """The time of the last change of the file."""
-        return datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
-
-
-class _Bounded(FileIO):
-    """A file to write that may not grow beyond a bound."""
-
-    def __init__(self, path: Path, growth: Growth) -> None:
-        super().__init__(os.fspath(path), "wb")
-        self._growth = growth
-
-    def write(self, data: Any) -> int:
-        rest = memoryview(data)
-        self._growth.add(len(rest))
-        while rest:
-            rest = rest[super().write(rest) :]
-        return len(data)

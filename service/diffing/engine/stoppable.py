@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from fsspec.spec import AbstractFileSystem
-
+from diffing.csvfiles.named_files import NamedFiles
 from diffing.engine.connection import Session
 from diffing.sandbox.limits import Limits
 
@@ -31,7 +30,7 @@ class Stoppable:
         limits: Limits,
         scratch: Path,
         outputs: Iterable[Path] = (),
-        pieces: Sequence[AbstractFileSystem] = (),
+        pieces: Sequence[NamedFiles] = (),
     ) -> Session:
         """Open a session, which is the present one from now on.
 

@@ -1,16 +1,60 @@
-"""A file that DuckDB can read, but not write: it gets a name, not the path."""
+"""Files that DuckDB reads or writes by names, not by paths."""
 
 import os
 import threading
 from datetime import UTC, datetime
 from io import BufferedReader, FileIO, UnsupportedOperation
+from pathlib import Path
 from typing import Any
 
 from fsspec.spec import AbstractFileSystem
 
+from diffing.csvfiles.archives import Growth
 
-class OneFile(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
-    """A file system of one file, named such as `source://file`.
+
+class NamedFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no types
+    """A file system of a single file on the disk, or of pieces of it.
+
+    Args:
+        protocol: the part of the names before `://`.
+
+    Attributes:
+        all_names: the names. DuckDB can open no other.
+    """
+
+    cachable = False
+    all_names: tuple[str, ...]
+
+    def __init__(self, protocol: str) -> None:
+        super().__init__()
+        self.protocol = protocol
+
+    def info(self, path: str, **_: Any) -> dict[str, Any]:
+        """Name, size and type, as fsspec defines them."""
+        return {"name": path, "size": self._size(path), "type": "file"}
+
+    def glob(self, path: str, **_: Any) -> list[str]:
+        """The file of that name: names are not patterns here."""
+        return [path] if self.exists(path) else []
+
+    def exists(self, path: str, **_: Any) -> bool:
+        """Whether a file has that name."""
+        return path in self.all_names
+
+    def modified(self, path: str) -> datetime:  # noqa: ARG002  # fsspec's signature
+        """The time of the last change of the file."""
+        return datetime.fromtimestamp(self._status().st_mtime, UTC)
+
+    def _size(self, path: str) -> int:  # noqa: ARG002  # pieces have other sizes
+        return self._status().st_size
+
+    def _status(self) -> os.stat_result:
+        """The status of the file on the disk."""
+        raise NotImplementedError
+
+
+class SourceFile(NamedFiles):
+    """A file to read, named such as `source://file`.
 
     Args:
         descriptor: of the file, open to read; it stays open.
@@ -19,19 +63,12 @@ class OneFile(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no type
             read from its start, by one thread after another.
     """
 
-    cachable = False
-
     def __init__(self, descriptor: int, protocol: str, *, at_places: bool = False) -> None:
-        super().__init__()
-        self.protocol = protocol
+        super().__init__(protocol)
         self._descriptor = descriptor
         self._at_places = at_places
         self.name = f"{protocol}://file"
-
-    @property
-    def all_names(self) -> tuple[str, ...]:
-        """The only name."""
-        return (self.name,)
+        self.all_names = (self.name,)
 
     def open(self, path: str, mode: str = "rb", **_: Any) -> "BufferedReader | _AtPlaces":
         """Open the file to read."""
@@ -41,21 +78,34 @@ class OneFile(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no type
             return _AtPlaces(self._descriptor)
         return BufferedReader(_Own(self._descriptor))
 
-    def info(self, path: str, **_: Any) -> dict[str, Any]:
-        """Name, size and type, as fsspec defines them."""
-        return {"name": path, "size": os.fstat(self._descriptor).st_size, "type": "file"}
+    def _status(self) -> os.stat_result:
+        return os.fstat(self._descriptor)
 
-    def glob(self, path: str, **_: Any) -> list[str]:
-        """The file of that name: names are not patterns here."""
-        return [path] if self.exists(path) else []
 
-    def exists(self, path: str, **_: Any) -> bool:
-        """Whether the file has that name."""
-        return path == self.name
+class TargetFile(NamedFiles):
+    """A file to write within bounds, named such as `copy://file`.
 
-    def modified(self, path: str) -> datetime:  # noqa: ARG002  # fsspec's signature
-        """The time of the last change of the file."""
-        return datetime.fromtimestamp(os.fstat(self._descriptor).st_mtime, UTC)
+    Args:
+        path: of the file.
+        protocol: the part of the name before `://`.
+        growth: bounds its size.
+    """
+
+    def __init__(self, path: Path, protocol: str, growth: Growth) -> None:
+        super().__init__(protocol)
+        self._path = path
+        self.growth = growth
+        self.name = f"{protocol}://file"
+        self.all_names = (self.name,)
+
+    def open(self, path: str, mode: str = "wb", **_: Any) -> "_Bounded":
+        """Open the file to write."""
+        if mode != "wb" or path != self.name:
+            raise UnsupportedOperation("this file is write-only")
+        return _Bounded(self._path, self.growth)
+
+    def _status(self) -> os.stat_result:
+        return self._path.stat()
 
 
 class _Own(FileIO):
@@ -117,3 +167,18 @@ class _AtPlaces(FileIO):
         count = os.preadv(self.fileno(), [buffer], self.tell())
         self._of_thread.position = self.tell() + count
         return count
+
+
+class _Bounded(FileIO):
+    """A file to write that may not grow beyond a bound."""
+
+    def __init__(self, path: Path, growth: Growth) -> None:
+        super().__init__(os.fspath(path), "wb")
+        self._growth = growth
+
+    def write(self, data: Any) -> int:
+        rest = memoryview(data)
+        self._growth.add(len(rest))
+        while rest:
+            rest = rest[super().write(rest) :]
+        return len(data)
