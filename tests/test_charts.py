@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from diffing.api.pages.charts import Calendar, stacked, steps
+from diffing.api.pages.charts import CalendarChart, stacked, steps
 from diffing.api.pages.sections.bridge import bridge_of
 from diffing.api.pages.sections.where import where_of
 
@@ -68,7 +68,7 @@ def test_without_a_length_there_are_no_steps(move: float) -> None:
     ],
 )
 def test_a_calendar_has_the_periods_without_rows(unit: str, starts: list[str]) -> None:
-    calendar = Calendar(unit, starts)
+    calendar = CalendarChart(unit, starts)
 
     spans = calendar.line([entry(start, changed=place + 1) for place, start in enumerate(starts)])
 
@@ -77,7 +77,7 @@ def test_a_calendar_has_the_periods_without_rows(unit: str, starts: list[str]) -
 
 def test_equal_neighbours_are_one_span() -> None:
     days = [f"2026-01-0{day}" for day in range(1, 6)]
-    calendar = Calendar("day", days)
+    calendar = CalendarChart("day", days)
     rows = [entry(day, changed=10) for day in days[:3]]
 
     spans = calendar.line([*rows, entry(days[3], added=10), entry(days[4], added=1, changed=1)])
@@ -90,7 +90,7 @@ def test_equal_neighbours_are_one_span() -> None:
 
 
 def test_a_calendar_has_few_labels() -> None:
-    ticks = Calendar("decade", ["1750-01-01", "2010-01-01"]).ticks()
+    ticks = CalendarChart("decade", ["1750-01-01", "2010-01-01"]).ticks()
 
     assert ["1750", "1800", "1850", "1900", "1950", "2000"] == [tick.text for tick in ticks]
 

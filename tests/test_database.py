@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from diffing.core.errors import BadSetting, DatabaseUnavailable
 from diffing.core.progress import Progress
 from diffing.store import database
-from diffing.store.database import changing, open_file, reading, unusable
+from diffing.store.database import changing, open_file, reading, unusable_file
 from diffing.store.dialects import Lock, lock
 from diffing.store.job import Submission
 from diffing.store.jobs import Jobs
@@ -251,7 +251,7 @@ def test_a_disk_that_is_full_at_the_start_needs_space_and_no_new_database() -> N
         with pytest.raises(sqlite3.OperationalError) as full:
             connection.execute("create table jobs (id integer)")
 
-    said = str(unusable(Path("jobs.sqlite3"), "the queue", full.value))
+    said = str(unusable_file(Path("jobs.sqlite3"), "the queue", full.value))
 
     assert "Cannot use jobs.sqlite3 as the queue: database or disk is full. Free" in said
     assert "Move it away" not in said

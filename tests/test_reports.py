@@ -14,7 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from markdown_it import MarkdownIt
 from playwright.sync_api import Browser, Page, expect
 
-from diffing.api.pages.markdown import code, plain
+from diffing.api.pages.markdown import code, escaped
 from diffing.core.csv_record import line_of
 from tests.browser import HOSTILE, visit_of, wait_until_it_fits
 from tests.command_line import diffing, refused_by
@@ -279,7 +279,7 @@ def test_markdown_has_the_numbers_of_the_page(
     ],
 )
 def test_each_text_is_shown_as_it_is_in_markdown(text: str, tmp_path: Path) -> None:
-    table = f"| a | b |\n| --- | --- |\n| {code(text)} | {plain(text)} |\n"
+    table = f"| a | b |\n| --- | --- |\n| {code(text)} | {escaped(text)} |\n"
     (tmp_path / "t.md").write_text(table, encoding="utf-8")
 
     html = read_as_markdown(tmp_path / "t.md")

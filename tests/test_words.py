@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,12 @@ OLD_WORDS = re.compile(
 )
 # a clause in the place of a noun, but no question
 CLAUSE_AS_SUBJECT = re.compile(r"^(What|Who|Whoever|Whose|Whatever)\b[^?]*$")
+
+# in several modules, where each means the same for its subject
+SHARED_NAMES = {
+    *("diff", "main", "run", "serve", "stop", "upgrade", "version"),
+    *("Span", "reading", "rules", "rules_of", "sections_of", "translated"),
+}
 
 
 def sentences(text: str) -> list[str]:
@@ -95,3 +102,14 @@ def test_texts_use_the_words_of_the_field(path: Path) -> None:
     found = [one for text in texts for one in sentences(text)]
 
     assert [] == [one for one in found if OLD_WORDS.search(one) or CLAUSE_AS_SUBJECT.match(one)]
+
+
+def test_a_public_name_is_that_of_one_thing() -> None:
+    places = defaultdict(list)
+    for module in MODULES:
+        for node in ast.parse(module.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                places[node.name].append(named(module))
+
+    repeated = {name for name, found in places.items() if len(found) > 1 and name[0] != "_"}
+    assert set() == repeated - SHARED_NAMES

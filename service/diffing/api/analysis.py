@@ -10,10 +10,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from diffing.api.backend import Backend
-from diffing.api.conversions import Wanted
+from diffing.api.conversions import WantedFile
 from diffing.api.http.downloads import Download
 from diffing.api.jobs import awaited, not_yet, seconds_to_wait
-from diffing.api.results import MEDIA_TYPES, WAIT_SECONDS, digest_of, format_in, gone
+from diffing.api.results import MEDIA_TYPES, WAIT_SECONDS, digest_of, format_in, result_gone
 from diffing.core.errors import BadArgument
 from diffing.core.grouping import columns_in, places_of
 from diffing.core.row_query import Given, RowQuery
@@ -35,7 +35,7 @@ class _Made:
 
     path: Path
     word: str
-    steps: Sequence[Wanted]
+    steps: Sequence[WantedFile]
 
 
 class Analyses:
@@ -59,7 +59,7 @@ class Analyses:
 
         def made(job: Job) -> _Made:
             path = analysis_file(folder, job, columns)
-            return _Made(path, "analysis", [Wanted(path)])
+            return _Made(path, "analysis", [WantedFile(path)])
 
         return await self._answer(request, made)
 
@@ -71,7 +71,7 @@ class Analyses:
         def made(job: Job) -> _Made:
             source = Outputs.cells(folder, job.id, job.attempt)
             target, rows = source.with_suffix(f".{suffix}"), cells_in(job.summary or {})
-            steps = [Wanted(path, rows) for path in dict.fromkeys([source, target])]
+            steps = [WantedFile(path, rows) for path in dict.fromkeys([source, target])]
             return _Made(target, "cells", steps)
 
         return await self._answer(request, made)
@@ -105,7 +105,7 @@ class Analyses:
         try:
             file = await self._backend.stored.open(made.path)
         except FileNotFoundError:
-            raise gone(job) from None
+            raise result_gone(job) from None
         suffix = made.path.suffix.removeprefix(".")
         download = Download(
             file,
@@ -133,7 +133,7 @@ def analysis_file(folder: Path, job: Job, columns: Sequence[str]) -> Path:
     return Outputs.analysis(folder, job.id, job.attempt, by)
 
 
-def steps_to_rows(folder: Path, job: Job, asked: Given, suffix: str) -> list[Wanted]:
+def steps_to_rows(folder: Path, job: Job, asked: Given, suffix: str) -> list[WantedFile]:
     """The files to make for the rows that a query asks for; the last one has them.
 
     Args:
@@ -151,11 +151,11 @@ def steps_to_rows(folder: Path, job: Job, asked: Given, suffix: str) -> list[Wan
         query = query.whole
     rows = Outputs.rows(folder, job.id, job.attempt, query.digest).with_suffix(f".{suffix}")
     changes = Outputs.changes(folder, job.id, job.attempt)
-    return [Wanted(changes), Wanted(rows, ask=query.as_json())]
+    return [WantedFile(changes), WantedFile(rows, ask=query.as_json())]
 
 
 async def unfinished(
-    backend: Backend, job: Job, wanted: Wanted, request: Request, seconds: float
+    backend: Backend, job: Job, wanted: WantedFile, request: Request, seconds: float
 ) -> Status | None:
     """Wait for a file that a worker makes of a result; None if it exists, else its status.
 
@@ -173,5 +173,5 @@ async def unfinished(
     """
     source = Outputs.of_attempt(wanted.path.parent, job.id, job.attempt).result
     if not source or not await backend.stored.exists(source):
-        raise gone(job)
+        raise result_gone(job)
     return await backend.formats.unfinished(wanted, request, seconds)

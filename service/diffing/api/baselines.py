@@ -24,7 +24,7 @@ from diffing.core.errors import (
     Unprocessable,
 )
 from diffing.core.remote_file import RemoteFile
-from diffing.core.text import faults, matching
+from diffing.core.text import faults, written_as
 from diffing.store.baselines import Acceptance, Pin
 from diffing.store.job import Job, Status
 from diffing.store.job_inputs import new_file
@@ -36,7 +36,7 @@ JobNumber = Annotated[int, Field(ge=1, le=LARGEST_ID, strict=True)]
 
 PinName = Annotated[
     str,
-    matching(
+    written_as(
         PIN_NAME,
         "must be 1 to 80 letters, digits, points, hyphens and underscores, and begin with a "
         "letter or a digit",

@@ -19,7 +19,7 @@ _KINDS = {f"urn:diffing:{kind.slug()}": kind for kind in (NotAcceptable, ResultG
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedFile:
     """A file that a worker makes.
 
     Args:
@@ -55,7 +55,9 @@ class Formats:
         self._watch = watch
         self._stored = stored
 
-    async def unfinished(self, wanted: Wanted, request: Request, seconds: float) -> Status | None:
+    async def unfinished(
+        self, wanted: WantedFile, request: Request, seconds: float
+    ) -> Status | None:
         """Wait for a file; None if it exists, else the status of its conversion.
 
         Args:
@@ -96,7 +98,7 @@ class Formats:
         if error := await run_in_threadpool(self._conversions.failure_of, target.name):
             raise _error_of(error)
 
-    def _conversion(self, wanted: Wanted) -> Conversion:
+    def _conversion(self, wanted: WantedFile) -> Conversion:
         conversion = self._conversions.want(wanted.path.name, wanted.rows, wanted.ask)
         if conversion.is_new:
             self._queue.put(conversion.id)

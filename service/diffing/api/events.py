@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from diffing.api.access import Caller, caller_of
 from diffing.api.backend import Backend
-from diffing.api.jobs import NOT_STORED, job_of, status_of
+from diffing.api.jobs import NOT_STORED, job_of, status_as_json
 from diffing.core.errors import DatabaseUnavailable, NotAuthorized, TooManyStreams
 from diffing.store.job import FINISHED, Job
 
@@ -56,7 +56,7 @@ class Events:
         self._streams -= 1
 
     async def _changes(self, job: Job, caller: Caller) -> AsyncIterator[ServerSentEvent]:
-        said = status_of(job)
+        said = status_as_json(job)
         yield _event(job)
         if job.status in FINISHED:
             return
@@ -64,7 +64,7 @@ class Events:
             async for latest in looks:
                 if not await _may_follow(caller):
                     return
-                if (status := status_of(latest)) != said:
+                if (status := status_as_json(latest)) != said:
                     said = status
                     yield _event(latest)
                 if latest.status in FINISHED:
@@ -106,7 +106,7 @@ async def _may_follow(caller: Caller) -> bool:
 
 def _event(job: Job) -> ServerSentEvent:
     # in ASCII: for some clients, U+2028 and similar characters end a line
-    data = json.dumps(status_of(job), separators=(",", ":"))
+    data = json.dumps(status_as_json(job), separators=(",", ":"))
     return ServerSentEvent(data, event="status", id=_id_of(job), sep="\n")
 
 

@@ -11,7 +11,7 @@ from diffing.csvfiles.open import header_of
 from diffing.files.inputs import Source
 
 
-def require_columns(comparison: Comparison, old: Source, new: Source) -> None:
+def require_headers(comparison: Comparison, old: Source, new: Source) -> None:
     """Refuse a diff that would fail because of a header. It reads the first bytes of the files.
 
     It reads none of files on other machines: a request must not wait for them.
@@ -28,7 +28,7 @@ def require_columns(comparison: Comparison, old: Source, new: Source) -> None:
         resolved(comparison, *headers)
 
 
-def missing_key(options: Options, old: Source, new: Source) -> Unprocessable:
+def without_key(options: Options, old: Source, new: Source) -> Unprocessable:
     """The error for a diff without a key. It names the columns that both files have.
 
     Args:

@@ -46,7 +46,7 @@ class JobViews:
         asked = request.query_params
         jobs, following = page_of_jobs(self._backend, caller_of(request), asked)
         headers = NOT_STORED | link_to_next(request, following)
-        said = {"jobs": [status_of(job) for job in jobs], "next": following}
+        said = {"jobs": [status_as_json(job) for job in jobs], "next": following}
         return JSONResponse(said, headers=headers)
 
     def cancel(self, request: Request) -> Response:
@@ -58,7 +58,7 @@ class JobViews:
 
     def status(self, request: Request) -> Response:
         """The status of a job, in any state."""
-        return JSONResponse(status_of(job_of(request, self._backend)), headers=NOT_STORED)
+        return JSONResponse(status_as_json(job_of(request, self._backend)), headers=NOT_STORED)
 
     async def summary(self, request: Request) -> Response:
         """The summary of a job that succeeded; before, 404 with its status."""
@@ -169,7 +169,7 @@ def headers_of(job: Job) -> dict[str, str]:
     return {"Location": f"/api/diffing/job/{job.id}", **NOT_STORED}
 
 
-def status_of(job: Job) -> dict[str, Any]:
+def status_as_json(job: Job) -> dict[str, Any]:
     """The status of a job, as JSON values."""
     summary = job.summary or {}
     return {

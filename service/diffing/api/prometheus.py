@@ -22,7 +22,7 @@ from diffing.files.keeping import Kept
 from diffing.files.kept import Used
 from diffing.store.counters import BOUNDS, ONE_OFF
 from diffing.store.job import FINISHED, Status
-from diffing.store.statistics import Figures, Statistics, Total
+from diffing.store.statistics import CounterValue, Figures, Statistics
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -137,7 +137,7 @@ class _Tables(Collector):
 
     def _total(self, figures: Figures, family: _Family) -> Metric:
         zeros = [
-            Total(family.row, metric, value, 0)
+            CounterValue(family.row, metric, value, 0)
             for metric in [*self._catalogue.metrics, ONE_OFF]
             for value in family.values
         ]

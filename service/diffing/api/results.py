@@ -12,11 +12,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from diffing.api.backend import Backend
-from diffing.api.conversions import Wanted
+from diffing.api.conversions import WantedFile
 from diffing.api.http.downloads import Download
 from diffing.api.jobs import awaited, not_yet, seconds_to_wait
 from diffing.core.errors import BadArgument, ResultGone
-from diffing.files.results import OutputName, Outputs, dialect_of
+from diffing.files.results import OutputName, Outputs, dialect_of_output
 from diffing.store.counters import ONE_OFF
 from diffing.store.job import Job, Status
 
@@ -86,13 +86,13 @@ class Results:
             file = await stored.open(source)
             if suffix != "csv":
                 file.close()
-                wanted, left = Wanted(target, job.summary[output.count]), until - time.monotonic()
-                formats = self._backend.formats
+                wanted = WantedFile(target, job.summary[output.count])
+                formats, left = self._backend.formats, until - time.monotonic()
                 if status := await formats.unfinished(wanted, request, left):
                     return not_yet(replace(job, status=status))
                 file = await stored.open(target)
         except FileNotFoundError:
-            raise gone(job) from None
+            raise result_gone(job) from None
         download = Download(
             file,
             digest_of(job, f"{output.field}.{suffix}", file),
@@ -119,7 +119,7 @@ def format_in(request: Request) -> str:
 def _media_type(suffix: str, job: Job, output: _Output) -> str:
     if suffix != "csv":
         return MEDIA_TYPES[suffix]
-    encoding = dialect_of(job.summary or {}, output.field).encoding
+    encoding = dialect_of_output(job.summary or {}, output.field).encoding
     return f"{MEDIA_TYPES[suffix]}; charset={_CHARSETS.get(encoding, encoding)}"
 
 
@@ -136,6 +136,6 @@ def digest_of(job: Job, name: str, file: BinaryIO) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
-def gone(job: Job) -> ResultGone:
+def result_gone(job: Job) -> ResultGone:
     """The error if a file of a job was removed."""
     return ResultGone(f"The result of job {job.id} was removed. Start a new job.")

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from diffing.api.access import caller_of
 from diffing.api.backend import Backend
 from diffing.api.bodies import Body, body_of
-from diffing.api.headers import missing_key, require_columns
+from diffing.api.headers import require_headers, without_key
 from diffing.api.http.problems import problem
 from diffing.api.jobs import headers_of, seconds_to_wait
 from diffing.api.options import MetricOptions, comparison_of, options_of
@@ -241,7 +241,7 @@ class Submissions:
             may_be_missing = chosen is not None and chosen.old_may_be_missing
             old, new = self._inputs(options, metric, body.upload, may_be_missing)
         if chosen:
-            require_columns(chosen, old, new)
+            require_headers(chosen, old, new)
         are_named = body.upload or options.old or options.new
         submission = Submission(
             metric=metric.id if metric else None,
@@ -325,7 +325,7 @@ class Submissions:
             options_of(body.members, None)
             raise
         old, new = self._inputs(options, None, body.upload, options.old_may_be_missing)
-        return missing_key(options, old, new)
+        return without_key(options, old, new)
 
     def _queue(self, job: Job) -> None:
         try:

@@ -22,7 +22,7 @@ from diffing.cli.console import (
 from diffing.cli.dialects import with_dialects
 from diffing.cli.files import file_or_url, pair, require_files, with_columns
 from diffing.cli.options import DataDir, Metrics, Quiet, with_comparison
-from diffing.cli.outputs import Format, Wanted
+from diffing.cli.outputs import Format, WantedOutputs
 from diffing.cli.suggest import require_key
 from diffing.cli.taking import Taking
 from diffing.core.baseline import ACCEPTED
@@ -190,7 +190,7 @@ def diff(  # noqa: PLR0913 - typer makes an option of each
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with scratch_folder() as folder:
         is_shown = output is None and output_format is None and is_terminal()
-        wanted = Wanted(
+        wanted = WantedOutputs(
             folder / "shown.csv" if is_shown else target_of(output),
             output_format,
             removed and target_of(removed),

@@ -7,7 +7,7 @@ from diffing.core.dialect import FullDialect
 from diffing.core.spec import AnalysisSpec, CellsSpec
 from diffing.engine.interruptible import run
 from diffing.engine.summary import Summary
-from diffing.files.results import OutputName, Outputs, as_plain, dialect_of
+from diffing.files.results import OutputName, Outputs, as_plain, dialect_of_output
 from diffing.sandbox.limits import Limits
 
 
@@ -63,5 +63,5 @@ def write_cells(summary: Summary, outputs: Outputs, target: Path, limits: Limits
 
 def written_dialect(summary: Summary, outputs: Outputs, name: OutputName) -> FullDialect:
     """The dialect in which a diff wrote an output."""
-    dialect = dialect_of(summary.model_dump(mode="json"), name)
+    dialect = dialect_of_output(summary.model_dump(mode="json"), name)
     return as_plain(dialect) if name in outputs.plain else dialect

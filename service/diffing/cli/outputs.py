@@ -12,7 +12,7 @@ from typing import Literal
 
 from diffing.cli.explain import explanation, write_cells, written_dialect
 from diffing.cli.report import (
-    Found,
+    ReportedDiff,
     as_reported,
     is_report,
     needs_cells,
@@ -46,7 +46,7 @@ _OF_SUFFIX: dict[str, Format] = {
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedOutputs:
     """The outputs that a user wants.
 
     Args:
@@ -170,8 +170,9 @@ class Wanted:
         assert self.inputs, "the command names them"  # noqa: S101
         summary = as_reported(found.model_dump(mode="json"), *self.inputs)
         cells = folder / _CELLS if needs_cells(self.reports) else None
+        shown = ReportedDiff(summary, json.loads(document), cells, folder)
         for path in self.reports:
-            write_report(path, target[path], Found(summary, json.loads(document), cells, folder))
+            write_report(path, target[path], shown)
 
     def _csv(self, result: Path, removed: Path | None) -> Outputs:
         plain = self._converted_ones()

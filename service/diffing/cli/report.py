@@ -18,7 +18,7 @@ MOST_CELLS = 1_048_575
 
 
 @dataclass(frozen=True)
-class Found:
+class ReportedDiff:
     """The diff that a report shows.
 
     Args:
@@ -96,7 +96,7 @@ def as_reported(summary: Mapping[str, Any], old: InputFile, new: InputFile) -> M
     return {**summary, "warnings": warnings}
 
 
-def write_report(path: Path, target: Path, found: Found) -> None:
+def write_report(path: Path, target: Path, found: ReportedDiff) -> None:
     """Write a report.
 
     Args:
@@ -114,7 +114,7 @@ def write_report(path: Path, target: Path, found: Found) -> None:
         raise (of_os(error) if is_disk_full(error) else CannotWrite(path, error)) from None
 
 
-def _write_html(target: Path, found: Found) -> None:
+def _write_html(target: Path, found: ReportedDiff) -> None:
     # imported here: no other command needs the pages
     from diffing.api.pages.report import report_without_service
 
@@ -122,21 +122,21 @@ def _write_html(target: Path, found: Found) -> None:
     target.write_text(text, encoding="utf-8")
 
 
-def _write_markdown(target: Path, found: Found) -> None:
+def _write_markdown(target: Path, found: ReportedDiff) -> None:
     from diffing.api.pages.report import markdown_without_service
 
     text = markdown_without_service(found.summary, found.document)
     target.write_text(text, encoding="utf-8")
 
 
-def _write_workbook(target: Path, found: Found) -> None:
+def _write_workbook(target: Path, found: ReportedDiff) -> None:
     from diffing.cli.workbook import write_workbook
 
     assert found.cells, "the caller writes them"  # noqa: S101
     write_workbook(target, found.summary, found.document, found.cells, found.folder)
 
 
-_WRITERS: dict[str, Callable[[Path, Found], None]] = {
+_WRITERS: dict[str, Callable[[Path, ReportedDiff], None]] = {
     ".html": _write_html,
     ".md": _write_markdown,
     _WORKBOOK: _write_workbook,

@@ -62,7 +62,7 @@ def new_kept_name(suffix: str, sha256: str) -> str:
     return f"{start}.{secrets.token_hex(8)}{dot}{end}"
 
 
-def is_packed(kept: str, suffix: str) -> bool:
+def is_packed_copy(kept: str, suffix: str) -> bool:
     """Whether a file is kept as it is.
 
     Args:

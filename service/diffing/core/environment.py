@@ -8,7 +8,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from diffing.core.errors import BadSetting
 from diffing.core.settings import SECRETS, ClientSettings, Settings
-from diffing.core.text import typed_option, words_of
+from diffing.core.text import typed_option, words_of_fault
 
 _S = TypeVar("_S", bound=BaseModel)
 
@@ -53,7 +53,7 @@ def _load(kind: type[_S], overrides: Mapping[str, object]) -> _S:
         return kind.model_validate({**_environment(kind), **given})
     except ValidationError as error:
         faults = [
-            f"{_given_as('_'.join(map(str, e['loc'])), given)}: {words_of(e)}"
+            f"{_given_as('_'.join(map(str, e['loc'])), given)}: {words_of_fault(e)}"
             for e in error.errors()
             if e["type"] != "default_factory_not_called"  # because of another fault
         ]

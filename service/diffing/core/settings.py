@@ -14,7 +14,7 @@ from diffing.core.cluster import Cluster, local_folder
 from diffing.core.errors import BadSetting
 from diffing.core.remote_file import RemoteFolder
 from diffing.core.sizes import bytes_in
-from diffing.core.text import matching
+from diffing.core.text import written_as
 
 # More than any useful wait, and within the range of every clock and timer.
 _LONGEST_SECONDS = 1e9
@@ -23,11 +23,11 @@ _FREE = 100_000_000
 
 Seconds = Annotated[float, Field(gt=0, le=_LONGEST_SECONDS)]
 Size = Annotated[
-    str, matching(r"\s*\d+(\.\d+)?\s*[KMGT]i?B\s*", "must be a size such as 512MB or 2GiB")
+    str, written_as(r"\s*\d+(\.\d+)?\s*[KMGT]i?B\s*", "must be a size such as 512MB or 2GiB")
 ]
 Share = Annotated[
     str,
-    matching(
+    written_as(
         r"\s*\d+(\.\d+)?\s*([KMGT]i?B|%)\s*", "must be a size such as 512MB, or a share such as 40%"
     ),
 ]
@@ -85,7 +85,7 @@ class Settings(BaseModel):
     )
     staging_url: (
         Annotated[
-            str, matching(r"[^*?\[\]{}%\s]+", "must have no blank, and none of * ? [ ] { } %")
+            str, written_as(r"[^*?\[\]{}%\s]+", "must have no blank, and none of * ? [ ] { } %")
         ]
         | None
     ) = Field(
@@ -104,7 +104,7 @@ class Settings(BaseModel):
     )
     hosts: Annotated[
         str,
-        matching(
+        written_as(
             r"([A-Za-z0-9_.-]+(,[A-Za-z0-9_.-]+)*)?", "must be host names, with commas between"
         ),
     ] = Field(
@@ -358,7 +358,7 @@ class ClientSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: Annotated[str, matching(r"https?://.+", "must begin with http:// or https://")] = Field(
+    url: Annotated[str, written_as(r"https?://.+", "must begin with http:// or https://")] = Field(
         "http://127.0.0.1:8000", description="address of the service for `diffing submit`"
     )
     token: SecretStr | None = Field(

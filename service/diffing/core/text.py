@@ -38,7 +38,7 @@ _BOUNDS = {
 }
 
 
-def matching(pattern: str, words: str) -> AfterValidator:
+def written_as(pattern: str, words: str) -> AfterValidator:
     """A check of a text by a regular expression, for pydantic.
 
     Args:
@@ -67,7 +67,7 @@ def faults(error: Exception, names: Iterable[str] = ()) -> str:
     return "; ".join(_fault(fault, known) for fault in error.errors())
 
 
-def words_of(fault: ErrorDetails) -> str:
+def words_of_fault(fault: ErrorDetails) -> str:
     """A fault that pydantic found, in plain words, without its place."""
     kind = fault["type"]
     if kind in _BOUNDS:
@@ -77,7 +77,7 @@ def words_of(fault: ErrorDetails) -> str:
 
 def _fault(fault: ErrorDetails, known: Sequence[str]) -> str:
     kind, place = fault["type"], fault["loc"]
-    words = words_of(fault)
+    words = words_of_fault(fault)
     if kind == "extra_forbidden" and len(place) == 1 and known:
         meant = like(str(place[0]), known)
         hint = f", perhaps {meant} is meant" if meant else ""

@@ -130,7 +130,7 @@ class Room:
 
 
 @contextmanager
-def opened(path: Path, name: str) -> Iterator[BufferedReader]:
+def unpacked(path: Path, name: str) -> Iterator[BufferedReader]:
     """The content of a file, unpacked according to its suffix.
 
     Args:
@@ -246,7 +246,7 @@ def plain_copy(path: Path, name: str, scratch: Path, most: float) -> Path:
     """
     if not is_packed(path):
         return path
-    with opened(path, name) as packed:
+    with unpacked(path, name) as packed:
         return Copies(scratch, most).write(name, iter(partial(packed.read, _BLOCK), b""))
 
 

@@ -93,7 +93,7 @@ def delimiter_in(header: str, dialect: FullDialect) -> str | None:
     return next((sign for sign in signs if sign in header), None)
 
 
-def word_of(delimiter: str) -> str:
+def word_of_delimiter(delimiter: str) -> str:
     """A delimiter in words."""
     return (_DELIMITERS | _SPACE).get(delimiter, f"{delimiter!r}")
 
@@ -174,6 +174,7 @@ def _fields(line: str, delimiter: str, quote: str) -> list[str]:
 
 def _delimited(sign: str, dialect: FullDialect) -> str:
     return (
-        f"the fields seem to be separated by {word_of(sign)}, not {word_of(dialect.delimiter)}. "
+        f"the fields seem to be separated by {word_of_delimiter(sign)}, "
+        f"not {word_of_delimiter(dialect.delimiter)}. "
         f"Give {option('delimiter', sign)}, or {option('sniff', 'true')} to apply what is found."
     )

@@ -13,7 +13,7 @@ from diffing.core.errors import BadInput
 from diffing.core.input_file import InputFile
 from diffing.core.names import free_names
 from diffing.core.text import option, shown
-from diffing.csvfiles.archives import Copies, opened
+from diffing.csvfiles.archives import Copies, unpacked
 from diffing.csvfiles.csv_file import CsvFile, reading
 from diffing.csvfiles.rewrite import rewrite
 from diffing.csvfiles.translate import Translation
@@ -118,7 +118,7 @@ def with_plain_numbers(
     taken = (*file.columns, *file.names)
     texts_of = free_names(taken, [f"{value} as written" for value in values])
     names = [*file.names, *texts_of]
-    with reading(file.name), opened(original.path, file.name) as source:
+    with reading(file.name), unpacked(original.path, file.name) as source:
         text = Translation(source, file.name, file.dialect, PLAIN)
 
         def altered(fields: list[str]) -> list[str]:

@@ -17,7 +17,7 @@ from diffing.core.dialect import PLAIN, Dialect, FullDialect
 from diffing.core.errors import BadInput
 from diffing.core.input_file import PARQUET, InputFile, own_name
 from diffing.core.text import like, listed
-from diffing.csvfiles.archives import Copies, is_packed, opened, plain_copy
+from diffing.csvfiles.archives import Copies, is_packed, plain_copy, unpacked
 from diffing.csvfiles.csv_file import CsvFile, contents_of, reading
 from diffing.csvfiles.encodings import beginning
 from diffing.csvfiles.file_kinds import (
@@ -85,7 +85,7 @@ def open_csv(
     with reading(name):
         size = size_of(path, name)
         # before unpacking: a file without a header must not fill the disk
-        with opened(path, name) as file:
+        with unpacked(path, name) as file:
             start = file.read(LOOKED_AT)
             _require_text(start, original)
             found = dialect_of(file, own_name(name), dialect, wanted)
@@ -146,7 +146,7 @@ def columns_of(original: InputFile, dialect: Dialect = _USUAL) -> tuple[str, ...
     """The names in the header of a file; none if it cannot be read, which `open_csv` reports."""
     name = original.name
     try:
-        with opened(original.path, name) as file:
+        with unpacked(original.path, name) as file:
             found = dialect_of(file, own_name(name), dialect, ()).dialect
             file.seek(0)
             if not found.is_read_as_it_is:
@@ -186,7 +186,7 @@ def header_of(
         size_of(path, name)
         if dialect.sniff or path.suffix.lower() == PARQUET:
             return None
-        with opened(path, name) as file:
+        with unpacked(path, name) as file:
             start = file.read(_LONGEST_HEADER)
             _require_text(start[:LOOKED_AT], original)
             found = dialect_of(file, own_name(name), dialect, wanted).dialect
@@ -226,7 +226,7 @@ def is_missing_or_empty(original: InputFile) -> bool:
     if not path.is_file() or not path.stat().st_size:
         return path.is_file()
     try:
-        with reading(name), opened(path, name) as file:
+        with reading(name), unpacked(path, name) as file:
             return next(iter(Records(file, name)), None) is None
     except BadInput:  # `open_csv` reports it
         return False

@@ -7,7 +7,7 @@ from io import BufferedReader
 
 from diffing.core.errors import BadInput
 from diffing.csvfiles.file_kinds import CTRL_Z, CTRL_Z_AT_THE_END
-from diffing.csvfiles.header_search import shown_line, word_of
+from diffing.csvfiles.header_search import shown_line, word_of_delimiter
 
 LONGEST_RECORD = 16_000_000
 """Most bytes of a record. 1_read.sql sets the same bound for DuckDB (`max_line_size`)."""
@@ -153,7 +153,7 @@ def miscounted(
     found, expected = counts
     fault = f"expected {_count(expected, 'field')} as in the header, found {found}"
     if found > expected:
-        return f"{fault}. Quote fields that contain {word_of(delimiter)}."
+        return f"{fault}. Quote fields that contain {word_of_delimiter(delimiter)}."
     if following is None:
         return (
             f"{fault}: {shown_line(record)}. It is the last line. Export the file again if it is "

@@ -20,7 +20,7 @@ _BLOCK = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundDialect:
     """The dialect of a file.
 
     Args:
@@ -32,7 +32,9 @@ class Found:
     guessed: str = ""
 
 
-def dialect_of(file: BufferedReader, name: str, given: Dialect, wanted: Sequence[str]) -> Found:
+def dialect_of(
+    file: BufferedReader, name: str, given: Dialect, wanted: Sequence[str]
+) -> FoundDialect:
     """Find the dialect of a file.
 
     Args:
@@ -50,7 +52,7 @@ def dialect_of(file: BufferedReader, name: str, given: Dialect, wanted: Sequence
         raise BadInput(f"{name}: {faults(error)}. Give {option('delimiter')}.") from None
 
 
-def _found(file: BufferedReader, name: str, given: Dialect, wanted: Sequence[str]) -> Found:
+def _found(file: BufferedReader, name: str, given: Dialect, wanted: Sequence[str]) -> FoundDialect:
     file.seek(0)
     start = file.read(LOOKED_AT)
     known = _usual(name) | given.model_dump(exclude={"sniff"})
@@ -68,7 +70,7 @@ def _found(file: BufferedReader, name: str, given: Dialect, wanted: Sequence[str
         guessed |= _guessed_header(text, wanted, known)
     dialect = FullDialect.model_validate(known | guessed)
     options = ", ".join(f"{field} {value!r}" for field, value in guessed.items())
-    return Found(dialect, options)
+    return FoundDialect(dialect, options)
 
 
 def _usual(name: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from diffing.core.spec import AnalysisSpec, DiffSpec
 from diffing.engine.summary import Summary
 from diffing.files.fetch import Fetch
 from diffing.files.publish import Scratch
-from diffing.files.results import DIALECTS, OutputName, Outputs, as_plain, dialect_of
+from diffing.files.results import DIALECTS, OutputName, Outputs, as_plain, dialect_of_output
 from diffing.files.spool import taken
 from diffing.files.versions import Versions
 from diffing.sandbox.limits import Limits
@@ -119,7 +119,7 @@ class Difference:
         assert self._outputs.detail, "it is given above"  # noqa: S101
         assert self._outputs.removed, "it is given above"  # noqa: S101
         found = self.summary.model_dump(mode="json")
-        of_detail, of_removed = (as_plain(dialect_of(found, name)) for name in _ANALYSED)
+        of_detail, of_removed = (as_plain(dialect_of_output(found, name)) for name in _ANALYSED)
         spec = AnalysisSpec(
             self._outputs.detail,
             self._outputs.removed,

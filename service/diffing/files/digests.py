@@ -11,7 +11,7 @@ from typing import BinaryIO, Literal, NamedTuple, Self, cast
 
 from diffing.core.errors import INTERRUPTED, BadInput, Interrupted
 from diffing.core.input_file import InputFile
-from diffing.csvfiles.archives import opened
+from diffing.csvfiles.archives import unpacked
 
 Algorithm = Literal["sha256", "blake3"]
 
@@ -156,7 +156,7 @@ class Digests:
         """Check that a file is the packed original."""
         found = None
         # damage that the packing notices is told in the same words
-        with suppress(BadInput), opened(of.path, of.name) as content:
+        with suppress(BadInput), unpacked(of.path, of.name) as content:
             found = self._running(content).whole()
         if found != of.sha256:
             raise BadInput(

@@ -23,7 +23,7 @@ from diffing.core.input_file import InputFile
 from diffing.core.remote_file import RemoteFile, RemoteFolder
 from diffing.core.settings import Settings
 from diffing.files.inputs import Source
-from diffing.files.kept import KeptFiles, Used, gone
+from diffing.files.kept import KeptFiles, Used, content_gone
 from diffing.files.publish import locked_folder
 
 FOLDER = "kept"
@@ -168,7 +168,7 @@ class KeptInBucket:
         try:
             return self._bucket.fetch(folder).copy(file, "new")
         except (MissingInput, InputChanged):
-            raise gone(file.name) from None
+            raise content_gone(file.name) from None
         except OutOfDisk as error:
             raise DiskUnavailable(error.detail) from None
         except (BadInput, Unreachable) as error:

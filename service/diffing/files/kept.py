@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from diffing.core.baseline import ACCEPTED, Baseline, content_of, is_packed, kept_name
+from diffing.core.baseline import ACCEPTED, Baseline, content_of, is_packed_copy, kept_name
 from diffing.core.errors import (
     CannotWrite,
     ContentGone,
@@ -106,13 +106,13 @@ class KeptFiles:
         try:
             source = file.path.open("rb")
         except OSError:
-            raise gone(file.name) from None
-        packed = is_packed(name, file.path.suffix.lower())
+            raise content_gone(file.name) from None
+        packed = is_packed_copy(name, file.path.suffix.lower())
         with source, _disk_errors_reported(), published([target]) as (part,):
             with part.open("wb") if packed else _packing(part) as into:
                 found = self._copy(source, into, on_piece)
             if found != sha256:
-                raise gone(file.name)
+                raise content_gone(file.name)
         return name
 
     def used(self) -> Used:
@@ -202,7 +202,7 @@ def _packing(part: Path) -> BinaryIO:
     return cast("BinaryIO", file)  # it has the methods
 
 
-def gone(name: str) -> ContentGone:
+def content_gone(name: str) -> ContentGone:
     """The error for a file whose content is not that which a job read."""
     return ContentGone(
         f"The file {name} has changed since the job read it, or was removed, so it cannot be kept. "

@@ -41,7 +41,7 @@ DIALECTS: dict[OutputName, Literal["old_dialect", "new_dialect"]] = {
 """The file whose dialect an output has: rows of old keep that of old."""
 
 
-def dialect_of(summary: Mapping[str, Any], output: OutputName) -> FullDialect:
+def dialect_of_output(summary: Mapping[str, Any], output: OutputName) -> FullDialect:
     """The dialect of an output, which has no lines to skip.
 
     Args:

@@ -60,7 +60,7 @@ class Table(Protocol[Row]):
         """Fail a stale row; false if another reaper did, or a sign of life came."""
 
 
-def word_of(row: Claimed) -> str:
+def word_of_row(row: Claimed) -> str:
     """The word for a row: job or conversion."""
     return type(row).__name__.lower()
 

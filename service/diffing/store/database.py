@@ -71,11 +71,11 @@ def open_file(path: Path, lock_seconds: float = LOCK_SECONDS) -> sa.Engine:
                 )
             migrate(connection, str(path))
     except sa.exc.DatabaseError as error:
-        raise unusable(path, "the jobs database", error.orig, _ANEW) from None
+        raise unusable_file(path, "the jobs database", error.orig, _ANEW) from None
     return engine
 
 
-def unusable(
+def unusable_file(
     path: Path,
     purpose: str,
     error: BaseException | None,

@@ -70,7 +70,7 @@ def open_url(url: str) -> sa.Engine:
             lock(connection, Lock.SCHEMA)
             migrate(connection, f"The database at {where}")
     except sa.exc.DBAPIError as error:
-        raise unusable("DIFFING_DATABASE_URL", where, error.orig) from None
+        raise unusable_server("DIFFING_DATABASE_URL", where, error.orig) from None
     return engine
 
 
@@ -111,7 +111,7 @@ def connect(parameters: dict[str, Any]) -> Connection[Any]:
     return _connect(**parameters)
 
 
-def unusable(setting: str, where: str, error: BaseException | None) -> BadSetting:
+def unusable_server(setting: str, where: str, error: BaseException | None) -> BadSetting:
     """The error for an unusable server at start, with a remedy."""
     reason = str(error).splitlines()[0].rstrip(".:")
     return BadSetting(

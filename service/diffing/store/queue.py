@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from diffing.core.settings import Settings
-from diffing.store.database import LOCK_SECONDS, available, unusable
+from diffing.store.database import LOCK_SECONDS, available, unusable_file
 from diffing.store.lean_huey import Huey, SqliteHuey
 
 # The names of the queues. Conversions do not wait for diffs.
@@ -97,7 +97,7 @@ def _huey_of_file(path: Path, name: str) -> Huey:
         _check(path)
         return SqliteHuey(name, filename=str(path), results=False, fsync=True, timeout=LOCK_SECONDS)
     except sqlite3.DatabaseError as error:
-        raise unusable(path, "the queue", error) from None
+        raise unusable_file(path, "the queue", error) from None
 
 
 def _check(path: Path) -> None:

@@ -102,7 +102,7 @@ def _of_postgres(url: str) -> Callable[..., Any]:
     try:
         _create_tables(connected)
     except Error as error:
-        raise postgres.unusable(_SETTING, postgres.place_of(parameters), error) from None
+        raise postgres.unusable_server(_SETTING, postgres.place_of(parameters), error) from None
     return partial(_storages().PostgresStorage, connection=connected, create_tables=False)
 
 

@@ -12,7 +12,7 @@ from diffing.store.schema import durations, jobs, totals, workers
 
 
 @dataclass(frozen=True)
-class Total:
+class CounterValue:
     """A sum that only grows, with its name, metric and label."""
 
     name: str
@@ -74,7 +74,7 @@ class Figures:
     jobs: Mapping[Status, int]
     oldest_queued: float | None
     crew: Crew
-    totals: list[Total]
+    totals: list[CounterValue]
     durations: list[Durations]
 
 
@@ -101,7 +101,7 @@ class Statistics:
                 jobs=_numbers(connection),
                 oldest_queued=_oldest_queued(connection),
                 crew=self._crew(connection),
-                totals=[Total(*row) for row in connection.execute(sa.select(totals))],
+                totals=[CounterValue(*row) for row in connection.execute(sa.select(totals))],
                 durations=_durations(connection),
             )
 

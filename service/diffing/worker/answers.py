@@ -41,7 +41,7 @@ class Answers:
         """
         sizes = [_size_of(spec.old), _size_of(spec.new)]
         return frozenset(
-            contents_of(answer)
+            checksums_of(answer)
             for answer in self._answers(job, question)
             if [_side(answer, "old")["bytes"], _side(answer, "new")["bytes"]] == sizes
         )
@@ -74,7 +74,7 @@ class Answers:
         """
         mine = _outputs_of(job, results, takes_totals)
         for answer in self._answers(job, question):
-            if contents_of(answer) != contents or not answer.summary:
+            if checksums_of(answer) != contents or not answer.summary:
                 continue
             its = _outputs_of(answer, results, takes_totals)
             try:
@@ -95,7 +95,7 @@ def _outputs_of(job: Job, results: AttemptResults, takes_totals: bool) -> Output
     return outputs if takes_totals else replace(outputs, totals=None)
 
 
-def contents_of(job: Job) -> Contents:
+def checksums_of(job: Job) -> Contents:
     """The contents of the files that a job compared."""
     return _side(job, "old").get("sha256"), _side(job, "new").get("sha256")
 

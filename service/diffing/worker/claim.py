@@ -8,7 +8,7 @@ from typing import Generic
 
 from diffing.core.errors import DatabaseUnavailable
 from diffing.core.progress import Progress
-from diffing.store.claims import Row, Table, word_of
+from diffing.store.claims import Row, Table, word_of_row
 
 _log = logging.getLogger(__name__)
 
@@ -39,5 +39,5 @@ class Claim(Generic[Row]):
         try:
             return ask()
         except DatabaseUnavailable as error:
-            _log.warning("%s %d: %s", word_of(self.row), self.row.id, error)
+            _log.warning("%s %d: %s", word_of_row(self.row), self.row.id, error)
             return True

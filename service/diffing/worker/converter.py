@@ -29,7 +29,7 @@ from diffing.core.spec import (
     StorageSpec,
 )
 from diffing.files.publish import locked_folder
-from diffing.files.results import OutputName, Outputs, dialect_of
+from diffing.files.results import OutputName, Outputs, dialect_of_output
 from diffing.sandbox.limits import Limits
 from diffing.store.conversions import Conversion, Conversions
 from diffing.store.jobs import Jobs
@@ -48,7 +48,7 @@ _MB_OF_ANALYSIS, _COLUMNS_PER_MB = 400, 4
 
 
 @dataclass(frozen=True)
-class Crew:
+class WorkerParts:
     """The parts of a worker that jobs and conversions share.
 
     Args:
@@ -71,18 +71,18 @@ class Converter:
         settings: all settings.
         jobs: the jobs table.
         conversions: the conversions table.
-        crew: the parts of a worker that it needs, too.
+        parts: the parts of a worker that it needs, too.
     """
 
     def __init__(
-        self, settings: Settings, jobs: Jobs, conversions: Conversions, crew: Crew
+        self, settings: Settings, jobs: Jobs, conversions: Conversions, parts: WorkerParts
     ) -> None:
         self._settings = settings
         self._jobs = jobs
         self._conversions = conversions
-        self._runner = crew.runner
-        self._sweeper = sweeper = crew.sweeper
-        self._sharing = crew.sharing
+        self._runner = parts.runner
+        self._sweeper = sweeper = parts.sweeper
+        self._sharing = parts.sharing
         self.queue = JobQueue(settings, conversions.engine, run=self.process, name=CONVERSIONS)
         self.reaper = Reaper(settings, conversions, self.queue, sweeper)
 
@@ -182,7 +182,7 @@ class Converter:
         summary = jobs[0].summary if jobs else None
         if not (summary and outputs.detail and outputs.removed):
             raise ResultGone("The result was removed. Start a new job.")
-        dialect, of_removed = (dialect_of(summary, name) for name in ("detail", "removed"))
+        dialect, of_removed = (dialect_of_output(summary, name) for name in ("detail", "removed"))
         if conversion.ask is not None:
             changes = Outputs.changes(results, job_id, attempt)
             query = RowQuery.of_json(conversion.ask)
@@ -206,7 +206,7 @@ class Converter:
         except UnknownJob:  # the conversion reports that the file is gone
             return PLAIN
         names: dict[str, OutputName] = {"detail": "detail", "removed": "removed"}
-        return dialect_of(summary, names.get(output, "result"))
+        return dialect_of_output(summary, names.get(output, "result"))
 
 
 def _is_made(name: str) -> bool:

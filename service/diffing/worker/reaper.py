@@ -7,7 +7,7 @@ from typing import Generic
 
 from diffing.core.errors import DiffFailed
 from diffing.core.settings import Settings
-from diffing.store.claims import Row, Table, word_of
+from diffing.store.claims import Row, Table, word_of_row
 from diffing.store.job import Status
 from diffing.store.queue import JobQueue
 from diffing.worker.sweeper import Sweeper
@@ -60,7 +60,7 @@ class Reaper(Generic[Row]):
         waiting = self._queue.waiting() if queued else set()
         for row in queued:
             if row.id not in waiting and self._table.take_over(row):
-                word = word_of(row)
+                word = word_of_row(row)
                 extra = {f"{word}_id": row.id}
                 _log.warning("%s %d was not in the queue", word, row.id, extra=extra)
                 self._queue.put(row.id)
@@ -76,7 +76,7 @@ class Reaper(Generic[Row]):
 
     def _take_over(self, row: Row) -> None:
         """Start another attempt at a row whose worker died, or fail it."""
-        word = word_of(row)
+        word = word_of_row(row)
         taken: object
         if row.attempt >= self._max_attempts:
             reason = DiffFailed(f"The worker died while it ran the {word}.")

@@ -53,7 +53,7 @@ from diffing.worker.baselines import BaselineKeeper
 from diffing.worker.claim import Claim
 from diffing.worker.clusters import Clusters
 from diffing.worker.consumer import consumer_of
-from diffing.worker.converter import Converter, Crew
+from diffing.worker.converter import Converter, WorkerParts
 from diffing.worker.reaper import Reaper
 from diffing.worker.sharing import Sharing
 from diffing.worker.supervisor import ChildCrashed, Listener, Runner
@@ -115,7 +115,7 @@ class Worker:
             settings,
             self._jobs,
             Conversions(engine, now),
-            Crew(self._runner, self._sweeper, self._sharing),
+            WorkerParts(self._runner, self._sweeper, self._sharing),
         )
         self._stopping = threading.Event()
 

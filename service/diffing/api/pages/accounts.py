@@ -8,7 +8,7 @@ _MOST_COLUMNS = 30
 
 
 @dataclass(frozen=True)
-class Part:
+class RowSpan:
     """A part of a bar.
 
     Args:
@@ -33,8 +33,8 @@ class Accounts:
         repeated: whether keys repeat, so that the rows of old do not add up.
     """
 
-    old: list[Part]
-    new: list[Part]
+    old: list[RowSpan]
+    new: list[RowSpan]
     repeated: bool
 
 
@@ -103,10 +103,10 @@ def accounts_of(summary: Mapping[str, Any]) -> Accounts:
     )
 
 
-def _parts(kinds: list[tuple[str, int]], start: int, whole: int) -> list[Part]:
+def _parts(kinds: list[tuple[str, int]], start: int, whole: int) -> list[RowSpan]:
     parts = []
     for kind, rows in kinds:
         if rows:
-            parts.append(Part(kind, rows, 100 * start / whole, 100 * rows / whole))
+            parts.append(RowSpan(kind, rows, 100 * start / whole, 100 * rows / whole))
         start += rows
     return parts

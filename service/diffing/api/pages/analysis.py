@@ -12,9 +12,9 @@ from starlette.requests import Request
 
 from diffing.api.analysis import analysis_file, unfinished
 from diffing.api.backend import Backend
-from diffing.api.conversions import Wanted
+from diffing.api.conversions import WantedFile
 from diffing.api.pages.sections.document import Sections, sections_of
-from diffing.api.results import gone
+from diffing.api.results import result_gone
 from diffing.core.csv_record import line_of
 from diffing.core.errors import DatabaseUnavailable, DiffingError, StorageUnavailable
 from diffing.core.grouping import columns_in
@@ -91,7 +91,7 @@ async def analysis_shown(
     try:
         if not seconds:  # a page that loads again sees a failure, and does not try again
             await backend.formats.refuse_failed(path)
-        if await unfinished(backend, job, Wanted(path), request, seconds):
+        if await unfinished(backend, job, WantedFile(path), request, seconds):
             return Shown(query, choices)
         return Shown(query, choices, await _sections_in(backend, path, job))
     except DiffingError as error:
@@ -111,7 +111,7 @@ async def _sections_in(backend: Backend, path: Path, job: Job) -> Sections:
     try:
         file = await backend.stored.open(path)
     except FileNotFoundError:
-        raise gone(job) from None
+        raise result_gone(job) from None
     with file:
         document = await run_in_threadpool(json.load, file)
     return await run_in_threadpool(sections_of, document)

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from itertools import groupby
 from typing import Any
 
-KINDS = ("changed", "added", "removed")
+KINDS_SHOWN = ("changed", "added", "removed")
 # days of a unit of a calendar, at most
 _DAYS = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366, "decade": 3653}
 _LEVELS = 5
@@ -75,7 +75,7 @@ def steps(moves: Mapping[str, float]) -> list[Span]:
     return spans
 
 
-class Calendar:
+class CalendarChart:
     """The places of times, from the first to the last.
 
     Args:
@@ -97,7 +97,7 @@ class Calendar:
         Args:
             entries: of the analysis, with a start.
         """
-        rows = {self._places[e["start"]]: {kind: e[kind] for kind in KINDS} for e in entries}
+        rows = {self._places[e["start"]]: {kind: e[kind] for kind in KINDS_SHOWN} for e in entries}
         most = max((sum(counts.values()) for counts in rows.values()), default=0)
         look = {place: self._look(counts, most) for place, counts in rows.items()}
         spans = []
@@ -105,7 +105,7 @@ class Calendar:
         ranked = enumerate(sorted(look))
         for (_, kind, level), found in groupby(ranked, key=lambda p: (p[1] - p[0], *look[p[1]])):
             places = [place for _, place in found]
-            counts = {k: sum(rows[place][k] for place in places) for k in KINDS}
+            counts = {k: sum(rows[place][k] for place in places) for k in KINDS_SHOWN}
             spans.append(self._span(places, kind, level / _LEVELS, counts))
         return spans
 
@@ -120,7 +120,7 @@ class Calendar:
 
     def _look(self, counts: Mapping[str, int], most: int) -> tuple[str, int]:
         rows = sum(counts.values())
-        return max(KINDS, key=lambda kind: counts[kind]), math.ceil(_LEVELS * rows / most)
+        return max(KINDS_SHOWN, key=lambda kind: counts[kind]), math.ceil(_LEVELS * rows / most)
 
     def _span(
         self, places: Sequence[int], kind: str, level: float, counts: Mapping[str, int]

@@ -74,7 +74,7 @@ def _span(text: str) -> str:
     return f"{fence}{text}{fence}"
 
 
-def plain(text: str) -> str:
+def escaped(text: str) -> str:
     """A sentence without markup."""
     line = " ".join(text.split())
     return _MENTIONS.sub(rf"\1{_JOINER}", _SIGNS.sub(r"\\\1", line))
@@ -218,7 +218,7 @@ def _proof(summary: Mapping[str, Any]) -> str:
 
 
 def _listed(sentences: Sequence[str]) -> str:
-    return "\n".join(f"- {plain(sentence)}" for sentence in sentences)
+    return "\n".join(f"- {escaped(sentence)}" for sentence in sentences)
 
 
 def _section(title: str, table: str, more: int, word: str) -> str:

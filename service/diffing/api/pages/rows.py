@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from diffing.api.analysis import steps_to_rows, unfinished
 from diffing.api.backend import Backend
-from diffing.api.results import gone
+from diffing.api.results import result_gone
 from diffing.core.errors import BadArgument, DatabaseUnavailable, DiffingError, StorageUnavailable
 from diffing.core.row_query import DIRECTIONS, KINDS, ORDERS, PARAMETERS, Given
 from diffing.store.job import Job, Status
@@ -140,7 +140,7 @@ async def _page_in(backend: Backend, path: Path, job: Job) -> Mapping[str, Any]:
     try:
         file = await backend.stored.open(path)
     except FileNotFoundError:
-        raise gone(job) from None
+        raise result_gone(job) from None
     with file:
         found: Mapping[str, Any] = await run_in_threadpool(json.load, file)
     return found

@@ -24,7 +24,7 @@ _HISTORY = 14
 
 
 @dataclass(frozen=True)
-class Bar:
+class HistoryBar:
     """A diff in a chart of the last ones: heights in percent of the highest.
 
     Args:
@@ -50,7 +50,7 @@ class MetricRow:
 
     metric: Metric
     last: Job | None
-    bars: list[Bar]
+    bars: list[HistoryBar]
     old: InputState
     new: InputState
 
@@ -105,11 +105,11 @@ def metric_row(backend: Backend, metric: Metric, owner: str | None) -> MetricRow
     return MetricRow(metric, last[0] if last else None, _bars_of(done[::-1]), old, new)
 
 
-def _bars_of(jobs: Sequence[Job]) -> list[Bar]:
+def _bars_of(jobs: Sequence[Job]) -> list[HistoryBar]:
     """The bars of jobs that succeeded."""
     counts = [(job, job.summary or {}) for job in jobs]
     highest = max((s.get("emitted", 0) for _, s in counts), default=0) or 1
     return [
-        Bar(job, 100 * s.get("changed", 0) / highest, 100 * s.get("added", 0) / highest)
+        HistoryBar(job, 100 * s.get("changed", 0) / highest, 100 * s.get("added", 0) / highest)
         for job, s in counts
     ]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from diffing.api.pages.charts import KINDS
+from diffing.api.pages.charts import KINDS_SHOWN
 from diffing.api.pages.sections.bridge import Bridge, PeriodBridge, bridge_of, periods_of
 from diffing.api.pages.sections.findings import findings_of
 from diffing.api.pages.sections.how_much import HowMuch, how_much_of
@@ -51,7 +51,7 @@ def sections_of(document: Mapping[str, Any]) -> Sections:
     return Sections(
         document=document,
         findings=findings_of(document, where),
-        kinds=[kind for kind in KINDS if document["rows"][kind]],
+        kinds=[kind for kind in KINDS_SHOWN if document["rows"][kind]],
         by=heads_of(document["by"]),
         bridge=bridge_of(document, document["bridge"]),
         periods=periods_of(document),

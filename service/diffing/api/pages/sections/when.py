@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from diffing.api.pages.charts import KINDS, Calendar, Span, Tick
+from diffing.api.pages.charts import KINDS_SHOWN, CalendarChart, Span, Tick
 from diffing.api.pages.sections.names import Texts, texts_of
 
 # parts of pictures in time, beyond which they have no titles, so that a page stays small
@@ -47,14 +47,14 @@ def when_of(entries: Sequence[Mapping[str, Any]]) -> When | None:
     dated = [entry for entry in entries if entry["start"] is not None]
     if not dated:
         return None
-    calendar = Calendar(dated[0]["unit"], [entry["start"] for entry in dated])
+    calendar = CalendarChart(dated[0]["unit"], [entry["start"] for entry in dated])
     lines = []
     for _, found in groupby(entries, key=lambda entry: entry["group"]):
         of_group = list(found)
         group = of_group[0]["group"]
-        counts = {kind: sum(entry[kind] for entry in of_group) for kind in KINDS}
+        counts = {kind: sum(entry[kind] for entry in of_group) for kind in KINDS_SHOWN}
         with_date = [entry for entry in of_group if entry["start"] is not None]
-        undated = sum(counts.values()) - sum(entry[k] for entry in with_date for k in KINDS)
+        undated = sum(counts.values()) - sum(entry[k] for entry in with_date for k in KINDS_SHOWN)
         texts = None if group is None else texts_of(group)
         spans = calendar.line(with_date)
         label = spans[0].title + ", and further periods" * (len(spans) > 1) if spans else "none"

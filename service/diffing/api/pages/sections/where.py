@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate, groupby, islice
 from typing import Any
 
-from diffing.api.pages.charts import KINDS, Span, stacked
+from diffing.api.pages.charts import KINDS_SHOWN, Span, stacked
 
 # A few values have at least so much of the rows, and are at most so much of the values.
 _FEW = ((0.99, 0.4), (0.95, 1 / 3), (0.9, 1 / 3))
@@ -76,7 +76,7 @@ def _values(column: str, slices: Sequence[Mapping[str, Any]]) -> Where:
 
 
 def _rows(one: Mapping[str, Any]) -> int:
-    return sum(int(one[kind]) for kind in KINDS)
+    return sum(int(one[kind]) for kind in KINDS_SHOWN)
 
 
 def _few(slices: Sequence[Mapping[str, Any]], number: int) -> tuple[int, float]:
@@ -96,6 +96,6 @@ def _few(slices: Sequence[Mapping[str, Any]], number: int) -> tuple[int, float]:
 def _value(
     text: str | None, others: int, slices: Sequence[Mapping[str, Any]], longest: int
 ) -> Value:
-    counts = {kind: sum(int(one[kind]) for one in slices) for kind in KINDS}
+    counts = {kind: sum(int(one[kind]) for one in slices) for kind in KINDS_SHOWN}
     share = math.fsum(one["share"] for one in slices)
     return Value(text, others, counts, share, stacked(counts, longest))
