@@ -23,7 +23,8 @@ from diffing.core.catalogue import load_catalogue
 from diffing.core.settings import Settings
 from diffing.engine.samples import write_sample
 from diffing.files.results import Outputs
-from diffing.store.database import open_database, utc_now
+from diffing.store.clock import utc_now
+from diffing.store.database import open_database
 from diffing.store.jobs import Jobs
 from diffing.store.queue import JOBS, JobQueue
 from tests import fork_server

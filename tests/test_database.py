@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 
 from diffing.core.errors import BadSetting, DatabaseUnavailable
 from diffing.core.progress import Progress
-from diffing.store import database
+from diffing.store import migrate
 from diffing.store.database import changing, open_file, reading, unusable_file
 from diffing.store.dialects import Lock, lock
 from diffing.store.job import Submission
@@ -146,7 +146,7 @@ def test_a_new_database_is_made_as_the_migrations_would(tmp_path: Path) -> None:
 
 
 def test_the_newest_migration_is_the_one_that_the_schema_names() -> None:
-    scripts = ScriptDirectory(str(database._MIGRATIONS))
+    scripts = ScriptDirectory(str(migrate.MIGRATIONS))
 
     assert [REVISION] == scripts.get_heads()
 

@@ -592,7 +592,7 @@ def test_a_worker_whose_clock_is_wrong_is_alive_for_others(service: Service) -> 
     engine = service.database()
     worker = Presence(engine, slots=1, stale_after=15)
     with pytest.MonkeyPatch.context() as host:
-        for module in ("dialects", "workers"):
+        for module in ("clock", "workers"):
             host.setattr(
                 f"diffing.store.{module}.utc_now", lambda: datetime(2001, 1, 1, tzinfo=UTC)
             )

@@ -12,7 +12,8 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from diffing.core.errors import BadArgument
-from diffing.store.database import changing, reading, utc_now
+from diffing.store.clock import utc_now
+from diffing.store.database import changing, reading
 from diffing.store.schema import api_keys as _api_keys
 from diffing.store.scopes import Scope
 

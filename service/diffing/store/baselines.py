@@ -11,7 +11,8 @@ from diffing.core.baseline import ACCEPTED, Baseline, content_of, pin_in
 from diffing.core.errors import PinTaken, ResultGone, UnknownPin
 from diffing.core.text import shown
 from diffing.store.claims import held
-from diffing.store.database import changing, reading, utc_now
+from diffing.store.clock import utc_now
+from diffing.store.database import changing, reading
 from diffing.store.dialects import Lock, lock, upsert
 from diffing.store.job import UNFINISHED, Job
 from diffing.store.schema import acceptances as _acceptances

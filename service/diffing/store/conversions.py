@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from diffing.core.errors import Failure
 from diffing.core.progress import Progress
 from diffing.store.claims import held, is_held, unseen_since
-from diffing.store.database import changing, reading, utc_now
+from diffing.store.clock import utc_now
+from diffing.store.database import changing, reading
 from diffing.store.dialects import upsert
 from diffing.store.job import UNFINISHED, Status
 from diffing.store.schema import conversions as _conversions

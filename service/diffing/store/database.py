@@ -1,11 +1,9 @@
-"""Opens the jobs database, checks it, and migrates it to the schema of this release."""
+"""Opens the jobs database, and connects to it."""
 
-import logging
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,21 +12,9 @@ import sqlalchemy as sa
 
 from diffing.core.errors import BadSetting, DatabaseUnavailable
 from diffing.core.settings import Settings
+from diffing.store.dialects import LOCK_SECONDS
 from diffing.store.faults import is_full, is_locked, why_unavailable
-from diffing.store.schema import REVISION, jobs, metadata
-
-_log = logging.getLogger(__name__)
-_MIGRATIONS = Path(__file__).with_name("migrations")
-# as Alembic makes it
-_VERSIONS = sa.Table(
-    "alembic_version",
-    sa.MetaData(),
-    sa.Column("version_num", sa.String(32), nullable=False),
-    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
-)
-LOCK_SECONDS = 10.0
-# The sweeper removes the files that a new database does not know.
-_ANEW = "To start anew, use another data folder or database."
+from diffing.store.migrate import ANEW, migrate
 
 
 def open_database(settings: Settings) -> sa.Engine:
@@ -67,11 +53,11 @@ def open_file(path: Path, lock_seconds: float = LOCK_SECONDS) -> sa.Engine:
             if found != "ok":
                 raise BadSetting(
                     f"Cannot use {path} as the jobs database: it is damaged. "
-                    f"Restore a backup. {_ANEW}"
+                    f"Restore a backup. {ANEW}"
                 )
             migrate(connection, str(path))
     except sa.exc.DatabaseError as error:
-        raise unusable_file(path, "the jobs database", error.orig, _ANEW) from None
+        raise unusable_file(path, "the jobs database", error.orig, ANEW) from None
     return engine
 
 
@@ -127,55 +113,6 @@ def changing(engine: sa.Engine) -> Iterator[sa.Connection]:
     """
     with available(), engine.begin() as connection:
         yield connection
-
-
-def migrate(connection: sa.Connection, where: str) -> None:
-    """Create the tables, or migrate them to the schema of this release.
-
-    Args:
-        connection: in a transaction that keeps out others.
-        where: name of the database, for people.
-
-    Raises:
-        BadSetting: the database is from a newer release.
-    """
-    tables = {*sa.inspect(connection).get_table_names(), *sa.inspect(connection).get_view_names()}
-    if not tables:
-        _create(connection)
-        return
-    versioned = _VERSIONS.name in tables
-    revision = connection.execute(sa.select(_VERSIONS)).scalar() if versioned else None
-    if revision == REVISION:
-        return
-    # imported here: it loads slowly, and is rarely needed
-    from alembic import command
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
-    known = {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
-    if revision and revision not in known:
-        raise BadSetting(
-            f"{where} was written by a newer release of diffing (its schema is {revision}, this "
-            f"release knows {REVISION}). Start that release. {_ANEW}"
-        )
-    if jobs.name in tables:
-        _log.info("migrating the jobs database from schema %s to %s", revision or 0, REVISION)
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-
-
-def utc_now() -> datetime:
-    """The current time, in UTC."""
-    return datetime.now(UTC)
-
-
-def _create(connection: sa.Connection) -> None:
-    """Create the tables of all migrations, without Alembic, which loads slowly."""
-    metadata.create_all(connection)
-    _VERSIONS.create(connection)
-    connection.execute(sa.insert(_VERSIONS).values(version_num=REVISION))
 
 
 def _use_wal(lock_seconds: float, connection: Any, _: Any) -> None:

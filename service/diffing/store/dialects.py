@@ -1,16 +1,14 @@
 """The few statements that SQLite and PostgreSQL need in different words."""
 
 import enum
-from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from diffing.store.database import utc_now
-from diffing.store.schema import workers
-
 # The first of the two numbers of each advisory lock; other programs may share the database.
 LOCKS = 0x64696666
+LOCK_SECONDS = 10.0
+"""Most seconds that a statement waits for a lock."""
 
 
 class Lock(enum.IntEnum):
@@ -40,15 +38,3 @@ def upsert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgr
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
-
-
-def now(connection: sa.Connection, ago: float = 0) -> sa.ColumnElement[datetime]:
-    """The time of the database, or that of so many seconds ago.
-
-    The clocks of hosts differ. An SQLite file has the clock of its only host.
-    """
-    kind, before = workers.c.seen_at.type, timedelta(seconds=ago)
-    if connection.dialect.name == "postgresql":
-        time = sa.func.timezone("UTC", sa.func.clock_timestamp(), type_=sa.DateTime)
-        return sa.type_coerce(time - before, kind)
-    return sa.literal(utc_now() - before, kind)

@@ -8,7 +8,8 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from diffing.core.figures import COUNTS
-from diffing.store.database import changing, reading, utc_now
+from diffing.store.clock import utc_now
+from diffing.store.database import changing, reading
 from diffing.store.job import Job, Status
 from diffing.store.schema import history as _history
 

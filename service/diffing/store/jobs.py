@@ -13,7 +13,8 @@ from diffing.core.progress import Progress
 from diffing.store import counters, history
 from diffing.store.baselines import How, accept_by_itself
 from diffing.store.claims import held, is_held, unseen_since
-from diffing.store.database import changing, reading, utc_now
+from diffing.store.clock import utc_now
+from diffing.store.database import changing, reading
 from diffing.store.dialects import Lock, lock
 from diffing.store.job import FINISHED, UNFINISHED, Filter, Job, Status, Submission
 from diffing.store.schema import jobs as _jobs

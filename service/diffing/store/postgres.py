@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from diffing.core.errors import BadSetting
-from diffing.store.database import LOCK_SECONDS, migrate
-from diffing.store.dialects import Lock, lock
+from diffing.store.dialects import LOCK_SECONDS, Lock, lock
+from diffing.store.migrate import migrate
 
 try:
     from psycopg import Connection, Error

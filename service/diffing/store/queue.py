@@ -9,7 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from diffing.core.settings import Settings
-from diffing.store.database import LOCK_SECONDS, available, unusable_file
+from diffing.store.database import available, unusable_file
+from diffing.store.dialects import LOCK_SECONDS
 from diffing.store.lean_huey import Huey, SqliteHuey
 
 # The names of the queues. Conversions do not wait for diffs.

@@ -7,7 +7,8 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from diffing.store.api_keys import ApiKey
-from diffing.store.database import changing, reading, utc_now
+from diffing.store.clock import utc_now
+from diffing.store.database import changing, reading
 from diffing.store.schema import api_keys as _api_keys
 from diffing.store.schema import sessions as _sessions
 

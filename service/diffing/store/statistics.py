@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from diffing.store.database import changing, reading, utc_now
-from diffing.store.dialects import now
+from diffing.store.clock import now, utc_now
+from diffing.store.database import changing, reading
 from diffing.store.job import Status
 from diffing.store.schema import durations, jobs, totals, workers
 

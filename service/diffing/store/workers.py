@@ -10,8 +10,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from diffing.core.process_name import name_of
-from diffing.store.database import changing, utc_now
-from diffing.store.dialects import now, upsert
+from diffing.store.clock import now, utc_now
+from diffing.store.database import changing
+from diffing.store.dialects import upsert
 from diffing.store.schema import workers as _workers
 
 # After so many times `stale_after` without a sign of life, the row of a worker is removed.

@@ -38,9 +38,10 @@ from diffing.files.results import Outputs
 from diffing.sandbox import landlock
 from diffing.sandbox.limits import Limits
 from diffing.store.baselines import Baselines
+from diffing.store.clock import utc_now
 from diffing.store.conversions import Conversions
 from diffing.store.counters import ONE_OFF
-from diffing.store.database import open_database, utc_now
+from diffing.store.database import open_database
 from diffing.store.history import History
 from diffing.store.job import Job
 from diffing.store.job_inputs import has_baseline, new_file, old_file
