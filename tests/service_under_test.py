@@ -331,7 +331,7 @@ class Service:
 
     def start_killed_at(self, call: str, *arguments: str, **settings: object) -> Program:
         """Start `diffing`, which is killed at a call of a function: see `killed_at`."""
-        return self._start("tests.killed_at", call, *arguments, **settings)
+        return self._start("tests.programs.killed_at", call, *arguments, **settings)
 
     def _start(self, module: str, *arguments: str, **settings: object) -> Program:
         preloaded = (

@@ -213,3 +213,9 @@ def test_the_readme_of_the_tests_counts_as_they_do() -> None:
 
     assert f"{round(len(lines), -2)} plain lines" in text
     assert f"{len(SPECIAL)} special texts with {len(REL_TOLS) * len(ABS_TOLS)} pairs" in text
+
+
+def test_the_readme_of_the_tests_names_each_of_their_modules() -> None:
+    modules = {f"tests/{module.name}" for module in (ROOT / "tests").glob("test_*.py")}
+
+    assert set() == modules - set(re.findall(r"`([\w./]+)`", DOCUMENTS["tests/README.md"]))

@@ -92,7 +92,7 @@ def test_a_running_job_that_is_cancelled_ends_with_all_it_had(
     large_pair.put_into(service)
     client = service.api()
     # no sign of life is in time to tell it: it has to look
-    worker = service.start_module("tests.seldom_beats", "worker", stale_after=3600)
+    worker = service.start_module("tests.programs.seldom_beats", "worker", stale_after=3600)
     worker.saw("working on up to")
     at = Fixture(service, client, worker, client.new_job())
     client.wait_for_diff(at.job_id)
@@ -628,7 +628,9 @@ def test_a_clock_that_jumps_costs_no_job(service: Service, large_pair: LargePair
     clock.write_text("0")
     client = service.api()
     workers = [
-        service.start_module("tests.jumping_clock", "worker", stale_after=STALE_AFTER, clock=clock)
+        service.start_module(
+            "tests.programs.jumping_clock", "worker", stale_after=STALE_AFTER, clock=clock
+        )
         for _ in range(2)
     ]
     for worker in workers:

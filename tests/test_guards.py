@@ -66,7 +66,7 @@ def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """An API that waits for no client for long."""
     with Service(tmp_path_factory.mktemp("impatient")) as service:
         service.write_small_pair()
-        yield start(service, "tests.impatient")
+        yield start(service, "tests.programs.impatient")
 
 
 @dataclass

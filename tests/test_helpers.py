@@ -35,7 +35,7 @@ class Pairs(list[Sequence[str]]):
 def helped(folder: Path, threads: int, fault: str = "none") -> Iterator[subprocess.Popen[str]]:
     """The program that diffs the pairs of a folder."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.helped", folder, str(threads), fault],
+        [sys.executable, "-m", "tests.programs.helped", folder, str(threads), fault],
         cwd=ROOT,
         # numpy's library would start threads
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},

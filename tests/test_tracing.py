@@ -168,8 +168,8 @@ def test_nothing_of_it_is_loaded_unless_it_is_wanted(
         monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT")
     service.write_small_pair()
     programs = [
-        service.start_module("tests.imports_told", "api", "--port", "0"),
-        service.start_module("tests.imports_told", "worker"),
+        service.start_module("tests.programs.imports_told", "api", "--port", "0"),
+        service.start_module("tests.programs.imports_told", "worker"),
     ]
     client = service.client_of(programs[0])
     client.wait_for_success(client.new_job())
@@ -187,7 +187,7 @@ def test_nothing_of_it_is_loaded_unless_it_is_wanted(
 @pytest.mark.usefixtures("collector")
 def test_without_the_extra_it_is_refused_in_one_line(service: Service) -> None:
     for command in ("api", "worker", "serve"):
-        program = service.start_module("tests.without_traces", command)
+        program = service.start_module("tests.programs.without_traces", command)
 
         assert 2 == program.ended()
         (line,) = program.lines()
@@ -196,7 +196,9 @@ def test_without_the_extra_it_is_refused_in_one_line(service: Service) -> None:
 
 def test_without_the_extra_nothing_is_amiss_as_long_as_nobody_wants_it(service: Service) -> None:
     service.write_small_pair()
-    client = service.client_of(service.start_module("tests.without_traces", "api", "--port", "0"))
+    client = service.client_of(
+        service.start_module("tests.programs.without_traces", "api", "--port", "0")
+    )
 
     assert 1 == client.new_job()
 

@@ -142,7 +142,9 @@ class Chaos:
                 worker.saw("working on up to")
 
     def _start(self) -> Program:
-        return self._service.start_module("tests.jumping_clock", "worker", **self._settings)
+        return self._service.start_module(
+            "tests.programs.jumping_clock", "worker", **self._settings
+        )
 
     def _worker(self) -> Program:
         worker = self._start()

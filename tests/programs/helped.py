@@ -1,6 +1,6 @@
 """Diffs of which helper processes do a part, as a program: only one with one thread forks them.
 
-    python -m tests.helped FOLDER THREADS [FAULT]
+    python -m tests.programs.helped FOLDER THREADS [FAULT]
 
 FOLDER has folders with old.csv and new.csv. Of each it prints a line of JSON: whether the diff was
 reduced, whether it says the same as the diff of the whole files, and how many helpers each had. For

@@ -1,4 +1,4 @@
-"""A worker that gives a sign of life once an hour: `python -m tests.seldom_beats worker`."""
+"""A worker with a sign of life an hour: `python -m tests.programs.seldom_beats worker`."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""An API that waits for no client for long: `python -m tests.impatient api --port 0`."""
+"""An API that waits for no client for long: `python -m tests.programs.impatient api --port 0`."""
 
 from diffing.api.http.protocol import BoundedProtocol, Patience
 from diffing.api.server import serve_api

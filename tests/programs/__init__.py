@@ -1,0 +1,1 @@
+"""`diffing` with one part changed, as programs that tests start."""
