@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 import xxhash
 
+from diffing.cli.main import app
 from diffing.core.dialect import PLAIN
+from diffing.core.option_texts import NAMES
 from diffing.engine.samples import write_sample
 from tests import reference
 from tests.command_line import CHANGED, DIFF, NEW, OLD, REMOVED, Done, diffing, refused_by
@@ -202,6 +205,15 @@ def test_repeated_keys_are_an_error_when_asked_for(folder: Path) -> None:
     said = "new.csv: 3 rows repeat the key of an earlier row"
     assert_refused(done, said, folder)
     assert "for example id='9' (2 rows); id=NULL (3 rows). " in done.stderr
+
+
+@pytest.mark.parametrize("command", ["diff", "submit"])
+def test_each_option_of_a_comparison_is_one_of_the_command_line(command: str) -> None:
+    found = typer.main.get_command(app).commands[command]  # type: ignore[attr-defined]
+    other_names = {"first": "old_may_be_missing", "additive": "not_additive"}
+    typed = {other_names.get(name, name) for name in NAMES} - {"old_sniff", "new_sniff"}
+
+    assert typed <= {parameter.name for parameter in found.params}
 
 
 def test_kinds_of_columns_and_rules_of_fields_are_options(folder: Path) -> None:

@@ -10,8 +10,10 @@ import typer.main
 from starlette.routing import Route
 
 from diffing.api.app import make_app
+from diffing.api.options import OneOffOptions
 from diffing.cli.main import app
 from diffing.core.catalogue import load_catalogue
+from diffing.core.dialect import NAMES
 from diffing.core.settings import ClientSettings, Settings
 from tests.bench import __main__ as bench
 from tests.conftest import ROOT
@@ -69,6 +71,14 @@ def test_no_setting_is_named_that_is_not_there(document: str) -> None:
     named = set(re.findall(r"\bDIFFING_([A-Z_]+[A-Z])\b", DOCUMENTS[document]))
 
     assert named <= {name.upper() for name in SETTINGS} | {"REAL_PAIRS"}
+
+
+def test_each_member_of_a_request_is_listed() -> None:
+    [table] = re.findall(r"^\| member \|.*?(?=\n\n)", API, re.MULTILINE | re.DOTALL)
+    rows = re.findall(r"^\| ([^|]*) \| ([^|]*) \|", table, re.MULTILINE)
+    listed = {name for row in rows for name in re.findall(r"`\"?(\w+)", "".join(row))}
+
+    assert {*OneOffOptions.model_fields, *NAMES} <= listed
 
 
 # of routes that are not in the OpenAPI document; the other ones are those of pages

@@ -1,6 +1,7 @@
 """The diff from Python, as its users call it."""
 
 import gc
+import inspect
 import json
 import os
 import subprocess
@@ -11,6 +12,8 @@ import pytest
 
 import diffing
 from diffing import diff
+from diffing.core.comparison import Comparison
+from diffing.core.dialect import NAMES
 from diffing.core.errors import BadArgument, BadInput, DiffingError, InputChanged, NotAcceptable
 from tests import reference
 from tests.command_line import DIFF, NEW, OLD
@@ -55,6 +58,12 @@ def test_detail_is_that_of_the_command_line() -> None:
     said = [tuple(field or "" for field in row) for row in found.rows.fetchall()]
     assert answer.detail_rows == said
     assert list(answer.detail_header) == found.rows.columns
+
+
+def test_each_option_of_a_comparison_is_an_argument() -> None:
+    options = {*Comparison.model_fields, *NAMES} - {"first"} | {"old_may_be_missing"}
+
+    assert options <= set(inspect.signature(diff).parameters)
 
 
 def test_the_options_are_those_of_the_command_line() -> None:
