@@ -12,7 +12,7 @@ from diffing.core.errors import BadCatalogue, MissingInput, UnknownMetric
 from diffing.files.inputs import find_inputs
 from tests.conftest import named
 from tests.service_under_test import Client, Service
-from tests.test_faults import wait_until
+from tests.waiting import wait_until
 
 GOOD = """
 [metric.sales]

@@ -26,7 +26,7 @@ from diffing.core.sizes import bytes_in, memory_is_limited, memory_of_machine
 from tests import command_line
 from tests.conftest import ROOT, one_in
 from tests.service_under_test import PATIENCE_SECONDS, Program, Service
-from tests.test_faults import wait_until
+from tests.waiting import wait_until
 
 # what starts, and how it looks from outside, is what they are about
 pytestmark = pytest.mark.usefixtures("new_processes")

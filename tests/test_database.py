@@ -20,7 +20,7 @@ from diffing.store.job import Submission
 from diffing.store.jobs import Jobs
 from diffing.store.schema import REVISION, metadata
 from tests.service_under_test import Service
-from tests.test_faults import STALE_AFTER
+from tests.waiting import STALE_AFTER
 
 # as the releases without a version wrote it
 FIRST_RELEASE = """

@@ -22,8 +22,8 @@ from diffing.store.job import Submission
 from diffing.store.jobs import End, Jobs
 from tests.service_under_test import Client, LargePair, Program, Service
 from tests.test_api import ABSURD_IDS, assert_problem
-from tests.test_faults import wait_until
 from tests.test_jobs_api import SUMMARY
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.on_servers("postgresql")
 

@@ -31,21 +31,19 @@ from tests.conftest import Mount, one_in
 from tests.service_under_test import (
     NEW,
     OLD,
-    PATIENCE_SECONDS,
     Client,
     LargePair,
     Program,
     Service,
 )
 from tests.torture.shortage import fill, system
+from tests.waiting import STALE_AFTER, wait_until, wait_until_nothing_is_left
 
 pytestmark = pytest.mark.on_servers("postgresql", "redis")
 
 RESULT = reference.diff(
     OLD, NEW, ["date", "segment_field", "segment_value_id", "stat"], ["value"]
 ).csv.encode()
-# long enough that a worker that lives is not taken for dead, whatever else the machine does
-STALE_AFTER = 5.0
 
 
 def running_diff(service: Service, large_pair: LargePair, **settings: Any) -> "Fixture":
@@ -66,20 +64,6 @@ class Fixture:
     def stop_the_diff(self) -> None:
         """Have its process stand still, so that nothing but a signal ends it."""
         self.service.signal(self.service.the_diff_of(self.worker), signal.SIGSTOP)
-
-
-def wait_until_nothing_is_left(service: Service) -> None:
-    """No temporary file, no file of a result that is none: these go one after the other."""
-    folders = (service.settings.tmp_dir, service.settings.results_dir)
-    wait_until(lambda: not [p for folder in folders for p in folder.iterdir()], "a file is left")
-
-
-def wait_until(true: Any, what: str, patience: float = PATIENCE_SECONDS) -> None:
-    """Wait until a function returns something true."""
-    deadline = time.monotonic() + patience
-    while not true():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
 
 
 # cancel

@@ -22,7 +22,7 @@ from diffing.store.job import Submission
 from diffing.store.jobs import End
 from diffing.store.scopes import Scope
 from tests.service_under_test import NEW, OLD, PATIENCE_SECONDS, Client, Service
-from tests.test_faults import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.on_servers("postgresql")
 

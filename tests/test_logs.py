@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from tests.service_under_test import NEW, LargePair, Program, Service
-from tests.test_faults import wait_until
 from tests.test_operations import damage
+from tests.waiting import wait_until
 
 JSON = {"log_format": "json"}
 

@@ -35,7 +35,8 @@ from tests.conftest import ROOT, one_in
 from tests.servers import PASSWORD, CannotRun, Postgres, Redis, Urls, free_port
 from tests.service_under_test import NEW, OLD, PATIENCE_SECONDS, LargePair, Service, close
 from tests.test_api import assert_problem
-from tests.test_faults import RESULT, STALE_AFTER, wait_until
+from tests.test_faults import RESULT
+from tests.waiting import STALE_AFTER, wait_until
 
 pytestmark = pytest.mark.on_servers("postgresql", "redis")
 

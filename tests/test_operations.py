@@ -28,7 +28,7 @@ from diffing.store.statistics import Statistics
 from diffing.store.workers import Presence
 from tests.conftest import ROOT, Mount
 from tests.service_under_test import NEW, OLD, Client, Service
-from tests.test_faults import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.on_servers("postgresql")
 

@@ -13,7 +13,7 @@ from tests.browser import HOSTILE, WIDTHS, Visit, visits, wait_until_it_fits
 from tests.conftest import one_in
 from tests.service_under_test import Client, LargePair, Program, Service
 from tests.test_access import make_api_key
-from tests.test_faults import STALE_AFTER
+from tests.waiting import STALE_AFTER
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,7 @@ from tests.conftest import one_in
 from tests.servers import free_port
 from tests.service_under_test import Client, Program, Service
 from tests.test_cases import CASES, Case
-from tests.test_faults import wait_until
+from tests.waiting import wait_until
 
 STALE_AFTER = 1.0
 COLUMNS = ("-q", "-k", "id", "-v", "value")

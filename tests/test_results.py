@@ -47,8 +47,8 @@ from tests.service_under_test import (
     Service,
 )
 from tests.test_api import assert_problem, assert_waits
-from tests.test_faults import STALE_AFTER, wait_until
 from tests.test_jobs_api import SUMMARY
+from tests.waiting import STALE_AFTER, wait_until
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -20,8 +20,9 @@ from diffing.store.api_keys import ApiKeys
 from diffing.store.scopes import Scope
 from tests.conftest import one_in
 from tests.service_under_test import NEW, OLD, Client, Service
-from tests.test_faults import RESULT, STALE_AFTER, wait_until
+from tests.test_faults import RESULT
 from tests.test_submit import submitted
+from tests.waiting import STALE_AFTER, wait_until
 
 pytestmark = pytest.mark.on_servers("postgresql")
 

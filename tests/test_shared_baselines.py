@@ -38,8 +38,8 @@ from tests.test_baselines import (
     sha256,
     with_catalogue,
 )
-from tests.test_faults import wait_until
 from tests.test_storage import STALE_AFTER, backend, cleaner, files_in, prefix_of
+from tests.waiting import wait_until
 
 BOTH = SALES + PLAIN
 _WAITING = "select count(*) from pg_locks where locktype = 'advisory' and not granted and objid = 5"

@@ -30,8 +30,8 @@ from tests.command_line import CHANGED, refused_by, run_here
 from tests.conftest import AS_LARGE, one_in, spec_of
 from tests.service_under_test import NEW, OLD, Service
 from tests.test_cases import CASES, OUTPUTS, Case
-from tests.test_faults import STALE_AFTER, wait_until, wait_until_nothing_is_left
 from tests.test_mutations import run_instead
+from tests.waiting import STALE_AFTER, wait_until, wait_until_nothing_is_left
 
 COLUMNS = ("old.csv", "new.csv", "-q", "-k", "id", "-v", "value", "--engine", "spark")
 SECRET = "s3cr3t-of-the-cluster"  # noqa: S105 - no server asks for it

@@ -34,7 +34,7 @@ from tests.conftest import one_in
 from tests.servers import Urls
 from tests.service_under_test import NEW, OLD, PATIENCE_SECONDS, Client, Program, Service
 from tests.test_api import assert_problem
-from tests.test_faults import wait_until
+from tests.waiting import wait_until
 
 STALE_AFTER = 1.0
 # a result is packed only if it is long

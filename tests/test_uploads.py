@@ -30,7 +30,7 @@ from tests.command_line import refused_by
 from tests.conftest import Mount
 from tests.service_under_test import NEW, OLD, PATIENCE_SECONDS, Client, LargePair, Program, Service
 from tests.test_api import assert_problem
-from tests.test_faults import STALE_AFTER, wait_until
+from tests.waiting import STALE_AFTER, wait_until
 
 ONE_OFF = "/api/diffing/new"
 REVENUE = "/api/diffing/new/revenue"

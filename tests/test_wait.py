@@ -11,8 +11,8 @@ import pytest
 
 from tests.service_under_test import Client, Service
 from tests.test_api import assert_problem, assert_waits
-from tests.test_faults import wait_until
 from tests.test_results import Slow
+from tests.waiting import wait_until
 
 
 @contextmanager

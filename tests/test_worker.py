@@ -21,8 +21,8 @@ from diffing.worker.sweeper import Sweeper
 from tests import reference
 from tests.conftest import one_in
 from tests.service_under_test import NEW, OLD, LargePair, Program, Service
-from tests.test_faults import STALE_AFTER, wait_until
 from tests.torture.referee import REASONS
+from tests.waiting import STALE_AFTER, wait_until
 
 pytestmark = pytest.mark.on_servers("postgresql", "redis")
 

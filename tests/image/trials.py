@@ -18,7 +18,7 @@ from diffing.engine.samples import write_sample
 from tests.conftest import ROOT
 from tests.image.engine import Docker
 from tests.service_under_test import NEW, OLD, Client
-from tests.test_faults import wait_until
+from tests.waiting import wait_until
 
 _SOON_SECONDS = 8
 _ROWS = 1_000_000
