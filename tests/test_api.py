@@ -19,6 +19,7 @@ from diffing.core.errors import BadInput
 from diffing.core.progress import Progress
 from tests import reference
 from tests.service_under_test import NEW, OLD, Client, Service
+from tests.usual import USUAL_OPTIONS
 
 ABSURD_IDS = {
     "zero": "0",
@@ -404,32 +405,14 @@ def test_the_summary_tells_what_was_compared_found_and_spent(working: Client, do
 
     assert response.status_code == 200
     assert {
+        **USUAL_OPTIONS,
         "metric": "revenue",
         "key": ["date", "segment_field", "segment_value_id", "stat"],
         "value": ["value"],
         "rel_tol": 1e-9,
-        "abs_tol": 0.0,
-        "tolerance": {},
-        "text": [],
-        "time": [],
-        "time_tol": None,
-        "trim": False,
-        "nocase": False,
-        "empty": [],
         "old_dialect": PLAIN.model_dump(),
         "new_dialect": PLAIN.model_dump(),
-        "duplicates": "allow",
-        "first": "error",
-        "period": None,
-        "settled_after": None,
-        "today": None,
-        "expect": {},
-        "ignore": [],
-        "rename": {},
         "measure": "stat",
-        "additive": True,
-        "totals": False,
-        "totals_by": [],
         "old": {
             "name": "revenue_old.csv",
             "rows": 4,

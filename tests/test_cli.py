@@ -15,6 +15,7 @@ from diffing.core.option_texts import NAMES
 from diffing.engine.samples import write_sample
 from tests import reference
 from tests.command_line import CHANGED, DIFF, NEW, OLD, REMOVED, Done, diffing, refused_by
+from tests.usual import USUAL_OPTIONS
 
 
 def assert_refused(done: Done, said: str, folder: Path) -> None:
@@ -51,30 +52,11 @@ def test_the_summary_tells_what_was_compared_and_counted(folder: Path) -> None:
     assert CHANGED == (folder / "out.csv").read_text()
     result = (folder / "out.csv").read_bytes()
     assert {
+        **USUAL_OPTIONS,
         "metric": None,
         "key": ["id"],
         "value": ["value"],
-        "rel_tol": None,
         "abs_tol": 0.5,
-        "tolerance": {},
-        "text": [],
-        "time": [],
-        "time_tol": None,
-        "trim": False,
-        "nocase": False,
-        "empty": [],
-        "duplicates": "allow",
-        "first": "error",
-        "period": None,
-        "settled_after": None,
-        "today": None,
-        "expect": {},
-        "ignore": [],
-        "rename": {},
-        "measure": None,
-        "additive": True,
-        "totals": False,
-        "totals_by": [],
         "old_dialect": PLAIN.model_dump(),
         "new_dialect": PLAIN.model_dump(),
         "old": {

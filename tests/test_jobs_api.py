@@ -15,6 +15,7 @@ from diffing.store.job import Filter, Status, Submission
 from diffing.store.jobs import End, Jobs
 from tests.service_under_test import NEW, OLD, Client, Service
 from tests.test_api import assert_problem
+from tests.usual import USUAL_OPTIONS
 
 pytestmark = pytest.mark.on_servers("postgresql")
 
@@ -192,34 +193,16 @@ def test_the_metrics_are_described_in_their_order(listed: Service, client: Clien
 
     assert response.headers["cache-control"] == "no-store"
     assert {
+        **USUAL_OPTIONS,
         "id": "revenue",
         "aliases": [],
         "key": ["date", "segment_field", "segment_value_id", "stat"],
         "value": ["value"],
         "rel_tol": 1e-9,
-        "abs_tol": 0.0,
-        "tolerance": {},
-        "text": [],
-        "time": [],
-        "time_tol": None,
-        "trim": False,
-        "nocase": False,
-        "empty": [],
         "old_dialect": {},
         "new_dialect": {},
-        "duplicates": "allow",
-        "first": "error",
-        "period": None,
-        "settled_after": None,
-        "today": None,
-        "expect": {},
-        "ignore": [],
-        "rename": {},
         "measure": "stat",
-        "additive": True,
         "accept": None,
-        "totals": False,
-        "totals_by": [],
         "old": {"name": "revenue_old.csv", "there": True, "bytes": len(OLD.encode())},
         "new": {"name": "revenue_new.csv", "there": True, "bytes": len(NEW.encode())},
     } == revenue
