@@ -62,7 +62,10 @@ repeated as materialized (
 copies as (
     select row, fields, row_number() over (partition by all_rows.key) as copy
     from (
-        select row, exact_key_of(struct_pack(*columns($chosen)), [*columns($chosen)]) as key, [*columns('^key_[0-9]+$')] as fields
+        select
+            row,
+            exact_key_of(struct_pack(*columns($chosen)), [*columns($chosen)]) as key,
+            [*columns('^key_[0-9]+$')] as fields
         from query_table($rows_of_file)
         where row > 0
     ) as all_rows

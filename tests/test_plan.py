@@ -55,7 +55,7 @@ OLD_SIDES = {
 }
 
 # sections of macros; the last queries call those of the analysis
-OF_DIFFS = ("equality", "read", "four_pieces", "rules", "number", "shapes", "kinds")
+OF_DIFFS = ("equality", "read", "four_pieces", "rules", "number", "shapes", "kind_of")
 OF_ANALYSIS = ("read_result", "cells", "dates", "periods", "units")
 
 # statements that no plan is made of

@@ -97,8 +97,8 @@ from (
 --
 -- parameters  chosen
 --             curve   as cells_found takes it
--- columns     sizes   list of nth, bin, up, down: bin 4 * n + q has changes that n tolerances of the curve leave. Above the
---                     last of these, q quarters of a power of ten are passed.
+-- columns     sizes   list of nth, bin, up, down: bin 4 * n + q has changes that n tolerances of the curve
+--                     leave. Above the last of these, q quarters of a power of ten are passed.
 --
 -- left_by decides about the powers of ten, so the bins add up to the curve of a column. In between, a logarithm is good
 -- enough.

@@ -35,7 +35,7 @@ select
 from compact_rows($new_rows, $keys, $salt)
 where false;
 
--- kinds --
+-- kind_of --
 
 -- The kind of a joined row.
 --
@@ -57,8 +57,8 @@ create temp macro kind_of(row, old_key, same, repeats, close, other_wholes) as
 -- outcome_of_numbers --
 
 -- All values are numbers, compared with a tolerance. It leaves out unchanged rows, and rows within
--- tolerance, unless a whole number differs. The number of rows within tolerance is the difference between the rows of the two filters
--- above the join. A removed key has a row for each row of the old side.
+-- tolerance, unless a whole number differs. The rows of the two filters above the join differ by the number of
+-- rows within tolerance. A removed key has a row for each row of the old side.
 --
 -- parameters  old_side  name of the old side: old_once_numbers or old_grouped_numbers
 --             grouped   whether it has one row per key
