@@ -405,6 +405,15 @@ class TestOfAMetric:
             assert SECRET not in client.get(page).text
             assert "missing" not in client.get(page).text.split("first")[0]
 
+    def test_no_level_of_the_log_shows_credentials(
+        self, service: Service, catalogue: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_SESSION_TOKEN", SECRET)
+        client, _ = service.api_and_worker(metrics=catalogue, log_level="DEBUG")
+        client.wait_for_success(client.new_job("far"))
+
+        assert not [line for line in service.all_lines() if SECRET in line]
+
     @pytest.mark.slow
     def test_a_request_may_replace_one_file_but_names_no_url(
         self, service: Service, running: tuple[Client, Program]

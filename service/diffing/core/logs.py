@@ -21,13 +21,20 @@ __all__ = ["Format", "Style", "bound", "configure", "request_id"]
 
 Format = Literal["json", "text"]
 
-# Below warnings, their records matter only to their own developers.
+# Below warnings, their records matter only to their own developers, and may contain credentials.
 _LIBRARIES = (
+    "aiobotocore",
+    "aiohttp",
     "alembic",
     "asyncio",
+    "botocore",
+    "fsspec",
+    "gcsfs",
+    "google",
     "huey",
     "opentelemetry",
     "python_multipart",
+    "s3fs",
     "sse_starlette",
     "urllib3",
     "uvicorn",
