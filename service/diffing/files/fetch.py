@@ -24,6 +24,7 @@ from diffing.files.remote_content import (
     store_of,
     version_of,
 )
+from diffing.files.web_content import WebContent
 
 
 class Fetch:
@@ -158,7 +159,7 @@ class Fetch:
 
     def _content(self, file: RemoteFile) -> RemoteContent:
         if file.is_on_the_web:
-            return RemoteContent(file)
+            return WebContent(file)
         # to make one takes as long as to copy a small file
         store = self._stores.get(file.scheme) or store_of(file)
         self._stores[file.scheme] = store

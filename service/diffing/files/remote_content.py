@@ -1,6 +1,5 @@
-"""Files in buckets and on web servers, read in one version, with errors in our words."""
+"""Files in buckets, read in one version; errors of all remote files in our words."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -17,12 +16,10 @@ from diffing.core.errors import (
     of_os,
 )
 from diffing.core.remote_file import RemoteFile, RemoteFolder
+from diffing.files import web_errors
 
 # A request of each block pins the version. Larger blocks take more memory, and gain little time.
 BLOCK = 16 * 1024 * 1024
-_BUFFER = 1024 * 1024
-# A web server may be silent for so long, as may a bucket, to which s3fs sends each request again.
-_SILENT_SECONDS = 120
 # The marks of a version, in the words of s3fs, gcsfs and HTTP.
 _MARKS = (
     *("ETag", "VersionId", "LastModified", "size"),
@@ -31,8 +28,6 @@ _MARKS = (
 )
 _MODULES = {"s3": "s3fs", "gs": "gcsfs", "abfs": "adlfs"}
 _PACKAGES, _PACKAGE = {"gs": "'diffing[gs]'", "abfs": "adlfs"}, "'diffing[s3]'"
-_ENCODED = re.compile(r"[!#-;=?-Z\[\]_a-z~]+")
-_GONE, _DENIED = (404, 410), (401, 403)
 CHECK_CREDENTIALS = (
     "Check the credentials in the environment, such as AWS_PROFILE or AWS_ACCESS_KEY_ID, and what "
     "they permit."
@@ -43,15 +38,14 @@ Version = tuple[str | None, ...]
 
 
 def store_of(file: RemoteFile) -> Any:
-    """The file system of fsspec that has a file, and if it is not on the web, those of its scheme.
+    """The file system of fsspec for the files of a scheme.
 
     Raises:
         ImportError: the package for its scheme is not installed.
     """
     import fsspec  # the packages of stores are loaded only for a URL
 
-    options = _of_web(file.url) if file.is_on_the_web else {"use_listings_cache": False}
-    return fsspec.filesystem(file.scheme, skip_instance_cache=True, **options)
+    return fsspec.filesystem(file.scheme, skip_instance_cache=True, use_listings_cache=False)
 
 
 class RemoteContent:
@@ -59,31 +53,19 @@ class RemoteContent:
 
     Args:
         file: the remote file.
-        store: from `store_of`; None for one of its own.
-
-    Raises:
-        ImportError: the package for its scheme is not installed.
+        store: from `store_of`.
     """
 
-    def __init__(self, file: RemoteFile, store: Any = None) -> None:
+    def __init__(self, file: RemoteFile, store: Any) -> None:
         self.name, self._url = file.name, file.url
-        self._is_web = file.is_on_the_web
-        self._files: Any = store or store_of(file)
+        self._files: Any = store
 
     def facts(self) -> dict[str, Any]:
         """The size, and the marks of the version."""
-        try:
-            return dict(self._files.info(self._url))
-        except FileNotFoundError as error:
-            # fsspec calls each fault of a web server a missing file
-            if self._is_web and error.__cause__:
-                raise error.__cause__ from None
-            raise
+        return dict(self._files.info(self._url))
 
     def opened(self) -> Any:
-        """The content. A web server sends it in one answer, a bucket in blocks of one version."""
-        if self._is_web:
-            return self._files.open(self._url, "rb", block_size=0)
+        """The content. A bucket sends it in blocks of one version."""
         return self._files.open(self._url, "rb", block_size=BLOCK, cache_type="none")
 
     @contextmanager
@@ -108,29 +90,14 @@ class RemoteContent:
     def _has_changed(self, before: Version) -> bool:
         try:
             return version_of(self.facts()) != before
-        except Exception as error:
-            if _is_missing(error):
-                return True
-            raise
+        except FileNotFoundError:
+            return True
 
     def _changed(self) -> InputChanged:
         return InputChanged(
             f"{self.name} changed while it was fetched. "
             "Start the job again when the file is complete."
         )
-
-
-def _of_web(url: str) -> dict[str, Any]:
-    import aiohttp
-
-    # else a download ends after five minutes, proxies do not count, and a size may be that of gzip
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=_SILENT_SECONDS)
-    return {
-        "client_kwargs": {"timeout": timeout, "trust_env": True, "read_bufsize": _BUFFER},
-        "headers": {"Accept-Encoding": "identity"},
-        # a signature may not be that of the same URL with other escapes
-        "encoded": bool(_ENCODED.fullmatch(url)),
-    }
 
 
 def version_of(facts: dict[str, Any]) -> Version:
@@ -188,25 +155,20 @@ def _explained(file: RemoteFile, error: Exception) -> DiffingError:
             f"Run pip install {package_for(file.scheme)}, "
             "or download the file first, and name the copy."
         )
-    status, kind = getattr(error, "status", None), type(error).__name__
-    if _is_missing(error) and file.label is not None:
-        return MissingInput(f"{file.name}: no such file in the storage. Put it there.")
-    if _is_missing(error):
-        return MissingInput(f"{file.name}: no such file. Check the URL, and put the file there.")
-    reason = f"HTTP status {status}" if status else kind
-    if status in _DENIED:
-        return BadInput(f"{file.name}: access denied: {reason}. Check the URL; it may be too old.")
+    if file.is_on_the_web:
+        return web_errors.explained(file.name, error)
+    if isinstance(error, FileNotFoundError):
+        if file.label is not None:
+            return MissingInput(f"{file.name}: no such file in the storage. Put it there.")
+        return MissingInput(f"{file.name}: {web_errors.NO_FILE}")
     if is_denied(error):
         return BadInput(f"{file.name}: access denied. {CHECK_CREDENTIALS}")
     return Unreachable(
-        f"{file.name}: cannot be fetched: {reason}. Check the URL and the network, and try again."
+        f"{file.name}: cannot be fetched: {type(error).__name__}. Check the URL and the network, "
+        "and try again."
     )
 
 
 def is_denied(error: Exception) -> bool:
     """Whether a store denies access, or the environment has no credentials for it."""
     return isinstance(error, PermissionError) or "Credential" in type(error).__name__
-
-
-def _is_missing(error: Exception) -> bool:
-    return isinstance(error, FileNotFoundError) or getattr(error, "status", None) in _GONE
