@@ -180,6 +180,12 @@ def test_a_status_says_what_to_do(
     assert refused(url, tmp_path, kind).endswith(said)
 
 
+def test_a_server_that_does_not_speak_http_is_named(web: Web, tmp_path: Path) -> None:
+    url = web.put("/old.csv", Answer(status=-1))
+
+    assert "the server does not speak HTTP" in refused(url, tmp_path, Unreachable)
+
+
 def redirect(url: str, status: int = 302) -> Answer:
     return Answer(b"", status, {"Location": url, "Content-Length": "0"})
 

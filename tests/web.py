@@ -4,7 +4,7 @@ import ipaddress
 import ssl
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -29,6 +29,10 @@ class Answer:
     body: bytes = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    def with_status(self, status: int) -> "Answer":
+        """The same with a status."""
+        return replace(self, status=status)
 
 
 def whole(body: bytes, **headers: str) -> Answer:

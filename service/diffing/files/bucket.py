@@ -15,15 +15,15 @@ from diffing.core.errors import (
     StorageUnavailable,
 )
 from diffing.core.remote_file import RemoteFolder
+from diffing.files.bucket_errors import advice_for, is_denied, reason_of
 from diffing.files.fetch import Fetch
 from diffing.files.remote_content import (
     BLOCK,
-    CHECK_CREDENTIALS,
     RemoteContent,
     append,
     in_our_words,
-    is_denied,
     package_for,
+    store_of,
     version_of,
 )
 
@@ -242,17 +242,10 @@ class Bucket:
 
 
 def _store_of(scheme: str, *, hasty: bool) -> Any:
-    # the packages of stores are loaded only for a bucket
-    alone: dict[str, Any] = {"skip_instance_cache": True, "use_listings_cache": False}
-    if scheme != "s3":
-        import fsspec
-
-        return fsspec.filesystem(scheme, **alone)
-    from diffing.files.bounded_s3 import BoundedS3
-
-    files = BoundedS3(**alone, **(_HASTE if hasty else {}))
-    if hasty:
-        files.seconds = _HASTY_SECONDS
+    if not hasty or scheme != "s3":
+        return store_of(scheme)
+    files = store_of(scheme, **_HASTE)
+    files.seconds = _HASTY_SECONDS
     return files
 
 
@@ -267,11 +260,11 @@ def _time_of(facts: dict[str, Any]) -> datetime:
 
 
 def _explained(error: Exception) -> StorageUnavailable:
-    kind = type(error).__name__
     if is_denied(error):
-        return StorageUnavailable(f"The storage denies access. {CHECK_CREDENTIALS}")
+        return StorageUnavailable(f"The storage denies access. {advice_for(error, '')}")
     if isinstance(error, FileNotFoundError):
         return StorageUnavailable("The bucket does not exist. Check DIFFING_STORAGE_URL.")
+    advice = advice_for(error, "Try again in a few seconds.")
     return StorageUnavailable(
-        f"The storage does not answer as it should: {kind}. Try again in a few seconds."
+        f"The storage does not answer as it should: {reason_of(error)}. {advice}"
     )

@@ -161,7 +161,7 @@ class Fetch:
         if file.is_on_the_web:
             return WebContent(file)
         # to make one takes as long as to copy a small file
-        store = self._stores.get(file.scheme) or store_of(file)
+        store = self._stores.get(file.scheme) or store_of(file.scheme)
         self._stores[file.scheme] = store
         return RemoteContent(file, store)
 

@@ -17,6 +17,7 @@ from diffing.core.errors import (
 )
 from diffing.core.remote_file import RemoteFile, RemoteFolder
 from diffing.files import web_errors
+from diffing.files.bucket_errors import advice_for, is_denied, reason_of
 
 # A request of each block pins the version. Larger blocks take more memory, and gain little time.
 BLOCK = 16 * 1024 * 1024
@@ -28,24 +29,29 @@ _MARKS = (
 )
 _MODULES = {"s3": "s3fs", "gs": "gcsfs", "abfs": "adlfs"}
 _PACKAGES, _PACKAGE = {"gs": "'diffing[gs]'", "abfs": "adlfs"}, "'diffing[s3]'"
-CHECK_CREDENTIALS = (
-    "Check the credentials in the environment, such as AWS_PROFILE or AWS_ACCESS_KEY_ID, and what "
-    "they permit."
-)
 
 Version = tuple[str | None, ...]
 """The marks by which a store tells versions of a file apart."""
 
 
-def store_of(file: RemoteFile) -> Any:
+def store_of(scheme: str, **options: Any) -> Any:
     """The file system of fsspec for the files of a scheme.
+
+    Args:
+        scheme: one of the STORES.
+        options: of s3fs.
 
     Raises:
         ImportError: the package for its scheme is not installed.
     """
     import fsspec  # the packages of stores are loaded only for a URL
 
-    return fsspec.filesystem(file.scheme, skip_instance_cache=True, use_listings_cache=False)
+    alone: dict[str, Any] = {"skip_instance_cache": True, "use_listings_cache": False}
+    if scheme != "s3":
+        return fsspec.filesystem(scheme, **alone)
+    from diffing.files.bounded_s3 import BoundedS3
+
+    return BoundedS3(**alone, **options)
 
 
 class RemoteContent:
@@ -162,13 +168,6 @@ def _explained(file: RemoteFile, error: Exception) -> DiffingError:
             return MissingInput(f"{file.name}: no such file in the storage. Put it there.")
         return MissingInput(f"{file.name}: {web_errors.NO_FILE}")
     if is_denied(error):
-        return BadInput(f"{file.name}: access denied. {CHECK_CREDENTIALS}")
-    return Unreachable(
-        f"{file.name}: cannot be fetched: {type(error).__name__}. Check the URL and the network, "
-        "and try again."
-    )
-
-
-def is_denied(error: Exception) -> bool:
-    """Whether a store denies access, or the environment has no credentials for it."""
-    return isinstance(error, PermissionError) or "Credential" in type(error).__name__
+        return BadInput(f"{file.name}: access denied. {advice_for(error, '')}")
+    advice = advice_for(error, "Check the URL and the network, and try again.")
+    return Unreachable(f"{file.name}: cannot be fetched: {reason_of(error)}. {advice}")
