@@ -16,6 +16,7 @@ from diffing.files import web_client
 from diffing.files.fetch import Fetch
 from diffing.files.web_client import depth_of
 from tests.bucket import SECRET
+from tests.service_under_test import Service
 from tests.web import Answer, Web, certificate, whole
 
 CSV = b"id,value\n" + b"".join(b"%d,%d\n" % (number, number) for number in range(30_000))
@@ -105,6 +106,11 @@ EARLY, DAMAGED = "the connection ended too early", "its end is missing, or it is
         ),
         pytest.param(chunked(PART, end=b""), Unreachable, EARLY, id="chunks"),
         pytest.param(Answer(PART), BadInput, "the server names no size", id="neither"),
+        pytest.param(
+            Answer(gzip.compress(PART), headers={"Content-Encoding": "gzip"}),
+            *(BadInput, "the server names no size"),
+            id="first part of gzip",
+        ),
         pytest.param(whole(GZIP[:-9], Content_Encoding="gzip"), Unreachable, DAMAGED, id="gzip"),
         pytest.param(
             chunked(GZIP[:-9], Content_Encoding="gzip"), Unreachable, DAMAGED, id="gzip in chunks"
@@ -318,6 +324,27 @@ def test_names_reach_the_server_and_the_user_as_they_are(
 
     assert web.url + name == fetched(web.url + path, tmp_path).name
     assert f"GET {asked}" == web.requests[0][0]
+
+
+@pytest.mark.parametrize("status", [403, 503])
+def test_a_failed_job_shows_no_credentials(
+    web: Web, service: Service, tmp_path: Path, status: int
+) -> None:
+    url = web.put("/old.csv", Answer(status=status, headers={"Content-Length": "0"}))
+    secret = url.replace("://", f"://user:{SECRET}@") + f"?s={SECRET}"
+    (tmp_path / "metrics.toml").write_text(
+        f'[metric.far]\nold = "{secret}"\nnew = "{secret}"\nkey = ["id"]\n'
+    )
+    client, _ = service.api_and_worker(
+        metrics=tmp_path / "metrics.toml", log_level="DEBUG", max_attempts=1
+    )
+    job_id = client.new_job("far")
+    error = client.wait_for_failure(job_id)["error"]["detail"]
+
+    assert error.startswith(f"{url}: ")
+    pages = (f"/api/diffing/job/{job_id}/status", f"/jobs/{job_id}", "/metrics", "/metrics/far")
+    assert not [page for page in pages if SECRET in client.get(page).text]
+    assert not [line for line in service.all_lines() if SECRET in line]
 
 
 def test_no_record_of_a_failure_shows_credentials(

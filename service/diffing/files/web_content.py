@@ -59,19 +59,17 @@ class WebContent(RemoteContent):
         return self._source
 
     def _size_of(self, answer: Any) -> int | None:
-        """Bytes of the content; None if it says by itself where it ends."""
-        if _packing_of(answer) in _GZIP:
-            return None
-        size = answer.headers.get("Content-Length")
-        if size is not None:
-            return int(size)
-        if "chunked" in answer.headers.get("Transfer-Encoding", "").lower():
-            return None
-        if size := self._now().get("size"):
-            return int(size)
-        raise BadInput(
-            f"{self.name}: the server names no size, so a part could pass for the whole. {_COPY}"
-        )
+        """Bytes of the content; None if only its end is known."""
+        headers, is_packed = answer.headers, _packing_of(answer) in _GZIP
+        size = headers.get("Content-Length")
+        if size is None and "chunked" not in headers.get("Transfer-Encoding", "").lower():
+            size = None if is_packed else self._now().get("size")
+            if not size:
+                raise BadInput(
+                    f"{self.name}: the server names no size, so a part could pass for the whole. "
+                    f"{_COPY}"
+                )
+        return None if is_packed or size is None else int(size)
 
     def _has_changed(self, before: Version) -> bool:
         try:
