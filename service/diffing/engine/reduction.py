@@ -1,4 +1,4 @@
-"""What a reduction takes, and what it leaves of two files."""
+"""The order for a reduction of two files, and its result."""
 
 from __future__ import annotations
 
