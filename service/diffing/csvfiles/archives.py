@@ -17,6 +17,7 @@ from typing import cast
 
 from diffing.core.errors import BadInput, OutOfDisk
 from diffing.core.input_file import own_name
+from diffing.csvfiles.damage import Damaged, Unreadable
 from diffing.csvfiles.file_kinds import (
     BZIP2,
     GZIP,
@@ -33,14 +34,6 @@ _BLOCK = 1024 * 1024
 
 _Opener = Callable[[Path], BufferedIOBase]
 _Errors = tuple[type[Exception], ...]
-
-
-class Damaged(Exception):
-    """A packed file is damaged."""
-
-
-class Unreadable(Exception):
-    """A packed file cannot be unpacked. The text has the reason, for the user."""
 
 
 @dataclass(frozen=True)

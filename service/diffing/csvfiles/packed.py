@@ -8,7 +8,7 @@ from io import SEEK_SET, BufferedIOBase, BufferedReader, RawIOBase, UnsupportedO
 from pathlib import Path
 from typing import Any, cast
 
-from diffing.csvfiles.archives import Damaged, Unreadable
+from diffing.csvfiles.damage import Damaged, Unreadable
 
 _BLOCK = 256 * 1024
 _MOST_MEMORY = 128 * 2**20
