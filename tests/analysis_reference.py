@@ -1,4 +1,4 @@
-"""What an analysis must say, written as plainly as possible, from what the plain diff found."""
+"""The document that an analysis must give, in plain Python, from the rows of the plain diff."""
 
 import math
 import statistics
@@ -128,7 +128,7 @@ def totals_of(
 
 
 def columns_of(cells: list[Cell]) -> dict[str, dict[str, Any]]:
-    """What happened to the cells of each column that differ."""
+    """The counts of the cells that differ, by column."""
     found: dict[str, list[Cell]] = defaultdict(list)
     for cell in cells:
         if cell.kind == "changed":

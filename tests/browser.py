@@ -129,5 +129,5 @@ def visits(browser: Browser, client: Client, **options: Any) -> Iterator[Visit]:
 
 
 def wait_until_it_fits(page: Page, width: int) -> None:
-    """Wait until a page is no wider than that; its layout may follow later than its size."""
+    """Wait until a page is at most that wide; its layout may follow later than its size."""
     page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=width)

@@ -1,4 +1,4 @@
-"""A cluster on loopback: a server of Spark Connect, and a gate before it that can hold queries.
+"""A cluster on loopback: a server of Spark Connect, and a gate before it that can delay queries.
 
 Sail starts in a tenth of a second. `python -m tests.cluster SPARK_HOME COMMAND …` starts a real
 Spark, runs a command that uses it in place of Sail, and ends Spark (`make test-spark`).
@@ -43,7 +43,7 @@ def cluster() -> Iterator[str]:
 
 
 class Gate(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC ships no types
-    """Passes each call on to a server. It can hold queries, which then run until they are ended.
+    """Passes each call on to a server. It can delay queries, which then run until they are ended.
 
     Like a cluster, it does not end a query because its client is gone.
 
@@ -51,7 +51,7 @@ class Gate(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC ships no types
         address: of the server.
 
     Attributes:
-        held: whether queries are held.
+        held: whether queries are delayed.
     """
 
     def __init__(self, address: str) -> None:
@@ -67,7 +67,7 @@ class Gate(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC ships no types
         self._server.start()
 
     def close(self) -> None:
-        """End the gate, and the queries that it holds."""
+        """End the gate, and the queries that it delays."""
         with self._news:
             self._running.clear()
             self._news.notify_all()

@@ -55,7 +55,7 @@ def run(folder: Path, arguments: Sequence[str], environment: Mapping[str, str]) 
 
 
 class _Pipe:
-    """What a process writes into it is read until it and its children have ended."""
+    """A pipe that is read until the process that writes, and its children, have ended."""
 
     def __init__(self) -> None:
         reading, self.writing = os.pipe()
@@ -75,7 +75,7 @@ def refused_by(folder: Path, *arguments: str) -> Done:
 
 
 def run_here(folder: Path, *arguments: str) -> Done:
-    """Run a command in this process. What it writes to files counts, not to standard output."""
+    """Run a command in this process, for the files that it writes, not for its standard output."""
     said, told, on_sigterm = StringIO(), StringIO(), signal.getsignal(signal.SIGTERM)
     with (
         chdir(folder),

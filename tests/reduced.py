@@ -1,4 +1,4 @@
-"""Tells whether diffs compared only the rows that their files do not share."""
+"""Watches whether diffs compared only the rows that their files do not share."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What a diff must say, written as plainly as possible: slow, and without the code under test."""
+"""The answer that a diff must give, in plain Python: slow, and without the code under test."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""What schemathesis takes for wrong in a form, and is right when it arrives."""
+"""Leaves out cases that schemathesis takes for wrong, but that are right when they arrive."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -24,7 +24,7 @@ _KINDS = {
 def filter_case(_: HookContext, case: Case[Any]) -> bool:
     """Leave out forms that are wrong only until they are sent, and too long addresses.
 
-    A column that is no text is a name like any other then, such as `{}`, and a file that is no
+    In a form, a column that is not a text becomes a name, such as `{}`. A file that is not
     bytes is a file. The number 5 is a delimiter, and the text "5" is a number.
     """
     if len(urlencode(case.query or {}, doseq=True)) > _LONGEST_QUERY:

@@ -1,7 +1,7 @@
 """Real servers of PostgreSQL and Redis, each in a folder of its own, on loopback.
 
-`python -m tests.servers PID FILE` starts one of each, writes their URLs into a file, and ends them
-when the process of that id has ended.
+`python -m tests.servers PID FILE` starts one of each, and writes their URLs into a file.
+It ends them when the process of that id has ended.
 """
 
 import contextlib

@@ -102,7 +102,7 @@ class Program:
         os.killpg(self.pid, number)
 
     def has_ended(self) -> bool:
-        """Whether it is no more."""
+        """Whether it has ended."""
         return self._process.poll() is not None
 
     @property
@@ -192,7 +192,7 @@ class Client(httpx2.Client):
         return int(jobs[0]["job_id"]) if jobs else 0
 
     def status_of(self, job_id: int) -> dict[str, Any]:
-        """What the API says of a job."""
+        """The status of a job from the API."""
         response = self.get(f"/api/diffing/job/{job_id}/status")
         assert response.status_code == 200, response.text
         return dict(response.json())
@@ -308,7 +308,7 @@ class Service:
         return path
 
     def result_file(self, job_id: int, attempt: int) -> Path:
-        """Where an attempt's result is to stand."""
+        """The path of an attempt's result."""
         path = Outputs.of_attempt(self.settings.results_dir, job_id, attempt).result
         assert path
         return path

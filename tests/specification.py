@@ -1,4 +1,4 @@
-"""What `sql/anti_join.sql` says of two files: the third referee, beside `tests/reference.py`."""
+"""Runs `sql/anti_join.sql` on two files: the third referee, beside `tests/reference.py`."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""Who may do what: API keys, scopes, whose job it is, and what a stranger can find out."""
+"""Access: API keys, scopes, whose job it is, and what a stranger can find out."""
 
 import asyncio
 import json

@@ -92,7 +92,7 @@ def done(working: Client) -> int:
 
 
 def answer() -> reference.Answer:
-    """What the result of OLD and NEW must be."""
+    """The right result of OLD and NEW."""
     metric = load_catalogue(None).find("revenue")
     return reference.diff(OLD, NEW, list(metric.key), list(metric.value))
 

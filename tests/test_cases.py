@@ -1,8 +1,8 @@
-"""Named edge cases: each folder of `tests/cases` holds two files and what a diff must say of them.
+"""Named edge cases: each folder of `tests/cases` has two files, and the answer of a diff.
 
 In `case.toml`, `about` tells what is dangerous; the comparison follows, and then either the counts
 (`[summary]`) or words that the error must contain (`refused`). `expected.csv` is the result;
-`detail.csv` and `removed.csv` stand where they matter. The reference and the specification
+`detail.csv` and `removed.csv` are there where they matter. The reference and the specification
 (`sql/anti_join.sql`) have to agree with every case, so that none can be wrong alone; but the
 specification cannot count, so cases with `duplicates = "count"` have the reference alone.
 """
@@ -106,7 +106,7 @@ class Case(Strict):
         return path
 
     def expected(self, output: str, otherwise: str) -> bytes:
-        """What a file of the case holds; where it has none, what the reference says."""
+        """The content of a file of the case; without one, the answer of the reference."""
         path = self.folder / f"{output}.csv"
         return path.read_bytes() if path.exists() else otherwise.encode()
 

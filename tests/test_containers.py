@@ -46,7 +46,7 @@ OTHERS = (
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A folder that stands for `/`."""
+    """A folder in the place of `/`."""
     (tmp_path / "proc/self").mkdir(parents=True)
     return tmp_path
 

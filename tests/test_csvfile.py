@@ -66,7 +66,7 @@ def checked(path: Path, scratch: Path, portions: Portions = PORTIONS) -> CsvFile
 
 
 def fetch(file: CsvFile, sql: str) -> list[Row]:
-    """What a query says over a file, which it reads as a diff does."""
+    """The rows of a query on a file, which it reads as a diff does."""
     columns = {f"rest_{i}": "VARCHAR" for i in range(len(file.columns))}
     side = {"columns": columns, "rewritten": file.rewritten}
     return CONNECTION.execute(sql, {"path": str(file.path), "side": side}).fetchall()
@@ -1209,7 +1209,7 @@ written_fields = st.builds(_written, fields | st.just("\n\n"), st.booleans())
 
 @st.composite
 def exports(draw: st.DrawFn) -> str:
-    """A file with blank lines and line ends of both kinds, wherever they may stand."""
+    """A file with blank lines and line ends of both kinds, in all places."""
     row = st.tuples(written_fields, written_fields).map(",".join)
     blank = st.sampled_from(["", "", "", "\n", "\n\n", "\r\n", "\n\r\n"])
     text = "".join(draw(st.lists(st.tuples(row, line_ends, blank).map("".join), max_size=8)))

@@ -1,4 +1,4 @@
-"""A jobs database of any earlier release is brought up to date; what cannot be used is refused."""
+"""A jobs database of any earlier release is brought up to date; others are refused."""
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor

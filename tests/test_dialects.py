@@ -329,7 +329,7 @@ class TestNumbers:
 
 
 class TestOtherFormats:
-    """What is converted or shown was written as plain CSV, and numbers keep their text."""
+    """Results to convert or to show are plain CSV, and numbers keep their text."""
 
     OLD = "id;value;note\n1;1.234,5;0,5\n2;2;x\n"
     NEW = "id;value;note\n1;1.234,6;0,5\n2;2,0;x\n"

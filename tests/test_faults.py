@@ -1,4 +1,4 @@
-"""What happens when processes are stopped, disks fill up, files change and clocks jump."""
+"""Processes are stopped, disks fill up, files change, clocks jump: each job ends as it must."""
 
 import itertools
 import json
@@ -62,7 +62,7 @@ class Fixture:
         self.service, self.client, self.worker, self.job_id = service, client, worker, job_id
 
     def stop_the_diff(self) -> None:
-        """Have its process stand still, so that nothing but a signal ends it."""
+        """Stop its process, so that nothing but a signal ends it."""
         self.service.signal(self.service.the_diff_of(self.worker), signal.SIGSTOP)
 
 
@@ -511,7 +511,7 @@ def test_a_diff_goes_on_while_the_jobs_table_cannot_be_written(
 
 
 def task_in(service: Service, scratch: Path) -> Task:
-    """What the first attempt at a job of the metric revenue is to do."""
+    """The task of the first attempt at a job of the metric revenue."""
     metric = load_catalogue(None).find("revenue")
     old, new = (InputFile(service.settings.input_dir / n, n) for n in (metric.old, metric.new))
     service.settings.make_folders()
@@ -546,7 +546,7 @@ class Wanted:
 
 
 class Looked:
-    """An attempt that stands still, and that nobody wants after so many looks."""
+    """An attempt that waits, and that nobody wants after so many looks."""
 
     def __init__(self, looks: int) -> None:
         self._looks = looks

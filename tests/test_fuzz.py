@@ -1,4 +1,4 @@
-"""What `make fuzz` does, short."""
+"""A short run of `make fuzz`."""
 
 import random
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What holds for every request, whatever it asks for: security headers, bounds, and never a 500."""
+"""Every request gets security headers, is bounded, and never gets a 500."""
 
 import json
 import random
@@ -71,7 +71,7 @@ def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 
 @dataclass
 class Answer:
-    """What came back over a socket until the API closed it."""
+    """The bytes that came over a socket until the API closed it."""
 
     raw: bytes
 

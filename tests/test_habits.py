@@ -1,4 +1,4 @@
-"""What people type by habit: each habit works, or one line says what to type instead."""
+"""The habits of people who type: each works, or one line says what to type instead."""
 
 import hashlib
 import os
@@ -346,7 +346,7 @@ def test_detail_can_leave_out_columns_that_did_not_change(typed: Typed) -> None:
 
 
 def at_a_terminal(folder: Path, *words: str) -> str:
-    """What a command prints to a terminal, without its standard error."""
+    """The output of a command to a terminal, without its standard error."""
     ours, theirs = os.openpty()
     with open(ours, "rb", buffering=0) as terminal:  # noqa: PTH123 - a descriptor
         started = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Helper processes hash a part of the keys. Whatever becomes of them, the same comes out."""
+"""Helper processes hash a part of the keys. Their number and their faults change no result."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The list of jobs, page by page, and what the catalogue holds, over HTTP."""
+"""The list of jobs, page by page, and the catalogue, over HTTP."""
 
 import gzip
 import sqlite3

@@ -21,7 +21,7 @@ JSON = {"log_format": "json"}
 
 
 def said_by(*programs: Program) -> list[dict[str, Any]]:
-    """What programs logged; every line has to be an object."""
+    """The lines that programs logged; each must be an object."""
     said = [json.loads(line) for program in programs for line in program.lines()]
     for record in said:
         assert ["timestamp", "level", "logger", "event"] == [*record][:4]

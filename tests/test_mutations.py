@@ -1,10 +1,10 @@
-"""Each line of SQL that decides is held by a case: broken, that case fails.
+"""Each line of SQL that decides has a case that fails if the line is broken.
 
 Where the result is broken, the specification (`sql/anti_join.sql`, as it is) has to notice, too.
 
-Not among them are changes that change no answer: `=` for `is not distinct from` between structs of
-keys (structs with NULL fields are equal to their like either way), and what only saves work: the
-grouping by value in 6_duplicates.sql (test_plan.py holds it) and all of sample.sql (test_diff.py).
+Changes that change no answer are not among them. With `=` in place of `is not distinct from`,
+structs of keys with NULL fields are still equal. The grouping by value in 6_duplicates.sql only
+saves work (test_plan.py checks it), and so does all of sample.sql (test_diff.py).
 """
 
 from dataclasses import dataclass

@@ -42,7 +42,7 @@ pytestmark = pytest.mark.on_servers("postgresql", "redis")
 
 
 def at_once(times: int, work: Callable[[], object]) -> list[object]:
-    """What a function returns, or raises, that is called from so many threads at once."""
+    """The results and errors of a function that so many threads call at once."""
 
     def run(_: int) -> object:
         try:
@@ -135,7 +135,7 @@ def ended_job(jobs: Jobs) -> Job:
 def while_another_does(
     service: Service, theirs: Callable[[sa.Connection], object], mine: Callable[[], object]
 ) -> object:
-    """What a function returns that is called while another transaction is in the middle."""
+    """The result of a function that runs in the middle of another transaction."""
     look = "select count(*) from pg_locks where not granted"
     with ThreadPoolExecutor(1) as thread, service.database().connect() as watcher:
         with service.database().begin() as another:

@@ -46,7 +46,7 @@ def every(value: Any, name: str, where: str = "#") -> Iterator[tuple[str, Any]]:
 
 
 def resolved(value: dict[str, Any]) -> dict[str, Any]:
-    """What a reference points at, or the value itself."""
+    """The target of a reference, or the value itself."""
     if "$ref" not in value:
         return value
     found: Any = DOCUMENT

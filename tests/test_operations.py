@@ -1,4 +1,4 @@
-"""What those who run the service see of it: whether it can work, and how much it does."""
+"""Health, readiness and figures: whether the service can work, and how much it does."""
 
 import os
 import re
@@ -36,7 +36,7 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 def samples_of(client: Client) -> Samples:
-    """What `/metrics` tells, read as Prometheus reads it."""
+    """The samples of `/metrics`, read as Prometheus reads them."""
     response = client.get("/metrics")
     assert 200 == response.status_code, response.text
     return {
@@ -61,13 +61,13 @@ def value(samples: Samples, name: str, **labels: str) -> float:
 
 
 def cpu_seconds_of(pid: int) -> float:
-    """What a process has computed, in seconds of one core."""
+    """The CPU seconds of a process."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def failed_checks(client: Client) -> dict[str, str]:
-    """What `/ready` says is wrong, by part; all parts are always told."""
+    """The faults that `/ready` reports, by part; it always names all parts."""
     response = client.get("/ready")
     checks = response.json()["checks"]
     failed = {name: c["detail"] for name, c in checks.items() if c["status"] != "ok"}

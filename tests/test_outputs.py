@@ -1,4 +1,4 @@
-"""What the commands write, and where: no file is destroyed, no device replaced."""
+"""The outputs of the commands: no file is destroyed, no device replaced."""
 
 import os
 import stat

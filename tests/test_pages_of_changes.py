@@ -1,4 +1,4 @@
-"""What changed, on the page of a job: the numbers of its analysis, in a real browser."""
+"""The changes on the page of a job: the numbers of its analysis, in a real browser."""
 
 import json
 import random

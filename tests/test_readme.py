@@ -53,7 +53,7 @@ def plain(text: str) -> str:
 
 
 def recipe(command: str) -> str:
-    """What `make` would run, on any free port."""
+    """The commands that `make` would run, on any free port."""
     done = subprocess.run(
         ["/bin/bash", "-c", f"{command} --dry-run --assume-old=.venv/bin/.runs PORT=0"],
         cwd=ROOT,
@@ -93,7 +93,7 @@ class Terminal:
         assert plain(self._with_real_keys(shown)) == plain(said), command
 
     def output_of(self, command: str) -> str:
-        """What a command prints on either output."""
+        """The text that a command prints on either output."""
         command = self._with_real_keys(command)
         settings = {"DIFFING_URL": f"http://{self._address}"}
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("DIFFING_")}

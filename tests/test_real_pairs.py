@@ -1,6 +1,6 @@
 """Real datasets on two dates give the counts that an independent, slow reference gave.
 
-The data is not part of the project: DIFFING_REAL_PAIRS names the folder that holds it.
+The data is not part of the project: DIFFING_REAL_PAIRS names its folder.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""What both files share is read once, and whatever they share, the same comes out.
+"""The rows that both files share are read once, and change no result.
 
 Here a diff reduces files of any size; elsewhere in the tests only large ones.
 """

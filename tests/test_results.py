@@ -902,7 +902,7 @@ def test_a_client_that_leaves_in_the_middle_leaves_no_file_open(
 
 
 def open_results(slow: Slow) -> list[Path]:
-    """What the API holds open of the results."""
+    """The results that the API has open."""
     links = Path(f"/proc/{slow.api.pid}/fd").iterdir()
     targets = [link.readlink() for link in links if link.is_symlink()]
     return [path for path in targets if path.is_relative_to(slow.service.settings.results_dir)]

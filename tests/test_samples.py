@@ -1,4 +1,4 @@
-"""Sample pairs show what real exports hold, and are the same on every machine."""
+"""Sample pairs look like real exports, and are the same on every machine."""
 
 import csv
 import hashlib

@@ -65,7 +65,7 @@ class Data:
         return Path(getattr(self, name))
 
     def content(self) -> dict[str, str | bytes | None]:
-        """All that stands in the folder but for the scratch folder of the job."""
+        """All that is in the folder but for the scratch folder of the job."""
         return {
             str(path): str(path.readlink())
             if path.is_symlink()
@@ -131,7 +131,7 @@ def run(data: Data, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
 
 
 def refusal(run: Run, sql: str) -> str:
-    """What DuckDB says when it refuses; a client sees none of it."""
+    """The error of DuckDB when it refuses; a client sees none of it."""
     with pytest.raises(DiffingError) as caught:
         run(sql)
     assert "/" not in caught.value.detail
@@ -715,7 +715,7 @@ def test_the_limit_does_not_hold_for_what_is_not_packed(tmp_path: Path, scratch:
 
 
 def disk_of(monkeypatch: pytest.MonkeyPatch, folder: Path, size: int) -> None:
-    """Let a disk have that size, and all that is on it stand in a folder."""
+    """Let a disk have that size, and all that is on it be in a folder."""
 
     def usage(_: object) -> SimpleNamespace:
         return SimpleNamespace(free=size - sum(p.stat().st_size for p in folder.iterdir()))

@@ -117,7 +117,7 @@ def hosts(
 
 
 def cleaner(host: Service, needed_kept: Callable[[], Collection[str]] = tuple) -> SharedFiles:
-    """What cleans the bucket of a host."""
+    """The cleaner of the bucket of a host."""
     storage = host.settings.storage
     assert storage
     found = SharedFiles(storage, host.jobs(), needed_kept, retention=60)

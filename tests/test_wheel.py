@@ -53,7 +53,7 @@ def output_of(folder: Path, *command: str | Path) -> str:
 
 
 def assert_works(folder: Path) -> None:
-    """What is installed in the virtual environment of a folder does a diff and makes a job."""
+    """The installed `diffing` of a folder does a diff and makes a job."""
     python, diffing = folder / "venv/bin/python", folder / "venv/bin/diffing"
     output_of(folder, diffing, "sample", "--rows", "1000", "--out", "data/input")
 
@@ -95,7 +95,7 @@ def test_the_wheel_brings_all_that_it_needs(wheel: Path, tmp_path: Path) -> None
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
-    """What stands in a folder, by the path below it."""
+    """The files in a folder, by the path below it."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")

@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import ROOT
 
 MODULES = sorted((ROOT / "service" / "diffing").rglob("*.py"))
+TESTS = sorted({*(ROOT / "tests").rglob("*.py")} - {ROOT / "tests" / "conftest.py"})
 QUERIES = sorted((ROOT / "sql").rglob("*.sql"))
 DOCUMENTS = [
     ROOT / name
@@ -82,7 +83,7 @@ def test_a_sentence_of_a_document_has_at_most_25_words(document: Path) -> None:
     assert [] == [one for one in found if len(one.split()) > MOST_WORDS]
 
 
-@pytest.mark.parametrize("module", MODULES, ids=named)
+@pytest.mark.parametrize("module", [*MODULES, *TESTS], ids=named)
 def test_a_sentence_of_a_docstring_has_at_most_25_words(module: Path) -> None:
     # the tree of the errors is not made of sentences
     texts = [text for text in docstrings(module) if "──" not in text]
@@ -100,6 +101,13 @@ def test_a_sentence_of_a_docstring_has_at_most_25_words(module: Path) -> None:
 def test_texts_use_the_words_of_the_field(path: Path) -> None:
     texts = {".md": paragraphs, ".py": strings, ".sql": comments}[path.suffix](path)
     found = [one for text in texts for one in sentences(text)]
+
+    assert [] == [one for one in found if OLD_WORDS.search(one) or CLAUSE_AS_SUBJECT.match(one)]
+
+
+@pytest.mark.parametrize("module", TESTS, ids=named)
+def test_docstrings_of_tests_use_the_words_of_the_field(module: Path) -> None:
+    found = [one for text in docstrings(module) for one in sentences(text)]
 
     assert [] == [one for one in found if OLD_WORDS.search(one) or CLAUSE_AS_SUBJECT.match(one)]
 

@@ -82,7 +82,7 @@ class Bench:
         )
 
     def _is_hopeless(self, tool: Tool, pair: Pair) -> bool:
-        """Whether it was given up on a smaller pair that is no harder."""
+        """Whether the tool gave up on a smaller pair that was not harder."""
         return any(
             tool.name == name
             and smaller.rows < pair.rows

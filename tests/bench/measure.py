@@ -1,4 +1,4 @@
-"""What one process costs, within bounds."""
+"""Measures the cost of one process, within bounds."""
 
 import os
 import re
@@ -24,7 +24,7 @@ _EXCEPTION = re.compile(r"(?:\w+\.)*(\w+(?:Error|Exception))\b")
 
 @dataclass(frozen=True)
 class Cost:
-    """What a process took: seconds of wall and CPU time, bytes at the peak."""
+    """The cost of a process: seconds of wall and CPU time, bytes at the peak."""
 
     wall: float
     cpu: float
@@ -42,7 +42,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a process may take: seconds, bytes of memory, bytes of its result."""
+    """The bounds of a process: seconds, bytes of memory, bytes of its result."""
 
     seconds: float
     memory: int

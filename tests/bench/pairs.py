@@ -90,7 +90,7 @@ def wide_pair(rows: int, folder: Path) -> Pair:
 
 
 def hot_pairs(rows: int, copies: int, folder: Path) -> list[Pair]:
-    """A sample pair as it is, and with a key that stands many times: few values, then many."""
+    """A sample pair as it is, and with a key that repeats many times: few values, then many."""
     plain = _sample("c-revenue", rows - copies, folder)
     pairs = [plain]
     for values in (_HOT_VALUES, copies):
@@ -138,7 +138,7 @@ def _run(path: Path, query: str, parameters: dict[str, int | str]) -> None:
 
 
 def _unpack_real(folder: Path) -> int:
-    """Unpack the real pair; the rows of new, or 0 where there is none."""
+    """Unpack the real pair; the rows of new, or 0 without it."""
     # imported here: the process that measures stays small
     from tests.test_real_pairs import FOLDER
 

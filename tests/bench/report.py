@@ -26,7 +26,7 @@ new holds, is killed, and the tool is not run on larger pairs.
 
 @dataclass(frozen=True)
 class Result:
-    """What a tool took for a pair, and whether its rows were right; or why it took nothing."""
+    """The cost of a tool for a pair, and whether its rows were right; or why it has none."""
 
     tool: str
     cost: Cost | None
@@ -43,7 +43,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What the figures depend on."""
+    """The machine and the releases on which the figures depend."""
 
     command: str
     versions: list[str]

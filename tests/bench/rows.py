@@ -1,4 +1,4 @@
-"""Whether two results hold the same rows."""
+"""Compares two results by their rows."""
 
 import csv
 from collections import Counter

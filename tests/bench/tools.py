@@ -1,4 +1,4 @@
-"""What is measured: reading, diffing, and the peers in environments of their own."""
+"""The tools that are measured: reading, diffing, and the peers in environments of their own."""
 
 import os
 import subprocess

@@ -20,7 +20,7 @@ _ALLOWED = (501, 503)
 
 @dataclass
 class Findings:
-    """What came of it.
+    """The findings of a run.
 
     Args:
         answers: how often each status was answered; 0 for a connection closed without a word.
@@ -87,7 +87,7 @@ async def _answer(port: int, raw: bytes) -> bytes:
 
 
 async def _chunk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-    """What the server says next; where it waits for more of the request, there is no more."""
+    """The next bytes of the server; empty if it waits for more of the request."""
     try:
         return await asyncio.wait_for(reader.read(65536), _PAUSE_SECONDS)
     except TimeoutError:

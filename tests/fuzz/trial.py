@@ -18,7 +18,7 @@ def fuzz_a_service(folder: Path, seed: int, requests: int, clients: int) -> tupl
         seed, requests, clients: as in `fuzz`.
 
     Returns:
-        What was found, faults of the service's log among it, and the most memory of the API in
+        The findings, also in the service's log, and the most memory of the API in
         bytes.
     """
     with Service(folder) as service:

@@ -1,4 +1,4 @@
-"""What stands in, on a machine of Debian, for what cannot be pulled: engine, plugin and base."""
+"""Replaces, on a machine of Debian, the parts that cannot be pulled: engine, plugin and base."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What is tried with the image and with what `make up` starts; each is a function that asserts."""
+"""The trials of the image and of the containers of `make up`; each is a function that asserts."""
 
 import json
 import re
@@ -44,7 +44,7 @@ print(round((used.ru_utime + used.ru_stime) * 200))
 
 @dataclass(frozen=True)
 class Ground:
-    """What a trial works with.
+    """The means of a trial.
 
     Args:
         docker: the engine.
@@ -78,7 +78,7 @@ class Ground:
         return done.returncode, done.stdout, done.stderr
 
     def health(self, container: str) -> str:
-        """What the engine says of a container's health."""
+        """The health of a container, as the engine reports it."""
         form = "{{.State.Health.Status}}"
         return self.docker("inspect", "-f", form, self.container(container)).stdout.strip()
 
@@ -105,7 +105,7 @@ def api_and_worker_are_healthy(on: Ground) -> str:
 
 
 def worker_that_hangs_is_not_healthy(on: Ground) -> str:
-    """A worker that is stopped is no longer well, and is again when it goes on."""
+    """A stopped worker is unhealthy, until it goes on."""
 
     def is_well() -> bool:
         return not on.docker.compose(

@@ -102,7 +102,7 @@ def walked() -> Iterator[list[int]]:
 
 
 def said(folder: Path, threads: int, cutting: Cutting, fault: str = "none") -> dict[str, Any]:
-    """What a diff says and writes."""
+    """The summary and the outputs of a diff."""
     limits = Limits(threads, "1GB", folder)
     comparison = Comparison.of(key=["id"], value=["value"])
     outputs = Outputs(folder / "result.out", None, folder / "removed.out")

@@ -88,7 +88,7 @@ class Cluster:
 
     Args:
         hosts: with the service.
-        outside: a folder of this machine, which is no host, on the same servers.
+        outside: a folder of this machine, outside the hosts, on the same servers.
         postgres: server of the jobs.
         redis: server of the queue.
         bucket: the files that all share.

@@ -70,7 +70,7 @@ class Hosts:
         self._judge_uploads()
 
     def _left(self) -> list[str]:
-        """What no rule keeps, on the disks and in the bucket."""
+        """The files that no rule keeps, on the disks and in the bucket."""
         on_disks = [name for host in self._cluster.hosts for name in host.scratch()]
         return on_disks + self._referee.unneeded(self._cluster.names("results"))
 

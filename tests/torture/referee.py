@@ -49,7 +49,7 @@ _MOST_ATTEMPTS = 3
 
 @dataclass
 class Tally:
-    """What became of the jobs of one trial."""
+    """The ends of the jobs of one trial."""
 
     trial: str
     faults: Counter[str] = field(default_factory=Counter)

@@ -10,7 +10,7 @@ keys, values = key.split(","), value.split(",")
 
 
 def number(column: str) -> pl.Expr:
-    """The column as numbers, NULL where it holds none."""
+    """The column as numbers, NULL where it has none."""
     return pl.col(column).cast(pl.Float64, strict=False)
 
 
