@@ -104,11 +104,15 @@ class Cluster:
         """Give the inputs in the folder outside to all: files by the bucket, metrics by a copy."""
         for path in self.outside.settings.input_dir.iterdir():
             if path.suffix == ".csv":
-                self.bucket.put(f"{_FOLDER}/input/{path.name}", path.read_bytes())
+                self.put_input(path.name, path.read_bytes())
                 continue
             for host in self.hosts:
                 host.service.settings.make_folders()
                 (host.service.folder / path.name).write_bytes(path.read_bytes())
+
+    def put_input(self, name: str, content: bytes) -> None:
+        """Write an input to the bucket."""
+        self.bucket.put(f"{_FOLDER}/input/{name}", content)
 
     def names(self, folder: str) -> list[str]:
         """The names of the files in a folder of the bucket."""

@@ -5,7 +5,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
+from tests.torture.apis import Apis
 from tests.torture.cluster import Cluster
+from tests.torture.nights import Nights
 from tests.torture.outages import Outages
 from tests.torture.referee import Referee, Tally
 from tests.torture.users import User
@@ -15,7 +17,7 @@ _SWEEP_SECONDS = 30.0
 
 
 class Hosts:
-    """A user, and somebody who breaks things, on a cluster.
+    """A user, a metric whose new files are accepted, and somebody who breaks things, on a cluster.
 
     Args:
         cluster: that was not started.
@@ -33,22 +35,28 @@ class Hosts:
             host.start()
         inputs = cluster.outside.settings.input_dir
         urls = [host.url for host in cluster.hosts]
-        self._user = User(urls, referee, inputs, random.Random(rng.random()), tally)
+        self._apis = Apis(urls, random.Random(rng.random()), tally)
+        self._user = User(self._apis, referee, inputs, random.Random(rng.random()), tally)
+        own = random.Random(rng.random())
+        self._nights = Nights(cluster, self._apis, referee, own, tally)
         self._outages = Outages(cluster, rng, tally)
 
     def run(self, jobs: int) -> None:
         """Have so many jobs accepted and each fault injected, and look at what became of them."""
-        with ThreadPoolExecutor(1) as threads:
+        with self._apis, ThreadPoolExecutor(2) as threads:
             asking = threads.submit(self._user.run, jobs, lambda: self._outages.each_was_injected)
+            nights = threads.submit(self._nights.run, asking.done)
             try:
-                self._outages.run(lambda: not asking.done())
+                self._outages.run(lambda: not (asking.done() and nights.done()))
+                nights.result(_PATIENCE_SECONDS)
             finally:
-                self._user.leave()
+                self._apis.leave()
         asking.result()
         first, *others = [self._cluster.client_of(host) for host in self._cluster.hosts]
         self._referee.judge(self._tally, first, _PATIENCE_SECONDS)
         for client in others:
             self._referee.judge_again(self._tally, client)
+            self._nights.judge(client)
 
     def stop(self) -> None:
         """End all, and have last workers sweep; then look at what is left."""
@@ -68,6 +76,7 @@ class Hosts:
         lines = chain.from_iterable(host.service.all_lines() for host in hosts)
         self._referee.judge_words(self._tally, lines)
         self._judge_uploads()
+        self._nights.judge_files()
 
     def _left(self) -> list[str]:
         """The files that no rule keeps, on the disks and in the bucket."""
@@ -78,5 +87,5 @@ class Hosts:
         """Look for uploads without a job, which stay for a day: lost requests may leave some."""
         sent = {name.partition("/")[0] for name in self._cluster.names("uploads")}
         orphans = sent - self._cluster.outside.jobs().uploads(sent)
-        if len(orphans) > self._user.unanswered:
+        if len(orphans) > self._apis.unanswered:
             self._tally.faults_of_ours.append(f"{len(orphans)} uploads have no job")

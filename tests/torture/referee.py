@@ -34,6 +34,14 @@ old = "large_old.csv"
 new = "large_new.csv"
 key = ["date", "segment_field", "segment_value_id", "stat"]
 value = ["value"]
+
+[metric.nightly]
+old = "accepted"
+new = "nightly.csv"
+key = ["id"]
+value = ["value"]
+accept = "when expected"
+expect = { columns = "same" }
 """
 METRICS = ("tiny", "middle", "large")
 # whatever else a job says that failed is a fault of the service
@@ -89,8 +97,17 @@ class Referee:
         pair.new.rename(pair.new.with_name("large_new.csv"))
         self._answers = {name: self._answer(name) for name in METRICS}
 
+    def expect(self, name: str, old: str, new: str) -> None:
+        """Learn the right answer for two files with id and value."""
+        self._answers[name] = reference.diff(old, new, ["id"], ["value"]).csv.encode()
+
     def accept(self, job_id: int, metric: str) -> None:
-        """A job was accepted: from now on it must not be lost."""
+        """A job was accepted: from now on it must not be lost.
+
+        Args:
+            job_id: of the job.
+            metric: of the job, or the name of its answer.
+        """
         with self._lock:
             self._accepted[job_id] = metric
 
