@@ -492,6 +492,7 @@ def test_a_catalogue_that_is_named_is_used_before_that_of_the_data_folder(
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 SERVICES = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]
+SERVICE_README = (ROOT / "service/README.md").read_text(encoding="utf-8")
 OURS = ("api", "worker", "worker-2")
 
 
@@ -562,11 +563,21 @@ def test_a_server_of_compose_is_of_one_version_and_has_a_health_check(name: str)
     server = SERVICES[name]
 
     assert re.fullmatch(r"[a-z/]+:\d+\.\d+", server["image"])
-    assert server["healthcheck"]["test"][0] == "CMD"
+    assert server["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
     assert "ports" not in server
     assert {"condition": "service_healthy", "required": False} == SERVICES["api"]["depends_on"][
         name
     ]
+
+
+def test_the_bucket_of_compose_is_healthy_once_it_exists_and_tells_nobody_of_itself() -> None:
+    storage = re.search(r"`DIFFING_STORAGE_URL=s3://(\w+)`", SERVICE_README)
+    bucket = SERVICES["bucket"]
+
+    assert storage
+    assert f"-bucket={storage[1]}" in bucket["command"]
+    assert bucket["healthcheck"]["test"][1].endswith(f"/buckets/{storage[1]}/")
+    assert "-master.telemetry=false" in bucket["command"]
 
 
 def test_no_secret_of_compose_is_in_the_open() -> None:
