@@ -14,13 +14,14 @@ from diffing.core.remote_file import RemoteFile, RemoteFolder
 from diffing.files.bucket import Bucket
 from diffing.files.fetch import Fetch
 from tests.bucket import S3, SECRET
+from tests.test_google import ON_THIS_MACHINE
 from tests.web import Answer, Web, whole
 
 CSV = b"id,value\n1,2\n"
 URL = "s3://exports/old.csv"
 THERE = {"Content-Length": str(len(CSV)), "ETag": '"a"'}
 CHECK = "Check the URL and the network, and try again."
-CREDENTIALS = "Check the credentials in the environment, such as AWS_PROFILE or AWS_ACCESS_KEY_ID"
+CREDENTIALS = "Check the credentials in the environment, such as AWS_PROFILE, AWS_ACCESS_KEY_ID"
 
 
 @pytest.fixture(scope="module")
@@ -138,3 +139,44 @@ def test_names_may_contain_what_has_a_meaning_in_urls(
 
             assert f"id\n{name}\n" == copy.path.read_text()
             assert f"s3://exports/{name}" == copy.name
+
+
+class TestOfGoogle:
+    @pytest.fixture(autouse=True)
+    def _google(self, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", web.url)
+        for name, value in ON_THIS_MACHINE.items():
+            monkeypatch.setenv(name, value)
+
+    @pytest.mark.parametrize(
+        ("status", "kind", "said"),
+        [
+            (400, Unreachable, f"cannot be fetched: HTTP status 400. {CHECK}"),
+            (401, BadInput, f"access denied. {CREDENTIALS}"),
+            (403, BadInput, f"access denied. {CREDENTIALS}"),
+        ],
+    )
+    def test_a_status_says_what_to_do_in_one_line(
+        self,
+        web: Web,
+        tmp_path: Path,
+        caplog: pytest.LogCaptureFixture,
+        status: int,
+        kind: type[DiffingError],
+        said: str,
+    ) -> None:
+        body = f'{{"error": {{"message": "{SECRET}"}}}}'.encode()
+        web.otherwise = whole(body).with_status(status)
+        with pytest.raises(kind) as caught:
+            Fetch(tmp_path, math.inf).copy(RemoteFile.of("gs://exports/old.csv"), "old")
+
+        assert said in caught.value.detail
+        assert "" == caplog.text
+
+    def test_a_silent_one_is_not_waited_for_by_an_api(
+        self, web: Web, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        storage = Bucket(RemoteFolder.of("gs://exports/diffing"), hasty=True)
+        monkeypatch.setattr(storage._files, "seconds", 0.1)
+        with web.silence(), pytest.raises(StorageUnavailable):
+            storage.read("x")

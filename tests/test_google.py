@@ -18,6 +18,14 @@ from tests.service_under_test import PATIENCE_SECONDS, Service, server
 from tests.test_baselines import SALES, accept, asked, counts, sales, with_catalogue
 
 NAME = "exports"
+ON_THIS_MACHINE = {
+    # the emulator does not tell the type of a bucket, for which gcsfs waits a minute
+    "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false",
+    # gcsfs looks for the credentials of a machine of Google
+    "NO_GCE_CHECK": "true",
+    "GCE_METADATA_HOST": "127.0.0.1:1",
+    "GCE_METADATA_IP": "127.0.0.1:1",
+}
 
 
 @dataclass(frozen=True)
@@ -55,8 +63,8 @@ def store() -> Iterator[Store]:
         started.saw("All services started")
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
-            # the emulator does not tell the type of a bucket, for which gcsfs waits a minute
-            patch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+            for name, value in ON_THIS_MACHINE.items():
+                patch.setenv(name, value)
             yield Store(f"http://127.0.0.1:{port}")
     finally:
         started.close()

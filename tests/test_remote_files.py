@@ -239,7 +239,7 @@ class TestFaults:
         self, scratch: Path, monkeypatch: pytest.MonkeyPatch, scheme: str, module: str
     ) -> None:
         monkeypatch.setitem(sys.modules, module, None)
-        monkeypatch.delitem(sys.modules, "diffing.files.bounded_s3", raising=False)
+        monkeypatch.delitem(sys.modules, f"diffing.files.bounded_{scheme}", raising=False)
         registry = importlib.import_module("fsspec.registry")
         monkeypatch.delitem(registry._registry, scheme, raising=False)
 

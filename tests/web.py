@@ -3,7 +3,8 @@
 import ipaddress
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -50,12 +51,16 @@ class Web:
 
     Attributes:
         answers: by path; for another answer to HEAD, by `HEAD path`.
+        otherwise: the answer for other paths.
         requests: the methods and paths of all requests, with their headers.
         url: of the server.
     """
 
     def __init__(self, address: str = "127.0.0.1", certificate: Path | None = None) -> None:
         self.answers: dict[str, Answer] = {}
+        self.otherwise = Answer(status=404)
+        self._speaks = threading.Event()
+        self._speaks.set()
         self.requests: list[tuple[str, Mapping[str, str]]] = []
         self._server = _Server((address, 0), _handler_of(self))
         scheme = "http"
@@ -76,6 +81,19 @@ class Web:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    @contextmanager
+    def silence(self) -> Iterator[None]:
+        """A block in which no request is answered; its requests are answered at its end."""
+        self._speaks.clear()
+        try:
+            yield
+        finally:
+            self._speaks.set()
+
+    def wait_to_speak(self) -> None:
+        """Wait for the end of a silence."""
+        self._speaks.wait()
 
     def put(self, path: str, answer: Answer, head: Answer | None = None) -> str:
         """Answer requests for a path so, and return its URL."""
@@ -104,7 +122,8 @@ def _handler_of(web: Web) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self, asked: str, *, with_body: bool) -> None:
             web.requests.append((f"{self.command} {self.path}", dict(self.headers)))
-            answer = web.answers.get(asked.partition("?")[0], Answer(status=404))
+            answer = web.answers.get(asked.partition("?")[0], web.otherwise)
+            web.wait_to_speak()
             self.send_response_only(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)

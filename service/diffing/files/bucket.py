@@ -242,10 +242,9 @@ class Bucket:
 
 
 def _store_of(scheme: str, *, hasty: bool) -> Any:
-    if not hasty or scheme != "s3":
-        return store_of(scheme)
-    files = store_of(scheme, **_HASTE)
-    files.seconds = _HASTY_SECONDS
+    files = store_of(scheme, **(_HASTE if hasty else {}))
+    if hasty:  # no other stores than those of Amazon and Google look at it
+        files.seconds = _HASTY_SECONDS
     return files
 
 

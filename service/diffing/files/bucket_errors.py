@@ -5,12 +5,13 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 CHECK_CREDENTIALS = (
-    "Check the credentials in the environment, such as AWS_PROFILE or AWS_ACCESS_KEY_ID, and what "
-    "they permit."
+    "Check the credentials in the environment, such as AWS_PROFILE, AWS_ACCESS_KEY_ID or "
+    "GOOGLE_APPLICATION_CREDENTIALS, and what they permit."
 )
 _CLOCK = "The clock of this machine differs from that of the bucket by {minutes} minutes. Set it."
 _REGION = "Set AWS_DEFAULT_REGION to the region of the bucket."
 _EXPIRED = "The credentials have expired. Renew them."
+_UNKNOWN_CALLER = 401
 # by the codes of S3; HEAD gives the status alone
 _ADVICE = {
     "ExpiredToken": _EXPIRED,
@@ -25,12 +26,19 @@ _MOST_SECONDS = 300.0
 
 def is_denied(error: Exception) -> bool:
     """Whether a store denies access, or the environment has no credentials for it."""
-    return isinstance(error, PermissionError) or "Credential" in type(error).__name__
+    return (
+        isinstance(error, PermissionError)
+        or "Credential" in type(error).__name__
+        # gcsfs has a text for the one, and a code for the other
+        or str(error).startswith("Forbidden: ")
+        or getattr(error, "code", None) == _UNKNOWN_CALLER
+    )
 
 
 def reason_of(error: Exception) -> str:
     """The code of a store, or the kind of the error. The text of an error may contain secrets."""
-    code, kind = _code_of(error), type(error).__name__
+    kind = type(error).__name__
+    code = _code_of(error) or str(getattr(error, "code", ""))
     if kind == "OtherBytes":
         return "it sent other bytes than it was asked for"
     return f"HTTP status {code}" if code.isdecimal() else code or kind

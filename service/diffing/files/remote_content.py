@@ -39,7 +39,7 @@ def store_of(scheme: str, **options: Any) -> Any:
 
     Args:
         scheme: one of the STORES.
-        options: of s3fs.
+        options: of s3fs; others take none.
 
     Raises:
         ImportError: the package for its scheme is not installed.
@@ -47,11 +47,15 @@ def store_of(scheme: str, **options: Any) -> Any:
     import fsspec  # the packages of stores are loaded only for a URL
 
     alone: dict[str, Any] = {"skip_instance_cache": True, "use_listings_cache": False}
-    if scheme != "s3":
-        return fsspec.filesystem(scheme, **alone)
-    from diffing.files.bounded_s3 import BoundedS3
+    if scheme == "s3":
+        from diffing.files.bounded_s3 import BoundedS3
 
-    return BoundedS3(**alone, **options)
+        return BoundedS3(**alone, **options)
+    if scheme == "gs":
+        from diffing.files.bounded_gs import BoundedGs
+
+        return BoundedGs(**alone)
+    return fsspec.filesystem(scheme, **alone)
 
 
 class RemoteContent:

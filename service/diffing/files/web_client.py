@@ -4,7 +4,6 @@ import errno
 import ipaddress
 import re
 import socket
-import ssl
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,7 +27,9 @@ def web_client(url: str) -> Any:
     Raises:
         ImportError: a package is not installed.
     """
-    import aiohttp  # it is loaded only for a URL
+    import ssl  # these are loaded only for a URL
+
+    import aiohttp
     import fsspec
 
     async def session(**options: Any) -> Any:
