@@ -11,6 +11,7 @@ import pytest
 
 from diffing.core.errors import BadInput, DiffingError, InputChanged, MissingInput, Unreachable
 from diffing.core.input_file import InputFile
+from diffing.core.progress import Progress
 from diffing.core.remote_file import RemoteFile
 from diffing.files import web_client
 from diffing.files.fetch import Fetch
@@ -93,6 +94,13 @@ def test_a_file_is_asked_for_once(web: Web, tmp_path: Path) -> None:
     fetched(url, tmp_path)
 
     assert ["GET /once.csv", "HEAD /once.csv"] == [asked for asked, _ in web.requests]
+
+
+def test_a_slow_server_shows_that_the_file_is_fetched(web: Web, tmp_path: Path) -> None:
+    url, told = web.put("/slow.csv", whole(CSV)), list[Progress]()
+    Fetch(tmp_path, math.inf).copy(RemoteFile.of(url), "old", told.append)
+
+    assert [Progress("fetching", 0, len(CSV))] == told
 
 
 EARLY, DAMAGED = "the connection ended too early", "its end is missing, or it is damaged"

@@ -60,7 +60,7 @@ class Fetch:
         Args:
             file: the remote one.
             side: "old" or "new", the name of the copy.
-            on_progress: called with each block.
+            on_progress: called at the start, and with each block.
             may_be_missing: whether it need not exist.
 
         Returns:
@@ -119,6 +119,7 @@ class Fetch:
         room = _Room(self._folder, store.name, self._most - self.bytes)
         room.require(total or 0)
         size = 0
+        on_progress(Progress("fetching", 0, total))
         with store.one_version(version_of(before)), store.opened() as source:
             while block := source.read(BLOCK):
                 size += len(block)
