@@ -15,7 +15,7 @@ from diffing import diff as python_diff
 from diffing.core.dialect import PLAIN, FullDialect
 from diffing.core.input_file import InputFile
 from diffing.csvfiles.open import open_csv
-from diffing.engine.written import translated
+from diffing.engine.written import in_dialect
 from tests.command_line import diffing, refused_by, run_here
 from tests.service_under_test import Client, Service
 
@@ -593,13 +593,13 @@ def test_any_rows_survive_both_ways(
     path.write_bytes(text.encode(dialect.encoding))
 
     with path.open("rb") as file:
-        plain = b"".join(translated(file, "x.csv", dialect, PLAIN))
+        plain = b"".join(in_dialect(file, "x.csv", dialect, PLAIN))
     assert rows == list(csv.reader(StringIO(plain.decode(), newline=""), strict=True))
     assert "\r" not in re.sub('"[^"]*"', "", plain.decode())
 
     path.write_bytes(plain)
     with path.open("rb") as file:
-        back = b"".join(translated(file, "x.csv", PLAIN, dialect)).decode(dialect.encoding)
+        back = b"".join(in_dialect(file, "x.csv", PLAIN, dialect)).decode(dialect.encoding)
     reader = csv.reader(
         StringIO(back, newline=""),
         delimiter=dialect.delimiter,
@@ -635,10 +635,10 @@ def test_the_delimiter_of_one_dialect_may_be_the_quote_of_another(
         csv.writer(file).writerows(rows)
 
     with path.open("rb") as file:
-        there = b"".join(translated(file, "x.csv", PLAIN, dialect))
+        there = b"".join(in_dialect(file, "x.csv", PLAIN, dialect))
     path.write_bytes(there)
     with path.open("rb") as file:
-        back = b"".join(translated(file, "x.csv", dialect, PLAIN)).decode()
+        back = b"".join(in_dialect(file, "x.csv", dialect, PLAIN)).decode()
 
     text = StringIO(there.decode(), newline="")
     assert rows == list(csv.reader(text, delimiter=delimiter, quotechar=quote, strict=True))

@@ -38,7 +38,7 @@ CLAUSE_AS_SUBJECT = re.compile(r"^(What|Who|Whoever|Whose|Whatever)\b[^?]*$")
 # in several modules, where each means the same for its subject
 SHARED_NAMES = {
     *("diff", "main", "run", "serve", "stop", "upgrade", "version"),
-    *("Span", "reading", "rules", "rules_of", "sections_of", "translated"),
+    *("Span", "reading", "rules", "rules_of", "sections_of"),
 }
 
 

@@ -12,7 +12,7 @@ from diffing.core.input_file import InputFile
 from diffing.core.remote_file import RemoteFile, RemoteFolder
 from diffing.core.row_query import RowQuery
 
-Contents = tuple[str | None, str | None]
+Checksums = tuple[str | None, str | None]
 """The SHA-256 of old and new; None for a missing old."""
 
 
@@ -145,7 +145,7 @@ class DiffSpec:
     metric: str | None = None
     fingerprint: bool = False
     sha256: bool = False
-    answered: frozenset[Contents] = frozenset()
+    answered: frozenset[Checksums] = frozenset()
     hashes: Path | None = None
     staged: Staged | None = None
 

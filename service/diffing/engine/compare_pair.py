@@ -10,8 +10,9 @@ from diffing.core.errors import DiffFailed, DiffingError, Interrupted
 from diffing.csvfiles.split import MOST_PIECES, Cutting, Pieces
 from diffing.csvfiles.stretches import Irreducible
 from diffing.csvfiles.verify import Inspection
-from diffing.engine.compare import Counts, compare
+from diffing.engine.compare import compare
 from diffing.engine.connection import CsvRefused, Session, is_fault_of_duckdb
+from diffing.engine.counts import Counts
 from diffing.engine.destination import Destination
 from diffing.engine.last_night import LastNight
 from diffing.engine.on_cluster import OnCluster

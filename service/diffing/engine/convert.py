@@ -25,7 +25,7 @@ from diffing.core.errors import (
 )
 from diffing.core.spec import ConversionSpec
 from diffing.csvfiles.named_files import SourceFile
-from diffing.engine.written import translated
+from diffing.engine.written import in_dialect
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 
@@ -119,7 +119,7 @@ class _Source:
         """Fill the copy."""
         if self.copy:
             with _existing(self.path) as source:
-                for block in translated(source, "result", spec.dialect, PLAIN):
+                for block in in_dialect(source, "result", spec.dialect, PLAIN):
                     self.copy.write(block)
             self.copy.flush()
 

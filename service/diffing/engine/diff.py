@@ -12,7 +12,7 @@ from diffing.core.errors import BadArgument
 from diffing.core.input_file import named_apart
 from diffing.core.progress import Progress
 from diffing.core.sizes import bytes_in
-from diffing.core.spec import Contents, DiffSpec
+from diffing.core.spec import Checksums, DiffSpec
 from diffing.csvfiles.archives import Copies
 from diffing.csvfiles.split import CUTTING, MOST_PIECES, Cutting, Pieces
 from diffing.engine.analysis.moves import Moves
@@ -46,7 +46,7 @@ class AnsweredBefore(Exception):
         contents: the SHA-256 of old and new.
     """
 
-    def __init__(self, contents: Contents) -> None:
+    def __init__(self, contents: Checksums) -> None:
         super().__init__("a result for these contents exists")
         self.contents = contents
 

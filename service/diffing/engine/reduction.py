@@ -12,8 +12,8 @@ from diffing.core.sizes import bytes_in
 from diffing.csvfiles.csv_file import CsvFile
 from diffing.csvfiles.split import Cutting, Pieces
 from diffing.csvfiles.stretches import Irreducible
-from diffing.engine.compare import Counts
 from diffing.engine.connection import Session
+from diffing.engine.counts import Counts
 from diffing.engine.last_night import LastNight
 from diffing.sandbox.helpers import Helpers
 from diffing.sandbox.limits import Limits

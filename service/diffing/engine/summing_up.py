@@ -8,7 +8,7 @@ from diffing.core.errors import DiffFailed
 from diffing.core.input_file import InputFile
 from diffing.core.spec import DiffSpec
 from diffing.csvfiles.csv_file import CsvFile
-from diffing.engine.compare import Counts
+from diffing.engine.counts import Counts
 from diffing.engine.summary import ColumnsSummary, InputSummary, ResultSummary, SideCounts, Summary
 from diffing.engine.warn import Facts, warnings_of
 from diffing.files.checksums import fingerprint, sha256

@@ -3,7 +3,7 @@
 import math
 
 from diffing.core.expectations import Rule, rules_of
-from diffing.engine.analysis.moves import ColumnMoves, Moves, Part
+from diffing.engine.analysis.moves import ColumnMoves, Moves, PartMoves
 from diffing.engine.summary import (
     PeriodCounts,
     PeriodsSummary,
@@ -44,8 +44,8 @@ def _periods(moves: Moves | None) -> PeriodsSummary | None:
     )
 
 
-def _counts(part: Part | None) -> PeriodCounts:
-    part = part or Part()
+def _counts(part: PartMoves | None) -> PeriodCounts:
+    part = part or PartMoves()
     return PeriodCounts(
         old_rows=part.old_rows,
         new_rows=part.new_rows,
@@ -94,14 +94,14 @@ def _whole(rule: Rule, found: Summary) -> int:
     return wholes.get(rule.name, found.new.rows)
 
 
-def _part(rule: Rule, moves: Moves) -> Part:
+def _part(rule: Rule, moves: Moves) -> PartMoves:
     """The rows of which a rule tells."""
     if rule.period is None:
         return moves.whole
-    return next((part for state, part in moves.parts.items() if state == rule.period), Part())
+    return next((part for state, part in moves.parts.items() if state == rule.period), PartMoves())
 
 
-def _figure_of_part(rule: Rule, part: Part) -> float:
+def _figure_of_part(rule: Rule, part: PartMoves) -> float:
     if rule.column is None:
         counts: dict[str, int] = _counts(part).model_dump()
         return counts.get(rule.figure, counts["added"] + counts["changed"])  # emitted
@@ -111,7 +111,7 @@ def _figure_of_part(rule: Rule, part: Part) -> float:
     return column.cells if rule.figure == "changed" else column.moved
 
 
-def _whole_of_part(rule: Rule, part: Part) -> float:
+def _whole_of_part(rule: Rule, part: PartMoves) -> float:
     """The figure that is 100 %, within the periods of a rule."""
     if rule.column is not None and rule.is_of_values:
         moved = rule.figure == "moved"

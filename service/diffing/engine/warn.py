@@ -12,7 +12,7 @@ from diffing.core.csv_record import line_of
 from diffing.core.option_texts import TOLERANCES
 from diffing.core.text import listed, option, shown
 from diffing.csvfiles.csv_file import CsvFile
-from diffing.engine.compare import Counts, Differing
+from diffing.engine.counts import Counts, Differing
 from diffing.engine.summary import DiffWarning
 
 _MOST_REPEATED = 0.01

@@ -1,19 +1,15 @@
 """Writes the outputs of a comparison, by `8_write.sql`."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from diffing.core.csv_record import line_of
 from diffing.core.errors import DISK_FULL, DiffFailed, OutOfDisk, is_disk_full
 from diffing.engine.connection import Session
+from diffing.engine.counts import Counts
 from diffing.engine.parameters import Work
-
-if TYPE_CHECKING:
-    from diffing.engine.compare import Counts
 
 _ANY_ROLE = "^(key|value|rest|old_value)_[0-9]+$|^kind$|^changed$"
 # The sort of a row takes some 300 bytes, so the result is sorted in parts. Each scans all rows.

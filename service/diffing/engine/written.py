@@ -107,7 +107,7 @@ def _with_semicolons(place: int, fields: list[str]) -> list[str]:
     return fields
 
 
-def translated(
+def in_dialect(
     source: BufferedReader, name: str, dialect: FullDialect, target: FullDialect
 ) -> Iterator[bytes]:
     """The bytes of a CSV file in another dialect, in blocks.

@@ -7,7 +7,7 @@ from typing import Any
 
 from diffing.core.errors import ResultGone
 from diffing.core.input_file import InputFile
-from diffing.core.spec import Contents, DiffSpec
+from diffing.core.spec import Checksums, DiffSpec
 from diffing.files.results import Outputs
 from diffing.store.job import Job
 from diffing.store.jobs import Jobs
@@ -26,7 +26,7 @@ class Answers:
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
 
-    def worth_a_look(self, job: Job, question: str, spec: DiffSpec) -> frozenset[Contents]:
+    def worth_a_look(self, job: Job, question: str, spec: DiffSpec) -> frozenset[Checksums]:
         """The contents of files that were compared before, of the same sizes as those of a job.
 
         Without any, nothing needs to be read before the diff.
@@ -50,7 +50,7 @@ class Answers:
         self,
         job: Job,
         question: str,
-        contents: Contents,
+        contents: Checksums,
         results: AttemptResults,
         *,
         takes_totals: bool,
@@ -95,7 +95,7 @@ def _outputs_of(job: Job, results: AttemptResults, takes_totals: bool) -> Output
     return outputs if takes_totals else replace(outputs, totals=None)
 
 
-def checksums_of(job: Job) -> Contents:
+def checksums_of(job: Job) -> Checksums:
     """The contents of the files that a job compared."""
     return _side(job, "old").get("sha256"), _side(job, "new").get("sha256")
 

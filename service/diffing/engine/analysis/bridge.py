@@ -16,7 +16,7 @@ from diffing.engine.analysis.totals import At, Grouped, Total, Totals
 # the part of the moves without signs, up to which the rest of a bridge is rounding
 _CLOSE = 1e-9
 
-Part = Mapping[str, Any]
+BridgePart = Mapping[str, Any]
 
 
 class Bridges:
@@ -39,7 +39,7 @@ class Bridges:
         totals: Totals | None,
     ) -> None:
         self._groups: Sequence[Sequence[str | None]] = found["groups"] or []
-        self._parts: Sequence[Part] = found["parts"]
+        self._parts: Sequence[BridgePart] = found["parts"]
         self._others = {one["state"]: one["others"] for one in found["others"]}
         self._comparison = comparison
         self._by = by
@@ -69,7 +69,7 @@ class Bridges:
         self._require_sums(parts, state)
         return self._entries(parts, totals, state, self._others.get(state, 0))
 
-    def _require_sums(self, parts: Iterable[Part], state: State) -> None:
+    def _require_sums(self, parts: Iterable[BridgePart], state: State) -> None:
         """Check that each column has the added and removed rows of the periods.
 
         Raises:
@@ -93,9 +93,9 @@ class Bridges:
         return net.number
 
     def _entries(
-        self, parts: Iterable[Part], totals: Grouped | None, state: State | None, others: int
+        self, parts: Iterable[BridgePart], totals: Grouped | None, state: State | None, others: int
     ) -> list[dict[str, Any]]:
-        found: defaultdict[tuple[int, int], list[Part]] = defaultdict(list)
+        found: defaultdict[tuple[int, int], list[BridgePart]] = defaultdict(list)
         for part in parts:
             found[part["nth"], part["place"]].append(part)
         entries = []
@@ -161,7 +161,7 @@ class Bridges:
         return single and not self._summary["within_tolerance"] and not self._repeats
 
 
-def _steps(parts: Sequence[Part]) -> tuple[dict[str, Any], Sum]:
+def _steps(parts: Sequence[BridgePart]) -> tuple[dict[str, Any], Sum]:
     """The steps from old to new, and their exact net: added - removed + up - down + other."""
     steps: dict[str, Any] = {}
     net = Sum()

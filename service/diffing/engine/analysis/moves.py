@@ -14,8 +14,8 @@ from diffing.core.durations import microseconds
 from diffing.core.expectations import rules_of as rules_in
 from diffing.core.periods import Calendar, Period, State
 from diffing.engine.analysis.reading import detail_of, removed_of, rules_of
-from diffing.engine.compare import Counts
 from diffing.engine.connection import CsvRefused, Session, as_pattern
+from diffing.engine.counts import Counts
 from diffing.engine.parameters import Side, Work, parameters, reading_sections
 
 
@@ -39,7 +39,7 @@ class ColumnMoves:
 
 
 @dataclass
-class Part:
+class PartMoves:
     """The rows of some periods, or all, by kind; and the moves of value columns by name."""
 
     old_rows: int = 0
@@ -60,11 +60,11 @@ class Moves:
         calendar: has the state of each period; None without periods.
     """
 
-    whole: Part
-    parts: defaultdict[State, Part]
+    whole: PartMoves
+    parts: defaultdict[State, PartMoves]
     calendar: Calendar | None
 
-    def parts_of(self, period: Period) -> Sequence[Part]:
+    def parts_of(self, period: Period) -> Sequence[PartMoves]:
         """The parts to which the rows of a period belong."""
         if not self.calendar:
             return (self.whole,)
@@ -107,7 +107,7 @@ class _Search:
             self.session.run(section, self.bound)
         old, new = self._rows_by_period() if self._comparison.period else ([], [])
         calendar = self._calendar(old, new) if self._comparison.period else None
-        moves = Moves(Part(), defaultdict(Part), calendar)
+        moves = Moves(PartMoves(), defaultdict(PartMoves), calendar)
         for found in old:
             for part in moves.parts_of(_period(found)):
                 part.old_rows += found["rows"]
@@ -196,7 +196,7 @@ def _period(found: dict[str, Any]) -> Period:
     return Period(found["start"], found["last"])
 
 
-def _add(part: Part, column: ColumnMoves, found: dict[str, Any]) -> None:
+def _add(part: PartMoves, column: ColumnMoves, found: dict[str, Any]) -> None:
     part.added += found["added"]
     part.changed += found["changed"]
     part.removed += found["removed"]

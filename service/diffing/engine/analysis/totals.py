@@ -11,8 +11,8 @@ from diffing.core.comparison import Comparison
 from diffing.core.periods import Calendar, State
 from diffing.engine.analysis.reading import rules_of
 from diffing.engine.analysis.sums import Sum
-from diffing.engine.compare import Counts
 from diffing.engine.connection import CsvRefused, Session
+from diffing.engine.counts import Counts
 from diffing.engine.parameters import Work, parameters, reading_sections
 
 MOST_SUMS = 100_000
