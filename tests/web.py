@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server sends; the connection then ends, unless there is a `Content-Length`.
+    """The answer of the server; the connection then ends, unless there is a `Content-Length`.
 
     Args:
         body: bytes after the headers, as they are sent.

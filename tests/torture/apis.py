@@ -42,7 +42,7 @@ class Apis:
 
     @property
     def is_over(self) -> bool:
-        """Whether nobody needs an answer any more."""
+        """Whether no client still needs an answer."""
         return self._over.is_set()
 
     def leave(self) -> None:

@@ -86,7 +86,7 @@ class Nights:
         self._tally.faults_of_ours += [f"left: {name}" for name in unused]
 
     def _ended(self, job_id: int) -> dict[str, Any]:
-        """The status of a job that has ended; empty if nobody waits any more."""
+        """The status of a job that has ended; empty if no client still waits."""
         while not self._apis.is_over:
             if status := self._apis.ended(self._apis.any_but(), job_id):
                 return status
