@@ -17,7 +17,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from diffing.core.comparison import Comparison
-from diffing.core.errors import BadArgument, BadInput, DiffFailed, OutOfDisk, OutOfMemory
+from diffing.core.errors import (
+    BadArgument,
+    BadInput,
+    DiffFailed,
+    Interrupted,
+    OutOfDisk,
+    OutOfMemory,
+)
 from diffing.core.progress import Progress
 from diffing.csvfiles.open import open_csv
 from diffing.csvfiles.split import Cutting
@@ -568,6 +575,19 @@ def test_progress_is_told_stage_by_stage_in_bytes_that_were_read(
     read = [progress.bytes_read for progress in told if progress.bytes_read is not None]
     assert sorted(read) == read
     assert total == read[-1]
+
+
+def test_an_interrupt_between_two_sessions_is_no_fault(tmp_path: Path) -> None:
+    for name in ("old.csv", "new.csv"):
+        (tmp_path / name).write_text("id,value\n1,2\n")
+    comparison = Comparison(key=("id",), value=("value",))
+    spec = spec_of(tmp_path / "old.csv", tmp_path / "new.csv", comparison)
+    diff = Diff(spec, Limits(1, "1GB", tmp_path))
+    diff.run(Outputs(result=tmp_path / "out.csv"))
+    diff.interrupt()
+
+    with pytest.raises(Interrupted):
+        diff.run(Outputs(result=tmp_path / "out.csv"))
 
 
 def test_a_missing_column_is_named_with_the_closest_there_is(diff_texts: DiffTexts) -> None:

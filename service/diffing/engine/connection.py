@@ -5,7 +5,7 @@ import re
 import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -176,8 +176,9 @@ class Session:
             raise Interrupted(INTERRUPTED)
 
     def interrupt(self) -> None:
-        """Stop the running statement, from another thread."""
-        self._connection.interrupt()
+        """Stop the running statement, from another thread. A closed session runs none."""
+        with suppress(duckdb.ConnectionException):
+            self._connection.interrupt()
 
 
 class OrderedSession(Session):
