@@ -108,12 +108,12 @@ def pytest_collection_finish() -> None:
 
 
 # `make test-all` sets it
-_ALL = bool(os.environ.get("EVERY_EXAMPLE"))
+EVERY_EXAMPLE = bool(os.environ.get("EVERY_EXAMPLE"))
 
 
 def examples(most: int) -> int:
     """How many examples hypothesis tries: a tenth, but for `make test-all`."""
-    return most if _ALL else most // 10
+    return most if EVERY_EXAMPLE else most // 10
 
 
 def one_in(most: int, parameters: Iterable[object]) -> list[Any]:

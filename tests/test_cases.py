@@ -12,7 +12,7 @@ import hashlib
 import sys
 import tomllib
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,14 @@ from pydantic import BaseModel, ConfigDict
 
 from diffing.core.comparison import Comparison
 from diffing.core.errors import BadArgument, BadInput
+from diffing.csvfiles.scan import Portions
 from diffing.csvfiles.split import Cutting
 from diffing.engine.diff import Diff
 from diffing.engine.summary import ResultSummary, Summary
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from tests import reference, specification
-from tests.conftest import AS_LARGE, spec_of
+from tests.conftest import AS_LARGE, EVERY_EXAMPLE, spec_of
 from tests.rules import Rules
 
 if sys.version_info >= (3, 14):
@@ -206,32 +207,55 @@ def test_the_anti_join_says_what_the_case_expects(case: Case, tmp_path: Path) ->
 SEES_ALL, SEES_NOTHING, NONE = 2_048, 1, 0
 
 
+@dataclass(frozen=True)
+class Way:
+    """How a diff comes to its answer; whichever it takes, the answer is the same.
+
+    Args:
+        threads: of the diff.
+        exact_keys: whether keys are compared whole, in pieces, or by their hashes.
+        cutting: sizes of pieces and samples.
+    """
+
+    threads: int
+    exact_keys: bool
+    cutting: Cutting
+
+
+def sampled(sample: int) -> Cutting:
+    """Small files in pieces as large ones, if a sample has so many bytes; else as they are."""
+    return Cutting(1, sample, sorted=2) if sample else Cutting()
+
+
 # In pieces by whole keys, as numbers if possible; and in one piece by hashes, as any values. `make
-# test` takes one of them for each case, in turn; `make test-all` both and one of the others.
-TWO_WAYS = [(4, True, SEES_NOTHING), (4, False, NONE)]
-OTHER_WAYS = [(1, False, SEES_NOTHING), (4, False, SEES_ALL), (16, False, SEES_NOTHING)]
-DIFFED = [
-    pytest.param(
-        case,
-        *way,
-        id="-".join(map(str, (case.name, *way))),
-        marks=[] if way == TWO_WAYS[place % 2] else [pytest.mark.slow],
-    )
-    for place, case in enumerate(CASES)
-    if not case.refused
-    for way in (*TWO_WAYS, OTHER_WAYS[place % 3])
-]
+# test` takes one of them for each case, in turn. `make test-all` adds the rows that the files do
+# not share, and another way: where keys repeat, that of a sample that shows it.
+TWO_WAYS = (Way(4, True, sampled(SEES_NOTHING)), Way(4, False, sampled(NONE)))
+SAMPLED = Way(4, False, sampled(SEES_ALL))
+REDUCED = Way(2, False, Cutting(200, shared=0, blocks=Portions(2_000, 500), sorted=2))
+OTHER_WAYS = (
+    SAMPLED,
+    Way(1, False, sampled(SEES_NOTHING)),
+    Way(16, False, sampled(SEES_NOTHING)),
+)
 
 
-@pytest.mark.parametrize(("case", "threads", "exact_keys", "sample"), DIFFED)
-def test_a_diff_says_what_the_case_expects(
-    case: Case, threads: int, exact_keys: bool, sample: int, tmp_path: Path
-) -> None:
-    answer, cutting = case.answer(), Cutting(1, sample, sorted=2) if sample else Cutting()
+def ways_of(case: Case) -> list[Way]:
+    """The ways of a case, in turn."""
+    place = CASES.index(case)
+    way, other = TWO_WAYS[:: -1 if place % 2 else 1]
+    repeats = case.name.startswith(("duplicates", "count"))
+    more = SAMPLED if repeats else (other, *OTHER_WAYS)[place // 2 % 4]
+    return [way, REDUCED, more] if EVERY_EXAMPLE else [way]
 
-    summary = case.run(tmp_path, threads, exact_keys, cutting)
 
-    written = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+def answered_by(case: Case, way: Way, folder: Path) -> dict[str, Any]:
+    """What a diff says, and writes into an empty folder, as the case expects it."""
+    answer = case.answer()
+
+    summary = case.run(folder, way.threads, way.exact_keys, way.cutting)
+
+    written = {path.name: path.read_bytes() for path in folder.iterdir()}
     result = case.expected("expected", "no such file")
     assert {
         "result.csv": result,
@@ -252,16 +276,31 @@ def test_a_diff_says_what_the_case_expects(
         (case.input("new"), answer.new_rows, summary.new),
     ):
         assert (path.name, path.stat().st_size, rows) == (side.name, side.bytes, side.rows)
+    return summary.model_dump(exclude={"seconds", "peak_rss_bytes"})
+
+
+@pytest.mark.parametrize("case", ANSWERED)
+def test_a_diff_says_what_the_case_expects_by_each_way(case: Case, tmp_path: Path) -> None:
+    said = []
+    for place, way in enumerate(ways_of(case)):
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        said.append(answered_by(case, way, folder))
+
+    assert [said[0]] * len(said) == said
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_refusal_says_why_in_one_line_and_leaves_nothing_behind(
     case: Case, tmp_path: Path
 ) -> None:
-    with pytest.raises((BadInput, BadArgument)) as caught:
-        case.run(tmp_path, threads=4)
+    details = set()
+    for cutting in (AS_LARGE, REDUCED.cutting) if EVERY_EXAMPLE else (AS_LARGE,):
+        with pytest.raises((BadInput, BadArgument)) as caught:
+            case.run(tmp_path, threads=4, cutting=cutting)
+        details.add((type(caught.value), caught.value.detail))
 
-    said = caught.value.detail
+    [(_, said)] = details
     assert [] == [words for words in case.refused if words not in said]
     assert [said] == said.splitlines()
     assert str(case.folder) not in said

@@ -20,7 +20,6 @@ from diffing.core.comparison import Comparison
 from diffing.core.errors import DiffingError
 from diffing.csvfiles.alignment import Alignment, Walking, together
 from diffing.csvfiles.line_by_line import same_lines
-from diffing.csvfiles.scan import Portions
 from diffing.csvfiles.split import Cutting
 from diffing.csvfiles.stretches import Irreducible
 from diffing.engine.diff import Diff
@@ -29,9 +28,9 @@ from diffing.sandbox.limits import Limits
 from tests import reference
 from tests.conftest import examples, one_in, spec_of
 from tests.reduced import watched
-from tests.test_cases import CASES, Case
+from tests.test_cases import REDUCED
 
-REDUCING = Cutting(smallest=200, shared=0, blocks=Portions(2_000, 500), sorted=2)
+REDUCING = REDUCED.cutting
 WHOLE = Cutting(smallest=200, shared=math.inf)
 HEADER = ("id", "name", "value", "note")
 Row = tuple[str, str, str, str]
@@ -95,23 +94,6 @@ def assert_same(diffed: DiffRows, *arguments: object, **more: object) -> bool:
     assert not whole
     assert expected == said
     return reduced
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES])
-def test_a_case_has_the_same_answer_or_refusal_either_way(case: Case, tmp_path: Path) -> None:
-    said: list[object] = []
-    for cutting in (REDUCING, WHOLE):
-        folder = tmp_path / str(cutting.shared)
-        folder.mkdir()
-        try:
-            summary = case.run(folder, 2, cutting=cutting)
-            counts = summary.model_dump(exclude={"seconds", "peak_rss_bytes"})
-            said.append((counts, {path.name: path.read_bytes() for path in folder.iterdir()}))
-        except DiffingError as error:
-            said.append((type(error), error.detail))
-
-    assert said[1] == said[0]
 
 
 def test_what_was_restated_appended_and_removed_is_all_that_is_compared(diffed: DiffRows) -> None:
