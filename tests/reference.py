@@ -7,6 +7,7 @@ import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from tests.rules import PLAIN, Rules, times_equal
 
@@ -51,6 +52,25 @@ class Answer:
     @property
     def removed_csv(self) -> str:
         return csv_of([self.old_header, *self.removed_rows])
+
+
+def counts_of(answer: Answer) -> dict[str, Any]:
+    """The counts, as a summary has them."""
+    return {
+        "added": answer.added,
+        "changed": answer.changed,
+        "removed": answer.removed,
+        "unchanged": answer.unchanged,
+        "within_tolerance": answer.within_tolerance,
+        "within_tolerance_whole": answer.within_tolerance_whole,
+        "duplicate_keys": {"old": answer.duplicate_keys_old, "new": answer.duplicate_keys_new},
+        "not_numbers": {"old": answer.not_numbers_old, "new": answer.not_numbers_new},
+        "columns": {
+            "only_old": answer.only_old,
+            "only_new": answer.only_new,
+            "changed": answer.changed_columns,
+        },
+    }
 
 
 def rows_of(text: str) -> list[Row]:

@@ -29,6 +29,7 @@ from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
 from tests import reference, specification
 from tests.conftest import AS_LARGE, EVERY_EXAMPLE, spec_of
+from tests.reference import counts_of
 from tests.rules import Rules
 
 if sys.version_info >= (3, 14):
@@ -141,24 +142,6 @@ class Case(Strict):
 
 def text_in(path: Path) -> str:
     return UNPACK[path.suffix](path.read_bytes()).decode("utf-8-sig")
-
-
-def counts_of(answer: reference.Answer) -> dict[str, Any]:
-    return {
-        "added": answer.added,
-        "changed": answer.changed,
-        "removed": answer.removed,
-        "unchanged": answer.unchanged,
-        "within_tolerance": answer.within_tolerance,
-        "within_tolerance_whole": answer.within_tolerance_whole,
-        "duplicate_keys": {"old": answer.duplicate_keys_old, "new": answer.duplicate_keys_new},
-        "not_numbers": {"old": answer.not_numbers_old, "new": answer.not_numbers_new},
-        "columns": {
-            "only_old": answer.only_old,
-            "only_new": answer.only_new,
-            "changed": answer.changed_columns,
-        },
-    }
 
 
 def like(foretold: dict[str, Any], counts: dict[str, Any]) -> dict[str, Any]:

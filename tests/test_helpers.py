@@ -73,13 +73,13 @@ def test_each_thread_but_one_is_a_helper_if_the_files_are_large(
 ) -> None:
     pairs = put(tmp_path, (text_of(OLD), text_of(NEW)))
 
-    assert [{"reduced": True, "same": True, "helpers": [helpers, 0]}] == all_said(pairs, threads)
+    assert [{"reduced": True, "right": True, "helpers": [helpers, 0]}] == all_said(pairs, threads)
 
 
 def test_helpers_work_in_the_sandbox_of_their_parent(tmp_path: Path) -> None:
     pairs = put(tmp_path, (text_of(OLD), text_of(NEW)))
 
-    assert [{"reduced": True, "same": True, "helpers": [1, 0]}] == all_said(pairs, 2, "enclosed")
+    assert [{"reduced": True, "right": True, "helpers": [1, 0]}] == all_said(pairs, 2, "enclosed")
 
 
 @pytest.mark.parametrize("threads", one_in(2, [2, 4]))
@@ -97,7 +97,7 @@ def test_helpers_walk_parts_of_the_files_if_the_hashes_of_old_are_kept(
     pairs = put(tmp_path, (text_of(old), text_of(new)))
 
     helpers = [threads - 1, 0]
-    assert [{"reduced": True, "same": True, "helpers": helpers, "parts": [threads]}] == all_said(
+    assert [{"reduced": True, "right": True, "helpers": helpers, "parts": [threads]}] == all_said(
         pairs, threads, "kept"
     )
 
@@ -111,13 +111,13 @@ def test_helpers_walk_parts_of_the_files_if_the_hashes_of_old_are_kept(
     pairs=st.lists(nights(2), min_size=8, max_size=8).map(Pairs),
     threads=st.sampled_from([2, 4]),
 )
-def test_any_pair_gives_the_same_with_helpers(
+def test_any_pair_gives_what_the_reference_gives_with_helpers(
     tmp_path_factory: pytest.TempPathFactory, pairs: Pairs, threads: int
 ) -> None:
     folder = put(tmp_path_factory.mktemp("nights"), *pairs)
 
     found = all_said(folder, threads)
-    assert [] == [pair for pair, its in zip(pairs, found, strict=True) if not its["same"]]
+    assert [] == [pair for pair, its in zip(pairs, found, strict=True) if not its["right"]]
 
 
 def test_records_of_several_lines_are_read_whole_whichever_process_meets_them(
@@ -128,7 +128,7 @@ def test_records_of_several_lines_are_read_whole_whichever_process_meets_them(
     new = [*old[:10], ("10", "x", "0", long), *old[11:]]
     pairs = put(tmp_path, (text_of(old), text_of(new)))
 
-    assert [{"reduced": True, "same": True, "helpers": [1, 0]}] == all_said(pairs, 2)
+    assert [{"reduced": True, "right": True, "helpers": [1, 0]}] == all_said(pairs, 2)
 
 
 @pytest.mark.parametrize("fault", ["killed", "short of memory"])
@@ -138,7 +138,7 @@ def test_the_whole_files_are_compared_if_a_helper_fails(
 ) -> None:
     pairs = put(tmp_path, (text_of(OLD), text_of(NEW)))
 
-    assert [{"reduced": False, "same": True, "helpers": [threads - 1, 0]}] == all_said(
+    assert [{"reduced": False, "right": True, "helpers": [threads - 1, 0]}] == all_said(
         pairs, threads, fault
     )
 

@@ -3,8 +3,8 @@
     python -m tests.programs.helped FOLDER THREADS [FAULT]
 
 FOLDER has folders with old.csv and new.csv. Of each it prints a line of JSON: whether the diff was
-reduced, whether it says the same as the diff of the whole files, and how many helpers each had. For
-the latter, the files are too small.
+reduced, whether it says the same as the reference, how many helpers it had, and how many it would
+have if the files were too small.
 A FAULT is what becomes of a helper that has taken its first part. With "enclosed" nothing does, but
 this process and its helpers reach the folder alone. With "kept" nothing does, but the key hashes of
 old were kept; then each line has the number of parts in which the files are walked, too.
@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 from diffing.core.comparison import Comparison
-from diffing.core.errors import DiffingError
 from diffing.core.input_file import InputFile
 from diffing.core.spec import DiffSpec
 from diffing.csvfiles.alignment import Alignment
@@ -32,12 +31,16 @@ from diffing.engine import key_reading
 from diffing.engine.diff import Diff
 from diffing.engine.interruptible import run
 from diffing.engine.sql import SQL_DIR
+from diffing.engine.summary import Summary
 from diffing.files.results import Outputs
 from diffing.sandbox import landlock
 from diffing.sandbox.helpers import Helpers, Part, Work
 from diffing.sandbox.limits import Limits
+from tests import reference
 from tests.reduced import watched
+from tests.reference import counts_of
 
+KEY, VALUE = ["id"], ["value"]
 HELPED = Cutting(smallest=200, shared=0, helped=0, blocks=Portions(2_000, 500), sorted=2)
 WHOLE = Cutting(smallest=200, shared=math.inf, helped=math.inf)
 
@@ -101,53 +104,64 @@ def walked() -> Iterator[list[int]]:
         Alignment.of = align_really  # type: ignore[method-assign]
 
 
-def said(folder: Path, threads: int, cutting: Cutting, fault: str = "none") -> dict[str, Any]:
-    """The summary and the outputs of a diff."""
-    limits = Limits(threads, "1GB", folder)
-    comparison = Comparison.of(key=["id"], value=["value"])
+def work_of(folder: Path, threads: int, cutting: Cutting, fault: str) -> tuple[Diff, Outputs]:
+    """A diff of the pair of a folder, with its helpers, and its outputs."""
+    comparison = Comparison.of(key=KEY, value=VALUE)
     outputs = Outputs(folder / "result.out", None, folder / "removed.out")
     old, new = (InputFile(folder / name, name) for name in ("old.csv", "new.csv"))
     hashes = folder if fault == "kept" else None
-    work = Diff(DiffSpec(old, new, comparison, hashes=hashes), limits, cutting)
+    spec = DiffSpec(old, new, comparison, hashes=hashes)
+    work = Diff(spec, Limits(threads, "1GB", folder), cutting)
+    work.fork_helpers()
+    return work, outputs
+
+
+def is_right(folder: Path, summary: Summary, outputs: Outputs) -> bool:
+    """Whether a diff says and writes the same as the reference."""
+    old, new = ((folder / name).read_bytes().decode() for name in ("old.csv", "new.csv"))
+    answer = reference.diff(old, new, KEY, VALUE)
+    counts = counts_of(answer)
+    written = [path.read_bytes().decode() for path in sorted(outputs.paths)]
+    return [answer.removed_csv, answer.csv] == written and (
+        counts == summary.model_dump(include=set(counts))
+    )
+
+
+def told(folder: Path, threads: int, fault: str) -> dict[str, Any]:
+    """Diff the pair of a folder with helpers: what became of it."""
     if fault == "enclosed":
         landlock.enclose(read=[SQL_DIR], write=[], rename=[], own=[folder])
-    work.fork_helpers()
+    work, outputs = work_of(folder, threads, HELPED, fault)
     number = len(work.helpers)
     with watched() as reduced, walked() as parts:
-        try:
-            summary = run(lambda: work.run(outputs), work.interrupt)
-            counts = summary.model_dump(exclude={"seconds", "peak_rss_bytes"}, mode="json")
-            found: list[object] = [counts, *(path.read_text() for path in outputs.paths)]
-        except DiffingError as error:
-            found = [error.detail]
+        summary = run(lambda: work.run(outputs), work.interrupt)
     assert not len(work.helpers)
-    return {"said": found, "reduced": any(reduced), "helpers": number, "parts": parts}
+    small, _ = work_of(folder, threads, WHOLE, "none")
+    found = {
+        "reduced": any(reduced),
+        "right": is_right(folder, summary, outputs),
+        "helpers": [number, len(small.helpers)],
+    }
+    return found | ({"parts": parts} if fault == "kept" else {})
 
 
 def keep_hashes_of_old(folder: Path) -> None:
     """Diff old with itself, which leaves its key hashes in the folder."""
     old = InputFile(folder / "old.csv", "old.csv")
-    comparison = Comparison.of(key=["id"], value=["value"])
+    comparison = Comparison.of(key=KEY, value=VALUE)
     work = Diff(DiffSpec(old, old, comparison, hashes=folder), Limits(2, "1GB", folder), HELPED)
     work.run(Outputs(folder / "same.out"))
 
 
 def main(folder: str, threads: str, fault: str = "none") -> None:
-    """Diff each pair twice."""
+    """Diff each pair."""
     # one that a shell starts in the background ignores it
     signal.signal(signal.SIGINT, signal.default_int_handler)
     Watched(fault)
     for pair in sorted(Path(folder).iterdir()):
         if fault == "kept":
             keep_hashes_of_old(pair)
-        helped = said(pair, int(threads), HELPED, fault)
-        whole = said(pair, int(threads), WHOLE)
-        line = {
-            "reduced": helped["reduced"],
-            "same": helped["said"] == whole["said"],
-            "helpers": [helped["helpers"], whole["helpers"]],
-        }
-        print(json.dumps(line | ({"parts": helped["parts"]} if fault == "kept" else {})))
+        print(json.dumps(told(pair, int(threads), fault)))
 
 
 if __name__ == "__main__":
