@@ -18,8 +18,8 @@ from diffing.engine import sql
 from diffing.files.publish import link_or_copy
 from diffing.store.api_keys import ApiKeys
 from diffing.store.scopes import Scope
-from tests.conftest import one_in
 from tests.service_under_test import NEW, OLD, Client, Service
+from tests.test_baselines import NEVER
 from tests.test_faults import RESULT
 from tests.test_submit import submitted
 from tests.waiting import STALE_AFTER, wait_until
@@ -200,30 +200,34 @@ def test_the_command_has_the_option_fresh(client: Client, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("moment", "call"),
-    one_in(4, [[moment, call] for call in (1, 2, 3) for moment in ("before", "after")]),
-)
+@pytest.mark.on_files_alone
 def test_a_worker_that_is_killed_while_it_takes_a_result_leaves_none_in_part(
-    service: Service, call: int, moment: str
+    service: Service,
 ) -> None:
     service.write_small_pair()
     client, worker = service.api_and_worker(stale_after=STALE_AFTER)
     first = asked(client)["job_id"]
     worker.signal(signal.SIGTERM)
     worker.ended()
-    at = f"diffing.files.results:link_or_copy:{call}:{moment}"
-    killed = service.start_killed_at(at, "worker", stale_after=STALE_AFTER)
-    second = client.post("/api/diffing/new/revenue").json()["job_id"]
-    assert -signal.SIGKILL == killed.ended()
+    ids = {}
+    for call in (1, 2, 3):
+        for moment in ("before", "after"):
+            at = f"diffing.files.results:link_or_copy:{call}:{moment}"
+            killed = service.start_killed_at(at, "worker", stale_after=NEVER)
+            ids[at] = client.post("/api/diffing/new/revenue").json()["job_id"]
+            assert (at, -signal.SIGKILL) == (at, killed.ended())
     service.worker(stale_after=STALE_AFTER)
-    status = client.wait_for_success(second)
 
-    assert (first, 2) == (status["reused_from"], status["attempt"])
-    assert RESULT == client.result_of(second)
     results = service.settings.results_dir
-    wait_until(lambda: not [*results.glob(f"*{second}.1.*")], "a file of attempt 1 is left")
-    assert 3 == len([*results.glob(f"{second}.2.*")])
+    for at, job_id in ids.items():
+        status = client.wait_for_success(job_id)
+        assert (at, 2) == (at, status["attempt"])
+        assert status["reused_from"] in {first, *ids.values()} - {job_id}
+        assert RESULT == client.result_of(job_id)
+        wait_until(
+            lambda of=f"*{job_id}.1.*": not [*results.glob(of)], "a file of attempt 1 is left"
+        )
+        assert 3 == len([*results.glob(f"{job_id}.2.*")])
 
 
 def test_where_links_are_impossible_a_file_is_copied(

@@ -2,8 +2,10 @@
 
 import re
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -28,18 +30,25 @@ from tests.servers import Urls
 from tests.service_under_test import PATIENCE_SECONDS, Client, Program, Service
 from tests.test_baselines import (
     METRIC,
+    NEVER,
     PLAIN,
     SALES,
     accept,
     accepted,
     asked,
     counts,
+    one_by_one,
     sales,
     sha256,
     with_catalogue,
 )
 from tests.test_storage import STALE_AFTER, backend, cleaner, files_in, prefix_of
 from tests.waiting import wait_until
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 BOTH = SALES + PLAIN
 _WAITING = "select count(*) from pg_locks where locktype = 'advisory' and not granted and objid = 5"
@@ -86,6 +95,11 @@ class Pair:
         assert found
         return found
 
+    def has_kept(self, export: str) -> bool:
+        """Whether a kept file of an export is whole."""
+        [kept, *_] = [name for name in self.kept() if name.startswith(sha256(export))]
+        return export.encode() == zstd.decompress(self.content(kept))
+
     def remove(self, kept: str) -> None:
         """Remove a kept file."""
         cleaner(self.one).bucket.remove([f"kept/{kept}"])
@@ -96,22 +110,29 @@ def contents(names: list[str]) -> list[str]:
     return sorted(name[:64] for name in names)
 
 
-def hosts_on(shared: OneForAll, folder: Path) -> tuple[Service, Service]:
+def hosts_on(shared: OneForAll, folder: Path, catalogue: str = BOTH) -> tuple[Service, Service]:
     hosts = Service(folder / "one", shared), Service(folder / "two", shared)
     for host in hosts:
-        with_catalogue(host, BOTH)
+        with_catalogue(host, catalogue)
     return hosts
 
 
-@pytest.fixture
-def pair(bucket: Bucket, servers: Urls, tmp_path: Path) -> Iterator[Pair]:
+@contextmanager
+def hosts(bucket: Bucket, servers: Urls, folder: Path, catalogue: str = BOTH) -> Iterator[Pair]:
+    """Two hosts with an API each, and a worker on the second."""
     shared = backend(servers)
-    one, two = hosts_on(shared, tmp_path)
+    one, two = hosts_on(shared, folder, catalogue)
     with one, two:
         apis = [host.start("api", "--port", "0") for host in (one, two)]
         worker = two.worker(stale_after=STALE_AFTER)
         clients = one.client_of(apis[0]), two.client_of(apis[1])
         yield Pair(bucket, prefix_of(shared), one, two, *clients, worker)
+
+
+@pytest.fixture
+def pair(bucket: Bucket, servers: Urls, tmp_path: Path) -> Iterator[Pair]:
+    with hosts(bucket, servers, tmp_path) as pair:
+        yield pair
 
 
 @pytest.mark.slow
@@ -380,74 +401,77 @@ def test_a_silent_bucket_hides_the_figures_of_kept_files_alone(pair: Pair) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "at",
-    one_in(
-        3,
-        [
-            "diffing.files.keeping:KeptInBucket.keep:1:before",
-            "diffing.files.keeping:pack:1:after",
-            "diffing.store.baselines:Baselines.take:1:before",
-            "diffing.store.baselines:Baselines.take:1:after",
-            "diffing.files.bucket:Bucket.put_once:1:after",
-            "diffing.store.baselines:_insert:1:after",
-            "diffing.store.baselines:Baselines.accept:1:after",
-        ],
-    ),
-)
 def test_an_api_that_is_killed_while_it_accepts_loses_and_doubles_nothing(
-    pair: Pair, at: str
+    bucket: Bucket, servers: Urls, tmp_path: Path
 ) -> None:
-    pair.put("sales_old.csv", sales(1))
-    pair.put("sales.csv", sales(2))
-    job_id = asked(pair.other, "plain")["job_id"]
-    killed = pair.one.start_killed_at(at, "api", "--port", "0")
-    with pytest.raises(httpx2.TransportError):
-        accept(pair.one.client_of(killed), job_id, "the first try", metric="plain")
-    assert -signal.SIGKILL == killed.ended()
+    calls = [
+        "diffing.files.keeping:KeptInBucket.keep:1:before",
+        "diffing.files.keeping:pack:1:after",
+        "diffing.store.baselines:Baselines.take:1:before",
+        "diffing.store.baselines:Baselines.take:1:after",
+        "diffing.files.bucket:Bucket.put_once:1:after",
+        "diffing.store.baselines:_insert:1:after",
+        "diffing.store.baselines:Baselines.accept:1:after",
+    ]
+    catalogue = one_by_one(PLAIN, len(calls))
+    with hosts(bucket, servers, tmp_path, catalogue) as pair:
+        for number, at in enumerate(calls):
+            metric, export = f"plain{number}", sales(2, number)
+            pair.put(f"sales_old{number}.csv", sales(1))
+            pair.put(f"sales{number}.csv", export)
+            job_id = asked(pair.other, metric)["job_id"]
+            killed = pair.one.start_killed_at(at, "api", "--port", "0")
+            with pytest.raises(httpx2.TransportError):
+                accept(pair.one.client_of(killed), job_id, "the first try", metric=metric)
+            assert (at, -signal.SIGKILL) == (at, killed.ended())
 
-    assert 200 == accept(pair.other, job_id, "the second try", metric="plain").status_code
-    found = pair.other.get("/api/diffing/metrics/plain/accepted").json()["accepted"]
-    first_counts = at.endswith("Baselines.accept:1:after")
-    assert ["the first try" if first_counts else "the second try"] == [one["note"] for one in found]
-    assert (0, 0, 0) == counts(asked(pair.other, "plain", "&old=accepted"))
-    cleaner(pair.two, lambda: Baselines(pair.two.database()).needed(60)).sweep()
-    assert [sha256(sales(2))] == contents(pair.kept())
-    pair.one.api()  # it removes what the killed one left
-    assert [] == files_in(pair.one.settings.cache_dir)
+            answer = accept(pair.other, job_id, "the second try", metric=metric)
+            assert (at, 200) == (at, answer.status_code)
+            found = pair.other.get(f"/api/diffing/metrics/{metric}/accepted").json()["accepted"]
+            first_counts = at.endswith("Baselines.accept:1:after")
+            note = "the first try" if first_counts else "the second try"
+            assert (at, [note]) == (at, [one["note"] for one in found])
+            assert (at, True) == (at, pair.has_kept(export))
+        assert (0, 0, 0) == counts(asked(pair.other, "plain0", "&old=accepted"))
+        cleaner(pair.two, lambda: Baselines(pair.two.database()).needed(60)).sweep()
+        wanted = sorted(sha256(sales(2, number)) for number in range(len(calls)))
+        assert wanted == contents(pair.kept())
+        pair.one.api()  # it removes what the killed ones left
+        assert [] == files_in(pair.one.settings.cache_dir)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "at",
-    one_in(
-        3,
-        [
-            "diffing.store.baselines:Baselines.take:1:before",
-            "diffing.store.baselines:Baselines.take:1:after",
-            "diffing.worker.baselines:BaselineKeeper._keep:1:after",
-            "diffing.store.jobs:accept_by_itself:1:before",
-            "diffing.store.jobs:accept_by_itself:1:after",
-            "diffing.store.jobs:Jobs.succeed:1:after",
-        ],
-    ),
-)
 def test_a_worker_that_is_killed_while_it_accepts_loses_and_doubles_nothing(
-    bucket: Bucket, servers: Urls, tmp_path: Path, at: str
+    bucket: Bucket, servers: Urls, tmp_path: Path
 ) -> None:
+    calls = [
+        "diffing.store.baselines:Baselines.take:1:before",
+        "diffing.store.baselines:Baselines.take:1:after",
+        "diffing.worker.baselines:BaselineKeeper._keep:1:after",
+        "diffing.store.jobs:accept_by_itself:1:before",
+        "diffing.store.jobs:accept_by_itself:1:after",
+        "diffing.store.jobs:Jobs.succeed:1:after",
+    ]
     shared = backend(servers)
-    one, two = hosts_on(shared, tmp_path)
+    one, two = hosts_on(shared, tmp_path, one_by_one(SALES, len(calls)))
     with one, two:
-        api = one.api(stale_after=STALE_AFTER)
-        killed = one.start_killed_at(at, "worker", stale_after=STALE_AFTER)
-        pair = Pair(bucket, prefix_of(shared), one, two, api, api, killed)
-        pair.put("sales.csv", sales(1))
-        job_id = api.post("/api/diffing/new/sales").json()["job_id"]
-        assert -signal.SIGKILL == killed.ended()
+        api, ids = one.api(stale_after=STALE_AFTER), []
+        for number, at in enumerate(calls):
+            killed = one.start_killed_at(at, "worker", stale_after=NEVER)
+            pair = Pair(bucket, prefix_of(shared), one, two, api, api, killed)
+            pair.put(f"sales{number}.csv", sales(number))
+            ids.append(api.post(f"/api/diffing/new/sales{number}").json()["job_id"])
+            assert (at, -signal.SIGKILL) == (at, killed.ended())
         two.worker(stale_after=STALE_AFTER)
-        api.wait_for_success(job_id)
 
-        assert [(job_id, "first")] == accepted(api)
-        assert [sha256(sales(1))] == contents(pair.kept())
-        assert 1 == len(api.get(f"{METRIC}/history").json()["history"])
-        assert (0, 1, 0) == counts(pair.night(api, 2))
+        for number, (job_id, at) in enumerate(zip(ids, calls, strict=True)):
+            api.wait_for_success(job_id)
+            metric = f"/api/diffing/metrics/sales{number}"
+            found = api.get(f"{metric}/accepted").json()["accepted"]
+            assert (at, [(job_id, "first")]) == (at, [(its["job_id"], its["how"]) for its in found])
+            assert 1 == len(api.get(f"{metric}/history").json()["history"])
+            assert (at, True) == (at, pair.has_kept(sales(number)))
+        wanted = [sha256(sales(number)) for number in range(len(calls))]
+        assert sorted(wanted) == contents(pair.kept())
+        pair.put("sales0.csv", sales(-1))
+        assert (0, 1, 0) == counts(asked(api, "sales0"))
