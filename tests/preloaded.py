@@ -18,6 +18,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from diffing.sandbox.parent_death import die_with_parent
 from tests import fork_server
 
 _ROOT = Path(__file__).parent.parent
@@ -67,7 +68,7 @@ class Fork:
 
 
 class Preloaded:
-    """Starts programs as forks of one process, which ends with this one.
+    """Starts programs as forks of one process. It ends with this one, even if that is killed.
 
     Args:
         modules: the modules to load.
@@ -115,7 +116,7 @@ class Preloaded:
             return self._answer()
 
     def close(self) -> None:
-        """End the process; its programs go on."""
+        """End the process, and its programs."""
         self._process.kill()
         self._process.wait()
         self._socket.close()
@@ -128,6 +129,7 @@ class Preloaded:
 
 def _serve(asked: socket.socket) -> None:
     """Fork programs and tell how they ended; returns in a program, and at the end."""
+    here = os.getpid()
     while True:
         message, files, _, _ = socket.recv_fds(asked, _MOST_BYTES, 2)
         if not message:
@@ -140,6 +142,7 @@ def _serve(asked: socket.socket) -> None:
             for file in files:
                 os.close(file)
         else:
+            die_with_parent(here)
             asked.close()
             program, environment, folder = command
             _become(program, environment, folder, files)
