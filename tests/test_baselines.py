@@ -157,6 +157,7 @@ def test_a_file_is_accepted_by_itself_if_its_verdict_is_passed(service: Service)
     assert good == after["baseline"]["job_id"]
 
 
+@pytest.mark.on_files_alone
 def test_the_bytes_that_a_job_read_are_accepted_though_its_file_was_overwritten(
     service: Service,
 ) -> None:
@@ -170,6 +171,7 @@ def test_the_bytes_that_a_job_read_are_accepted_though_its_file_was_overwritten(
     assert (0, 0, 0) == counts(night(service, client, 2))
 
 
+@pytest.mark.on_files_alone
 def test_a_file_that_was_overwritten_before_it_was_kept_is_refused(service: Service) -> None:
     with_catalogue(service, PLAIN)
     service.write("sales_old.csv", sales(1))
@@ -200,6 +202,7 @@ def test_another_metric_can_be_accepted_and_compared_with_it(service: Service) -
 
 
 @pytest.mark.slow
+@pytest.mark.on_files_alone
 @pytest.mark.parametrize("ending", [".gz", ".zst"])
 def test_packed_files_are_accepted_too(service: Service, ending: str) -> None:
     with_catalogue(service)
@@ -214,6 +217,7 @@ def test_packed_files_are_accepted_too(service: Service, ending: str) -> None:
     assert (0, 1, 0) == counts(night(service, client, 1, 3))
 
 
+@pytest.mark.on_files_alone
 def test_a_baseline_is_read_in_the_dialect_of_new(service: Service) -> None:
     with_catalogue(service, f'{SALES}new_dialect = {{ delimiter = ";", decimal = "," }}\n')
     service.write("sales.csv", "id;value\n1;1,5\n2;2\n")
@@ -239,6 +243,7 @@ def test_uploads_of_a_metric_are_neither_compared_with_it_nor_accepted_first(
     assert (0, 1, 0) == counts(night(service, client, 3))
 
 
+@pytest.mark.on_files_alone
 def test_a_kept_file_that_was_damaged_or_lost_is_told(service: Service) -> None:
     with_catalogue(service)
     client, _ = service.api_and_worker()
@@ -584,6 +589,7 @@ def test_a_worker_that_is_killed_while_it_accepts_loses_and_doubles_nothing(
 # the command line
 
 
+@pytest.mark.on_files_alone
 def test_the_command_accepts(service: Service) -> None:
     with_catalogue(service)
     client, _ = service.api_and_worker()
@@ -670,6 +676,7 @@ expect = { removed = 0, settled = { changed = 0 } }
     assert history[4]["new"]["sha256"] == sha256(export(5, drift=True))
 
 
+@pytest.mark.on_files_alone
 def test_a_job_whose_new_file_cannot_be_kept_fails(service: Service) -> None:
     with_catalogue(service)
     service.write("sales.csv", sales(1, 2))
@@ -690,6 +697,7 @@ def test_a_job_whose_new_file_cannot_be_kept_fails(service: Service) -> None:
     )
 
 
+@pytest.mark.on_files_alone
 @pytest.mark.parametrize("name", one_in(2, ["a/b", "-a", "a" * 81]))
 def test_a_pin_of_another_name_is_refused_with_what_is_possible(
     service: Service, name: str

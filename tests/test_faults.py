@@ -209,6 +209,7 @@ def test_no_diff_outlives_its_worker_not_even_a_stopped_one(
 
 
 @pytest.mark.slow
+@pytest.mark.on_files_alone
 def test_a_diff_ends_with_the_fork_server_and_is_tried_again_by_another(
     service: Service, large_pair: LargePair
 ) -> None:
@@ -239,7 +240,7 @@ def test_the_kernel_would_take_the_diff_first_when_memory_runs_short(
     assert "unlimited" not in line
 
 
-@pytest.mark.without_queue
+@pytest.mark.on_files_alone
 def test_a_memory_limit_that_is_too_small_fails_the_job_and_nothing_else(
     service: Service, large_pair: LargePair
 ) -> None:
@@ -257,6 +258,7 @@ def test_a_memory_limit_that_is_too_small_fails_the_job_and_nothing_else(
 # SIGTERM
 
 
+@pytest.mark.on_files_alone
 def test_a_worker_whose_fork_server_is_stopped_ends_when_told_to(
     service: Service, large_pair: LargePair
 ) -> None:
@@ -285,6 +287,7 @@ def test_a_second_sigterm_ends_the_grace(service: Service, large_pair: LargePair
 
 
 @pytest.mark.slow
+@pytest.mark.on_files_alone
 def test_a_second_sigterm_to_serve_ends_both_at_once(
     service: Service, large_pair: LargePair
 ) -> None:
@@ -606,6 +609,7 @@ def test_a_database_that_is_damaged_while_it_is_used_is_a_503_that_says_so(
 
 
 @pytest.mark.slow
+@pytest.mark.without_queue
 def test_a_clock_that_jumps_costs_no_job(service: Service, large_pair: LargePair) -> None:
     large_pair.put_into(service)
     clock = service.folder / "clock.json"

@@ -97,6 +97,7 @@ def test_a_worker_that_is_busy_leaves_the_next_job_to_another(
     assert 1 == client.wait_for_success(held)["attempt"]
 
 
+@pytest.mark.on_files_alone
 def test_a_worker_of_two_threads_runs_two_diffs_at_once(
     service: Service, large_pair: LargePair
 ) -> None:
@@ -374,7 +375,10 @@ def test_a_diff_ends_with_its_worker_and_the_next_worker_does_the_job(
     assert RESULT == client.result_of(job_id)
 
 
-def test_a_diff_that_was_killed_is_tried_again(service: Service, large_pair: LargePair) -> None:
+@pytest.mark.without_queue
+def test_a_diff_that_was_killed_is_tried_again_and_nothing_of_it_is_left(
+    service: Service, large_pair: LargePair
+) -> None:
     large_pair.put_into(service)
     client, worker = service.api_and_worker()
     job_id = client.new_job()
@@ -384,6 +388,10 @@ def test_a_diff_that_was_killed_is_tried_again(service: Service, large_pair: Lar
     assert 2 == client.wait_for_success(job_id)["attempt"]
     assert large_pair.result == client.result_of(job_id)
     assert worker.saw("attempt 1: .*SIGKILL")
+    # a job has succeeded before what its last attempt needed is removed
+    wait_until(lambda: not [*service.settings.tmp_dir.iterdir()], "a temporary file is left")
+    left = sorted(path.name for path in service.settings.results_dir.iterdir())
+    assert [f"{job_id}.2.csv", f"{job_id}.2.detail.csv", f"{job_id}.2.removed.csv"] == left
 
 
 @pytest.mark.without_queue
@@ -430,24 +438,6 @@ def test_a_worker_that_comes_back_from_the_dead_changes_nothing(
     assert large_pair.result == client.result_of(job_id)
 
 
-@pytest.mark.slow
-@pytest.mark.without_queue
-def test_nothing_is_left_of_an_attempt_that_was_killed(
-    service: Service, large_pair: LargePair
-) -> None:
-    large_pair.put_into(service)
-    client, worker = service.api_and_worker()
-    job_id = client.new_job()
-    client.wait_for_diff(job_id)
-    service.signal(service.the_diff_of(worker), signal.SIGKILL)
-    client.wait_for_success(job_id)
-
-    # a job has succeeded before what its last attempt needed is removed
-    wait_until(lambda: not [*service.settings.tmp_dir.iterdir()], "a temporary file is left")
-    left = sorted(path.name for path in service.settings.results_dir.iterdir())
-    assert [f"{job_id}.2.csv", f"{job_id}.2.detail.csv", f"{job_id}.2.removed.csv"] == left
-
-
 # SIGTERM
 
 
@@ -468,6 +458,7 @@ def test_a_worker_that_is_told_to_stop_finishes_its_job_first(
 
 
 @pytest.mark.slow
+@pytest.mark.on_files_alone
 def test_a_job_that_is_not_done_after_the_grace_is_queued_again(
     service: Service, large_pair: LargePair
 ) -> None:
@@ -490,6 +481,7 @@ def test_a_job_that_is_not_done_after_the_grace_is_queued_again(
 
 
 @pytest.mark.slow
+@pytest.mark.on_files_alone
 def test_a_job_is_finished_first_when_all_processes_are_told_to_stop_at_once(
     service: Service, large_pair: LargePair
 ) -> None:
@@ -507,6 +499,7 @@ def test_a_job_is_finished_first_when_all_processes_are_told_to_stop_at_once(
 # diffing serve
 
 
+@pytest.mark.without_queue
 def test_serve_does_a_job_and_stops_when_told_to(service: Service) -> None:
     service.write_small_pair()
     serve = service.start("serve", "--port", "0", grace=600)
