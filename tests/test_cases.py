@@ -24,6 +24,7 @@ from diffing.core.errors import BadArgument, BadInput
 from diffing.csvfiles.scan import Portions
 from diffing.csvfiles.split import Cutting
 from diffing.engine.diff import Diff
+from diffing.engine.on_cluster import OnCluster
 from diffing.engine.summary import ResultSummary, Summary
 from diffing.files.results import Outputs
 from diffing.sandbox.limits import Limits
@@ -129,7 +130,12 @@ class Case(Strict):
         return specification.emitted(paths, self.key, self.value, tolerances, scratch, self.rules)
 
     def run(
-        self, folder: Path, threads: int, exact_keys: bool = False, cutting: Cutting = AS_LARGE
+        self,
+        folder: Path,
+        threads: int,
+        exact_keys: bool = False,
+        cutting: Cutting = AS_LARGE,
+        cluster: OnCluster | None = None,
     ) -> Summary:
         """Diff the files for real, with every output in that folder."""
         comparison = Comparison.of(**self.model_dump(include=set(Comparison.model_fields)))
@@ -137,7 +143,7 @@ class Case(Strict):
         result, detail, removed = (folder / f"{name}.csv" for name in OUTPUTS)
         outputs = Outputs(result, detail, removed)
         spec = spec_of(self.input("old"), self.input("new"), comparison)
-        return Diff(spec, limits, cutting).run(outputs)
+        return Diff(spec, limits, cutting, cluster).run(outputs)
 
 
 def text_in(path: Path) -> str:
@@ -232,11 +238,13 @@ def ways_of(case: Case) -> list[Way]:
     return [way, REDUCED, more] if EVERY_EXAMPLE else [way]
 
 
-def answered_by(case: Case, way: Way, folder: Path) -> dict[str, Any]:
+def answered_by(
+    case: Case, way: Way, folder: Path, cluster: OnCluster | None = None
+) -> dict[str, Any]:
     """What a diff says, and writes into an empty folder, as the case expects it."""
     answer = case.answer()
 
-    summary = case.run(folder, way.threads, way.exact_keys, way.cutting)
+    summary = case.run(folder, way.threads, way.exact_keys, way.cutting, cluster)
 
     written = {path.name: path.read_bytes() for path in folder.iterdir()}
     result = case.expected("expected", "no such file")
