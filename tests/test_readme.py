@@ -138,10 +138,16 @@ def quoted(sql: str) -> str:
     return "'" + sql.replace("'", "'\\''") + "'"
 
 
-def typed_in(document: str, service: Service) -> None:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder in which `make run` ran, and what that printed."""
+    folder = tmp_path_factory.mktemp("made")
+    return folder, Terminal(folder).output_of(recipe(RUN))
+
+
+def typed_in(document: str, service: Service, said: str) -> None:
     """Type in all sessions of a document, after `make run` and beside its service."""
     terminal = Terminal(service.folder.parent)
-    said = terminal.output_of(recipe(RUN))
     client, _ = service.api_and_worker()
     terminal.talk_to(client)
     for command, shown in sessions(document):
@@ -154,8 +160,11 @@ def typed_in(document: str, service: Service) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl on this machine")
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_every_session_is_as_shown(document: str, service: Service) -> None:
-    typed_in(document, service)
+def test_every_session_is_as_shown(document: str, service: Service, made: tuple[Path, str]) -> None:
+    folder, said = made
+    shutil.copytree(folder, service.folder.parent, dirs_exist_ok=True)
+
+    typed_in(document, service, said)
 
 
 def test_the_python_of_the_readmes_works(tmp_path: Path) -> None:
