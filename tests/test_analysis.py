@@ -78,10 +78,15 @@ def analysed(
     pair: Pair, by: tuple[str, ...], folder: Path, in_memory: int = IN_MEMORY
 ) -> dict[str, Any]:
     """The analysis of a pair, through the diff that writes what it reads."""
-    summary = diffed(pair, folder)
-    spec = AnalysisSpec(
-        folder / "detail.csv", folder / "removed.csv", summary, places_of(by, pair.key)
-    )
+    return analysis_of(diffed(pair, folder), by, folder, in_memory)
+
+
+def analysis_of(
+    summary: dict[str, Any], by: tuple[str, ...], folder: Path, in_memory: int = IN_MEMORY
+) -> dict[str, Any]:
+    """The analysis of the diff that a folder has."""
+    places = places_of(by, summary["key"])
+    spec = AnalysisSpec(folder / "detail.csv", folder / "removed.csv", summary, places)
     limits = Limits(2, "1GB", folder)
     document: dict[str, Any] = json.loads(as_json(Analysis(spec, limits, in_memory).run()))
     return document

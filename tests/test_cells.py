@@ -4,6 +4,7 @@ import csv
 import math
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -16,14 +17,18 @@ from diffing.sandbox.limits import Limits
 from tests import analysis_reference as plain
 from tests.conftest import examples
 from tests.reference import csv_of, number
-from tests.test_analysis import Pair, analysed, diffed, files
+from tests.test_analysis import Pair, analysis_of, diffed, files
 
 ADDED = ["_column", "_old", "_new", "_difference", "_relative"]
 
 
 def cells_of(pair: Pair, folder: Path) -> list[list[str]]:
     """The list of cells of a pair, with its header."""
-    summary = diffed(pair, folder)
+    return cells_in(diffed(pair, folder), folder)
+
+
+def cells_in(summary: dict[str, Any], folder: Path) -> list[list[str]]:
+    """The list of cells of the diff that a folder has."""
     target = folder / "cells.csv"
     target.touch()
     rows = Cells(CellsSpec(folder / "detail.csv", summary), Limits(1, "1GB", folder)).write(target)
@@ -44,8 +49,8 @@ def difference_in(old: str, new: str) -> float | None:
     return difference if math.isfinite(difference) else None
 
 
-def assert_agrees(pair: Pair, folder: Path) -> None:
-    header, *found = cells_of(pair, folder)
+def assert_agrees(pair: Pair, listed: list[list[str]]) -> None:
+    header, *found = listed
     keys = [name for name in pair.answer.header if name in pair.key]
     cells = plain.cells_of(pair.answer, [*pair.value], keys, pair.tolerances)
     changed = [cell for cell in cells if cell.kind == "changed"]
@@ -104,7 +109,9 @@ def test_an_added_name_that_is_taken_gets_an_underscore(tmp_path: Path) -> None:
 def test_any_name_is_only_a_name(name: str, tmp_path: Path) -> None:
     header = csv_of([("id", name)])
 
-    assert_agrees(Pair(f"{header}1,1\n", f"{header}1,3\n", value=(name,)), tmp_path)
+    pair = Pair(f"{header}1,1\n", f"{header}1,3\n", value=(name,))
+
+    assert_agrees(pair, cells_of(pair, tmp_path))
 
 
 def test_a_lost_or_other_detail_is_refused(tmp_path: Path) -> None:
@@ -141,10 +148,12 @@ def test_a_lost_or_other_detail_is_refused(tmp_path: Path) -> None:
 )
 def test_any_pair_gives_what_the_reference_gives(pair: Pair) -> None:
     with TemporaryDirectory() as folder:
-        assert_agrees(pair, Path(folder))
-        document = analysed(pair, (), Path(folder))
-        found = cells_of(pair, Path(folder))[1:]
+        summary = diffed(pair, Path(folder))
+        found = cells_in(summary, Path(folder))
+        document = analysis_of(summary, (), Path(folder))
+
+    assert_agrees(pair, found)
 
     counts = {column["column"]: column["cells"] for column in document["columns"]}
-    listed = [cell[2] for cell in found]
+    listed = [cell[2] for cell in found[1:]]
     assert counts == {name: listed.count(name) for name in set(listed)}
