@@ -70,13 +70,17 @@ test test-all: export PYTHONDONTWRITEBYTECODE :=
 # Tests wait often, so there are more workers than the two cores that they are made for.
 SIDE_BY_SIDE := --numprocesses 5 --dist loadfile --no-loadscope-reorder
 
+# Lint runs beside the tests, because mypy uses one core, in a fresh clone for long.
+BESIDE_LINT := $(MAKE) --no-print-directory lint & lint=$$!
+AND_LINT := tests=$$?; wait $$lint || { echo "make lint failed; see above."; exit 1; }; exit $$tests
+
 .PHONY: test
-test: lint browser servers ## lint, types and a test of each rule
-	$(BIN)/pytest $(SIDE_BY_SIDE) -m 'not slow'
+test: install browser servers ## lint, types and a test of each rule
+	@$(BESIDE_LINT); $(BIN)/pytest $(SIDE_BY_SIDE) -m 'not slow'; $(AND_LINT)
 
 .PHONY: test-all
-test-all: lint browser servers network ## lint, types and every test, with all parameters and examples
-	EVERY_EXAMPLE=1 $(BIN)/pytest $(SIDE_BY_SIDE)
+test-all: install browser servers network ## lint, types and every test, with all parameters and examples
+	@$(BESIDE_LINT); EVERY_EXAMPLE=1 $(BIN)/pytest $(SIDE_BY_SIDE); $(AND_LINT)
 
 # Spark needs Java. Its package has the same name inside as the client's, so it has a folder of its own.
 SPARK_VENV := .venv-spark
