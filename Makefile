@@ -71,16 +71,19 @@ test test-all: export PYTHONDONTWRITEBYTECODE :=
 SIDE_BY_SIDE := --numprocesses 5 --dist loadfile --no-loadscope-reorder
 
 # Lint runs beside the tests, because mypy uses one core, in a fresh clone for long.
-BESIDE_LINT := $(MAKE) --no-print-directory lint & lint=$$!
-AND_LINT := tests=$$?; wait $$lint || { echo "make lint failed; see above."; exit 1; }; exit $$tests
+BESIDE_LINT = $(MAKE) --no-print-directory --jobs 2 lint pytest
 
 .PHONY: test
 test: install browser servers ## lint, types and a test of each rule
-	@$(BESIDE_LINT); $(BIN)/pytest $(SIDE_BY_SIDE) -m 'not slow'; $(AND_LINT)
+	$(BESIDE_LINT) SELECTED="-m 'not slow'"
 
 .PHONY: test-all
 test-all: install browser servers network ## lint, types and every test, with all parameters and examples
-	@$(BESIDE_LINT); EVERY_EXAMPLE=1 $(BIN)/pytest $(SIDE_BY_SIDE); $(AND_LINT)
+	EVERY_EXAMPLE=1 $(BESIDE_LINT)
+
+.PHONY: pytest
+pytest:
+	$(BIN)/pytest $(SIDE_BY_SIDE) $(SELECTED)
 
 # Spark needs Java. Its package has the same name inside as the client's, so it has a folder of its own.
 SPARK_VENV := .venv-spark

@@ -241,7 +241,7 @@ def ways_of(case: Case) -> list[Way]:
 def answered_by(
     case: Case, way: Way, folder: Path, cluster: OnCluster | None = None
 ) -> dict[str, Any]:
-    """What a diff says, and writes into an empty folder, as the case expects it."""
+    """The summary of a diff, whose outputs in an empty folder are those that the case expects."""
     answer = case.answer()
 
     summary = case.run(folder, way.threads, way.exact_keys, way.cutting, cluster)

@@ -3,8 +3,8 @@
     python -m tests.programs.helped FOLDER THREADS [FAULT]
 
 FOLDER has folders with old.csv and new.csv. Of each it prints a line of JSON: whether the diff was
-reduced, whether it says the same as the reference, how many helpers it had, and how many it would
-have if the files were too small.
+reduced, whether it says the same as the reference, and how many helpers it had. The last number
+is that of the helpers of too small files.
 A FAULT is what becomes of a helper that has taken its first part. With "enclosed" nothing does, but
 this process and its helpers reach the folder alone. With "kept" nothing does, but the key hashes of
 old were kept; then each line has the number of parts in which the files are walked, too.
