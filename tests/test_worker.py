@@ -14,8 +14,8 @@ from diffing.core.progress import Progress
 from diffing.store import schema
 from diffing.store.baselines import Baselines
 from diffing.store.history import History
-from diffing.store.job import Submission
-from diffing.store.jobs import End
+from diffing.store.job import Job, Submission
+from diffing.store.jobs import End, Jobs
 from diffing.worker.reaper import Reaper
 from diffing.worker.sweeper import Sweeper
 from tests import reference
@@ -271,6 +271,15 @@ def test_a_clock_that_jumps_neither_takes_a_job_away_nor_keeps_it(
     assert "queued" == reaping.jobs.get(job.id).status
 
 
+def assert_changes_nothing(jobs: Jobs, lost: Job) -> None:
+    """A worker cannot change the job that it has lost."""
+    assert not jobs.is_held(lost)
+    assert not jobs.beat(lost, Progress("comparing"))
+    assert not jobs.succeed(lost, End({"emitted": 0}))
+    assert not jobs.fail(lost, DiffFailed("late").failure)
+    assert not jobs.give_back(lost)
+
+
 @pytest.mark.without_queue
 def test_a_worker_whose_job_was_taken_over_can_change_nothing(reaping: Reaping) -> None:
     jobs = reaping.jobs
@@ -279,11 +288,7 @@ def test_a_worker_whose_job_was_taken_over_can_change_nothing(reaping: Reaping) 
     assert jobs.take_over(lost)
     held = jobs.claim(lost.id)
 
-    assert not jobs.is_held(lost)
-    assert not jobs.beat(lost, Progress("comparing"))
-    assert not jobs.succeed(lost, End({"emitted": 0}))
-    assert not jobs.fail(lost, DiffFailed("late").failure)
-    assert not jobs.give_back(lost)
+    assert_changes_nothing(jobs, lost)
     assert held == jobs.get(lost.id)
 
 
@@ -302,11 +307,7 @@ def test_an_attempt_at_a_lost_job_cannot_change_the_new_job_with_its_id(
     )
     held = jobs.get(lost.id)
 
-    assert not jobs.is_held(lost)
-    assert not jobs.beat(lost, Progress("comparing"))
-    assert not jobs.succeed(lost, End({"emitted": 0}))
-    assert not jobs.fail(lost, DiffFailed("late").failure)
-    assert not jobs.give_back(lost)
+    assert_changes_nothing(jobs, lost)
     assert not Baselines(service.database()).take(lost, "lost.csv.zst")
     assert held == jobs.get(lost.id)
 

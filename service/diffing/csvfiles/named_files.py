@@ -53,7 +53,20 @@ class NamedFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec ships no t
         raise NotImplementedError
 
 
-class SourceFile(NamedFiles):
+class _OneFile(NamedFiles):
+    """A file system of a single file.
+
+    Attributes:
+        name: of the file.
+    """
+
+    def __init__(self, protocol: str) -> None:
+        super().__init__(protocol)
+        self.name = f"{protocol}://file"
+        self.all_names = (self.name,)
+
+
+class SourceFile(_OneFile):
     """A file to read, named such as `source://file`.
 
     Args:
@@ -67,8 +80,6 @@ class SourceFile(NamedFiles):
         super().__init__(protocol)
         self._descriptor = descriptor
         self._at_places = at_places
-        self.name = f"{protocol}://file"
-        self.all_names = (self.name,)
 
     def open(self, path: str, mode: str = "rb", **_: Any) -> "BufferedReader | _AtPlaces":
         """Open the file to read."""
@@ -82,7 +93,7 @@ class SourceFile(NamedFiles):
         return os.fstat(self._descriptor)
 
 
-class TargetFile(NamedFiles):
+class TargetFile(_OneFile):
     """A file to write within bounds, named such as `copy://file`.
 
     Args:
@@ -95,8 +106,6 @@ class TargetFile(NamedFiles):
         super().__init__(protocol)
         self._path = path
         self.growth = growth
-        self.name = f"{protocol}://file"
-        self.all_names = (self.name,)
 
     def open(self, path: str, mode: str = "wb", **_: Any) -> "_Bounded":
         """Open the file to write."""
